@@ -1,0 +1,317 @@
+"""The command line: arguments in, exit statuses out. Results go to standard output, errors to standard error."""
+
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import anyio
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hostwatch import __version__, app
+from hostwatch.config import ConfigError, Settings, load, located, schema
+from hostwatch.control.source import EngineError, GoneError, first_leaf
+from hostwatch.control.status import state
+from hostwatch.control.survey import FileReport, Survey
+from hostwatch.docker.engine import located_engine
+from hostwatch.log import start_log
+
+T = TypeVar("T")
+
+FAILED = 1
+USAGE = 2
+WOULD_CHANGE = 3
+
+cli = typer.Typer(
+    name="hostwatch",
+    help="Keeps /etc/hosts right inside running containers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least level that is logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that every command has."""
+
+    config: Path | None
+    docker_host: str | None
+    log_level: LogLevel | None
+    log_format: LogFormat | None
+
+    @property
+    def file(self) -> Path | None:
+        """The configuration file in force; `None` for none."""
+        return located(self.config, os.environ)
+
+    def settings(self) -> Settings:
+        """The settings in force. Starts the log as they say. Ends the program with status 2 where they are wrong."""
+        try:
+            settings = load(self.file) if self.file is not None else Settings()
+        except ConfigError as error:
+            _fail(str(error), USAGE)
+        log = settings.log
+        try:
+            start_log(self.log_level or log.level, self.log_format or log.format, log.file, log.rotation, log.retention)
+        except OSError as error:
+            _fail(f"cannot write the log to {log.file}: {error.strerror}; mend log.file in {self.file}", FAILED)
+        return settings
+
+    def engine(self, settings: Settings) -> str | None:
+        """The engine's URL; `None` for the current docker context."""
+        return located_engine(self.docker_host or settings.docker.host, os.environ)
+
+
+_OPTIONS: dict[str, Any] = {
+    "config": Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="Configuration; else $HOSTWATCH_CONFIG, else the default."),
+    ],
+    "docker_host": Annotated[
+        str | None, typer.Option("--docker-host", metavar="URL", help="Engine, as in unix:///var/run/docker.sock.")
+    ],
+    "log_level": Annotated[LogLevel | None, typer.Option(case_sensitive=False, help="Least level that is logged.")],
+    "log_format": Annotated[LogFormat | None, typer.Option(case_sensitive=False, help="How log lines look.")],
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command that takes a `Common` first, in place of which the common options are offered."""
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> None:
+        common = Common(**{name: arguments.pop(name) for name in _OPTIONS})
+        function(common, **arguments)
+
+    own = list(inspect.signature(function).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in _OPTIONS.items()
+    ]
+    command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+    return cli.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hostwatch {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@_command
+def run(common: Common) -> None:
+    """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
+    settings = common.settings()
+    _anyio(app.run, settings, common.engine(settings))
+
+
+@_command
+def sync(common: Common) -> None:
+    """Bring every subscriber right once, and end. Status 1 if some could not be."""
+    settings = common.settings()
+
+    async def bring_right(survey: Survey) -> bool:
+        return _told([report async for report in survey.synced()], "brought right")
+
+    if not _surveyed(common, settings, bring_right):
+        raise typer.Exit(FAILED)
+
+
+@_command
+def plan(
+    common: Common,
+    as_json: Json = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with status 3 where something would change.")
+    ] = False,
+) -> None:
+    """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
+    settings = common.settings()
+    reports = _surveyed(common, settings, _reports)
+    if as_json:
+        _print_json([_planned(report) for report in reports])
+    else:
+        _tell_errors(reports)
+        typer.echo("".join(report.diff for report in reports), nl=False)
+    if exit_code and any(report.error is None and not report.in_sync for report in reports):
+        raise typer.Exit(WOULD_CHANGE)
+
+
+@_command
+def status(common: Common, as_json: Json = False) -> None:
+    """Show services with their addresses, and subscribers with their records and whether each file is right."""
+    settings = common.settings()
+
+    async def described(survey: Survey) -> Any:
+        return state(survey.engine, survey.inventory, await _reports(survey))
+
+    found = _surveyed(common, settings, described)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_status(found)
+
+
+@_command
+def check(common: Common) -> None:
+    """Validate the configuration. Status 2 if it is not valid."""
+    common.settings()
+    typer.echo(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
+
+
+@_command
+def clean(common: Common) -> None:
+    """Remove every block that hostwatch ever left in a container."""
+    settings = common.settings()
+
+    async def remove(survey: Survey) -> bool:
+        return _told([report async for report in survey.cleaned()], "block removed")
+
+    if not _surveyed(common, settings, remove):
+        raise typer.Exit(FAILED)
+
+
+@cli.command(name="schema")
+def print_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    _print_json(schema())
+
+
+def main() -> None:
+    """The program."""
+    cli()
+
+
+async def _reports(survey: Survey) -> list[FileReport]:
+    return [report async for report in survey.reports()]
+
+
+def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]]) -> T:
+    async def survey_and_use() -> T:
+        async with app.survey(settings, common.engine(settings)) as survey:
+            return await use(survey)
+
+    return _anyio(survey_and_use)
+
+
+def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+    try:
+        return anyio.run(function, *arguments)
+    except (EngineError, GoneError) as error:
+        _fail(str(error), FAILED)
+    except BaseExceptionGroup as group:
+        known, other = group.split((EngineError, GoneError))
+        if known is None or other is not None:
+            raise
+        _fail(str(first_leaf(known)), FAILED)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(status)
+
+
+# Printing.
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _planned(report: FileReport) -> dict[str, object]:
+    return {
+        "id": report.container.key.id,
+        "name": report.container.name,
+        "path": str(report.path),
+        "changes": report.error is None and not report.in_sync,
+        "diff": report.diff if report.error is None else "",
+        "error": report.error,
+    }
+
+
+def _told(reports: list[FileReport], done: str) -> bool:
+    """Say what was done to which file; returns whether all went well."""
+    for report in reports:
+        if report.error is None and not report.in_sync:
+            typer.echo(f"{report.container.name}: {done}")
+    _tell_errors(reports)
+    return all(report.error is None for report in reports)
+
+
+def _tell_errors(reports: list[FileReport]) -> None:
+    for report in reports:
+        if report.error is not None:
+            typer.echo(f"{report.container.name}: {report.error}", err=True)
+
+
+def _print_status(found: Mapping[str, Any]) -> None:
+    console = Console()
+    engine = found["engine"]
+    console.print(f"engine {engine['version']} (API {engine['api']})", highlight=False)
+    console.print(_services_table(found["services"]))
+    for subscriber in found["subscribers"]:
+        console.print(_subscriber_table(subscriber))
+    if not found["subscribers"]:
+        console.print("no running container subscribes", highlight=False)
+
+
+def _services_table(services: list[Mapping[str, Any]]) -> Table:
+    table = Table("service", "names", "from", "container", "state", "addresses", box=None, header_style="bold")
+    for service in services:
+        row = (service["name"], " ".join(service["names"]), service["source"])
+        for container in service["containers"]:
+            health = f" ({container['health']})" if container["health"] else ""
+            places = container["addresses"].items()
+            addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
+            table.add_row(*row, container["name"], container["state"] + health, addresses or "–")
+            row = ("", "", "")
+        if not service["containers"]:
+            table.add_row(*row, "–", "", "")
+    return table
+
+
+def _subscriber_table(subscriber: Mapping[str, Any]) -> Table:
+    verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
+    table = Table(title=f"{subscriber['name']}: {verdict}", title_justify="left", box=None, show_header=False)
+    for record in subscriber["records"]:
+        table.add_row(record["address"], " ".join(record["names"]))
+    for withheld in subscriber["withheld"]:
+        table.add_row("withheld", f"{withheld['line']} ({withheld['reason']})")
+    return table

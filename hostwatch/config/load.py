@@ -1,0 +1,89 @@
+"""Finds, reads and checks a configuration. Whatever is wrong ends as a `ConfigError`, each fault with its place."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hostwatch.config import document, explain, reading
+from hostwatch.config.document import Document, Problem
+from hostwatch.config.faults import ConfigError, ConfigFault
+from hostwatch.config.settings import Settings
+
+DEFAULT_PATH = Path("/etc/hostwatch/hostwatch.yaml")
+MAX_BYTES = 1024 * 1024
+
+
+def located(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file to load: `explicit` (`-c`), else `$HOSTWATCH_CONFIG`, else the default one if it is there, else none.
+
+    A file that was asked for is not looked at here: if it is missing, `load` says so.
+    """
+    if explicit is not None:
+        return explicit
+    if chosen := environ.get("HOSTWATCH_CONFIG"):
+        return Path(chosen)
+    try:
+        os.lstat(DEFAULT_PATH)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # It may well be there: `load` will tell why it cannot be read.
+    return DEFAULT_PATH
+
+
+def load(path: Path) -> Settings:
+    """The settings of a file. Raises `ConfigError` with every fault found, in the order of the file."""
+    text = _read(path)
+    content, problems = reading.parsed(text)
+    settings, more = _checked(content, broken=bool(problems))
+    problems += more
+    if settings is None or problems:
+        raise ConfigError(_faults(path, content, problems))
+    return settings
+
+
+def _checked(content: Document, *, broken: bool) -> tuple[Settings | None, list[Problem]]:
+    match content.root:
+        case None:
+            return (None if broken else Settings()), []
+        case document.Scalar(value=None):
+            return Settings(), []
+        case document.Mapping(value=value):
+            try:
+                return Settings.model_validate(value), []
+            except ValidationError as error:
+                return None, explain.problems(error, content)
+        case other:
+            reason = f"the configuration must be a mapping with any of the keys {', '.join(Settings.model_fields)}"
+            return None, [Problem(other.index, str(other), reason)]
+
+
+def _faults(path: Path, content: Document, problems: list[Problem]) -> tuple[ConfigFault, ...]:
+    # An alias repeats what is wrong with its anchor: one fault is enough.
+    unique = dict.fromkeys(sorted(problems, key=lambda problem: problem.index))
+    return tuple(ConfigFault(path, *content.place(found.index), found.value, found.reason) for found in unique)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError((ConfigFault(path, 1, 1, "", f"cannot be read: {reason}"),)) from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError((ConfigFault(path, 1, 1, "", "larger than 1 MiB; no configuration is"),))
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError((_encoding_fault(path, error),)) from None
+
+
+def _encoding_fault(path: Path, error: UnicodeDecodeError) -> ConfigFault:
+    # `error.object` lacks the byte order mark that utf-8-sig takes away, so the offset counts in it.
+    good = bytes(error.object)[: error.start].decode("utf-8", errors="replace")
+    line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
+    value = f"byte 0x{bytes(error.object)[error.start]:02x}"
+    return ConfigFault(path, line, column, value, "not UTF-8; save the file in that encoding")

@@ -1,0 +1,320 @@
+"""What can be configured, with defaults that work without a file.
+
+The descriptions are the reference: `hostwatch schema` hands them to editors. They give the unit, what absence means and
+why the default is what it is. What the contract promises but is not built yet is named in `not_yet`, and refused.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from hostwatch.config.values import (
+    CAPITALS,
+    LOOKUP_PATTERN,
+    TEXTS,
+    AbsolutePath,
+    DockerHost,
+    Duration,
+    Globs,
+    HostAddress,
+    LabelKey,
+    LabelKeys,
+    LookupName,
+    Names,
+    ResyncDuration,
+    ServiceKey,
+    Size,
+    Template,
+    Text,
+    ValueGlobs,
+    each_once,
+    is_lookup_name,
+    listed,
+)
+from hostwatch.core.references import parsed_template
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+
+
+class Section(BaseModel):
+    """A mapping of the configuration. Unknown keys are errors, as a slip of the pen must not pass for a setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    not_yet: ClassVar[frozenset[str]] = frozenset()
+    """Keys that the contract has and this version has not."""
+
+
+def _present(value: object) -> object:
+    # A section of which every line is commented out is `null` to YAML and "the defaults" to its author.
+    return {} if value is None else value
+
+
+IfPresent = BeforeValidator(_present)
+
+
+class DockerSettings(Section):
+    """The engine."""
+
+    host: DockerHost | None = Field(
+        None,
+        description="The engine's address: unix:///PATH, tcp://HOST:PORT, http:// or https://. Absent: $DOCKER_HOST, "
+        "else the current docker context, else the default socket, as the docker command does.",
+        examples=["unix:///var/run/docker.sock", "tcp://192.0.2.1:2376"],
+    )
+    root: AbsolutePath | None = Field(
+        None,
+        description="The engine's data root as hostwatch sees it, an absolute path; needed where hostwatch runs in a "
+        "container that has it mounted elsewhere. Absent: the path that the engine tells.",
+        examples=["/var/lib/docker"],
+    )
+
+
+def _label_form(value: object) -> str:
+    # The tags become steps of pydantic's `loc`; these cannot be taken for a label of the file.
+    return "{}" if isinstance(value, Mapping) else "[]"
+
+
+LabelMatch = Annotated[
+    Annotated[dict[LabelKey, ValueGlobs], Tag("{}")] | Annotated[LabelKeys, Tag("[]")],
+    Discriminator(_label_form),
+]
+
+
+class MatchSettings(Section):
+    """Which containers are meant: every key given must hold; of a list, any one."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: Globs = Field(
+        default_factory=tuple, description='Container name, a shell glob or a list of them, as in "shop-db-*".'
+    )
+    label: LabelMatch = Field(
+        default_factory=tuple,
+        description="Labels: a map of label to value (a glob or a list of globs; all labels must fit), or a label or a "
+        "list of labels of which one must be there, whatever its value.",
+    )
+    image: Globs = Field(
+        default_factory=tuple, description='Image as the container names it, a glob or a list, as in "mariadb:*".'
+    )
+    project: Globs = Field(default_factory=tuple, description="Compose project, a glob or a list of them.")
+    service: Globs = Field(default_factory=tuple, description="Compose service, a glob or a list of them.")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "MatchSettings":
+        if not (self.name or self.label or self.image or self.project or self.service):
+            raise ValueError('an empty match; to mean every container write name: "*"')
+        return self
+
+    def match(self) -> Match:
+        """The same in the core's terms."""
+        by_value = tuple(self.label.items()) if isinstance(self.label, dict) else ()
+        keys = () if isinstance(self.label, dict) else self.label
+        return Match(self.name, self.image, self.project, self.service, by_value, keys)
+
+
+class ServiceSettings(Section):
+    """A service: a name with the containers that stand behind it."""
+
+    match: MatchSettings = Field(description="The containers that stand behind the service.")
+    names: Names = Field(
+        default_factory=tuple,
+        description="Host names it is published under, a list or a single one. Absent: the service's key.",
+    )
+    network: Text | None = Field(
+        None,
+        description="Publish only the addresses on this network. Absent: those on networks that the subscriber shares.",
+    )
+    health: Literal["required", "ignored"] = Field(
+        "ignored",
+        description="required: publish a container only while it is healthy; no healthcheck counts as healthy. "
+        "The default is ignored: a name that points to a struggling service beats a name that is gone.",
+    )
+
+    def rule(self, key: str) -> ServiceRule:
+        """The same in the core's terms."""
+        return ServiceRule(key, self.match.match(), self.names or (key,), self.network, self.health == "required")
+
+
+def _services_form(value: object) -> str:
+    return "*" if value == "*" else "[]"
+
+
+ServiceNames = Annotated[tuple[LookupName, ...], BeforeValidator(listed)]
+Services = Annotated[
+    Annotated[Literal["*"], Tag("*")] | Annotated[ServiceNames, Tag("[]")], Discriminator(_services_form), TEXTS
+]
+Family = Literal["ipv4", "ipv6"]
+_FAMILY: dict[str, Any] = {"enum": ["ipv4", "ipv6"]}
+_FAMILIES = {"anyOf": [_FAMILY, {"type": "array", "items": _FAMILY, "minItems": 1, "uniqueItems": True}]}
+Families = Annotated[tuple[Family, ...], BeforeValidator(listed), AfterValidator(each_once), WithJsonSchema(_FAMILIES)]
+
+
+def _built_writer(value: object) -> object:
+    if value == "exec":
+        raise ValueError("not supported yet; write auto or path, or leave it out")
+    return value
+
+
+class SubscriberSettings(Section):
+    """Containers whose hosts file is kept right."""
+
+    not_yet: ClassVar[frozenset[str]] = frozenset({"notify", "file"})
+
+    match: MatchSettings = Field(description="The containers whose hosts file is kept right.")
+    hosts: Template = Field(
+        "",
+        description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for what is "
+        "true now. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, mac, hostname, name. Absent: no lines.",
+        examples=["@{db.ip}  db\n"],
+    )
+    services: Services = Field(
+        default_factory=tuple,
+        description='Services of which each gets a line under its own names; "*" is every name in reach. Absent: none.',
+    )
+    writer: Annotated[Literal["auto", "path"], BeforeValidator(_built_writer)] = Field(
+        "auto",
+        description="How the file is written: path: through the engine's data root; auto, the default: what works.",
+    )
+    families: Families = Field(
+        ("ipv4", "ipv6"),
+        description="Address families that are published, in this order. The default is both, IPv4 first, as most "
+        "programs take the first line that fits.",
+    )
+    scope: Literal["reachable", "any"] = Field(
+        "reachable",
+        description="any: publish addresses without a shared network too. The default is reachable, as an address that "
+        "cannot be reached is worse than none.",
+    )
+
+    def rule(self, key: str) -> SubscriberRule:
+        """The same in the core's terms."""
+        subscription = Subscription(
+            lines=parsed_template(self.hosts)[0],
+            services=() if self.services == "*" else self.services,
+            everything=self.services == "*",
+            ipv4="ipv4" in self.families,
+            ipv6="ipv6" in self.families,
+            ipv6_first=self.families[0] == "ipv6",
+            any_scope=self.scope == "any",
+        )
+        return SubscriberRule(key, self.match.match(), subscription)
+
+
+class TimingSettings(Section):
+    """How long things may take. Durations are seconds, or as in 500ms, 2s, 5m, 1h30m."""
+
+    not_yet: ClassVar[frozenset[str]] = frozenset({"notify_debounce"})
+
+    linger: Duration = Field(
+        2.0,
+        description="How long the last address of a vanished service is kept. The default, 2s, makes one change of a "
+        "restart; 0 withdraws the address at once.",
+    )
+    resync: ResyncDuration = Field(
+        300.0,
+        description="How often everything is compared with the engine and the files, at least 1s. The default, 5m, is "
+        "cheap, and only a net below the events: what they tell is done at once.",
+    )
+
+
+class LogSettings(Section):
+    """The log."""
+
+    level: Annotated[Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"], CAPITALS] = Field(
+        "INFO", description="The least level that is shown. The default, INFO, is a line for each change of the world."
+    )
+    format: Literal["human", "json"] = Field("human", description="human: for a terminal; json: an object per line.")
+    file: AbsolutePath | None = Field(
+        None,
+        description="A file that the log goes to, an absolute path. Absent: standard error, where containers and "
+        "systemd expect it.",
+    )
+    rotation: Size | None = Field(
+        "10 MB",
+        description="With `file`: the size at which a new one is begun, as in 10 MB or 512 KiB; null: never, where "
+        "something else rotates it. The default fits a small disk.",
+    )
+    retention: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        5, description="With `file`: how many old files are kept; null: all."
+    )
+
+
+class Settings(Section):
+    """The configuration of hostwatch. Without a file its defaults hold: container labels alone count."""
+
+    model_config = ConfigDict(title="hostwatch configuration")
+    not_yet: ClassVar[frozenset[str]] = frozenset({"http"})
+
+    docker: Annotated[DockerSettings, IfPresent] = Field(default_factory=DockerSettings, description="The engine.")
+    labels: StrictBool = Field(
+        True,
+        description="Whether hostwatch.* labels count. The default is true; with false, only this file does.",
+    )
+    services: Annotated[dict[ServiceKey, ServiceSettings], IfPresent] = Field(
+        default_factory=dict,
+        description="Services by name. Absent: compose services, containers and network aliases have theirs anyway.",
+        json_schema_extra={"propertyNames": {"pattern": LOOKUP_PATTERN}},
+    )
+    subscribers: Annotated[dict[LookupName, SubscriberSettings], IfPresent] = Field(
+        default_factory=dict,
+        description="Containers whose hosts file is kept right, by a name of your choice. Absent: those that say so in "
+        "their labels.",
+        json_schema_extra={"propertyNames": {"pattern": LOOKUP_PATTERN}},
+    )
+    advertise: HostAddress | None = Field(
+        None,
+        description="The host's own address to others, which @{NAME.PublicIp} stands for. Absent: lines with PublicIp "
+        "are withheld, as no host knows how others see it.",
+        examples=["192.0.2.10"],
+    )
+    timing: Annotated[TimingSettings, IfPresent] = Field(
+        default_factory=TimingSettings, description="How long things may take."
+    )
+    on_exit: Literal["keep", "remove"] = Field(
+        "keep",
+        description="What becomes of the blocks when the daemon ends. The default is keep: an update of hostwatch must "
+        "not take anybody's names away.",
+    )
+    log: Annotated[LogSettings, IfPresent] = Field(default_factory=LogSettings, description="The log.")
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _named_by_key(cls, services: object) -> object:
+        # Written out, the default is checked like any other name; a fault of it lands at the key.
+        if not isinstance(services, dict):
+            return services
+        return {key: _with_names(key, service) for key, service in services.items()}
+
+    def rules(self) -> Rules:
+        """What is published to whom, in the core's terms."""
+        return Rules(
+            services=tuple(service.rule(key) for key, service in self.services.items()),
+            subscribers=tuple(subscriber.rule(key) for key, subscriber in self.subscribers.items()),
+            labels=self.labels,
+            advertise=self.advertise,
+        )
+
+
+def _with_names(key: object, service: object) -> object:
+    if isinstance(service, dict) and isinstance(key, str) and is_lookup_name(key):
+        return {"names": [key]} | service
+    return service
+
+
+def schema() -> dict[str, object]:
+    """The JSON Schema (draft 2020-12) of the configuration, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Settings.model_json_schema()

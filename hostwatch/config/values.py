@@ -1,0 +1,244 @@
+"""The kinds of value that a configuration holds: text in, checked values out.
+
+Each kind is a type for pydantic's models. A validator says in its `ValueError` what would be right; the place and the
+offending value are added by `hostwatch.config.load`.
+"""
+
+import ipaddress
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr, WithJsonSchema
+
+from hostwatch.core.model import Address
+from hostwatch.core.names import name_fault
+from hostwatch.core.references import TemplateFault, parsed_template
+
+LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""What a reference can look up; anchored, as JSON Schema looks for a pattern anywhere."""
+MAX_SECONDS = 10 * 365 * 24 * 3600.0
+
+
+class TemplateError(ValueError):
+    """A hosts template with faults, each with its row and column inside the template."""
+
+    def __init__(self, faults: tuple[TemplateFault, ...]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+class RepeatedError(ValueError):
+    """A list that holds something twice; `index` is the second one's position."""
+
+    def __init__(self, index: int, first: str) -> None:
+        super().__init__(f"listed twice; the first is {first!r}")
+        self.index = index
+
+
+def listed(value: object) -> object:
+    """A list of what is given: a single text stands for a list of one."""
+    match value:
+        case list() | tuple():
+            if not value:
+                raise ValueError("an empty list; give at least one, or leave the key out")
+            return value
+        case None | Mapping():
+            raise ValueError("must be text or a list of texts")
+        case _:
+            return [value]
+
+
+def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values, if none is there twice. Host names do not tell capitals from small letters."""
+    seen: dict[str, str] = {}
+    for index, value in enumerate(values):
+        if value.lower() in seen:
+            raise RepeatedError(index, seen[value.lower()])
+        seen[value.lower()] = value
+    return values
+
+
+def _duration(value: object) -> float:
+    seconds = math.nan
+    match value:
+        case bool():
+            pass
+        case int() | float():
+            seconds = _finite(value)
+        case str() if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value):
+            seconds = float(value)
+        case str() if re.fullmatch(r"([0-9]{1,12}(\.[0-9]{1,12})?(h|ms|m|s))+", value):
+            units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+            parts = re.findall(r"([0-9.]+)(h|ms|m|s)", value)
+            seconds = math.fsum(float(number) * units[unit] for number, unit in parts)
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ValueError("must be a duration: seconds, or as in 500ms, 2s, 5m, 1h30m; at most ten years")
+    return seconds
+
+
+def _finite(number: float) -> float:
+    # An int of YAML may be longer than any float.
+    return float(number) if abs(number) <= MAX_SECONDS else math.nan
+
+
+def _at_least_a_second(seconds: float) -> float:
+    if seconds < 1:
+        raise ValueError("must be at least 1s, as each comparison asks the engine for everything")
+    return seconds
+
+
+def _size(value: str) -> str:
+    # loguru would take `10 Mb` for bits and `10` for bytes: neither is what anybody means.
+    if not re.fullmatch(r"(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? *([kKMGT]i?)?B", value):
+        raise ValueError("must be a size with its unit, as in 10 MB or 512 KiB")
+    return value
+
+
+def _glob(value: str) -> str:
+    if not value:
+        raise ValueError("an empty glob, which means no container")
+    return _balanced(value)
+
+
+_BALANCED = re.compile(r"(?:[^\[]|\[!?+\]?+[^\]]*+\])*+", re.DOTALL)
+
+
+def _balanced(value: str) -> str:
+    # The shell takes a lone `[` for itself; in a configuration it is a slip. Behind `[` or `[!`, a `]` is a member.
+    if not _BALANCED.fullmatch(value):
+        raise ValueError("a bad glob: `[` without `]`; a literal one is written `[[]`")
+    return value
+
+
+def _label_key(value: str) -> str:
+    if not value:
+        raise ValueError("an empty label key")
+    if "=" in value:
+        key, _, wanted = value.partition("=")
+        raise ValueError(f"a label key holds no `=`; for a value write a map, as in {{{key}: {wanted}}}")
+    return value
+
+
+def _name(value: str) -> str:
+    if (fault := name_fault(value)) is not None:
+        right = "; letters, digits, `-`, `_` and `.` make one, as in db.internal" if fault == "not a host name" else ""
+        raise ValueError(fault + right)
+    return value
+
+
+def is_lookup_name(value: str) -> bool:
+    """Whether a reference can look this name up."""
+    return re.fullmatch(LOOKUP_PATTERN, value) is not None
+
+
+def _lookup_name(value: str) -> str:
+    if not is_lookup_name(value):
+        hint = '; "*" stands alone, outside a list' if value == "*" else ""
+        raise ValueError(
+            f"not a service's name; it begins with a letter or digit and goes on with these or `_.-`{hint}"
+        )
+    return value
+
+
+def _service_key(value: str) -> str:
+    if value == "self":
+        raise ValueError("`self` is the subscriber in references, so no service can be called that")
+    return _lookup_name(value)
+
+
+def _template(value: str) -> str:
+    _, faults = parsed_template(value)
+    if faults:
+        raise TemplateError(faults)
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty; leave the key out instead")
+    return value
+
+
+def _docker_host(value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    match scheme if separator else "":
+        case "unix":
+            if not rest.startswith("/"):
+                raise ValueError("must be an absolute path behind unix://, as in unix:///var/run/docker.sock")
+        case "tcp" | "http" | "https":
+            _check_authority(value)
+        case "npipe":
+            raise ValueError("named pipes are Windows'; hostwatch needs the hosts files of a Linux engine")
+        case "ssh":
+            raise ValueError("not supported yet; forward the socket with `ssh -L` and give that as unix://")
+        case _:
+            hint = f"; for a socket write unix://{value}" if value.startswith("/") else ""
+            raise ValueError(f"must begin with unix://, tcp://, http:// or https://{hint}")
+    return value
+
+
+def _check_authority(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must name a host and, if need be, a port, as in tcp://192.0.2.1:2376")
+
+
+def _absolute(value: object) -> Path:
+    path = Path(value) if isinstance(value, str | Path) and "\0" not in str(value) else Path()
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path, as text")
+    return path
+
+
+def _address(value: object) -> Address:
+    try:
+        address = ipaddress.ip_address(value) if isinstance(value, str) else value
+    except ValueError:
+        address = None
+    if not isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        raise ValueError('must be an IPv4 or IPv6 address as text, as in "192.0.2.10"')  # noqa: TRY004 (pydantic's way)
+    if address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None):
+        raise ValueError("must be an address that others reach this host by: no zone, not 0.0.0.0, not a multicast one")
+    return address
+
+
+def _capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+_DURATION_TEXT = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(h|ms|m|s))+)$"}
+
+
+def _duration_schema(least: int) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": least}, _DURATION_TEXT]})
+
+
+TEXTS = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
+
+Duration = Annotated[float, BeforeValidator(_duration), _duration_schema(0)]
+ResyncDuration = Annotated[Duration, AfterValidator(_at_least_a_second), _duration_schema(1)]
+Size = Annotated[StrictStr, AfterValidator(_size)]
+Glob = Annotated[StrictStr, AfterValidator(_glob)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(listed), TEXTS]
+ValueGlob = Annotated[StrictStr, AfterValidator(_balanced)]
+ValueGlobs = Annotated[tuple[ValueGlob, ...], BeforeValidator(listed), TEXTS]
+LabelKey = Annotated[StrictStr, AfterValidator(_label_key)]
+LabelKeys = Annotated[tuple[LabelKey, ...], BeforeValidator(listed), TEXTS]
+Name = Annotated[StrictStr, AfterValidator(_name)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(each_once), TEXTS]
+LookupName = Annotated[StrictStr, AfterValidator(_lookup_name)]
+ServiceKey = Annotated[StrictStr, AfterValidator(_service_key)]
+Template = Annotated[StrictStr, AfterValidator(_template)]
+Text = Annotated[StrictStr, AfterValidator(_text)]
+DockerHost = Annotated[StrictStr, AfterValidator(_docker_host)]
+AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+HostAddress = Annotated[Address, PlainValidator(_address), WithJsonSchema({"type": "string"})]
+CAPITALS = BeforeValidator(_capitals)

@@ -1,0 +1,51 @@
+"""What the control loop needs of hosts files: the seam between the loop and file descriptors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hostwatch.core.model import ContainerKey
+
+
+FILE_CHANGED = "the file was changed"
+"""The cause of a comparison that a change of the file itself asked for."""
+
+
+class FileGoneError(Exception):
+    """The file or its directory is gone: the container vanished, or was never started."""
+
+
+class FileRefusedError(Exception):
+    """The file must not or cannot be kept; the message says why and what to do. Trying again changes nothing."""
+
+
+class FileFailedError(Exception):
+    """The file could not be written this time; it may be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileUpdate:
+    """A file's text before and after; equal where nothing had to be done."""
+
+    before: bytes
+    after: bytes
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file was written."""
+        return self.before != self.after
+
+
+class HostsFiles(Protocol):
+    """The hosts files of one engine's containers."""
+
+    def path(self, key: ContainerKey) -> Path:
+        """Where the file of that container is."""
+
+    async def read(self, key: ContainerKey) -> bytes:
+        """The file's text. May raise any of the three errors."""
+
+    async def update(self, key: ContainerKey, change: Callable[[bytes], bytes]) -> FileUpdate:
+        """Bring the file to what `change` makes of its text, in place. May raise any of the three errors."""
+

@@ -1,0 +1,72 @@
+"""The log that people tail: one line for each change of a hosts file, withheld line, fault and refused label."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from loguru import logger
+
+from hostwatch.core.records import Block
+
+
+@dataclass(frozen=True, slots=True)
+class NameChange:
+    """A name's addresses before and after; none for a name that was not there, or is not any more."""
+
+    name: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {_listed(self.old)} → {_listed(self.new)}"
+
+
+def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
+    """What is different for the names of two blocks, in the order of the newer one."""
+    old, new = _by_name(before), _by_name(after)
+    return tuple(
+        NameChange(name, old.get(name, ()), new.get(name, ()))
+        for name in dict.fromkeys([*new, *old])
+        if old.get(name) != new.get(name)
+    )
+
+
+def log_change(subscriber: str, cause: str, changes: Iterable[NameChange], seconds: float) -> None:
+    """A hosts file was written; `seconds` is the time since the cause arrived."""
+    listed = tuple(changes)
+    logger.bind(
+        subscriber=subscriber,
+        cause=cause,
+        changes=[{"name": change.name, "old": list(change.old), "new": list(change.new)} for change in listed],
+        ms=round(seconds * 1000, 1),
+    ).info(
+        "{}: {} ({}, {:.1f} ms)",
+        subscriber,
+        "; ".join(map(str, listed)) or "the block is as it should be again",
+        cause,
+        seconds * 1000,
+    )
+
+
+def log_withheld(subscriber: str, before: Block, after: Block) -> None:
+    """A line for each template line that is withheld from now on, and for each that is not any more."""
+    old = {withheld.line: withheld.reason for withheld in before.withheld}
+    new = {withheld.line: withheld.reason for withheld in after.withheld}
+    for line, reason in new.items():
+        if line not in old:
+            logger.bind(subscriber=subscriber, line=line, reason=reason).info(
+                "{}: withheld: {} ({})", subscriber, line, reason
+            )
+    for line in old.keys() - new.keys():
+        logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
+
+
+def _by_name(block: Block) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for record in block.records:
+        for name in record.names:
+            names[name] = (*names.get(name, ()), str(record.address))
+    return names
+
+
+def _listed(addresses: tuple[str, ...]) -> str:
+    return ",".join(addresses) or "–"

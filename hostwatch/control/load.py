@@ -1,0 +1,26 @@
+"""Reading everything: networks and containers, at the start, after a lost connection, at each resync."""
+
+from hostwatch.control.refresh import Refresher
+from hostwatch.control.source import Source
+from hostwatch.core.inventory import Inventory
+
+
+async def load(source: Source, inventory: Inventory, refresher: Refresher, cause: str) -> None:
+    """Bring the inventory to what the engine says now; raises `EngineError` with the inventory as it was.
+
+    The lists come first and whole, so that a failure half way removes nothing. A container that is known already is
+    not taken from the list, which knows less of it; it is read again like all others.
+    """
+    networks = await source.networks()
+    containers = await source.containers()
+    for network in networks:
+        inventory.put_network(network)
+    for key in {network.key for network in inventory.networks} - {network.key for network in networks}:
+        inventory.drop_network(key)
+    for container in containers:
+        if inventory.container(container.key) is None:
+            inventory.put(container)
+    listed = {container.key for container in containers}
+    # One that was created since the list was made is not in it: only reading it says whether it is gone.
+    unlisted = {container.key for container in inventory.containers} - listed
+    await refresher.read_all([*listed, *unlisted], cause)

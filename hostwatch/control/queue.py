@@ -1,0 +1,94 @@
+"""The queue of hosts files to compare: each file once, newest wins, never two workers on one file.
+
+Only a key is queued, with what caused it; the worker reads what is true when it gets there. A key that is added while
+it is being worked on is worked on again afterwards.
+"""
+
+import heapq
+import math
+import time
+from dataclasses import dataclass, field
+
+import anyio
+
+from hostwatch.core.model import ContainerKey
+
+_MOST_CAUSES = 5
+
+
+@dataclass(slots=True)
+class Work:
+    """A file to compare, and why."""
+
+    key: ContainerKey
+    since: float
+    """When the first of its causes arrived (monotonic seconds)."""
+    causes: list[str] = field(default_factory=list)
+
+    def add(self, cause: str) -> None:
+        """Note one more cause; the first few are enough to tell the story."""
+        if cause not in self.causes and len(self.causes) < _MOST_CAUSES:
+            self.causes.append(cause)
+
+
+class WorkQueue:
+    """Hosts files to compare. Used from one event loop; nothing here waits but `take` and `run_delayed`."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[ContainerKey, Work] = {}
+        self._busy: set[ContainerKey] = set()
+        self._send, self._receive = anyio.create_memory_object_stream[ContainerKey](math.inf)
+        self._delayed: list[tuple[float, ContainerKey, str]] = []
+        self._sooner = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is in work (delayed keys may be left)."""
+        return not self._waiting and not self._busy
+
+    def add(self, key: ContainerKey, cause: str, since: float | None = None) -> None:
+        """Have a file compared. `since` is when the cause arrived (monotonic seconds), now if it is not given."""
+        work = self._waiting.get(key)
+        if work is None:
+            work = self._waiting[key] = Work(key, time.monotonic() if since is None else since)
+            if key not in self._busy:
+                self._send.send_nowait(key)
+        work.add(cause)
+
+    def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
+        """Have a file compared at `when` (monotonic seconds)."""
+        heapq.heappush(self._delayed, (when, key, cause))
+        if self._delayed[0][0] == when:
+            self._sooner.set()
+
+    async def take(self) -> Work:
+        """Wait for the next file; to be followed by `done` for it."""
+        key = await self._receive.receive()
+        self._busy.add(key)
+        return self._waiting.pop(key)
+
+    def done(self, key: ContainerKey) -> None:
+        """The file is worked on no more; if it was added meanwhile, it is next in line."""
+        self._busy.discard(key)
+        if key in self._waiting:
+            self._send.send_nowait(key)
+
+    async def run_delayed(self) -> None:
+        """Move delayed keys into the queue when their time has come. Runs until it is cancelled."""
+        while True:
+            self._sooner = anyio.Event()
+            wait = self._delayed[0][0] - time.monotonic() if self._delayed else math.inf
+            if wait > 0:
+                with anyio.move_on_after(wait):
+                    await self._sooner.wait()
+            while self._delayed and self._delayed[0][0] <= time.monotonic():
+                _, key, cause = heapq.heappop(self._delayed)
+                self.add(key, cause)
+
+    def close(self) -> None:
+        """Give up the channel's ends, so that no warning about them is left behind."""
+        self._send.close()
+        self._receive.close()

@@ -1,0 +1,196 @@
+"""One hosts file, made right: read what is true now, compare it with what the file says, write the difference.
+
+A round for a file takes two steps at most: where its container does not run, the engine's own line in it is an early
+hint of the container's address; then, if anybody subscribes to it, the block is compared and put right. What happens
+is the same whatever caused it.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import anyio
+from loguru import logger
+
+from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, FileUpdate, HostsFiles
+from hostwatch.control.journal import log_change, log_withheld, name_changes
+from hostwatch.control.queue import Work, WorkQueue
+from hostwatch.core import hostsfile
+from hostwatch.core.desired import outcomes
+from hostwatch.core.hold import Held, Memory, held, remembered
+from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.model import Address, Container, ContainerKey, State
+from hostwatch.core.pacing import Backoff
+from hostwatch.core.records import Block
+
+@dataclass(slots=True)
+class FileState:
+    """What is remembered of one hosts file between two rounds."""
+
+    memory: Memory | None = None
+    """What was last published for each line; `None` before the first round."""
+    block: Block = field(default_factory=Block)
+    """What the block says, as far as we know."""
+    in_sync: bool = False
+    error: str | None = None
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
+
+
+class Reconciler:
+    """Workers that make hosts files right. The inventory is read, and told early hints, but never asked to wait."""
+
+    def __init__(self, inventory: Inventory, files: HostsFiles, queue: WorkQueue, linger_seconds: float) -> None:
+        self._inventory = inventory
+        self._files = files
+        self._queue = queue
+        self._linger = linger_seconds
+        self._states: dict[ContainerKey, FileState] = {}
+
+    def __repr__(self) -> str:
+        return f"<Reconciler of {len(self._states)} files>"
+
+    @property
+    def states(self) -> dict[ContainerKey, FileState]:
+        """The files that are kept, as they were after their last round."""
+        return self._states
+
+    async def run(self, hinted: Callable[[Files, ContainerKey], None]) -> NoReturn:
+        """Work on files from the queue for ever; `hinted` is told of the files that an early hint concerns."""
+        while True:
+            work = await self._queue.take()
+            try:
+                await self._round(work, hinted)
+            finally:
+                self._queue.done(work.key)
+
+    async def _round(self, work: Work, hinted: Callable[[Files, ContainerKey], None]) -> None:
+        container = self._inventory.container(work.key)
+        if container is None:
+            self._states.pop(work.key, None)
+            return
+        try:
+            if container.state is not State.RUNNING and FILE_CHANGED in work.causes:
+                hinted(await self._hint(container), work.key)
+            if self._is_ours(work.key):
+                await self._reconcile(work)
+        except FileGoneError:
+            logger.debug("{}: no hosts file, as the container is gone or was never started", container.name)
+        except FileRefusedError as error:
+            self._refused(work.key, container, str(error))
+        except FileFailedError as error:
+            self._failed(work.key, container, str(error))
+
+    async def _hint(self, container: Container) -> Files:
+        """Learn the address that a container is about to have from the line that the engine wrote for it."""
+        text = await self._files.read(container.key)
+        hostname = container.hostname or container.key.id[:12]
+        stirred = self._inventory.stir(container.key)
+        return stirred | self._inventory.hint(container.key, hostsfile.own_addresses(text, hostname))
+
+    def _is_ours(self, key: ContainerKey) -> bool:
+        container = self._inventory.container(key)
+        if container is None or container.state is State.STOPPED:
+            return False
+        return self._inventory.subscribed(key) or key in self._states
+
+    # Making a file right.
+
+    async def _reconcile(self, work: Work) -> None:
+        key = work.key
+        container = self._inventory.container(key)
+        if container is None:
+            return
+        if (reason := refusal(container)) is not None:
+            raise FileRefusedError(reason)
+        state = self._states.setdefault(key, FileState())
+        if state.memory is None:
+            state.memory = await self._remembered(key)
+        wanted = self._wanted(key, state.memory)
+        state.memory = wanted.memory
+        if wanted.again_at is not None:
+            self._queue.add_at(wanted.again_at, key, "linger is over")
+        standing = await self._write(key, container, wanted.block, work, state)
+        log_withheld(container.name, state.block, standing)
+        state.block, state.in_sync, state.error = standing, True, None
+        state.backoff.succeeded()
+        if not self._inventory.subscribed(key):
+            del self._states[key]
+
+    async def _remembered(self, key: ContainerKey) -> Memory:
+        text = await self._files.read(key)
+        return remembered(outcomes(self._inventory, key), hostsfile.found(text) or Block())
+
+    def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
+        def holders(address: Address) -> frozenset[ContainerKey]:
+            return self._inventory.holders(key, address)
+
+        return held(outcomes(self._inventory, key), memory, time.monotonic(), self._linger, holders)
+
+    async def _write(self, key: ContainerKey, container: Container, block: Block, work: Work, state: FileState) -> Block:
+        rewriting = Rewriting(block, container)
+        update = await self._files.update(key, rewriting)
+        if update.changed:
+            self._log(container, update, rewriting.standing, work, state)
+        return rewriting.standing
+
+    def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
+        before = hostsfile.found(update.before) or Block()
+        cause = ", ".join(work.causes)
+        if cause == FILE_CHANGED:
+            same = state.in_sync and state.block == after
+            rebuilt = hostsfile.found(update.before) is None and container.state is not State.RUNNING
+            cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
+        log_change(container.name, cause, name_changes(before, after), time.monotonic() - work.since)
+
+    async def remove_all(self) -> None:
+        """Take our block out of every file that is kept."""
+        for key in list(self._states):
+            container = self._inventory.container(key)
+            if container is not None and refusal(container) is None:
+                with suppress(FileGoneError, FileRefusedError, FileFailedError):
+                    await self._files.update(key, Rewriting(Block(), container))
+
+    # When that is not possible.
+
+    def _refused(self, key: ContainerKey, container: Container, error: str) -> None:
+        state = self._states.setdefault(key, FileState())
+        if state.error != error:
+            logger.error("{}: refused: {}", container.name, error)
+        state.in_sync, state.error = False, error
+
+    def _failed(self, key: ContainerKey, container: Container, error: str) -> None:
+        state = self._states.setdefault(key, FileState())
+        wait = state.backoff.failed(random.random())  # noqa: S311
+        if state.error != error:
+            logger.warning("{}: {}; trying again", container.name, error)
+        state.in_sync, state.error = False, error
+        self._queue.add_at(time.monotonic() + wait, key, "trying again")
+
+
+def refusal(container: Container) -> str | None:
+    """Why the container's hosts file must be left alone, `None` if it need not."""
+    if container.hosts_mount is None:
+        return None
+    return (
+        f"{container.hosts_mount} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
+        " remove the mount to have it kept"
+    )
+
+
+class Rewriting:
+    """The change that a worker thread makes to a file's text; it may be called again when somebody else wrote."""
+
+    def __init__(self, block: Block, container: Container) -> None:
+        self._block = block
+        own = (container.key.id[:12], container.hostname)
+        self._reserved = frozenset(name.lower() for name in own if name)
+        self.standing = Block()
+        """The block as it really stands in the text that was made last."""
+
+    def __call__(self, text: bytes) -> bytes:
+        result = hostsfile.rewritten(text, self._block, self._reserved)
+        self.standing = result.block
+        return result.text

@@ -1,0 +1,144 @@
+"""Reading containers and networks again: one task for each, so that none waits for one that the engine holds up.
+
+A container that is asked for while it is being read is read once more afterwards; what fails is tried again with
+backoff, and leaves what was known as it is.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+
+import anyio
+from anyio.abc import TaskGroup
+from loguru import logger
+
+from hostwatch.control.source import EngineError, GoneError, Source
+from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.model import ContainerKey, NetworkKey, State
+from hostwatch.core.pacing import Backoff
+
+_DOUBT_SECONDS = 5.0
+"""How long an early hint may stand without an event that confirms it, before the container is read again."""
+_BULK = 16
+"""How many containers are read at once when all are; one that hangs takes one of these places, no more."""
+_PATIENCE_SECONDS = 1.0
+"""How long reading them all waits for one of them; a slower one is read in the background."""
+
+Changed = Callable[[Files, str], None]
+"""Told which hosts files may be concerned, and by what."""
+
+
+class Refresher:
+    """Reads again what events, hints and resyncs ask for, and puts it into the inventory."""
+
+    def __init__(self, source: Source, inventory: Inventory, changed: Changed, tasks: TaskGroup) -> None:
+        self._source = source
+        self._inventory = inventory
+        self._changed = changed
+        self._tasks = tasks
+        self._asked: dict[ContainerKey | NetworkKey, str | None] = {}
+        self._doubted: set[ContainerKey] = set()
+
+    def __repr__(self) -> str:
+        return f"<Refresher: {len(self._asked)} being read, {len(self._doubted)} in doubt>"
+
+    def want(self, key: ContainerKey | NetworkKey, cause: str) -> None:
+        """Have a container or network read again, soon and in the background."""
+        if key in self._asked:
+            self._asked[key] = cause
+        else:
+            self._asked[key] = None
+            self._tasks.start_soon(self._until_read, key, cause, name=f"read {key}")
+
+    def want_listed(self, key: ContainerKey, cause: str) -> None:
+        """Have a container that is being started read from the list, which waits for no lock."""
+        self._tasks.start_soon(self._read_listed, key, cause, name=f"list {key}")
+
+    def want_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+        """Have the endpoint of a container that is being started read from its network, which waits for no lock."""
+        self._tasks.start_soon(self._read_endpoint, network, key, cause, name=f"endpoint {key}")
+
+    def confirm(self, key: ContainerKey) -> None:
+        """See to it that a container in doubt is read again, if no event asks for that first."""
+        if key not in self._doubted:
+            self._doubted.add(key)
+            self._tasks.start_soon(self._confirm, key, name=f"confirm {key}")
+
+    async def read_all(self, keys: Iterable[ContainerKey], cause: str) -> None:
+        """Read these containers, some at a time; returns when each has been tried once."""
+        remaining = iter(tuple(keys))
+
+        async def read_next() -> None:
+            for key in remaining:
+                if key not in self._asked and not await self._read_soon(key, cause):
+                    self.want(key, cause)
+
+        async with anyio.create_task_group() as workers:
+            for _ in range(_BULK):
+                workers.start_soon(read_next)
+
+    async def _read_soon(self, key: ContainerKey, cause: str) -> bool:
+        self._asked[key] = None
+        read = False
+        with anyio.move_on_after(_PATIENCE_SECONDS):
+            read = await self._read_once(key, cause)
+        if not read:
+            del self._asked[key]
+        return read
+
+    async def _until_read(self, key: ContainerKey | NetworkKey, cause: str) -> None:
+        backoff = Backoff(0.2, 30.0)
+        while not await self._read_once(key, cause):
+            await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
+
+    async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> bool:
+        """Read once, and again for each time that it was asked for meanwhile; returns whether that worked."""
+        while True:
+            mark = self._inventory.now()
+            try:
+                files = await self._read(key, mark)
+            except EngineError as error:
+                logger.debug("{} is not known, as reading it failed: {}", key, error)
+                return False
+            self._changed(files, cause)
+            again = self._asked[key]
+            if again is None:
+                del self._asked[key]
+                return True
+            self._asked[key] = None
+            cause = again
+
+    async def _read(self, key: ContainerKey | NetworkKey, mark: int) -> Files:
+        try:
+            if isinstance(key, NetworkKey):
+                return self._inventory.put_network(await self._source.network(key))
+            return self._inventory.put(await self._source.container(key), mark)
+        except GoneError:
+            if isinstance(key, NetworkKey):
+                return self._inventory.drop_network(key)
+            return self._inventory.drop(key)
+
+    async def _read_listed(self, key: ContainerKey, cause: str) -> None:
+        try:
+            container = await self._source.listed(key)
+        except (EngineError, GoneError) as error:
+            logger.debug("{} is not known yet, as listing it failed: {}", key, error)
+            return
+        if container is not None:
+            self._changed(self._inventory.put_listed(container), cause)
+
+    async def _read_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+        try:
+            endpoint = await self._source.endpoint(network, key)
+        except (EngineError, GoneError) as error:
+            logger.debug("the endpoint of {} is not known yet: {}", key, error)
+            return
+        if endpoint is not None:
+            self._changed(self._inventory.connecting(key, endpoint), cause)
+            self.confirm(key)
+
+    async def _confirm(self, key: ContainerKey) -> None:
+        await anyio.sleep(_DOUBT_SECONDS)
+        self._doubted.discard(key)
+        container = self._inventory.container(key)
+        if container is not None and container.state is State.UNKNOWN:
+            self.want(key, "an early hint was not confirmed")

@@ -1,0 +1,90 @@
+"""What the control loop needs of an engine: the seam between the loop and Docker's API.
+
+Every answer is a value of the core. Every failure is one of two: the thing is gone, or nothing is known.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
+
+
+class EngineError(Exception):
+    """The engine did not answer, or not with what was asked for; nothing is known, and it may be asked again."""
+
+
+class GoneError(Exception):
+    """The engine says that there is no such thing (404)."""
+
+
+def first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group that is none itself: what a task group wrapped."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the event stream says to look at again."""
+
+    kind: str
+    """`container` or `network`."""
+    action: str
+    """Docker's word for it, without what follows a colon: `start`, `health_status`."""
+    container: ContainerKey | None
+    network: NetworkKey | None
+    attributes: Mapping[str, str]
+
+    def __str__(self) -> str:
+        name = self.attributes.get("name", "")
+        return f"{self.action} {name}".rstrip() if self.kind == "container" else f"network {self.action} {name}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Who the engine is."""
+
+    id: EngineId
+    version: str
+    api: str
+    root: Path
+    """Its data root, as it sees it."""
+
+
+class Source(Protocol):
+    """An engine, as the control loop sees it. Every call may raise `EngineError`."""
+
+    async def info(self) -> EngineInfo:
+        """Who the engine is; also the first sign that it answers."""
+
+    def events(self) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
+        """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read."""
+
+    async def ping(self) -> None:
+        """Return if the engine answers."""
+
+    async def containers(self) -> Sequence[Container]:
+        """All containers, stopped ones too, as the list tells them."""
+
+    async def listed(self, key: ContainerKey) -> Container | None:
+        """One container as the list tells it: at once, but perhaps its state of before."""
+
+    async def container(self, key: ContainerKey) -> Container:
+        """One container, whole; held up by the engine while the container is being started. May raise `GoneError`."""
+
+    async def networks(self) -> Sequence[Network]:
+        """All networks."""
+
+    async def network(self, key: NetworkKey) -> Network:
+        """One network. May raise `GoneError`."""
+
+    async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
+        """A container's endpoint on a network, known even while the container is being started."""
+
+    def created(self, event: Event) -> Container | None:
+        """What an event tells of a new container by itself."""

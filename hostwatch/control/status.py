@@ -1,0 +1,93 @@
+"""What hostwatch knows, as data: the answer of `status --json` (contract, section 10)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hostwatch.control.source import EngineInfo
+from hostwatch.control.survey import FileReport
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container, Health, State
+from hostwatch.core.records import Block
+
+Json = Mapping[str, Any]
+
+
+def state(engine: EngineInfo | None, inventory: Inventory, reports: Iterable[FileReport]) -> Json:
+    """The whole answer; without an engine it is not connected."""
+    return {
+        "engine": {
+            "connected": engine is not None,
+            "version": engine.version if engine is not None else None,
+            "api": engine.api if engine is not None else None,
+        },
+        "services": list(_services(inventory)),
+        "subscribers": [subscriber(report) for report in reports],
+    }
+
+
+def subscriber(report: FileReport) -> Json:
+    """One subscriber of the answer."""
+    return {
+        "id": report.container.key.id,
+        "name": report.container.name,
+        "kind": "container",
+        "path": str(report.path),
+        "writer": "path",
+        "in_sync": report.in_sync,
+        **block(report.block),
+        "error": report.error,
+    }
+
+
+def block(standing: Block) -> Json:
+    """A block's records and withheld lines."""
+    return {
+        "records": [{"address": str(record.address), "names": list(record.names)} for record in standing.records],
+        "withheld": [{"line": withheld.line, "reason": withheld.reason} for withheld in standing.withheld],
+    }
+
+
+def _services(inventory: Inventory) -> Iterator[Json]:
+    """The services of the configuration, then those of compose, then the containers that are in neither."""
+    for rule in inventory.rules.services:
+        yield _service(rule.key, rule.names, "config", inventory.behind_rule(rule))
+    compose: dict[tuple[str, str], list[Container]] = {}
+    single: list[Container] = []
+    for container in sorted(inventory.containers, key=lambda container: (container.name, container.key)):
+        roles = inventory.roles(container.key)
+        if not roles.enabled or roles.services:
+            continue
+        if container.project is not None and container.compose_service is not None:
+            compose.setdefault((container.project, container.compose_service), []).append(container)
+        else:
+            single.append(container)
+    for (project, name), members in sorted(compose.items()):
+        names = dict.fromkeys([name, *(label for c in members for label in inventory.roles(c.key).names)])
+        yield _service(name, names, f"compose:{project}", sorted(members, key=lambda c: c.replica_order))
+    for container in single:
+        names = dict.fromkeys([container.name, *inventory.roles(container.key).names])
+        yield _service(container.name, names, "container", [container])
+
+
+def _service(name: str, names: Iterable[str], source: str, containers: Iterable[Container]) -> Json:
+    return {
+        "name": name,
+        "names": list(names),
+        "source": source,
+        "containers": [_container(container) for container in containers],
+    }
+
+
+def _container(container: Container) -> Json:
+    health = None if container.health in (None, Health.NONE) else container.health.value
+    return {
+        "id": container.key.id,
+        "name": container.name,
+        "state": container.state.value,
+        "health": health if container.state is not State.STOPPED else None,
+        "addresses": {
+            endpoint.network_name: [str(address) for address in endpoint.addresses]
+            for endpoint in container.endpoints
+            if endpoint.addresses
+        },
+    }

@@ -1,0 +1,113 @@
+"""How a file's text is changed in place, while others read it and may truncate it.
+
+Goes in: the text that stands in the file and the text that is to stand there. Comes out: writes and a truncation.
+After each of them the file consists of whole lines, each of the old or of the new text or blank; lines that both texts
+share (all the foreign ones) are all there, in order; and the file is never empty unless the new text is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import merge
+from itertools import pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Put `data` at `offset`, as one `pwrite`."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Cut the file to `size` bytes."""
+
+    size: int
+
+
+Step = Write | Truncate
+
+
+def steps(old: bytes, new: bytes) -> tuple[Step, ...]:
+    """The steps that turn `old` into `new`; none where they are the same.
+
+    The file grows first, by newlines (which also end an unfinished last line); then what differs is overwritten, in one
+    write per section; a surplus, by then newlines, is cut off last. What only goes on at the end is appended as it is:
+    the kernel shows the new size after the new bytes, so a reader sees all of them or none.
+    """
+    if old and new.startswith(old):
+        return (Write(len(old), new[len(old) :]),) if old != new else ()
+    length = max(len(old), len(new))
+    found: list[Step] = []
+    if len(old) < length:
+        found.append(Write(len(old), b"\n" * (length - len(old))))
+    found.extend(_overwrites(old.ljust(length, b"\n"), new.ljust(length, b"\n"), min(len(old), len(new))))
+    if len(new) < length:
+        found.append(Truncate(len(new)))
+    return tuple(found)
+
+
+def applied(text: bytes, step: Step) -> bytes:
+    """The text after one step, as the kernel does it: what lies between the end and a later offset becomes NUL."""
+    match step:
+        case Write(offset, data):
+            return text[:offset].ljust(offset, b"\0") + data + text[offset + len(data) :]
+        case Truncate(size):
+            return text[:size].ljust(size, b"\0")
+
+
+def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
+    """The writes that turn `old` into `new`, both of one length; the first `shorter` bytes of both are real text."""
+    if old == new:
+        return
+    first = _alike(old, new)
+    last = len(old) - _alike(old[::-1], new[::-1])
+    start = old.rfind(b"\n", 0, first) + 1
+    end = (old.find(b"\n", last) + 1) or len(old)
+    cuts = (start + cut for cut in _cuts(old[start:end], new[start:end]))
+    # Lines that come or go at the end are one write, not one each: no cut where only one text goes on.
+    for left, right in pairwise([start, *(cut for cut in cuts if start < cut <= shorter), end]):
+        yield from _overwrite(old[left:right], new[left:right], left)
+
+
+def _overwrite(old: bytes, new: bytes, offset: int) -> Iterator[Write]:
+    """One write of the bytes from the first that differs to the last; none where nothing does."""
+    if old != new:
+        first = _alike(old, new)
+        yield Write(offset + first, new[first : len(new) - _alike(old[::-1], new[::-1])])
+
+
+def _cuts(old: bytes, new: bytes) -> Iterator[int]:
+    """Offsets where the new text may go over into the old one for a moment, between two writes.
+
+    Both have a line start there, and as many of the lines that stand in both lie before it in the one as in the other.
+    So a line that only moves, because the block before it grew or shrank, is never missing and never there twice.
+    """
+    old_lines, new_lines = old.split(b"\n"), new.split(b"\n")
+    shared = (frozenset(old_lines) & frozenset(new_lines)) - {b""}
+    if [line for line in old_lines if line in shared] != [line for line in new_lines if line in shared]:
+        return  # lines changed places: all in one write
+    starts = merge(_starts(old_lines, shared), _starts(new_lines, shared))
+    yield from (here[0] for here, following in pairwise(starts) if here == following)
+
+
+def _starts(lines: list[bytes], shared: frozenset[bytes]) -> Iterator[tuple[int, int]]:
+    """Each line's offset, and how many shared lines lie before it."""
+    offset = count = 0
+    for line in lines:
+        yield offset, count
+        offset += len(line) + 1
+        count += line in shared
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    """How many bytes both have in common at their start; both are of one length."""
+    low, high = 0, len(one)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,274 @@
+"""The text of a hosts file, and the block in it: bytes in, bytes out.
+
+Decides which lines are ours and which are foreign, repairs what somebody did to the markers, and withholds the names
+that the foreign lines already bind. Nothing is ever decoded as a whole, so no encoding is wrong; foreign lines leave
+as they came. The text may come from a hostile container: all of this takes time linear in its size.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hostwatch.core.model import Address
+from hostwatch.core.names import is_reserved
+from hostwatch.core.records import Block, Record, Withheld
+
+LIMIT = 1 << 20
+"""The largest file that is handled, in bytes."""
+
+_BEGIN = b"# hostwatch: begin"
+_END = b"# hostwatch: end"
+_WITHHELD = b"# withheld: "
+_LINE_LIMIT = 4096
+"""The longest line that is written, in bytes without its newline; the engine's own parser fails beyond 64 KiB."""
+_ADDRESS_LIMIT = len("0000:0000:0000:0000:0000:0000:255.255.255.255")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
+"""What may stand as a name in a record: `hostwatch.core.names` checks more; this keeps a line one line, cheaply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A file's new text, and the block as it really stands in it."""
+
+    text: bytes
+    block: Block
+
+
+def rewritten(text: bytes, block: Block, reserved: frozenset[str] = frozenset()) -> Rewritten:
+    """The whole text with `block` as its only block; with an empty one, without a block.
+
+    Names that foreign lines bind to another address, names that are never published, and `reserved` ones (the
+    subscriber's own, in lower case) move from the records to the withheld lines.
+    """
+    parts = _parts(text)
+    standing = _standing(block, parts.foreign, reserved)
+    if parts.place is None and not standing:
+        return Rewritten(text, standing)  # nothing here is ours, not even a missing last newline
+    place = len(parts.foreign) if parts.place is None else parts.place
+    lines = [*parts.foreign[:place], *_block_lines(standing), *parts.foreign[place:]]
+    return Rewritten(b"".join(line + b"\n" for line in lines), standing)
+
+
+def found(text: bytes) -> Block | None:
+    """The records that the block holds now, `None` without a block. Withheld lines are not read back."""
+    parts = _parts(text)
+    if parts.place is None:
+        return None
+    records = (_record(line) for line in parts.inside)
+    return Block(tuple(record for record in records if record is not None))
+
+
+def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
+    """The addresses that the engine wrote for the container itself: `ADDRESS<TAB>[FQDN ]HOSTNAME`, outside the block.
+
+    The earliest hint of a new address, and no more than a hint: the container may write such a line too.
+    """
+    wanted = hostname.lower().encode("utf-8", "replace")
+    addresses = (_own_address(line, wanted) for line in _parts(text).foreign)
+    return tuple(dict.fromkeys(address for address in addresses if address is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A text taken apart; lines are without their newlines."""
+
+    foreign: list[bytes]
+    inside: list[bytes]
+    """What the block holds, or all blocks together where there are several."""
+    place: int | None
+    """How many foreign lines stand before the block (before the first marker); `None` without a marker."""
+
+
+def _parts(text: bytes) -> _Parts:
+    """Takes a text apart.
+
+    From a begin to the next end all is ours. Where one of the two is missing, ours are only the lines next to the
+    marker that are exactly as we write them: left in the file, they would shadow the new records for ever.
+    """
+    foreign: list[bytes] = []
+    inside: list[bytes] = []
+    place: int | None = None
+    opened: list[bytes] | None = None  # the lines since a begin that has no end yet
+    floor = 0  # foreign lines below this one have a marker after them
+    for line in _lines(text):
+        marker = _marker(line)
+        if marker is None:
+            (foreign if opened is None else opened).append(line)
+            continue
+        if marker == _END:
+            inside += _taken_from_end(foreign, floor) if opened is None else opened
+        elif opened is not None:
+            _settle(opened, foreign, inside)
+        place = len(foreign) if place is None else place
+        opened = [] if marker == _BEGIN else None
+        floor = len(foreign)
+    if opened is not None:
+        _settle(opened, foreign, inside)
+    return _Parts(foreign, inside, place)
+
+
+def _lines(text: bytes) -> list[bytes]:
+    """The lines, without their newlines; a last one may lack its newline. (`splitlines` would also split at CR.)"""
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _marker(line: bytes) -> bytes | None:
+    """Which marker a line is; an editor may have left a CR or blanks behind it."""
+    if not line.startswith(b"# hostwatch: "):
+        return None
+    bare = line.rstrip(b" \t\r")
+    return bare if bare in (_BEGIN, _END) else None
+
+
+def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes]) -> None:
+    """Sorts the lines behind a begin that has no end: ours as far as they look so, foreign from there on."""
+    ours = next((index for index, line in enumerate(opened) if not _looks_ours(line)), len(opened))
+    inside += opened[:ours]
+    foreign += opened[ours:]
+
+
+def _taken_from_end(foreign: list[bytes], floor: int) -> list[bytes]:
+    """Takes the lines before an end that has no begin out of `foreign`, as far as they look like ours."""
+    start = len(foreign)
+    while start > floor and _looks_ours(foreign[start - 1]):
+        start -= 1
+    taken = foreign[start:]
+    del foreign[start:]
+    return taken
+
+
+def _looks_ours(line: bytes) -> bool:
+    """Whether a line is just as we write it, but for a CR or blanks behind it."""
+    bare = line.rstrip(b" \r")
+    if len(bare) > _LINE_LIMIT:
+        return False
+    if bare.startswith(_WITHHELD):
+        return True
+    record = _record(bare)
+    return record is not None and [*_record_lines(record)] == [bare] and not any(map(is_reserved, record.names))
+
+
+def _fields(line: bytes) -> list[bytes]:
+    """The fields of a line as the C library sees them: address, names, nothing of a comment."""
+    return line.partition(b"#")[0].split()
+
+
+def _address(field: bytes) -> Address | None:
+    """The address that a field is, `None` where it is none. One with a zone is none for the C library either."""
+    if len(field) > _ADDRESS_LIMIT or b"%" in field:
+        return None
+    try:
+        return ipaddress.ip_address(field.decode("ascii"))
+    except ValueError:
+        return None
+
+
+def _record(line: bytes) -> Record | None:
+    """The record that a line is. Names that we would never write are passed over: they may hold anything."""
+    fields = _fields(line)
+    address = _address(fields[0]) if len(fields) > 1 else None
+    names = tuple(name for name in (field.decode("ascii", "replace") for field in fields[1:]) if _NAME.fullmatch(name))
+    return Record(address, names) if address is not None and names else None
+
+
+def _own_address(line: bytes, hostname: bytes) -> Address | None:
+    """The address of a line that the engine wrote for `hostname`, if it is such a line."""
+    field, _, names = line.partition(b"\t")
+    if names.count(b" ") > 1 or not hostname or hostname not in names.lower().split(b" "):
+        return None
+    address = _address(field)
+    if address is None or address.is_loopback or address.is_unspecified or address.is_multicast:
+        return None
+    return address
+
+
+def _standing(block: Block, foreign: Iterable[bytes], reserved: frozenset[str]) -> Block:
+    """The block without the names that must not stand in it, each of them as a withheld line instead."""
+    valid = (name for record in block.records for name in record.names if _NAME.fullmatch(name))
+    bound = _bound(foreign, frozenset(name.lower().encode() for name in valid))
+    records: list[Record] = []
+    withheld = list(block.withheld)
+    for record in block.records:
+        reasons = {name: _reason(name, record.address, bound, reserved) for name in record.names}
+        names = tuple(name for name in record.names if reasons[name] is None)
+        if names:
+            records.append(Record(record.address, names))
+        withheld += (
+            Withheld(f"{record.address} {name}", f"{name}: {why}") for name, why in reasons.items() if why is not None
+        )
+    return Block(tuple(records), tuple(withheld))
+
+
+_Bound = dict[str, dict[Address, None]]
+"""For each name (lower case) the addresses that foreign lines bind it to, in the file's order."""
+
+
+def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
+    """What the foreign lines bind the wanted names to; names are in lower case."""
+    bound: _Bound = {}
+    for line in foreign if wanted else ():
+        fields = _fields(line.lower())
+        names = wanted.intersection(fields[1:])
+        address = _address(fields[0]) if names else None
+        if address is None:  # the C library passes over such a line too
+            continue
+        for name in names:
+            bound.setdefault(name.decode(), {})[address] = None
+    return bound
+
+
+def _reason(name: str, address: Address, bound: _Bound, reserved: frozenset[str]) -> str | None:
+    """Why a name must not stand in the block with this address; `None` where it may."""
+    lower = name.lower()
+    if not _NAME.fullmatch(name):
+        return "not a valid name"
+    if _address(str(address).encode("utf-8", "replace")) is None:
+        return "not a valid address"
+    if is_reserved(name):
+        return "never published"
+    if lower in reserved:
+        return "the subscriber's own hostname"
+    others = bound.get(lower, {})
+    if others and address not in others:
+        return f"shadowed by {next(iter(others))} in the file"
+    return None
+
+
+def _block_lines(block: Block) -> Iterator[bytes]:
+    """The block's lines with its markers; none for an empty block."""
+    if not block:
+        return
+    yield _BEGIN
+    for record in block.records:
+        yield from _record_lines(record)
+    for withheld in block.withheld:
+        yield _comment(withheld)
+    yield _END
+
+
+def _record_lines(record: Record) -> Iterator[bytes]:
+    """The record's line; several of the same address where one would be too long.
+
+    The column is fixed, so that another address moves no other byte. Never a tab: the engine takes lines that end in
+    TAB and a container's name for its own.
+    """
+    column = 16 if record.address.version == 4 else 40
+    start = f"{record.address}".ljust(column - 1)
+    line = start
+    for name in record.names:
+        if len(line) + 1 + len(name) > _LINE_LIMIT:
+            yield line.encode("ascii")
+            line = start
+        line = f"{line} {name}"
+    yield line.encode("ascii")
+
+
+def _comment(withheld: Withheld) -> bytes:
+    """The comment of a withheld line. Its text comes from labels: only printable ASCII, and not too much of it."""
+    text = f"{withheld.line}  ({withheld.reason})"
+    printable = "".join(character for character in text[:_LINE_LIMIT] if " " <= character <= "~")
+    return (_WITHHELD + printable.encode("ascii"))[:_LINE_LIMIT]

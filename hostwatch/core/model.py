@@ -1,0 +1,148 @@
+"""What is known of an engine, as values: containers, their endpoints, networks.
+
+Every fact is present, absent or unknown; `None` means unknown unless a field says otherwise. Nothing here knows
+Docker's JSON (that is `hostwatch.docker.decode`) and nothing changes in place: a new fact is a new value.
+"""
+
+import enum
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+EngineId = NewType("EngineId", str)
+"""The engine's own identity (`ID` of `GET /info`). Part of every key, so that two engines never share one."""
+ContainerId = NewType("ContainerId", str)
+"""The container's 64 hexadecimal digits."""
+NetworkId = NewType("NetworkId", str)
+"""The network's 64 hexadecimal digits; empty for a container that has not been started yet (engine 20.10)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContainerKey:
+    """Names one container of one engine; a hosts file goes by the key of the container that owns it."""
+
+    engine: EngineId
+    id: ContainerId
+
+    def __str__(self) -> str:
+        return self.id[:12]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NetworkKey:
+    """Names one network of one engine."""
+
+    engine: EngineId
+    id: NetworkId
+
+
+class State(enum.Enum):
+    """Whether a container runs, as far as it is known."""
+
+    RUNNING = "running"
+    """Confirmed by the engine; paused counts, as its address is still its own."""
+    STOPPED = "stopped"
+    """Confirmed by the engine: created, exited, dead, or waiting to be restarted."""
+    UNKNOWN = "unknown"
+    """Between two states, to be read again. Addresses are the last known ones, or early hints."""
+
+
+class Health(enum.Enum):
+    """The state of the container's healthcheck, in Docker's words."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    STARTING = "starting"
+    NONE = "none"
+    """The container has no healthcheck."""
+
+
+class NetworkMode(enum.Enum):
+    """Whose network stack the container uses."""
+
+    OWN = "own"
+    """Its own, on any number of networks (none at all with `--network none`)."""
+    HOST = "host"
+    CONTAINER = "container"
+    """Another container's; which one is in `Container.joined`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A container's place on one network. Addresses are `None` while it has none there."""
+
+    network: NetworkId
+    network_name: str
+    ipv4: ipaddress.IPv4Address | None = None
+    ipv6: ipaddress.IPv6Address | None = None
+    mac: str | None = None
+    gateway: Address | None = None
+    aliases: frozenset[str] | None = None
+    """Names given on this network (`--network-alias`, compose). `None`: not read yet, a list does not tell them."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Its addresses, IPv4 first."""
+        return tuple(address for address in (self.ipv4, self.ipv6) if address is not None)
+
+    def same_network(self, other: "Endpoint") -> bool:
+        """Whether both are on one network; by name where an id is not known yet."""
+        if self.network and other.network:
+            return self.network == other.network
+        return self.network_name == other.network_name
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container, as last read."""
+
+    key: ContainerKey
+    name: str
+    state: State
+    labels: Mapping[str, str]
+    image: str = ""
+    created: float = 0.0
+    """Seconds since the epoch."""
+    health: Health | None = None
+    hostname: str | None = None
+    network_mode: NetworkMode | None = None
+    joined: ContainerId | None = None
+    """With `NetworkMode.CONTAINER`, the container whose network stack and hosts file this one uses."""
+    endpoints: tuple[Endpoint, ...] = ()
+    hosts_mount: Path | None = None
+    """What the user mounted on `/etc/hosts`; `None` for nothing."""
+    hosts_path: Path | None = None
+    """`HostsPath` of the inspection: where the engine keeps the file; `None` before the first start."""
+
+    @property
+    def project(self) -> str | None:
+        """The compose project, `None` outside compose."""
+        return self.labels.get("com.docker.compose.project")
+
+    @property
+    def compose_service(self) -> str | None:
+        """The compose service, `None` outside compose."""
+        return self.labels.get("com.docker.compose.service")
+
+    @property
+    def replica_order(self) -> tuple[int, float, str]:
+        """The stable order of replicas: compose container number, creation time, id."""
+        number = self.labels.get("com.docker.compose.container-number", "")
+        return (int(number) if number.isascii() and number.isdigit() else 0, self.created, self.key.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One network, as last read."""
+
+    key: NetworkKey
+    name: str
+    subnets: tuple[Subnet, ...] = ()
+    gateways: tuple[Address, ...] = ()
+    compose_name: str | None = None
+    """The network's name in its compose file (`backend` of `shop_backend`); `None` outside compose."""

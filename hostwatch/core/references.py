@@ -1,0 +1,212 @@
+"""The grammar of hosts templates: `@{NAME.ATTRIBUTE}`, `@{NAME.ATTRIBUTE[N]}`, and the lines that hold them.
+
+It decides what a line means, not what it resolves to (that is `hostwatch.core.desired`).
+"""
+
+import enum
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from hostwatch.core.names import name_fault
+
+MAX_TEMPLATE_LINES = 1_000
+MAX_LINE_LENGTH = 4_096
+
+
+class Attribute(enum.Enum):
+    """What of a container a reference asks for."""
+
+    IP = "ip"
+    IP6 = "ip6"
+    PUBLIC_IP = "PublicIp"
+    MAC = "mac"
+    HOSTNAME = "hostname"
+    NAME = "name"
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it can stand at the beginning of a line."""
+        return self in (Attribute.IP, Attribute.IP6, Attribute.PUBLIC_IP)
+
+
+_SPELLINGS = {attribute.value: attribute for attribute in Attribute} | {
+    "PrivateIpAddress": Attribute.IP,
+    "MacAddress": Attribute.MAC,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`@{name.attribute[index]}`; without an index it stands for each replica."""
+
+    name: str
+    attribute: Attribute
+    index: int | None
+    text: str
+    """As it was written."""
+
+
+Field = tuple[str | Reference, ...]
+"""A field of a line: literal text and references, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a template."""
+
+    text: str
+    """As it was written, its fields separated by single spaces, without a comment."""
+    address: Field
+    names: tuple[Field, ...]
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """All references of the line, in order."""
+        return tuple(part for field in (self.address, *self.names) for part in field if isinstance(part, Reference))
+
+    @property
+    def service(self) -> str | None:
+        """The name that the line's references look up; `None` for a literal line."""
+        return next((reference.name for reference in self.references), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFault:
+    """What is wrong with a line of a template. `row` and `column` count from 0 inside the template."""
+
+    row: int
+    column: int
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.row + 1}: {self.value!r}: {self.reason}"
+
+
+def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, ...]]:
+    """The lines of a template, blank ones and comments left out, and the faults of those that cannot be read."""
+    lines: list[Line] = []
+    faults: list[TemplateFault] = []
+    # Only \n ends a line (a YAML block knows no other): \x85 or U+2028 inside one is then refused as a bad name.
+    rows = text.split("\n")
+    for row, source in enumerate(rows[:MAX_TEMPLATE_LINES]):
+        try:
+            line = _parsed_line(source.removesuffix("\r"))
+        except _FaultError as fault:
+            faults.append(TemplateFault(row, fault.column, fault.value[:200], fault.reason))
+        else:
+            if line is not None:
+                lines.append(line)
+    if len(rows) > MAX_TEMPLATE_LINES + 1:
+        faults.append(TemplateFault(MAX_TEMPLATE_LINES, 0, "", f"more than {MAX_TEMPLATE_LINES} lines"))
+    return tuple(lines), tuple(faults)
+
+
+class _FaultError(Exception):
+    def __init__(self, column: int, value: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.value = value
+        self.reason = reason
+
+
+_FIELD = re.compile(r"[^ \t]+")
+_REFERENCE = re.compile(r"@\{([^{}]*)\}")
+_BODY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)\.([A-Za-z0-9]+)(?:\[([0-9]{1,6})\])?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", re.ASCII)
+
+
+def is_service_name(name: str) -> bool:
+    """Whether a reference could look this name up (what Docker allows as a container name, and host names)."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _parsed_line(source: str) -> Line | None:
+    source = source.partition("#")[0]
+    if len(source) > MAX_LINE_LENGTH:
+        raise _FaultError(0, source[:40] + "…", f"longer than {MAX_LINE_LENGTH} characters")
+    words = [(match.start(), match[0]) for match in _FIELD.finditer(source)]
+    if not words:
+        return None
+    fields = [(column, word, tuple(_parts(column, word))) for column, word in words]
+    _check_address(*fields[0])
+    if len(fields) == 1:
+        raise _FaultError(words[0][0], words[0][1], "a line needs an address and at least one name")
+    for column, word, field in fields[1:]:
+        _check_name(column, word, field)
+    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(field for _, _, field in fields[1:]))
+    if len({reference.name for reference in line.references}) > 1:
+        raise _FaultError(words[0][0], line.text, "a line holds references to one service")
+    return line
+
+
+def _parts(column: int, word: str) -> Iterator[str | Reference]:
+    # `@@{` is a literal `@{`: it is taken out first, so that it opens no reference.
+    position = 0
+    literal = ""
+    while position < len(word):
+        if word.startswith("@@{", position):
+            literal += "@{"
+            position += 3
+        elif word.startswith("@{", position):
+            if literal:
+                yield literal
+            literal = ""
+            reference = _parsed_reference(column + position, word[position:])
+            yield reference
+            position += len(reference.text)
+        else:
+            literal += word[position]
+            position += 1
+    if literal:
+        yield literal
+
+
+def _parsed_reference(column: int, rest: str) -> Reference:
+    match = _REFERENCE.match(rest)
+    if match is None:
+        raise _FaultError(column, rest, "a reference ends with `}` and holds no blank, as in @{db.ip}")
+    body = _BODY.fullmatch(match[1])
+    if body is None:
+        raise _FaultError(column, match[0], "a reference is @{NAME.ATTRIBUTE} or @{NAME.ATTRIBUTE[N]}, as in @{db.ip}")
+    attribute = _SPELLINGS.get(body[2])
+    if attribute is None:
+        known = ", ".join(_SPELLINGS)
+        raise _FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
+    return Reference(body[1], attribute, None if body[3] is None else int(body[3]), match[0])
+
+
+def _check_address(column: int, word: str, field: Field) -> None:
+    match field:
+        case (Reference() as reference,):
+            if not reference.attribute.is_address:
+                raise _FaultError(column, word, f"a line begins with an address; {reference.attribute.value!r} is none")
+        case (str() as literal,):
+            try:
+                address = ipaddress.ip_address(literal)
+            except ValueError:
+                raise _FaultError(column, word, "a line begins with an address or a reference to one") from None
+            if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+                raise _FaultError(column, word, "an address with a zone is not supported")
+        case _:
+            raise _FaultError(column, word, "an address is one reference or one literal address, nothing joined to it")
+
+
+def _check_name(column: int, word: str, field: Field) -> None:
+    # What a reference will say is not known yet: a stand-in shows whether the text around it is well formed.
+    sample = "".join(_stand_in(part) for part in field)
+    if (fault := name_fault(sample)) is not None:
+        raise _FaultError(column, word, fault)
+
+
+def _stand_in(part: str | Reference) -> str:
+    match part:
+        case str():
+            return part
+        case Reference():
+            return "x"
+        case _:
+            assert_never(part)

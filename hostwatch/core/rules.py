@@ -1,0 +1,105 @@
+"""What the configuration and the labels ask for, in the core's own terms: matches, services, subscriptions."""
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from hostwatch.core.model import Address, Container
+from hostwatch.core.references import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which containers an entry of the configuration means. Each key that is given must hold; one of its globs must."""
+
+    name: tuple[str, ...] = ()
+    image: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    label_values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Labels that must be there with a value of one of these globs."""
+    label_keys: tuple[str, ...] = ()
+    """Labels of which one must be there, whatever its value."""
+
+    def holds(self, container: Container) -> bool:
+        """Whether the container is meant."""
+        labels = container.labels
+        return (
+            _any_glob(self.name, container.name)
+            and _any_glob(self.image, container.image)
+            and _any_glob(self.project, container.project)
+            and _any_glob(self.service, container.compose_service)
+            and all(key in labels and _any_glob(globs, labels[key]) for key, globs in self.label_values)
+            and (not self.label_keys or any(key in labels for key in self.label_keys))
+        )
+
+
+def _any_glob(globs: tuple[str, ...], value: str | None) -> bool:
+    if not globs:
+        return True
+    return value is not None and any(_compiled(glob).match(value) for glob in globs)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(glob: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(glob))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRule:
+    """A service of the configuration."""
+
+    key: str
+    match: Match
+    names: tuple[str, ...]
+    """The names it is published under; its key where the configuration gives none."""
+    network: str | None = None
+    health_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What one source (an entry of the configuration, a container's labels) wants in a hosts file."""
+
+    lines: tuple[Line, ...] = ()
+    services: tuple[str, ...] = ()
+    """Services of which each gets a line under its own names."""
+    everything: bool = False
+    """Whether every name in reach gets a line (`services: "*"`)."""
+    ipv4: bool = True
+    ipv6: bool = True
+    ipv6_first: bool = False
+    any_scope: bool = False
+    """Whether addresses without a shared network are published too (`scope: any`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberRule:
+    """A subscriber of the configuration."""
+
+    key: str
+    match: Match
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that the configuration decides about what is published to whom."""
+
+    services: tuple[ServiceRule, ...] = ()
+    subscribers: tuple[SubscriberRule, ...] = ()
+    labels: bool = True
+    """Whether container labels count."""
+    advertise: Address | None = None
+    """The host's own address to others, for `PublicIp`."""
+    _by_key: dict[str, ServiceRule] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_key.update((rule.key, rule) for rule in self.services)
+
+    def service(self, name: str) -> tuple[ServiceRule, ...]:
+        """The services that own a name: the one of that key, else all that are published under it."""
+        if (rule := self._by_key.get(name)) is not None:
+            return (rule,)
+        return tuple(rule for rule in self.services if name in rule.names)

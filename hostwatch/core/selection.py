@@ -1,0 +1,145 @@
+"""What a container is to hostwatch: the services it stands behind, and what it wants in its own hosts file.
+
+Both follow from the container and the rules alone; who else is there is not known here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hostwatch.core.model import Container
+from hostwatch.core.names import name_fault
+from hostwatch.core.references import Line, is_service_name, parsed_template
+from hostwatch.core.rules import Rules, ServiceRule, Subscription
+
+MAX_LABEL_LENGTH = 65_536
+"""A longer label is refused unread: it would make a hosts file that the engine's own parser fails on (64 KiB)."""
+
+KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFault:
+    """A label that is refused."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """A container's parts in both roles."""
+
+    services: tuple[ServiceRule, ...] = ()
+    """The services of the configuration that it stands behind."""
+    names: tuple[str, ...] = ()
+    """Names it is also published under (`hostwatch.names`)."""
+    network: str | None = None
+    """Publish only the addresses on this network (`hostwatch.network`)."""
+    health_required: bool = False
+    subscriptions: tuple[Subscription, ...] = ()
+    """What it wants in its hosts file; empty for no subscriber."""
+    faults: tuple[LabelFault, ...] = ()
+    enabled: bool = True
+    """False: leave it alone in both roles (`hostwatch.enable: false`)."""
+
+
+def roles(container: Container, rules: Rules) -> Roles:
+    """The container's roles under the rules. A refused label counts as absent."""
+    labels = _own_labels(container.labels) if rules.labels else {}
+    faults: list[LabelFault] = []
+    reader = _LabelReader(labels, faults)
+    if not reader.enabled():
+        return Roles(enabled=False, faults=tuple(faults))
+    labelled = reader.subscription()
+    subscriptions = [rule.subscription for rule in rules.subscribers if rule.match.holds(container)]
+    return Roles(
+        services=tuple(rule for rule in rules.services if rule.match.holds(container)),
+        names=reader.names(),
+        network=labels.get("network") or None,
+        health_required=reader.health_required(),
+        subscriptions=(*subscriptions, *([labelled] if labelled is not None else [])),
+        faults=(*faults, *_unknown_labels(labels)),
+    )
+
+
+def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    prefix = "hostwatch."
+    return {label.removeprefix(prefix): value for label, value in labels.items() if label.startswith(prefix)}
+
+
+def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
+    for label in labels:
+        if label == "notify":
+            yield LabelFault("hostwatch.notify", "not supported yet")
+        elif label not in KNOWN_LABELS:
+            known = ", ".join(f"hostwatch.{name}" for name in KNOWN_LABELS)
+            yield LabelFault(f"hostwatch.{label}"[:100], f"unknown label; known are {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelReader:
+    labels: Mapping[str, str]
+    faults: list[LabelFault]
+
+    def enabled(self) -> bool:
+        match self.labels.get("enable", "true").strip().lower():
+            case "true":
+                return True
+            case "false":
+                return False
+            case other:
+                self._refuse("enable", f"{other[:40]!r} is neither true nor false")
+                return True
+
+    def health_required(self) -> bool:
+        value = self.labels.get("health", "ignored").strip()
+        if value not in ("required", "ignored"):
+            self._refuse("health", f"{value[:40]!r} is neither required nor ignored")
+        return value == "required"
+
+    def names(self) -> tuple[str, ...]:
+        names = self._words("names")
+        for name in names:
+            if (fault := name_fault(name)) is not None:
+                self._refuse("names", f"{name[:80]!r}: {fault}")
+                return ()
+        return names
+
+    def subscription(self) -> Subscription | None:
+        lines = self._lines()
+        services = self._services()
+        if not lines and not services:
+            return None
+        everything = "*" in services
+        return Subscription(lines, () if everything else services, everything)
+
+    def _lines(self) -> tuple[Line, ...]:
+        if "hosts" not in self.labels or not self._fits("hosts"):
+            return ()
+        lines, faults = parsed_template(self.labels["hosts"])
+        if faults:
+            self._refuse("hosts", str(faults[0]))
+            return ()
+        return lines
+
+    def _services(self) -> tuple[str, ...]:
+        services = self._words("services")
+        for service in services:
+            if service != "*" and not is_service_name(service):
+                self._refuse("services", f"{service[:80]!r} is not the name of a service")
+                return ()
+        return services
+
+    def _words(self, label: str) -> tuple[str, ...]:
+        if label not in self.labels or not self._fits(label):
+            return ()
+        return tuple(dict.fromkeys(self.labels[label].replace(",", " ").split()))
+
+    def _fits(self, label: str) -> bool:
+        if len(self.labels[label]) <= MAX_LABEL_LENGTH:
+            return True
+        self._refuse(label, f"longer than {MAX_LABEL_LENGTH} characters")
+        return False
+
+    def _refuse(self, label: str, reason: str) -> None:
+        self.faults.append(LabelFault(f"hostwatch.{label}", reason))

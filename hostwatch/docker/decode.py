@@ -1,0 +1,225 @@
+"""Docker's JSON, turned into the core's values. Pure; the only module that knows Docker's field names.
+
+Read from `Type`, `Action`, `Actor`, `timeNano` and `NetworkSettings.Networks`, which every API version from 1.41
+(engine 20.10) to 1.52 (engine 29) has. A field that is missing or of another form is unknown, never an error, but
+for an id: what has no id cannot be named.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hostwatch.control.source import Event
+from hostwatch.core.model import (
+    Address,
+    Container,
+    ContainerId,
+    ContainerKey,
+    Endpoint,
+    EngineId,
+    Health,
+    Network,
+    NetworkId,
+    NetworkKey,
+    NetworkMode,
+    State,
+    Subnet,
+)
+
+Json = Mapping[str, Any]
+
+_RUNNING = ("running", "paused")
+
+
+def listed_container(engine: EngineId, data: Json) -> Container:
+    """A container of `GET /containers/json`: no aliases, host name or certain health, but no lock is waited for."""
+    names = data.get("Names") or []
+    mode, joined = _network_mode(_dict(data.get("HostConfig")).get("NetworkMode"))
+    return Container(
+        key=ContainerKey(engine, ContainerId(data["Id"])),
+        # Links add names of the form /other/alias; the container's own has one slash.
+        name=next((name[1:] for name in names if name.count("/") == 1), data["Id"][:12]),
+        state=State.RUNNING if data.get("State") in _RUNNING else State.STOPPED,
+        labels=_dict(data.get("Labels")),
+        image=data.get("Image") or "",
+        created=float(data.get("Created") or 0),
+        network_mode=mode,
+        joined=joined,
+        endpoints=_endpoints(data, with_aliases=False),
+        hosts_mount=_hosts_mount(data),
+    )
+
+
+def inspected_container(engine: EngineId, data: Json) -> Container:
+    """A container of `GET /containers/{id}/json`."""
+    config, state = _dict(data.get("Config")), _dict(data.get("State"))
+    mode, joined = _network_mode(_dict(data.get("HostConfig")).get("NetworkMode"))
+    running = bool(state.get("Running")) and not state.get("Restarting") and not state.get("Dead")
+    return Container(
+        key=ContainerKey(engine, ContainerId(data["Id"])),
+        name=str(data.get("Name") or data["Id"][:12]).removeprefix("/"),
+        state=State.RUNNING if running else State.STOPPED,
+        labels=_dict(config.get("Labels")),
+        image=config.get("Image") or "",
+        created=_seconds(data.get("Created")),
+        health=_health(state, config),
+        hostname=config.get("Hostname") or None,
+        network_mode=mode,
+        joined=joined,
+        endpoints=_endpoints(data, with_aliases=True),
+        hosts_mount=_hosts_mount(data),
+        hosts_path=Path(data["HostsPath"]) if data.get("HostsPath") else None,
+    )
+
+
+def network(engine: EngineId, data: Json) -> Network:
+    """A network of `GET /networks` or `GET /networks/{id}`."""
+    configs = [_dict(config) for config in _dict(data.get("IPAM")).get("Config") or []]
+    subnets = (_subnet(config.get("Subnet")) for config in configs)
+    gateways = (_address(config.get("Gateway")) for config in configs)
+    return Network(
+        key=NetworkKey(engine, NetworkId(data["Id"])),
+        name=data.get("Name") or "",
+        subnets=tuple(subnet for subnet in subnets if subnet is not None),
+        gateways=tuple(gateway for gateway in gateways if gateway is not None),
+        compose_name=_dict(data.get("Labels")).get("com.docker.compose.network"),
+    )
+
+
+def network_endpoint(data: Json, container: ContainerId) -> Endpoint | None:
+    """The container's endpoint in `GET /networks/{id}`, where it stands before it can be inspected."""
+    found = _dict(_dict(data.get("Containers")).get(container))
+    if not found:
+        return None
+    return Endpoint(
+        network=NetworkId(data["Id"]),
+        network_name=data.get("Name") or "",
+        ipv4=_ipv4(found.get("IPv4Address")),
+        ipv6=_ipv6(found.get("IPv6Address")),
+        mac=found.get("MacAddress") or None,
+    )
+
+
+def event(engine: EngineId, data: Json) -> Event | None:
+    """A line of `GET /events`; `None` for one that is of no interest."""
+    actor = _dict(data.get("Actor"))
+    identity, attributes = actor.get("ID"), _dict(actor.get("Attributes"))
+    kind, action = data.get("Type"), data.get("Action")
+    if not isinstance(identity, str) or not isinstance(action, str) or not identity:
+        return None
+    if kind == "container":
+        return Event(kind, _plain(action), ContainerKey(engine, ContainerId(identity)), None, attributes)
+    if kind == "network":
+        member = attributes.get("container")
+        container = ContainerKey(engine, ContainerId(member)) if member else None
+        return Event(kind, action, container, NetworkKey(engine, NetworkId(identity)), attributes)
+    return None
+
+
+def created_container(happened: Event) -> Container | None:
+    """What a `create` event tells of the new container: its name, image and all its labels, without a request."""
+    if happened.action != "create" or happened.kind != "container" or happened.container is None:
+        return None
+    attributes = happened.attributes
+    labels = {name: value for name, value in attributes.items() if name not in ("name", "image")}
+    return Container(
+        key=happened.container,
+        name=attributes.get("name", ""),
+        state=State.STOPPED,
+        labels=labels,
+        image=attributes.get("image", ""),
+    )
+
+
+def _plain(action: str) -> str:
+    # `health_status: healthy` is the whole action; Podman says `died` and `remove`.
+    name = action.partition(":")[0]
+    return {"died": "die", "remove": "destroy"}.get(name, name)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _network_mode(mode: Any) -> tuple[NetworkMode | None, ContainerId | None]:
+    if not isinstance(mode, str):
+        return None, None
+    if mode == "host":
+        return NetworkMode.HOST, None
+    if mode.startswith("container:"):
+        return NetworkMode.CONTAINER, ContainerId(mode.removeprefix("container:"))
+    return NetworkMode.OWN, None
+
+
+def _endpoints(data: Json, with_aliases: bool) -> tuple[Endpoint, ...]:
+    networks = _dict(_dict(data.get("NetworkSettings")).get("Networks"))
+    found = (_endpoint(name, _dict(settings), with_aliases) for name, settings in networks.items())
+    # `host` and `none` are listed like networks, but nothing has an address there.
+    return tuple(endpoint for endpoint in found if endpoint.network_name not in ("host", "none"))
+
+
+def _endpoint(name: str, settings: Json, with_aliases: bool) -> Endpoint:
+    aliases = frozenset(settings.get("Aliases") or ()) if with_aliases else None
+    return Endpoint(
+        network=NetworkId(settings.get("NetworkID") or ""),
+        network_name="bridge" if name == "default" else name,
+        ipv4=_ipv4(settings.get("IPAddress")),
+        ipv6=_ipv6(settings.get("GlobalIPv6Address")),
+        mac=settings.get("MacAddress") or None,
+        gateway=_address(settings.get("Gateway")) or _address(settings.get("IPv6Gateway")),
+        aliases=aliases,
+    )
+
+
+def _health(state: Json, config: Json) -> Health | None:
+    status = _dict(state.get("Health")).get("Status")
+    if status in ("healthy", "unhealthy", "starting"):
+        return Health(status)
+    test = _dict(config.get("Healthcheck")).get("Test")
+    # Before the first start there is a healthcheck but no state of it yet.
+    return Health.NONE if not test or test == ["NONE"] or status == "none" else Health.STARTING
+
+
+def _hosts_mount(data: Json) -> Path | None:
+    for mount in data.get("Mounts") or []:
+        if _dict(mount).get("Destination") == "/etc/hosts":
+            return Path(mount.get("Source") or "/")
+    return None
+
+
+def _seconds(timestamp: Any) -> float:
+    # RFC 3339 with nanoseconds: more digits than `fromisoformat` of Python 3.11 and older takes.
+    if not isinstance(timestamp, str):
+        return 0.0
+    head, dot, fraction = timestamp.removesuffix("Z").partition(".")
+    try:
+        whole = datetime.fromisoformat(head + "+00:00").timestamp()
+        return whole + (float(f"0.{fraction}") if dot and fraction.isdigit() else 0.0)
+    except ValueError:
+        return 0.0
+
+
+def _address(text: Any) -> Address | None:
+    try:
+        return ipaddress.ip_address(str(text).partition("/")[0]) if text else None
+    except ValueError:
+        return None
+
+
+def _ipv4(text: Any) -> ipaddress.IPv4Address | None:
+    address = _address(text)
+    return address if isinstance(address, ipaddress.IPv4Address) else None
+
+
+def _ipv6(text: Any) -> ipaddress.IPv6Address | None:
+    address = _address(text)
+    return address if isinstance(address, ipaddress.IPv6Address) else None
+
+
+def _subnet(text: Any) -> Subnet | None:
+    try:
+        return ipaddress.ip_network(str(text), strict=False) if text else None
+    except ValueError:
+        return None

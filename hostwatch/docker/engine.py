@@ -1,0 +1,258 @@
+"""An engine's API: the requests that are made, the event stream, and the translation of every failure.
+
+The only importer of aiodocker, of which the connection is used (URLs, contexts, TLS) but not the event reader: that
+one never comes back after a lost connection.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiodocker
+import aiohttp
+
+from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError
+from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
+from hostwatch.docker import decode
+
+NEWEST_API = (1, 52)
+"""The newest API version whose answers are known here (engine 29); a newer engine is asked for this one."""
+
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
+_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
+_LINE_LIMIT = 16 << 20
+"""An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
+
+_EVENT_FILTERS = {
+    "type": ["container", "network"],
+    # Podman's words for die and destroy are among them. `kill`, `exec_…` and the rest change no address.
+    "event": [
+        *("create", "start", "die", "destroy", "rename", "health_status"),
+        *("connect", "disconnect"),
+        *("died", "remove"),
+    ],
+}
+
+
+def located_engine(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The engine's URL: what is given, else `DOCKER_HOST`, else the default socket.
+
+    `None` where the docker command has a current context; aiodocker knows how to read that.
+    """
+    if url := explicit or environ.get("DOCKER_HOST"):
+        return url
+    return None if _has_context(environ) else DEFAULT_SOCKET
+
+
+def _has_context(environ: Mapping[str, str]) -> bool:
+    name = environ.get("DOCKER_CONTEXT")
+    if name is None:
+        directory = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        try:
+            name = json.loads((directory / "config.json").read_bytes()).get("currentContext")
+        except (OSError, ValueError, AttributeError):
+            return False
+    return name not in (None, "", "default")
+
+
+class DockerEngine:
+    """One engine. Enter it to open the connection; no request is made by that."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = url
+        self._docker: aiodocker.Docker | None = None
+        self._connector: aiohttp.UnixConnector | None = None
+        self._engine = EngineId("")
+
+    def __repr__(self) -> str:
+        return f"<DockerEngine {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """Where the engine is, for people."""
+        return self._url or "the current docker context"
+
+    async def __aenter__(self) -> Self:
+        # No limit: a request that the engine holds up (an inspection during a start) must not keep others waiting.
+        if self._url is not None and self._url.startswith("unix://"):
+            self._connector = aiohttp.UnixConnector(self._url.removeprefix("unix://"), limit=0)
+        try:
+            self._docker = aiodocker.Docker(url=self._url, connector=self._connector, timeout=_REQUEST_TIMEOUT)
+        except (ValueError, OSError, aiodocker.DockerError) as error:
+            raise EngineError(f"cannot use {self.address}: {error}") from error
+        if self._connector is not None:
+            self._docker.docker_host = "unix://localhost"  # aiodocker sets it for connectors of its own only
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._docker is not None:
+            await self._docker.close()
+        if self._connector is not None:
+            await self._connector.close()
+
+    async def info(self) -> EngineInfo:
+        """Who the engine is. Settles the API version and the identity that all keys carry from now on."""
+        version = await self._get("/version")
+        self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
+        info = await self._get("/info", versioned=True)
+        self._engine = EngineId(info.get("ID") or self.address)
+        root = Path(info.get("DockerRootDir") or "/var/lib/docker")
+        return EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
+
+    async def ping(self) -> None:
+        """Return if the engine answers."""
+        await self._text("/_ping")
+
+    async def containers(self) -> Sequence[Container]:
+        """All containers, stopped ones too."""
+        found = await self._get("/containers/json", {"all": "1"}, versioned=True)
+        return [decode.listed_container(self._engine, data) for data in found]
+
+    async def listed(self, key: ContainerKey) -> Container | None:
+        """One container as the list tells it."""
+        filters = json.dumps({"id": [key.id]})
+        found = await self._get("/containers/json", {"all": "1", "filters": filters}, versioned=True)
+        return next((decode.listed_container(self._engine, data) for data in found), None)
+
+    async def container(self, key: ContainerKey) -> Container:
+        """One container, whole."""
+        data = await self._get(f"/containers/{key.id}/json", versioned=True)
+        return decode.inspected_container(self._engine, data)
+
+    async def networks(self) -> Sequence[Network]:
+        """All networks."""
+        return [decode.network(self._engine, data) for data in await self._get("/networks", versioned=True)]
+
+    async def network(self, key: NetworkKey) -> Network:
+        """One network."""
+        return decode.network(self._engine, await self._get(f"/networks/{key.id}", versioned=True))
+
+    async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
+        """A container's endpoint on a network."""
+        return decode.network_endpoint(await self._get(f"/networks/{network.id}", versioned=True), container.id)
+
+    def created(self, event: Event) -> Container | None:
+        """What an event tells of a new container by itself."""
+        return decode.created_container(event)
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[Event | None]]:
+        """Subscribe to what may change an address."""
+        params = {"filters": json.dumps(_EVENT_FILTERS)}
+        with _translated(self.address):
+            async with self._client.session.get(
+                self._at("/events", versioned=True), params=params, timeout=_STREAM_TIMEOUT
+            ) as response:
+                await _check(response)
+                yield self._read(response)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[Event | None]:
+        async for line in _lines(response.content):
+            if line is None:
+                yield None
+                continue
+            if not line.strip():
+                continue
+            try:
+                found = decode.event(self._engine, json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                yield None
+            else:
+                if found is not None:
+                    yield found
+
+    @property
+    def _client(self) -> aiodocker.Docker:
+        if self._docker is None:
+            raise EngineError("not connected")
+        return self._docker
+
+    def _at(self, path: str, versioned: bool) -> str:
+        version = f"/{self._client.api_version}" if versioned else ""
+        return f"{self._client.docker_host}{version}{path}"
+
+    async def _get(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = False) -> Any:
+        text = await self._text(path, params, versioned)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise EngineError(f"{self.address}: GET {path}: the answer is no JSON: {error}") from error
+
+    async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = False) -> bytes:
+        with _translated(self.address):
+            async with self._client.session.get(self._at(path, versioned), params=params) as response:
+                await _check(response)
+                return await response.read()
+
+
+def _capped(version: str) -> str:
+    try:
+        major, minor = (int(part) for part in version.split("."))
+    except ValueError:
+        return "1.41"
+    return "{}.{}".format(*min((major, minor), NEWEST_API))
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status < 400:
+        return
+    text = (await response.read())[:500].decode("utf-8", "replace").strip()
+    try:
+        message = str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = text or response.reason or ""
+    if response.status == 404:
+        raise GoneError(message)
+    raise EngineError(f"the engine answered {response.status}: {message}")
+
+
+@contextmanager
+def _translated(address: str) -> Iterator[None]:
+    """Turn what aiohttp and the operating system raise into `EngineError`, saying what to do where that is known."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise EngineError(f"{address} did not answer in time") from error
+    except aiohttp.ClientConnectorError as error:
+        raise EngineError(_unconnected(address, error.os_error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise EngineError(f"{address}: {str(error) or type(error).__name__}") from error
+
+
+def _unconnected(address: str, error: OSError) -> str:
+    match error:
+        case PermissionError():
+            remedy = "run hostwatch as root or as a member of the socket's group"
+            return f"permission denied on {address} for user {os.geteuid()}; {remedy}"
+        case FileNotFoundError():
+            return f"no engine at {address}: there is no such socket"
+        case ConnectionRefusedError():
+            return f"no engine at {address}: nothing listens there"
+        case _:
+            return f"no engine at {address}: {error}"
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:
+    """The lines of a stream; `None` for one that is longer than the limit, without keeping it."""
+    buffer = bytearray()
+    skipping = False
+    async for chunk in content.iter_any():
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            buffer += chunk[start:end]
+            start = end + 1
+            yield None if skipping else bytes(buffer)
+            skipping = False
+            buffer.clear()
+        buffer += chunk[start:]
+        if len(buffer) > _LINE_LIMIT:
+            skipping = True
+            buffer.clear()

@@ -1,0 +1,288 @@
+"""Hosts files on disk: opened safely, read, and changed in place. Synchronous; a worker thread runs it.
+
+The file belongs to a container, whose root may be hostile: it may put anything in the file, hold it open, lock it or
+take a lease on it. It cannot replace it (it sees a bind mount of the file alone), but a file on the host may be
+replaced by anything, so nothing but a regular file with one link is ever opened for writing.
+
+The engine is the other writer: it truncates the file and writes it anew, without a lock. Against that, and for readers,
+a change is made under a *write lease*: the kernel grants it only while nobody else has the file open, and lets whoever
+opens it meanwhile wait until the lease is given back, some microseconds later. (An opener with O_NONBLOCK gets EAGAIN
+instead of waiting.) Where no lease is to be had, the edit alone is careful (`hostwatch.core.edit`), and what is left is
+this: if the engine truncates the file in the microseconds between our last look and our write, the write lands in the
+new text. Behind its end it makes a hole of NULs, which is found and mended; within it, it overwrites some bytes with
+ours until the engine writes the file again, which cannot be told from somebody's wish.
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostwatch.core.edit import Step, Truncate, Write, applied, steps
+from hostwatch.core.hostsfile import LIMIT
+
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OPEN_PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+"""Between attempts to open a file on which somebody holds a lease: another hostwatch for microseconds, or a container
+for as long as it likes, which must not keep the worker."""
+_LEASE_PAUSE_SECONDS = 0.00005
+"""Between attempts to get the lease: most who have the file open are readers that are done at once."""
+_PATIENCE_SECONDS = 0.02
+"""How long to try, where lines come, go or move. Without a lease, of a million reads by a process that does nothing
+but open and read some 500 would see such a write half done."""
+_PATIENCE_SMALL_SECONDS = 0.001
+_SMALL = 16
+"""Bytes that one write may change in place and nobody saw half done in millions of reads: an address."""
+_ROUNDS = 3
+_ROUND_PAUSE_SECONDS = 0.001
+"""Before the next round, when somebody else wrote: the engine's truncating and writing are some 20 µs apart."""
+
+
+class HostsFileError(Exception):
+    """A hosts file could not be read or written. The message says what happened and what to do."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class HostsFileMissing(HostsFileError):  # noqa: N818
+    """The file or its directory is gone, as after the container is removed."""
+
+
+class HostsFileRefused(HostsFileError):  # noqa: N818
+    """Not a file that is safe to write; stays so until somebody changes it."""
+
+
+class HostsFileDenied(HostsFileError):  # noqa: N818
+    """The kernel does not let us; stays so until somebody changes it."""
+
+
+class HostsFileBusy(HostsFileError):  # noqa: N818
+    """Somebody else keeps the file changing or closed to us. Worth another try later."""
+
+
+class HostsFileFailed(HostsFileError):  # noqa: N818
+    """Anything else that the kernel reports, such as a full disk. Worth another try later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The text that stood in the file, and the text that stands there now; equal when nothing was written."""
+
+    before: bytes
+    after: bytes
+
+
+def read(directory: Path, name: str = "hosts") -> bytes:
+    """The text of the file `name` in `directory`. Neither may be a symbolic link."""
+    path = directory / name
+    with _opened(directory, name, os.O_RDONLY) as file:
+        return _text(file, path)
+
+
+def update(directory: Path, change: Callable[[bytes], bytes], name: str = "hosts") -> Update:
+    """Puts `change(text)` in the place of the file's text, in place: inode, owner, mode and labels stay.
+
+    `change` may be called several times, as it is when somebody else writes at the same time. Where it changes nothing,
+    the file is not even opened for writing: closing it again would wake whoever watches for that, us among them.
+    """
+    before = read(directory, name)
+    after = change(before)
+    if after == before:
+        return Update(before, before)
+    with _opened(directory, name, os.O_RDWR) as file:
+        return _updated(file, directory / name, change, Update(before, after))
+
+
+def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
+    """Makes the update, or what `change` makes of the text that somebody else wrote in the meantime."""
+    foreign_nul = b"\0" in update.before
+    base, ours = update.before, b""
+    for _ in range(_ROUNDS):
+        _refuse_beyond_limit(update.after, path)
+        todo = steps(update.before, update.after)
+        with _lease(file, _patience_seconds(todo, len(update.before))) as alone:
+            # Empty, and somebody has it open: the engine is just about to write it.
+            if (alone or base) and _text(file, path) == update.before:
+                ours = update.after
+                if _carried_out(file, todo, update) and _text(file, path) == ours:
+                    return update
+        if not alone:
+            time.sleep(_ROUND_PAUSE_SECONDS)
+        text = _text(file, path)
+        base = text if foreign_nul else _mended(text, ours)
+        update = Update(text, change(base))
+        if update.after == text:
+            return update
+    raise HostsFileBusy(path, "somebody else keeps writing to it; it will be tried again")
+
+
+def _patience_seconds(todo: tuple[Step, ...], size: int) -> float:
+    """How long to wait for the lease. An address that changes in place is safe to read without one, a shift less so."""
+    small = all(
+        isinstance(step, Write) and len(step.data) <= _SMALL and step.offset + len(step.data) <= size for step in todo
+    )
+    return _PATIENCE_SMALL_SECONDS if small else _PATIENCE_SECONDS
+
+
+def _carried_out(file: int, todo: tuple[Step, ...], update: Update) -> bool:
+    """Does the steps of an edit. False, and the rest not done, where the file no longer has the size it should have."""
+    text = update.before
+    for step in todo:
+        if os.fstat(file).st_size != len(text):
+            return False
+        try:
+            _carry_out(file, step)
+        except OSError:
+            _take_back_growth(file, update)
+            raise
+        text = applied(text, step)
+    return True
+
+
+def _carry_out(file: int, step: Step) -> None:
+    """Does one step of an edit."""
+    match step:
+        case Write(offset, data):
+            while data:
+                written = os.pwrite(file, data, offset)
+                offset, data = offset + written, data[written:]
+        case Truncate(size):
+            os.ftruncate(file, size)
+
+
+def _take_back_growth(file: int, update: Update) -> None:
+    """Cuts off a growth that came no further (a full disk), or each new try would leave some more blank lines."""
+    with suppress(OSError):
+        text = os.pread(file, LIMIT + 1, 0)
+        grown = text[len(update.before) :]
+        if text.startswith(update.before) and (not grown.strip(b"\n") or update.after.startswith(text)):
+            os.ftruncate(file, len(update.before))
+
+
+def _mended(text: bytes, ours: bytes) -> bytes:
+    """The text without what we wrote behind its end, after somebody truncated it just before.
+
+    That can be told by the NULs with which the kernel fills the gap: from the first one on, there is nothing but NULs,
+    newlines (of our growth) and bytes just where they stand in `ours`.
+    """
+    hole = text.find(b"\0")
+    if hole < 0 or not ours:
+        return text
+    tail = zip(text[hole:], ours[hole:].ljust(len(text) - hole, b"\n"), strict=False)
+    return text[:hole] if all(byte in (0, 10, own) for byte, own in tail) else text
+
+
+@contextmanager
+def _lease(file: int, patience_seconds: float) -> Iterator[bool]:
+    """Holds a write lease on the file, if the kernel grants it soon enough; tells whether it does."""
+    until = time.monotonic() + patience_seconds
+    while (granted := _granted(file)) is None and time.monotonic() < until:
+        time.sleep(_LEASE_PAUSE_SECONDS)
+    try:
+        yield bool(granted)
+    finally:
+        if granted:
+            with suppress(OSError):  # the kernel took it away: we were stopped for longer than it waits
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def _granted(file: int) -> bool | None:
+    """Takes a write lease. False: there are none here; `None`: not now, as somebody has the file open."""
+    try:
+        # The kernel tells the holder by a signal when somebody waits. The default, SIGIO, would kill the process;
+        # SIGURG is ignored unless somebody asks for it, and nobody needs telling: we are done at once.
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(directory: Path, name: str, access: int) -> Iterator[int]:
+    """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`."""
+    path = directory / name
+    try:
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            file = _opened_at_last(name, access, folder)
+        finally:
+            os.close(folder)
+        try:
+            _refuse_unsafe(os.fstat(file), path)
+            yield file
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise _translated(error, path) from error
+
+
+def _opened_at_last(name: str, access: int, folder: int) -> int:
+    """Opens the file, if need be in several attempts, as it fails at once while somebody holds a lease on it."""
+    for pause in _OPEN_PAUSES_SECONDS:
+        with suppress(BlockingIOError):
+            return os.open(name, access | _SAFELY, dir_fd=folder)
+        time.sleep(pause)
+    return os.open(name, access | _SAFELY, dir_fd=folder)
+
+
+def _text(file: int, path: Path) -> bytes:
+    """All that is in an open file."""
+    text = b""
+    while piece := os.pread(file, LIMIT + 1 - len(text), len(text)):
+        text += piece
+    _refuse_beyond_limit(text, path)
+    return text
+
+
+def _refuse_beyond_limit(text: bytes, path: Path) -> None:
+    """Refuses a text that is too large."""
+    if len(text) > LIMIT:
+        raise HostsFileRefused(path, f"larger than {LIMIT} bytes, which no hosts file should be; shorten it")
+
+
+def _refuse_unsafe(status: os.stat_result, path: Path) -> None:
+    """Refuses an open file that is not what a hosts file is."""
+    if not stat.S_ISREG(status.st_mode):
+        raise HostsFileRefused(path, "not a regular file; put a regular file in its place")
+    if status.st_nlink == 0:
+        raise HostsFileMissing(path, "removed; nothing to do if its container is gone")
+    if status.st_nlink > 1:
+        raise HostsFileRefused(path, f"has {status.st_nlink} hard links, and is perhaps another file; make it a copy")
+
+
+def _translated(error: OSError, path: Path) -> HostsFileError:
+    """The error in our own terms, with what to do about it."""
+    what = os.strerror(error.errno) if error.errno else str(error)
+    kind: type[HostsFileError]
+    match error.errno:
+        case errno.ENOENT:
+            kind, message = HostsFileMissing, "not there; nothing to do if its container is gone"
+        case errno.ELOOP | errno.ENOTDIR | errno.EISDIR | errno.ENXIO | errno.ENODEV:
+            kind, message = (
+                HostsFileRefused,
+                f"it or its directory is a link or no file ({what}); put a real file there",
+            )
+        case errno.EACCES | errno.EPERM:
+            remedy = "run hostwatch as root, and look for an immutable file (lsattr) or a security policy"
+            kind, message = HostsFileDenied, f"uid {os.geteuid()} may not ({what}); {remedy}"
+        case errno.EROFS:
+            remedy = "mount it read-write (without `ro`) where hostwatch runs"
+            kind, message = HostsFileDenied, f"uid {os.geteuid()} cannot write, its file system is read-only; {remedy}"
+        case errno.EAGAIN | errno.ETXTBSY:
+            kind, message = HostsFileBusy, f"somebody keeps it to himself ({what}); it will be tried again"
+        case errno.ENOSPC | errno.EDQUOT:
+            kind, message = HostsFileFailed, f"no room ({what}); make room on its file system, it will be tried again"
+        case _:
+            kind, message = HostsFileFailed, f"{what}; look at its file system, it will be tried again"
+    return kind(path, message)

@@ -1,0 +1,254 @@
+"""One engine: its namespaces, its daemon, and the directory that holds all of its state."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.engine import api, machine, roots
+from tests.engine.machine import EngineError
+from tests.engine.processes import Process, detach
+from tests.engine.releases import release
+
+START_SECONDS = 30.0
+ORDERLY_SECONDS = 30.0  # dockerd gives containers 10 s each, at the same time, and takes 15 s at most
+STOP_SECONDS = 2.0  # for an engine that is thrown away: nobody needs its containers to end in an orderly way
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_CGROUPS = Path("/sys/fs/cgroup")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_LONGEST_SOCKET = "exec/containerd/containerd-debug.sock.ttrpc"
+_SOCKET_LIMIT = 107  # bytes in the path of a unix socket
+
+# Run inside the namespaces: note who we are outside, say so, and become the daemon. The shell that waits for it is
+# killed, so that process 1 of the namespace is its parent and reaps it; `&` would set SIGINT to be ignored.
+_BECOME_DOCKERD = """
+set -e
+(
+    read -r stat </host/proc/self/stat
+    echo "$stat" >"$1/dockerd"
+    echo ready
+    kill -KILL $$
+    shift
+    exec dockerd "$@" >&2
+)
+:
+"""
+_DOCKER = 'cd "/host$1"; shift; exec docker "$@"'
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A private engine; all that it knows is in its directory, so that any process can take it up again by name."""
+
+    version: str
+    name: str
+    directory: Path
+    args: tuple[str, ...] = ()
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "docker.sock"
+
+    @property
+    def docker_host(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def data_root(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log"
+
+    @property
+    def holder(self) -> Process | None:
+        """Process 1 of the engine's namespaces."""
+        return Process.read(self.directory / "holder")
+
+    @property
+    def dockerd(self) -> Process | None:
+        """The daemon, as seen from outside."""
+        return Process.read(self.directory / "dockerd")
+
+    def alive(self) -> bool:
+        """Whether the daemon runs; it may still be starting or be stopped by a signal."""
+        return bool((daemon := self.dockerd) and daemon.alive())
+
+    def held(self) -> bool:
+        """Whether its namespaces are there, with or without a daemon."""
+        return bool((holder := self.holder) and holder.alive())
+
+    def start(self) -> None:
+        """Start the daemon on whatever state there is, and wait until it answers. Nothing happens if it runs."""
+        if self.alive():
+            return
+        if not self.held():
+            self._hold()
+        self._start_daemon()
+        if not api.has_image(self.socket, "busybox:latest"):
+            api.import_image(self.socket, "busybox:latest", roots.fetch(self.version) / roots.IMAGE)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send the daemon alone a signal; after SIGKILL it is gone on return. Containers and namespaces stay."""
+        if daemon := self.dockerd:
+            daemon.send(number)
+            if number == signal.SIGKILL:
+                daemon.wait(ORDERLY_SECONDS)
+
+    def restart(self) -> None:
+        """Restart the daemon as `systemctl restart docker` does."""
+        self._end_daemon(ORDERLY_SECONDS)
+        self.start()
+
+    def stop(self, *, keep: bool = False) -> None:
+        """End everything of this engine. `keep` leaves its state, in good order, for a later `start()`."""
+        self._end_daemon(ORDERLY_SECONDS if keep else STOP_SECONDS)
+        if holder := self.holder:
+            # Process 1 of a process namespace takes all others with it; with the last go the mounts and the network.
+            holder.send(signal.SIGKILL)
+            if not holder.wait(ORDERLY_SECONDS):
+                raise EngineError(f"engine {self.name}: processes of it do not end; process 1 of them is {holder.pid}")
+        self._remove_cgroups()
+        if not keep and self.directory.exists():
+            shutil.rmtree(self.directory)
+
+    def docker(self, *arguments: str, seconds: float = 60) -> str:
+        """What the docker command of this engine's own version prints."""
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=seconds, check=False)
+        if done.returncode:
+            raise EngineError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of the docker command of this engine's own version."""
+        tool = ["sh", "-c", _DOCKER, "sh", str(Path.cwd()), "--host", self.docker_host, *arguments]
+        return ["nsenter", f"--target={self._require_holder().pid}", "--mount", *tool]
+
+    def enter(self, *command: str) -> list[str]:
+        """The command line that runs a program of the root in the engine's namespaces: `ip`, `iptables`, `ps`, `sh`…"""
+        return ["nsenter", f"--target={self._require_holder().pid}", "--mount", "--net", "--uts", "--pid", *command]
+
+    def _require_holder(self) -> Process:
+        if not (holder := self.holder) or not holder.alive():
+            raise EngineError(f"engine {self.name} does not run")
+        return holder
+
+    def _hold(self) -> None:
+        """Make the namespaces. It is what a boot is to a machine, so state that must not outlive a boot goes."""
+        shutil.rmtree(self.directory / "exec", ignore_errors=True)
+        root = roots.fetch(self.version)
+        shared = {str(self.directory), str(_REPOSITORY), tempfile.gettempdir(), "/tmp"}
+        namespaces = ["unshare", "--mount", "--propagation=slave", "--net", "--pid", "--uts", "--fork"]
+        script = Path(__file__).with_name("holder.sh")
+        if not detach([*namespaces, "sh", script, root, self.directory, *sorted(shared)], self.log):
+            raise self._failed("could not make its namespaces")
+
+    def _start_daemon(self) -> None:
+        for name in ("docker.pid", "docker.sock"):  # of a daemon that was killed
+            (self.directory / name).unlink(missing_ok=True)
+        script = ["sh", "-c", _BECOME_DOCKERD, "sh", str(self.directory)]
+        if not detach(self.enter("env", "-i", "PATH=/usr/sbin:/usr/bin", *script, *self._options()), self.log):
+            raise self._failed("could not run dockerd")
+        deadline = time.monotonic() + START_SECONDS
+        while not api.answers(self.socket):
+            if not self.alive():
+                raise self._failed("dockerd ended")
+            if time.monotonic() > deadline:
+                raise self._failed(f"dockerd does not answer after {START_SECONDS:.0f} s")
+            time.sleep(0.02)
+
+    def _options(self) -> list[str]:
+        """Where things are, our defaults for what the arguments do not say, then the arguments."""
+        fixed = {
+            "--data-root": self.data_root,
+            "--exec-root": self.directory / "exec",
+            "--host": self.docker_host,
+            "--pidfile": self.directory / "docker.pid",
+        }
+        defaults = {
+            "--cgroup-parent": f"/{self._cgroup}",
+            "--exec-opt": "native.cgroupdriver=cgroupfs",
+            "--bip": release(self.version).bip,
+            "--default-address-pool": f"base={release(self.version).pool},size=24",
+        }
+        given = {argument.split("=")[0] for argument in self.args}
+        chosen = {name: value for name, value in defaults.items() if name not in given}
+        return [*(f"{name}={value}" for name, value in {**fixed, **chosen}.items()), *self.args]
+
+    def _end_daemon(self, seconds: float) -> None:
+        if daemon := self.dockerd:
+            daemon.send(signal.SIGTERM)
+            if not daemon.wait(seconds):
+                self.kill()
+
+    @property
+    def _cgroup(self) -> str:
+        return f"hostwatch-{self.name}"
+
+    def _remove_cgroups(self) -> None:
+        """Containers that were killed leave theirs behind, in each hierarchy (version 1) or in the one (version 2)."""
+        for top in [*_CGROUPS.glob(self._cgroup), *_CGROUPS.glob(f"*/{self._cgroup}")]:
+            for directory, _, _ in os.walk(top, topdown=False):
+                Path(directory).rmdir()
+
+    def _failed(self, what: str) -> EngineError:
+        lines = self.log.read_text(errors="replace").splitlines()
+        if len(lines) > 25:
+            lines = [*lines[:3], "[…]", *lines[-20:]]
+        return EngineError("\n".join([f"engine {self.name} ({self.version}): {what}; its log:", *lines]))
+
+
+def start(version: str, name: str, *, args: Sequence[str] = ()) -> Engine:
+    """Start a new engine, with these arguments for dockerd beside or in place of ours."""
+    machine.check()
+    roots.fetch(version)
+    engine = Engine(version, name, machine.home() / "run" / name, tuple(args))
+    _check_name(engine)
+    try:
+        engine.directory.mkdir(parents=True)
+    except FileExistsError:
+        raise EngineError(f"there is an engine {name!r} already: python -m tests.engine stop {name}") from None
+    try:
+        note = {"version": engine.version, "args": engine.args}
+        (engine.directory / "engine.json").write_text(json.dumps(note))
+        engine.start()
+    except BaseException:
+        engine.stop()
+        raise
+    return engine
+
+
+def find(name: str) -> Engine | None:
+    """The running engine of this name, whoever started it."""
+    return next((engine for engine in engines() if engine.name == name and engine.alive()), None)
+
+
+def engines() -> list[Engine]:
+    """All engines that have state here, running or not."""
+    notes = sorted((machine.home() / "run").glob("*/engine.json"))
+    return [engine for note in notes if (engine := _load(note))]
+
+
+def _load(note: Path) -> Engine | None:
+    try:
+        content = json.loads(note.read_text())
+    except (OSError, ValueError):  # it is being made or removed this very moment
+        return None
+    return Engine(content["version"], note.parent.name, note.parent, tuple(content["args"]))
+
+
+def _check_name(engine: Engine) -> None:
+    if not _NAME.fullmatch(engine.name):
+        raise EngineError(f"{engine.name!r} is no name for an engine: lower-case letters, digits and _ . -")
+    longest = engine.directory / _LONGEST_SOCKET
+    if len(os.fsencode(longest)) > _SOCKET_LIMIT:
+        raise EngineError(f"{engine.directory} is too long for a socket: shorten the name or HOSTWATCH_ENGINES")

@@ -1,0 +1,25 @@
+"""What engines need of the machine, and where they live on it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+
+class EngineError(Exception):
+    """Something a person must put right; the message says what."""
+
+
+def home() -> Path:
+    """Where roots are cached and engines keep their state."""
+    return Path(os.environ.get("HOSTWATCH_ENGINES") or "/var/cache/hostwatch-engines").resolve()
+
+
+def check() -> None:
+    if sys.platform != "linux":
+        raise EngineError("engines run on Linux only")
+    if os.geteuid():
+        raise EngineError("engines need root: run this with sudo")
+    for program in ("apt-get", "dpkg", "tar", "unshare", "nsenter"):
+        if not shutil.which(program):
+            raise EngineError(f"{program} is not there: engines come from Debian's archive and need a Debian machine")

@@ -1,0 +1,143 @@
+"""The cached root file systems, one per version: Debian packages unpacked, without their maintainer scripts.
+
+A root holds a complete `usr` and `etc`; the rest of an engine's file system is made at its start (`holder.sh`).
+Beside them lies `busybox.tar`, the image that every engine has.
+"""
+
+import fcntl
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.engine import apt, machine
+from tests.engine.machine import EngineError
+from tests.engine.releases import release
+
+IMAGE = "busybox.tar"
+
+_PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+_GROUP = "root:x:0:\nnogroup:x:65534:\n"
+_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_UNUSED = ("doc", "man", "locale", "info", "perl", "bash-completion")  # below /usr/share: two thirds of the files
+
+
+def cached(version: str) -> Path | None:
+    release(version)  # an unknown version is an error, not one that is not cached
+    root = machine.home() / "roots" / version
+    return root if root.is_dir() else None
+
+
+def fetch(version: str) -> Path:
+    """The root of this version, made first if it is not there: once, however many ask at a time."""
+    if root := cached(version):
+        return root
+    machine.check()
+    roots = machine.home() / "roots"
+    roots.mkdir(parents=True, exist_ok=True)
+    with _locked(roots / f"{version}.lock"):
+        return cached(version) or _make(roots, version)
+
+
+def _make(roots: Path, version: str) -> Path:
+    """Make it elsewhere, and rename it when it is whole. The lock is ours: what lies here is of a fetch that died."""
+    for left in roots.glob(f"{version}.*/"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(dir=roots, prefix=f"{version}.") as scratch:
+        packages = apt.download(release(version), Path(scratch))
+        fresh = Path(scratch) / "root"
+        _build(fresh, packages)
+        _check_version(fresh, version)
+        return fresh.rename(roots / version)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(root: Path, packages: list[Path]) -> None:
+    root.mkdir(mode=0o755)
+    _merge_usr(root)
+    for package in packages:
+        _unpack(package, root)
+    _link_programs(root)
+    for name, text in {"passwd": _PASSWD, "group": _GROUP, "hosts": _HOSTS, "resolv.conf": ""}.items():
+        (root / "etc" / name).write_text(text)
+    _write_image(root)
+
+
+def _merge_usr(root: Path) -> None:
+    """Packages of older suites still ship `/bin` and the like, which must land below `/usr`."""
+    for name in _MERGED:
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+
+
+def _unpack(package: Path, root: Path) -> None:
+    excluded = [f"--exclude=./usr/share/{name}" for name in _UNUSED]
+    into: list[str | Path] = ["tar", "-x", "-C", root, "--keep-directory-symlink", *excluded]
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", package], stdout=subprocess.PIPE) as archive:
+        unpacked = subprocess.run(into, stdin=archive.stdout, check=False)
+    if archive.returncode or unpacked.returncode:
+        raise EngineError(f"{package.name} cannot be unpacked; is the disk full?")
+
+
+def _link_programs(root: Path) -> None:
+    """What maintainer scripts and update-alternatives would have linked."""
+    for name in ("iptables", "ip6tables"):
+        for suffix in ("", "-save", "-restore"):
+            link = root / "usr/sbin" / (name + suffix)
+            link.unlink(missing_ok=True)
+            link.symlink_to("xtables-nft-multi")
+    for applet in _applets(root):  # sh, env, ps and the like, where no package has brought a better one
+        if not (root / "usr/sbin" / applet).exists() and not os.path.lexists(root / "usr/bin" / applet):
+            (root / "usr/bin" / applet).symlink_to("busybox")
+
+
+def _applets(root: Path) -> list[str]:
+    listed = subprocess.run([root / "usr/bin/busybox", "--list"], capture_output=True, text=True, check=True)
+    return sorted({*listed.stdout.split()} - {"busybox"})
+
+
+def _check_version(root: Path, version: str) -> None:
+    """A suite that is not released yet moves on: never hand out another engine under this name."""
+    ask = ["unshare", f"--root={root}", "/usr/sbin/dockerd", "--version"]
+    said = subprocess.run(ask, capture_output=True, text=True, check=False)
+    if f"version {version}." not in said.stdout:
+        suite = release(version).suite
+        raise EngineError(f"Debian {suite} should have engine {version}, but has: {said.stdout or said.stderr}")
+
+
+def _write_image(root: Path) -> None:
+    """One static busybox with a link per applet; none is called busybox, for it would replace the program."""
+    with tarfile.open(root / IMAGE, "w") as image:
+        for name, mode in {"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777}.items():
+            _add(image, name, tarfile.DIRTYPE, mode=mode)
+        _add(image, "bin/busybox", mode=0o755, text=(root / "usr/bin/busybox").read_bytes())
+        _add(image, "etc/passwd", text=_PASSWD.encode())
+        _add(image, "etc/group", text=_GROUP.encode())
+        for applet in _applets(root):
+            _add(image, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
+
+
+def _add(
+    image: tarfile.TarFile,
+    name: str,
+    kind: bytes = tarfile.REGTYPE,
+    *,
+    mode: int = 0o644,
+    text: bytes = b"",
+    link: str = "",
+) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.size, entry.linkname = kind, mode, len(text), link
+    image.addfile(entry, io.BytesIO(text))

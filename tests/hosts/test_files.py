@@ -1,0 +1,602 @@
+"""What must hold of hosts files on disk: nothing unsafe is opened, and nobody ever sees a change half done."""
+
+import errno
+import fcntl
+import ipaddress
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from hostwatch.core.hostsfile import LIMIT, rewritten
+from hostwatch.core.records import Block, Record
+from hostwatch.hosts.files import (
+    HostsFileBusy,
+    HostsFileDenied,
+    HostsFileError,
+    HostsFileFailed,
+    HostsFileMissing,
+    HostsFileRefused,
+    Update,
+    read,
+    update,
+)
+
+ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
+fork = multiprocessing.get_context("fork")
+
+
+def with_db(address: str, *more: str) -> Callable[[bytes], bytes]:
+    """A change to a block that holds `db`, and more names with the same address, each in a record of its own."""
+    records = tuple(Record(ipaddress.ip_address(address), (name,)) for name in ("db", *more))
+    return lambda text: rewritten(text, Block(records)).text
+
+
+NEW = with_db("10.0.0.1")
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Path:
+    """A hosts file as the engine writes it."""
+    path = tmp_path / "hosts"
+    path.write_bytes(ENGINE)
+    return path
+
+
+@contextmanager
+def child(work: Callable[[Connection], None]) -> Iterator[Connection]:
+    """A forked process that does `work` with its end of a pipe; yields the other end."""
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=work, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.join(0.5)
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def answer(connection: Connection) -> object:
+    """What the child sends, which is there in good time."""
+    assert connection.poll(20)
+    return connection.recv()
+
+
+def attempt(action: Callable[[], object]) -> tuple[str, str]:
+    """The name and the message of the error that an action ends with."""
+    try:
+        action()
+    except HostsFileError as error:
+        return type(error).__name__, str(error)
+    return "", ""
+
+
+# What is opened, and what is not
+
+
+def test_read(hosts: Path) -> None:
+    """The bytes as they are."""
+    hosts.write_bytes(b"\0\xff\r\n")
+    assert read(hosts.parent) == b"\0\xff\r\n"
+
+
+def test_update_keeps_all_but_the_text(hosts: Path) -> None:
+    """Inode, mode, owner and extended attributes stay, as the file is written in place."""
+    hosts.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(hosts, 1234, 4321)
+    os.setxattr(hosts, "user.mark", b"x")
+    before = hosts.stat()
+    assert update(hosts.parent, NEW) == Update(ENGINE, NEW(ENGINE))
+    after = hosts.stat()
+    assert hosts.read_bytes() == NEW(ENGINE)
+    kept = ("st_ino", "st_mode", "st_uid", "st_gid", "st_nlink")
+    assert [getattr(before, field) for field in kept] == [getattr(after, field) for field in kept]
+    assert os.getxattr(hosts, "user.mark") == b"x"
+
+
+def test_another_name(tmp_path: Path) -> None:
+    """A file on the host is called as it is."""
+    (tmp_path / "other").write_bytes(b"x\n")
+    assert update(tmp_path, lambda text: text + b"y\n", "other").after == read(tmp_path, "other") == b"x\ny\n"
+
+
+def test_nothing_is_written_where_nothing_differs(hosts: Path) -> None:
+    """The time stays, and the file is not opened for writing: the read lease that we hold would be asked for."""
+    update(hosts.parent, NEW)
+    os.utime(hosts, ns=(1, 1))
+    file = os.open(hosts, os.O_RDONLY)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        assert update(hosts.parent, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+        assert fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+    finally:
+        os.close(file)
+    assert hosts.stat().st_mtime_ns == 1
+
+
+def symbolic_link(path: Path) -> None:
+    path.rename(path.with_name("target"))
+    path.symlink_to("target")
+
+
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def hard_link(path: Path) -> None:
+    path.with_name("second").hardlink_to(path)
+
+
+def too_large(path: Path) -> None:
+    path.write_bytes(b"\n" * (LIMIT + 1))
+
+
+def linked_directory(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("real"))
+    path.parent.symlink_to("real")
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    try:
+        os.mknod(path, 0o20666, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("making a device needs root")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("make", [symbolic_link, fifo, directory, hard_link, too_large, linked_directory, device])
+def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Anything but a regular file of its own is neither read nor written, and nothing hangs."""
+    path = tmp_path / "id" / "hosts"
+    path.parent.mkdir()
+    path.write_bytes(ENGINE)
+    make(path)
+    for action in (read, lambda directory: update(directory, NEW)):
+        with pytest.raises(HostsFileRefused, match=f"^{path}: ") as caught:
+            action(path.parent)
+        assert caught.value.path == path
+    for left in tmp_path.rglob("*"):
+        assert not left.is_file() or b"hostwatch" not in left.read_bytes()
+
+
+def test_a_text_beyond_the_limit_is_refused(hosts: Path) -> None:
+    """A change that would make the file larger than what is read again."""
+    with pytest.raises(HostsFileRefused, match="larger than"):
+        update(hosts.parent, lambda text: text + b"\n" * LIMIT)
+    assert hosts.read_bytes() == ENGINE
+
+
+@pytest.mark.parametrize("path", [Path("id/hosts"), Path("gone/hosts")])
+def test_missing(tmp_path: Path, path: Path) -> None:
+    """A container that is gone: the file, or its directory with it."""
+    (tmp_path / "id").mkdir()
+    with pytest.raises(HostsFileMissing, match="nothing to do if its container is gone"):
+        read((tmp_path / path).parent)
+    with pytest.raises(HostsFileMissing):
+        update((tmp_path / path).parent, NEW)
+
+
+def test_a_file_that_vanishes_between(hosts: Path) -> None:
+    """The container is removed while its new text is computed."""
+
+    def change(text: bytes) -> bytes:
+        hosts.unlink()
+        return NEW(text)
+
+    with pytest.raises(HostsFileMissing):
+        update(hosts.parent, change)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_denied() -> None:
+    """Without the right to: the user and a remedy are named."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "hosts"
+        path.write_bytes(ENGINE)
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+
+        def as_nobody(connection: Connection) -> None:
+            os.setuid(65534)
+            connection.send(attempt(lambda: update(path.parent, NEW)))
+            connection.send(read(path.parent))
+
+        with child(as_nobody) as connection:
+            kind, message = answer(connection)  # type: ignore[misc]
+            assert kind == HostsFileDenied.__name__
+            assert message.startswith(f"{path}: uid 65534 may not (Permission denied); run hostwatch as root")
+            assert answer(connection) == ENGINE
+
+
+def in_own_mounts(script: str, *arguments: str) -> str:
+    """What a shell script prints in a mount namespace of its own; skips the test where there is none to be had."""
+    made = subprocess.run(
+        ["unshare", "-m", "sh", "-ec", f"mount --make-rprivate / || exit 77\n{script}", "sh", *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    if made.returncode == 77 or "unshare failed" in made.stderr:
+        pytest.skip("no mount namespaces here")
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+def test_a_read_only_mount(hosts: Path) -> None:
+    """Hostwatch in a container that sees the engine's directory read-only: readable, and the remedy is named."""
+    script = """
+    mount --bind "$1" "$1" || exit 77
+    mount -o remount,ro,bind "$1" || exit 77
+    "$PYTHON" -c '
+import sys, pathlib
+from hostwatch.hosts.files import *
+directory = pathlib.Path(sys.argv[1])
+read(directory)
+try:
+    update(directory, lambda text: b"x")
+except HostsFileDenied as error:
+    print(error)
+' "$1"
+    """
+    printed = in_own_mounts(script, str(hosts.parent))
+    assert "read-only; mount it read-write" in printed
+    assert f"uid {os.geteuid()} " in printed
+
+
+# Failures half way
+
+
+def test_a_full_disk_leaves_no_growth_behind(hosts: Path) -> None:
+    """A growth that the kernel takes only in part is taken back, or each new try would add blank lines."""
+
+    def with_little_room(connection: Connection) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(ENGINE) + 5, resource.RLIM_INFINITY))
+        connection.send(attempt(lambda: update(hosts.parent, NEW)))
+
+    with child(with_little_room) as connection:
+        kind, message = answer(connection)  # type: ignore[misc]
+    assert kind == HostsFileFailed.__name__
+    assert "File too large" in message
+    assert hosts.read_bytes() == ENGINE
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_failed(hosts: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """What the kernel reports while writing is named, and worth another try."""
+
+    def fail(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(HostsFileFailed, match=rf"{os.strerror(code)}.*; .*will be tried again"):
+        update(hosts.parent, NEW)
+
+
+def test_short_writes_are_gone_on_with(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may take less than it is given."""
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:3], offset))
+    update(hosts.parent, NEW)
+    assert hosts.read_bytes() == NEW(ENGINE)
+
+
+# The lease
+
+
+@contextmanager
+def held_open(path: Path) -> Iterator[int]:
+    """Keeps a file open, so that nobody gets a write lease on it."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def delay_writes(monkeypatch: pytest.MonkeyPatch, started: Event, seconds: float) -> None:
+    """Makes the first write of an update take its time, and tells when it is at it."""
+    pwrite = os.pwrite
+
+    def slow(file: int, data: bytes, offset: int) -> int:
+        if not started.is_set():
+            started.set()
+            time.sleep(seconds)
+        return pwrite(file, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+
+
+def test_a_reader_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the file while it is changed waits, sees the new text, and its wait does not kill us."""
+    started = fork.Event()
+    delay_writes(monkeypatch, started, 0.3)
+
+    def look(connection: Connection) -> None:
+        started.wait(10)
+        since = time.monotonic()
+        connection.send((hosts.read_bytes(), time.monotonic() - since))
+
+    with child(look) as connection:
+        worker = threading.Thread(target=update, args=(hosts.parent, NEW))
+        worker.start()
+        text, waited = answer(connection)  # type: ignore[misc]
+        worker.join(10)
+    assert text == NEW(ENGINE)
+    assert waited > 0.15
+
+
+def test_the_engine_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who truncates the file while it is changed comes after us: none of our writes lands in its text."""
+    started = fork.Event()
+    delay_writes(monkeypatch, started, 0.2)
+
+    def rebuild(connection: Connection) -> None:
+        started.wait(10)
+        hosts.write_bytes(b"rebuilt\n")
+        connection.send(True)
+
+    with child(rebuild) as connection:
+        assert update(hosts.parent, NEW).after == NEW(ENGINE)
+        assert answer(connection)
+    assert hosts.read_bytes() == b"rebuilt\n"
+
+
+def test_the_lease_is_given_back(hosts: Path) -> None:
+    """After an update, and after one that failed, the file opens at once even for those who would not wait."""
+    update(hosts.parent, NEW)
+    os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
+    with pytest.raises(HostsFileRefused):
+        update(hosts.parent, lambda text: text + b"\n" * LIMIT)
+    os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
+
+
+def test_a_lease_that_somebody_keeps_does_not_keep_us(hosts: Path) -> None:
+    """A container that takes a lease on its file and sits on it (45 s long) is told apart and left for later."""
+    done = fork.Event()
+
+    def sit(connection: Connection) -> None:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+        file = os.open(hosts, os.O_RDWR)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        connection.send(True)
+        done.wait(10)
+
+    with child(sit) as connection:
+        assert answer(connection)
+        since = time.monotonic()
+        with pytest.raises(HostsFileBusy, match="tried again"):
+            read(hosts.parent)
+        assert time.monotonic() - since < 1
+        done.set()
+
+
+def test_two_updates_at_once(hosts: Path) -> None:
+    """A daemon and a `sync`, say: both come through, and the file is whole."""
+
+    def work(address: str) -> None:
+        for _ in range(100):
+            update(
+                hosts.parent,
+                lambda text: with_db(address)(with_db("10.0.0.9")(text) if random.random() < 0.5 else text),
+            )
+
+    workers = [threading.Thread(target=work, args=(address,)) for address in ("10.0.0.1", "10.0.0.2")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    update(hosts.parent, NEW)
+    assert hosts.read_bytes() == NEW(ENGINE)
+
+
+# Without a lease
+
+
+@pytest.mark.parametrize(
+    "rebuilt",
+    [
+        pytest.param(b"127.0.0.1\tlocalhost\n172.18.0.8\t3f2a9c\n", id="shorter"),
+        pytest.param(ENGINE, id="the same"),
+    ],
+)
+@pytest.mark.parametrize("when", ["before our write", "around our write", "long around our write"])
+@pytest.mark.parametrize("names", [("db",), ("db", "x", "y")])
+def test_a_write_that_lands_behind_the_end_is_mended(
+    hosts: Path, monkeypatch: pytest.MonkeyPatch, rebuilt: bytes, when: str, names: tuple[str, ...]
+) -> None:
+    """The engine truncates between our last look and our write: no NUL and no fragment is left."""
+    old, new = with_db("10.0.0.1", *names), with_db("10.0.0.22", *names)
+    hosts.write_bytes(old(ENGINE))
+    pwrite, rebuilds = os.pwrite, iter([True])
+    engine = os.open(hosts, os.O_WRONLY)
+
+    def raced(file: int, data: bytes, offset: int) -> int:
+        raced_now = next(rebuilds, False)
+        if raced_now:
+            os.ftruncate(engine, 0)
+            if when == "before our write":
+                pwrite(engine, rebuilt, 0)
+        written = pwrite(file, data, offset)
+        if raced_now and when == "around our write":
+            pwrite(engine, rebuilt, 0)
+        if raced_now and when == "long around our write":
+            threading.Timer(0.001, pwrite, (engine, rebuilt, 0)).start()
+        return written
+
+    monkeypatch.setattr(os, "pwrite", raced)
+    try:
+        update(hosts.parent, new)
+        time.sleep(0.05)
+    finally:
+        os.close(engine)
+    update(hosts.parent, new)
+    assert hosts.read_bytes() == new(rebuilt)
+
+
+def test_a_cut_that_lands_behind_the_end_is_mended(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for our truncation, which would lengthen the engine's new text with NULs."""
+    hosts.write_bytes(with_db("10.0.0.1", "x", "y")(ENGINE))
+    ftruncate, rebuilds = os.ftruncate, iter([True])
+
+    def raced(file: int, size: int) -> None:
+        if next(rebuilds, False):
+            hosts.write_bytes(b"rebuilt\n")
+        ftruncate(file, size)
+
+    monkeypatch.setattr(os, "ftruncate", raced)
+    with held_open(hosts):
+        update(hosts.parent, NEW)
+    assert hosts.read_bytes() == NEW(b"rebuilt\n")
+
+
+def test_nothing_is_written_to_a_file_that_the_engine_has_just_truncated(hosts: Path) -> None:
+    """The engine would write over the beginning of what we wrote and leave the rest."""
+    hosts.write_bytes(b"")
+    with held_open(hosts), pytest.raises(HostsFileBusy):
+        update(hosts.parent, NEW)
+    assert hosts.read_bytes() == b""
+    update(hosts.parent, NEW)
+    assert hosts.read_bytes() == NEW(b"")
+
+
+def test_foreign_nul_bytes_are_not_mended_away(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever puts NULs in his file keeps them, whatever happens at the same time."""
+    foreign = b"a\0\0b\n"
+    hosts.write_bytes(NEW(foreign))
+    pwrite, edits = os.pwrite, iter([True])
+
+    def raced(file: int, data: bytes, offset: int) -> int:
+        written = pwrite(file, data, offset)
+        if next(edits, False):
+            hosts.write_bytes(foreign + b"c\0\n")
+        return written
+
+    monkeypatch.setattr(os, "pwrite", raced)
+    with held_open(hosts):
+        update(hosts.parent, with_db("10.0.0.2"))
+    assert hosts.read_bytes() == with_db("10.0.0.2")(foreign + b"c\0\n")
+
+
+def test_somebody_who_never_stops_writing(hosts: Path) -> None:
+    """Three rounds, and then later."""
+    count = 0
+
+    def change(text: bytes) -> bytes:
+        nonlocal count
+        count += 1
+        hosts.write_bytes(b"%d\n" % count)
+        return NEW(text)
+
+    with pytest.raises(HostsFileBusy):
+        update(hosts.parent, change)
+    assert count == 4
+    assert hosts.read_bytes() == b"4\n"
+
+
+# Races
+
+
+def spin(path: Path, allowed: frozenset[bytes], stop: Event, reopen: bool) -> Callable[[Connection], None]:
+    """A reader that reads until it is told to stop, and sends how many reads there were and what was wrong."""
+
+    def work(connection: Connection) -> None:
+        file = os.open(path, os.O_RDONLY)
+        connection.send(True)
+        count, wrong = 0, set[bytes]()
+        while not stop.is_set():
+            for _ in range(20):
+                if reopen:
+                    os.close(file)
+                    file = os.open(path, os.O_RDONLY)
+                text = os.pread(file, LIMIT, 0)
+                count += 1
+                if not text or not allowed.issuperset(text.split(b"\n")):
+                    wrong.add(text)
+        connection.send((count, wrong))
+
+    return work
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("reopen", [True, False], ids=["opens each time", "keeps it open, so there is no lease"])
+def test_a_reader_sees_nothing_but_old_and_new(hosts: Path, reopen: bool) -> None:
+    """2,000 changes, of an address or of the number of records: never empty, never a line neither old nor new."""
+    hosts.write_bytes(NEW(ENGINE) + b"10.3.3.3\tbehind\n10.3.3.4\tbehind2\n")
+    changes = [with_db(f"10.0.0.{number}", *("x", "y")[: number % 3]) for number in range(1, 10)]
+    changes += [with_db(f"10.0.0.{number}") for number in range(1, 10)]
+    allowed = frozenset(line for change in changes for line in change(hosts.read_bytes()).split(b"\n"))
+    stop = fork.Event()
+    with child(spin(hosts, allowed, stop, reopen)) as connection:
+        assert answer(connection)
+        for number in range(2000):
+            update(hosts.parent, changes[number % len(changes)])
+        stop.set()
+        count, wrong = answer(connection)  # type: ignore[misc]
+    assert count > 2000
+    assert wrong == set()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("keep", [False, True], ids=["lease", "somebody keeps it open, so there is no lease"])
+def test_the_engine_rebuilds_while_we_update(hosts: Path, keep: bool) -> None:
+    """Truncating and writing against updating, both as fast as they can: no NUL, no fragment, and right in the end."""
+    texts = [ENGINE, b"127.0.0.1\tlocalhost\n172.18.0.8\t3f2a9c\n"]
+    changes = [with_db(f"10.0.0.{number}", *("x", "y")[: number % 3]) for number in range(1, 10)]
+    allowed = {line for change in changes for line in change(b"".join(texts)).split(b"\n")}
+    stop = fork.Event()
+
+    def rebuild(connection: Connection) -> None:
+        count = 0
+        while not stop.is_set():
+            file = os.open(hosts, os.O_WRONLY | os.O_TRUNC)
+            os.write(file, texts[count % 2])
+            os.close(file)
+            time.sleep(random.random() / 2000)
+            count += 1
+        connection.send(count)
+
+    busy = done = 0
+    with held_open(hosts if keep else hosts.parent), child(rebuild) as connection:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            try:
+                text = update(hosts.parent, changes[done % len(changes)]).after
+            except HostsFileBusy:
+                busy += 1
+                continue
+            done += 1
+            assert allowed.issuperset(text.split(b"\n")), text
+        stop.set()
+        rebuilt = answer(connection)
+    assert isinstance(rebuilt, int)
+    assert rebuilt > 100
+    assert done > 100
+    last = update(hosts.parent, NEW).after
+    assert last in {NEW(text) for text in texts}
