@@ -1,6 +1,7 @@
 """The composition root: builds the parts, owns the tasks, and decides the order of start and stop."""
 
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,12 +23,16 @@ from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.store import EngineHostsFiles
 
 _WORKERS = 8
+_SWITCH_SECONDS = 0.0002
+"""How long one thread may keep the others from running. Python's 5 ms are half of the time that there is between the
+engine's last rebuild of a file and the container's first instruction."""
 _GRACE_SECONDS = 0.9
 """How long the blocks may take to be removed at the end (`on_exit: remove`)."""
 
 
 async def run(settings: Settings, url: str | None) -> None:
     """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with DockerEngine(url) as source, anyio.create_task_group() as tasks:
             daemon = Daemon(settings, source)

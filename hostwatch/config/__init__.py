@@ -1,7 +1,7 @@
 """The configuration: a YAML file in, settings or a list of faults out. It knows no engine and no hosts file."""
 
 from hostwatch.config.faults import ConfigError, ConfigFault
-from hostwatch.config.load import load, located
+from hostwatch.config.file import load, located
 from hostwatch.config.settings import Settings, schema
 
 __all__ = ["ConfigError", "ConfigFault", "Settings", "load", "located", "schema"]

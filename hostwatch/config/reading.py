@@ -40,12 +40,15 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  (PyYAML's own interface; its resolvers would come along otherwise)
     _depth = 0
+    _values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._depth += 1
-        if self._depth > MAX_DEPTH:
-            place = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(problem=f"more than {MAX_DEPTH} levels deep", problem_mark=place)
+        self._values += 1
+        if self._depth > MAX_DEPTH or self._values > MAX_VALUES:
+            problem = f"more than {MAX_DEPTH} levels deep, or more than {MAX_VALUES} values"
+            place = None if parent is None else parent.start_mark
+            raise yaml.composer.ComposerError(problem=problem, problem_mark=place)
         try:
             return super().compose_node(parent, index)
         finally:
@@ -76,9 +79,9 @@ def _composed(text: str) -> yaml.Node | None:
         raise _RefusedError(Problem(error.position, shown(chr(error.character)), reason)) from None
     except yaml.MarkedYAMLError as error:
         raise _RefusedError(_syntax_problem(text, error)) from None
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError):
         # PyYAML lets a few through: an escape beyond Unicode ("\UFFFFFFFF"), a version of 5,000 digits.
-        raise _RefusedError(Problem(index, "", f"not valid YAML: {error}")) from None
+        raise _RefusedError(Problem(index, "", "not valid YAML: an escape or a number out of range")) from None
 
 
 _HINTS = (
@@ -195,15 +198,19 @@ class _Builder:
     def _scalar(self, raw: yaml.Node) -> Scalar:
         start, written = self._start(raw), str(raw.value)
         style = raw.style if isinstance(raw, yaml.ScalarNode) else None
+        if any("\ud800" <= character <= "\udfff" for character in written):
+            self.problems.append(Problem(start, shown(written), "half of a surrogate pair is not a character"))
+            written = written.encode(errors="replace").decode()
+        value: str | bool | float | None = written
         try:
-            return Scalar(start, _scalar_value(raw.tag.removeprefix(_TAG), written), written, style)
+            value = _scalar_value(raw.tag.removeprefix(_TAG), written)
         except ValueError as error:
             self.problems.append(Problem(start, shown(written), str(error)))
-            return Scalar(start, written.encode(errors="replace").decode(), written, style)
+        return Scalar(start, value, written, style)
 
     def _check_tag(self, raw: yaml.Node, kind: str) -> None:
         if raw.tag != _TAG + kind:
-            self.problems.append(Problem(self._start(raw), shown(raw.tag), "an unknown tag; leave it out"))
+            self.problems.append(Problem(self._start(raw), shown(raw.tag), "an unknown tag here; leave it out"))
 
     def _report(self, node: Node, reason: str) -> None:
         self.problems.append(Problem(node.index, str(node), reason))
@@ -220,16 +227,23 @@ class _Builder:
 def _scalar_value(kind: str, text: str) -> str | bool | float | None:
     match kind:
         case "str" | "merge":
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                raise ValueError("half of a surrogate pair is not a character")
             return text
         case "null":
             return None
         case "bool" if text.lower() in _TRUE + _FALSE:
             return text.lower() in _TRUE
-        case "int":
-            return int(text.replace("_", ""), 0)
-        case "float":
-            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        case "int" | "float":
+            return _number(kind, text)
+        case "bool":
+            raise ValueError("neither true nor false, as its tag says")
         case _:
-            raise ValueError(f"an unknown tag, or no value of its tag: {kind!r}; leave the tag out")
+            raise ValueError(f"an unknown tag, {kind!r}; leave it out")
+
+
+def _number(kind: str, text: str) -> int | float:
+    try:
+        if kind == "int":
+            return int(text.replace("_", ""), 0)
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        raise ValueError("not a number, or too long a one") from None

@@ -5,6 +5,7 @@ why the default is what it is. What the contract promises but is not built yet i
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     Tag,
@@ -21,6 +23,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from hostwatch.config.values import (
     CAPITALS,
@@ -61,6 +65,15 @@ class Section(BaseModel):
 def _present(value: object) -> object:
     # A section of which every line is commented out is `null` to YAML and "the defaults" to its author.
     return {} if value is None else value
+
+
+@dataclass(frozen=True, slots=True)
+class OrNull:
+    """Tells the JSON Schema that `null` is taken, too."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What pydantic asks of an annotation."""
+        return {"anyOf": [handler(core), {"type": "null"}]}
 
 
 IfPresent = BeforeValidator(_present)
@@ -259,17 +272,19 @@ class Settings(Section):
     model_config = ConfigDict(title="hostwatch configuration")
     not_yet: ClassVar[frozenset[str]] = frozenset({"http"})
 
-    docker: Annotated[DockerSettings, IfPresent] = Field(default_factory=DockerSettings, description="The engine.")
+    docker: Annotated[DockerSettings, IfPresent, OrNull()] = Field(
+        default_factory=DockerSettings, description="The engine."
+    )
     labels: StrictBool = Field(
         True,
         description="Whether hostwatch.* labels count. The default is true; with false, only this file does.",
     )
-    services: Annotated[dict[ServiceKey, ServiceSettings], IfPresent] = Field(
+    services: Annotated[dict[ServiceKey, ServiceSettings], IfPresent, OrNull()] = Field(
         default_factory=dict,
         description="Services by name. Absent: compose services, containers and network aliases have theirs anyway.",
         json_schema_extra={"propertyNames": {"pattern": LOOKUP_PATTERN}},
     )
-    subscribers: Annotated[dict[LookupName, SubscriberSettings], IfPresent] = Field(
+    subscribers: Annotated[dict[LookupName, SubscriberSettings], IfPresent, OrNull()] = Field(
         default_factory=dict,
         description="Containers whose hosts file is kept right, by a name of your choice. Absent: those that say so in "
         "their labels.",
@@ -281,7 +296,7 @@ class Settings(Section):
         "are withheld, as no host knows how others see it.",
         examples=["192.0.2.10"],
     )
-    timing: Annotated[TimingSettings, IfPresent] = Field(
+    timing: Annotated[TimingSettings, IfPresent, OrNull()] = Field(
         default_factory=TimingSettings, description="How long things may take."
     )
     on_exit: Literal["keep", "remove"] = Field(
@@ -289,7 +304,7 @@ class Settings(Section):
         description="What becomes of the blocks when the daemon ends. The default is keep: an update of hostwatch must "
         "not take anybody's names away.",
     )
-    log: Annotated[LogSettings, IfPresent] = Field(default_factory=LogSettings, description="The log.")
+    log: Annotated[LogSettings, IfPresent, OrNull()] = Field(default_factory=LogSettings, description="The log.")
 
     @field_validator("services", mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """The kinds of value that a configuration holds: text in, checked values out.
 
 Each kind is a type for pydantic's models. A validator says in its `ValueError` what would be right; the place and the
-offending value are added by `hostwatch.config.load`.
+offending value are added by `hostwatch.config.explain`.
 """
 
 import ipaddress
@@ -91,9 +91,10 @@ def _at_least_a_second(seconds: float) -> float:
     return seconds
 
 
-def _size(value: str) -> str:
+def _size(value: object) -> str:
     # loguru would take `10 Mb` for bits and `10` for bytes: neither is what anybody means.
-    if not re.fullmatch(r"(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? *([kKMGT]i?)?B", value):
+    pattern = r"(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? *([kKMGT]i?)?B"
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ValueError("must be a size with its unit, as in 10 MB or 512 KiB")
     return value
 
@@ -138,9 +139,8 @@ def is_lookup_name(value: str) -> bool:
 def _lookup_name(value: str) -> str:
     if not is_lookup_name(value):
         hint = '; "*" stands alone, outside a list' if value == "*" else ""
-        raise ValueError(
-            f"not a service's name; it begins with a letter or digit and goes on with these or `_.-`{hint}"
-        )
+        hint = hint or ("; several are a list, as in [db, cache]" if "," in value else "")
+        raise ValueError(f"not a name; one begins with a letter or digit and goes on with these or `_.-`{hint}")
     return value
 
 
@@ -225,7 +225,7 @@ TEXTS = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items":
 
 Duration = Annotated[float, BeforeValidator(_duration), _duration_schema(0)]
 ResyncDuration = Annotated[Duration, AfterValidator(_at_least_a_second), _duration_schema(1)]
-Size = Annotated[StrictStr, AfterValidator(_size)]
+Size = Annotated[str, BeforeValidator(_size)]
 Glob = Annotated[StrictStr, AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(listed), TEXTS]
 ValueGlob = Annotated[StrictStr, AfterValidator(_balanced)]

@@ -31,17 +31,21 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
 
 
 def log_change(subscriber: str, cause: str, changes: Iterable[NameChange], seconds: float) -> None:
-    """A hosts file was written; `seconds` is the time since the cause arrived."""
+    """A hosts file was written; `seconds` is the time since the cause arrived.
+
+    A write that changed no name (the reason of a withheld line, say) is no news.
+    """
     listed = tuple(changes)
     logger.bind(
         subscriber=subscriber,
         cause=cause,
         changes=[{"name": change.name, "old": list(change.old), "new": list(change.new)} for change in listed],
         ms=round(seconds * 1000, 1),
-    ).info(
+    ).log(
+        "INFO" if listed else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
         subscriber,
-        "; ".join(map(str, listed)) or "the block is as it should be again",
+        "; ".join(map(str, listed)) or "only comments changed",
         cause,
         seconds * 1000,
     )

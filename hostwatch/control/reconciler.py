@@ -71,11 +71,16 @@ class Reconciler:
         if container is None:
             self._states.pop(work.key, None)
             return
+        starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
         try:
-            if container.state is not State.RUNNING and FILE_CHANGED in work.causes:
-                hinted(await self._hint(container), work.key)
+            if starting:
+                hinted(self._inventory.stir(work.key), work.key)
             if self._is_ours(work.key):
-                await self._reconcile(work)
+                text = await self._reconcile(work, container)
+            else:
+                text = await self._files.read(work.key) if starting else b""
+            if starting:
+                hinted(self._hint(container, text), work.key)
         except FileGoneError:
             logger.debug("{}: no hosts file, as the container is gone or was never started", container.name)
         except FileRefusedError as error:
@@ -83,12 +88,10 @@ class Reconciler:
         except FileFailedError as error:
             self._failed(work.key, container, str(error))
 
-    async def _hint(self, container: Container) -> Files:
+    def _hint(self, container: Container, text: bytes) -> Files:
         """Learn the address that a container is about to have from the line that the engine wrote for it."""
-        text = await self._files.read(container.key)
         hostname = container.hostname or container.key.id[:12]
-        stirred = self._inventory.stir(container.key)
-        return stirred | self._inventory.hint(container.key, hostsfile.own_addresses(text, hostname))
+        return self._inventory.hint(container.key, hostsfile.own_addresses(text, hostname))
 
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
@@ -98,26 +101,29 @@ class Reconciler:
 
     # Making a file right.
 
-    async def _reconcile(self, work: Work) -> None:
-        key = work.key
-        container = self._inventory.container(key)
-        if container is None:
-            return
+    async def _reconcile(self, work: Work, container: Container) -> bytes:
+        """Make the file right; returns its text of before."""
         if (reason := refusal(container)) is not None:
             raise FileRefusedError(reason)
+        key = work.key
         state = self._states.setdefault(key, FileState())
         if state.memory is None:
-            state.memory = await self._remembered(key)
+            # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
+            state.memory = await self._remembered(key) if container.state is State.RUNNING else {}
         wanted = self._wanted(key, state.memory)
         state.memory = wanted.memory
         if wanted.again_at is not None:
             self._queue.add_at(wanted.again_at, key, "linger is over")
-        standing = await self._write(key, container, wanted.block, work, state)
-        log_withheld(container.name, state.block, standing)
-        state.block, state.in_sync, state.error = standing, True, None
+        rewriting = Rewriting(wanted.block, container)
+        update = await self._files.update(key, rewriting)
+        if update.changed:
+            self._log(container, update, rewriting.standing, work, state)
+        log_withheld(container.name, state.block, rewriting.standing)
+        state.block, state.in_sync, state.error = rewriting.standing, True, None
         state.backoff.succeeded()
         if not self._inventory.subscribed(key):
             del self._states[key]
+        return update.before
 
     async def _remembered(self, key: ContainerKey) -> Memory:
         text = await self._files.read(key)
@@ -128,13 +134,6 @@ class Reconciler:
             return self._inventory.holders(key, address)
 
         return held(outcomes(self._inventory, key), memory, time.monotonic(), self._linger, holders)
-
-    async def _write(self, key: ContainerKey, container: Container, block: Block, work: Work, state: FileState) -> Block:
-        rewriting = Rewriting(block, container)
-        update = await self._files.update(key, rewriting)
-        if update.changed:
-            self._log(container, update, rewriting.standing, work, state)
-        return rewriting.standing
 
     def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
         before = hostsfile.found(update.before) or Block()

@@ -255,8 +255,6 @@ def _refuse_unsafe(status: os.stat_result, path: Path) -> None:
     """Refuses an open file that is not what a hosts file is."""
     if not stat.S_ISREG(status.st_mode):
         raise HostsFileRefused(path, "not a regular file; put a regular file in its place")
-    if status.st_nlink == 0:
-        raise HostsFileMissing(path, "removed; nothing to do if its container is gone")
     if status.st_nlink > 1:
         raise HostsFileRefused(path, f"has {status.st_nlink} hard links, and is perhaps another file; make it a copy")
 

@@ -1,24 +1,365 @@
 """The configuration: what loads, what is refused, and where each refusal points."""
 
+import ipaddress
+import json
 import re
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hostwatch.config import ConfigError, load
+from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
+from hostwatch.core.rules import Match, Rules, ServiceRule
 
 HERE = Path(__file__).parent
+BAD = sorted((HERE / "bad").glob("*.yaml"))
+GOOD = sorted((HERE / "good").glob("*.yaml"))
+SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
+KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
+writer families scope advertise timing linger resync on_exit log level format file rotation retention"""
+BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", sorted((HERE / "bad").glob("*.yaml")), ids=lambda path: path.stem)
+def faults_of(path: Path) -> tuple[ConfigFault, ...]:
+    """What `load` finds wrong; nothing if it loads."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return error.faults
+    return ()
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    """A file with that content."""
+    path = folder / "hostwatch.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_bad(path: Path) -> None:
     """Each fault is found, at its place, with the words that the file expects, and no other is made up."""
     expected = _EXPECT.findall(path.read_bytes().decode(errors="replace"))
-    with pytest.raises(ConfigError) as caught:
-        load(path)
-    faults = caught.value.faults
-    assert [f"{fault.line}:{fault.column}" for fault in faults] == [place for place, _ in expected], caught.value
+    faults = faults_of(path)
+    assert expected
+    assert [f"{fault.line}:{fault.column}" for fault in faults] == [place for place, _ in expected], faults
     for fault, (place, words) in zip(faults, expected, strict=True):
         assert words in str(fault)
         assert str(fault).startswith(f"{path}:{place}: ")
+
+
+@pytest.mark.parametrize("path", [*GOOD, SAMPLE], ids=lambda path: path.stem)
+def test_good(path: Path) -> None:
+    """It loads, and its rules can be had."""
+    assert isinstance(load(path).rules(), Rules)
+
+
+def test_defaults_are_the_contracts() -> None:
+    """Without a file: labels alone, and the values that the contract's example gives as defaults."""
+    defaults = Settings()
+    assert defaults.rules() == Rules()
+    assert (defaults.docker.host, defaults.docker.root) == (None, None)
+    assert (defaults.timing.linger, defaults.timing.resync) == (2.0, 300.0)
+    assert (defaults.on_exit, defaults.labels, defaults.advertise) == ("keep", True, None)
+    log = defaults.log
+    assert (log.level, log.format, log.file, log.rotation, log.retention) == ("INFO", "human", None, "10 MB", 5)
+
+
+@pytest.mark.parametrize("name", ["empty", "null_sections"])
+def test_what_is_not_said_is_the_default(name: str) -> None:
+    """An empty file and empty sections say nothing."""
+    loaded = load(HERE / "good" / f"{name}.yaml")
+    assert loaded.rules() == Rules()
+    assert (loaded.docker, loaded.timing) == (Settings().docker, Settings().timing)
+
+
+def test_rules_of_the_contracts_example() -> None:
+    """Every key of it that is built reaches the core."""
+    rules = load(HERE / "good" / "contract.yaml").rules()
+    match = Match(("shop-db-*",), ("mariadb:*",), ("shop",), ("db",), (("app", ("db",)),))
+    assert rules.services == (ServiceRule("db", match, ("db", "mysql.internal"), "backend", health_required=True),)
+    (web,) = rules.subscribers
+    assert (web.key, web.match) == ("web", Match(label_values=(("tier", ("web",)),)))
+    assert [line.text for line in web.subscription.lines] == [
+        "@{db.PrivateIpAddress} db",
+        "@{cache.ip} cache cache.internal",
+        "192.0.2.10 legacy",
+    ]
+    assert (web.subscription.services, web.subscription.everything) == (("queue",), False)
+    assert rules.advertise == ipaddress.ip_address("192.0.2.10")
+
+
+def test_matches_in_every_form() -> None:
+    """A text is a list of one; labels are a map, a list or a single key; what YAML 1.2 calls text is text."""
+    services = {rule.key: rule for rule in load(HERE / "good" / "forms.yaml").rules().services}
+    assert services["list"].match == Match(name=("a", "b[0-9]", "[!]]"), label_keys=("app", "com.example.tier"))
+    assert services["single"].match == Match(image=("registry.example:5000/*",), label_keys=("app",))
+    assert dict(services["values"].match.label_values) == {
+        "empty": ("",),
+        "many": ("a", "b*"),
+        "leading": ("010",),
+        "time": ("1:20",),
+        "date": ("2026-01-31",),
+    }
+    assert services["single"].names == ("one",)
+    assert services["10"].names == ("ten",)
+    assert services["Upper_case.dotted"].names == ("Upper_case.dotted",)
+
+
+def test_subscriptions_in_every_form() -> None:
+    """Families give the order too; anchors, aliases and merges are seen through."""
+    rules = load(HERE / "good" / "forms.yaml").rules()
+    wanted = {rule.key: rule.subscription for rule in rules.subscribers}
+    everything, one = wanted["all"], wanted["one"]
+    assert (everything.everything, everything.services, everything.any_scope) == (True, (), True)
+    assert (everything.ipv4, everything.ipv6) == (False, True)
+    assert (one.services, one.ipv4, one.ipv6, one.ipv6_first) == (("a",), True, True, True)
+    assert [line.text for line in wanted["shared-2"].lines] == ["192.0.2.1 fixed"]
+    assert wanted["shared-3"].lines == wanted["shared-1"].lines
+    assert (wanted["shared-2"].ipv6, wanted["shared-1"].ipv6) == (False, True)
+    assert (rules.labels, rules.advertise) == (False, ipaddress.ip_address("2001:db8::1"))
+
+
+def test_scalars_in_every_form() -> None:
+    """Durations become seconds, levels capitals, sizes stay as loguru reads them."""
+    loaded = load(HERE / "good" / "forms.yaml")
+    assert (loaded.timing.linger, loaded.timing.resync) == (3662.0, 90.0)
+    assert (loaded.log.level, loaded.log.rotation, loaded.log.retention) == ("DEBUG", "512KiB", 0)
+    assert loaded.log.file == Path("/var/log/hostwatch.log")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2s", 2), ("5m", 300), ("500ms", 0.5), ("1h30m", 5400), ("0", 0), ("1.5", 1.5), ("1e1", 10), ('"7"', 7)],
+)
+def test_duration(tmp_path: Path, text: str, seconds: float) -> None:
+    """A duration is a number of seconds, bare or with units."""
+    assert load(written(tmp_path, f"timing: {{linger: {text}}}")).timing.linger == seconds
+
+
+def test_windows_line_ends_and_byte_order_mark() -> None:
+    """Neither gets into a value."""
+    (web,) = load(HERE / "good" / "windows.yaml").rules().subscribers
+    assert [line.text for line in web.subscription.lines] == ["@{db.ip} db"]
+
+
+def test_columns_do_not_count_the_byte_order_mark(tmp_path: Path) -> None:
+    """Editors do not show it either."""
+    (fault,) = faults_of(written(tmp_path, b"\xef\xbb\xbflabels: maybe\r\n"))
+    assert (fault.line, fault.column) == (1, 9)
+
+
+def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
+    """U+2028 and U+0085 end a line for YAML alone."""
+    (fault,) = faults_of(written(tmp_path, '# \u2028# \x85# x\nlabels: "no"\n'))
+    assert (fault.line, fault.column) == (2, 9)
+
+
+def test_sample_serves_the_demonstration() -> None:
+    """The file that `make run` uses publishes `db` to what has the label `tier: web`."""
+    rules = load(SAMPLE).rules()
+    assert rules.service("db") == (ServiceRule("db", Match(name=("db*",)), ("db",)),)
+    (web,) = rules.subscribers
+    assert web.match == Match(label_values=(("tier", ("web",)),))
+    assert [line.text for line in web.subscription.lines] == ["@{db.PrivateIpAddress} db"]
+
+
+def test_sample_shows_the_defaults() -> None:
+    """What it shows as remarks is what holds without them, every key with a default among it."""
+    text = SAMPLE.read_text()
+    shown = re.sub(r"^( *)# ([a-z_]+: .*)$", r"\1\2", text, flags=re.MULTILINE)
+    data = yaml.safe_load(shown)
+    defaults = Settings()
+    assert data["timing"] == {"linger": "2s", "resync": "5m"}
+    assert data["log"] == defaults.log.model_dump() | {"file": "/var/log/hostwatch.log"}
+    assert (data["labels"], data["on_exit"]) == (defaults.labels, defaults.on_exit)
+    assert set(data) == set(Settings.model_fields)
+
+
+def test_a_missing_file_is_one_fault(tmp_path: Path) -> None:
+    """It is said which file, and why."""
+    path = tmp_path / "none.yaml"
+    (fault,) = faults_of(path)
+    assert str(fault) == f"{path}:1:1: cannot be read: No such file or directory"
+
+
+def test_a_folder_is_one_fault(tmp_path: Path) -> None:
+    """So is whatever else cannot be read."""
+    (fault,) = faults_of(tmp_path)
+    assert fault.reason == "cannot be read: Is a directory"
+    (fault,) = faults_of(Path("a\0b"))
+    assert "cannot be read" in fault.reason
+
+
+def test_a_large_file_is_refused(tmp_path: Path) -> None:
+    """Before anything of it is parsed; a device without end is one, too."""
+    (fault,) = faults_of(written(tmp_path, "#" * (1024 * 1024 + 1)))
+    assert fault.reason == "larger than 1 MiB; no configuration is"
+    assert faults_of(written(tmp_path, "#" * 1024 * 1024)) == ()
+    assert faults_of(Path("/dev/zero"))[0].reason == fault.reason
+
+
+def test_merges_may_not_pile_up(tmp_path: Path) -> None:
+    """A chain of merges holds the square of its length; it is refused before it is built."""
+    chain = "".join(f"k{n}: &k{n}\n  <<: *k{n - 1}\n  v{n}: 1\n" for n in range(1, 3000))
+    assert "more than 100000 values" in faults_of(written(tmp_path, "k0: &k0 {v0: 1}\n" + chain))[0].reason
+
+
+def test_each_fault_once(tmp_path: Path) -> None:
+    """An alias does not repeat the faults of its anchor."""
+    text = "services:\n  a: &a {match: {name: '['}, names: [a]}\n  b: *a\n"
+    assert [(fault.line, fault.column) for fault in faults_of(written(tmp_path, text))] == [(2, 24)]
+
+
+def test_many_faults_in_one_template(tmp_path: Path) -> None:
+    """A thousand bad lines are a thousand places, found in one pass."""
+    lines = "".join(f"      bad{row} line\n" for row in range(1000))
+    text = "subscribers:\n  w:\n    match: {name: w}\n    hosts: |\n" + lines
+    assert [fault.line for fault in faults_of(written(tmp_path, text))] == list(range(5, 1005))
+
+
+def test_a_value_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    """Control characters and long texts are shown harmless and short."""
+    (fault,) = faults_of(written(tmp_path, 'on_exit: "\\e[31m' + "x" * 5000 + '"\n'))
+    assert fault.value.startswith("'\\x1b[31mxxx")
+    assert len(str(fault)) < 400
+
+
+def test_error_says_all() -> None:
+    """As text, the exception is its faults, a line each."""
+    error = ConfigError((ConfigFault(Path("f"), 1, 2, "'x'", "bad"), ConfigFault(Path("f"), 3, 4, "", "worse")))
+    assert str(error) == "f:1:2: bad (got 'x')\nf:3:4: worse"
+
+
+def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-c`, else the environment, else the default file if it is there, else none."""
+    default = tmp_path / "default.yaml"
+    monkeypatch.setattr("hostwatch.config.file.DEFAULT_PATH", default)
+    environ = {"HOSTWATCH_CONFIG": "/env.yaml"}
+    assert located(Path("/c.yaml"), environ) == Path("/c.yaml")
+    assert located(None, environ) == Path("/env.yaml")
+    assert located(None, {}) is None
+    assert located(None, {"HOSTWATCH_CONFIG": ""}) is None
+    default.touch()
+    assert located(None, {}) == default
+    default.unlink()
+    default.symlink_to("/nowhere")
+    assert located(None, {}) == default, "a dangling link is a mistake to report, not an absence"
+
+
+def keys_of(part: Any) -> set[str]:
+    """Every property name of a JSON Schema."""
+    if isinstance(part, list):
+        return {key for item in part for key in keys_of(item)}
+    if not isinstance(part, dict):
+        return set()
+    own = set(part.get("properties", {}))
+    return own | {key for item in part.values() for key in keys_of(item)}
+
+
+def test_schema_offers_what_is_built() -> None:
+    """All keys of the contract's example but those that are not built; each described."""
+    text = json.dumps(schema())
+    assert keys_of(json.loads(text)) == set(BUILT)
+    assert "file" not in schema_of("SubscriberSettings")["properties"]
+    assert schema_of("SubscriberSettings")["properties"]["writer"]["enum"] == ["auto", "path"]
+
+
+def schema_of(section: str) -> dict[str, Any]:
+    """The definition of one section."""
+    definitions = json.loads(json.dumps(schema()))["$defs"]
+    found: dict[str, Any] = definitions[section]
+    return found
+
+
+def test_schema_is_one() -> None:
+    """It names its draft, describes itself and every key, refuses unknown keys, and its references lead somewhere."""
+    whole = json.loads(json.dumps(schema()))
+    assert whole["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert whole["title"]
+    assert whole["description"]
+    sections = [whole, *whole["$defs"].values()]
+    for section in sections:
+        assert section["additionalProperties"] is False
+        for key, value in section["properties"].items():
+            assert value["description"], key
+    for name in re.findall(r'"#/\$defs/(\w+)"', json.dumps(whole)):
+        assert name in whole["$defs"]
+
+
+def assert_faults_are_inside(content: bytes) -> None:
+    """Whatever the file holds, it loads or has faults with places in it, in order."""
+    with tempfile.TemporaryDirectory() as folder:
+        faults = faults_of(written(Path(folder), content))
+    places = [(fault.line, fault.column) for fault in faults]
+    lines = content.decode(errors="replace").split("\n")
+    assert places == sorted(places)
+    for line, column in places:
+        assert 1 <= line <= len(lines)
+        assert 1 <= column <= len(lines[line - 1]) + 1
+    for fault in faults:
+        assert str(fault).encode()
+        assert "\n" not in str(fault)
+
+
+MARKS = r"""db [key] self true 1:20 ~ << * @{db.ip} [ ] { } - | > & ! # : ' " \ \x41 &a *a !!int !!set %YAML --- ..."""
+WORDS = st.sampled_from(
+    [*BUILT, "notify", "http", *MARKS.split(), "\n", "\t", "\r", "\x85", "\u2028", "\ud800", "\U0001f600"]
+)
+LEAVES = st.one_of(WORDS, st.text(max_size=8), st.none(), st.booleans(), st.integers(), st.floats())
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=20
+)
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes(content: bytes) -> None:
+    """No file, whatever it is, ends in another exception."""
+    assert_faults_are_inside(content)
+
+
+@given(st.lists(WORDS, max_size=30), st.sampled_from(["", " ", "\n", ": ", ":\n  "]))
+@settings(max_examples=500, deadline=None)
+def test_any_words(words: list[str], between: str) -> None:
+    """Nor does one of words that mean something to YAML or to hostwatch."""
+    assert_faults_are_inside(between.join(words).encode(errors="surrogatepass"))
+
+
+@given(TREES, st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_any_tree(tree: object, flow: bool) -> None:
+    """Nor does any well-formed YAML, known keys in wrong places included."""
+    text = yaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True)
+    assert_faults_are_inside(text.encode(errors="surrogatepass"))
+
+
+@given(st.sampled_from([*BAD, *GOOD, SAMPLE]), st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_slip(path: Path, data: st.DataObject) -> None:
+    """Nor does a configuration with a piece cut out, doubled or replaced."""
+    content = path.read_bytes()
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, min(len(content), start + 40)))
+    piece = data.draw(st.sampled_from([b"", content[start:end] * 2]) | WORDS.map(lambda w: w.encode(errors="replace")))
+    assert_faults_are_inside(content[:start] + piece + content[end:])
+
+
+@given(st.lists(st.sampled_from(["192.0.2.1 a", "@{db.ip} b", "", "# x", "192.0.2.1  bad!", "  nothing", "x y"])))
+@settings(max_examples=200, deadline=None)
+def test_places_inside_templates(rows: list[str]) -> None:
+    """However YAML writes a template down, a fault points at the very word."""
+    for style in ("|", ">", '"', "'", None):
+        data = {"subscribers": {"w": {"match": {"name": "w"}, "hosts": "\n".join(rows)}}}
+        dumped = yaml.dump(data, default_style=style, width=40)
+        with tempfile.TemporaryDirectory() as folder:
+            faults = faults_of(written(Path(folder), dumped))
+        lines = dumped.split("\n")
+        for fault in faults:
+            word = fault.value.strip("'")
+            assert lines[fault.line - 1][fault.column - 1 :].startswith(word), (dumped, fault)

@@ -38,7 +38,9 @@ def load(path: Path) -> Settings:
     text = _read(path)
     content, problems = reading.parsed(text)
     settings, more = _checked(content, broken=bool(problems))
-    problems += more
+    # What YAML could not read well is reported once, not again for what it was taken for.
+    known = {problem.index for problem in problems}
+    problems += [problem for problem in more if problem.index not in known]
     if settings is None or problems:
         raise ConfigError(_faults(path, content, problems))
     return settings

@@ -1,0 +1,157 @@
+"""What the tests on real engines share: an engine of each version, a client for it, hostwatch beside it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import docker
+import pytest
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from tests import engine as engines
+
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], seconds: float = 10.0) -> T:
+    """The first true value of `check`; fails with its last one if that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class Hostwatch:
+    """A running `hostwatch run`."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return self.log_file.read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it; returns its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(5)
+
+
+@dataclass
+class Lab:
+    """One real engine with a network and a client, and the means to run hostwatch beside it."""
+
+    engine: engines.Engine
+    client: docker.DockerClient
+    network: Network
+    directory: Path
+    environ: dict[str, str]
+
+    def command(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a hostwatch command to its end."""
+        found = subprocess.run(
+            [sys.executable, "-m", "hostwatch", *arguments],
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert status is None or found.returncode == status, found
+        assert "Traceback" not in found.stderr, found.stderr
+        return found
+
+    @contextmanager
+    def hostwatch(self, *arguments: str, ready: str = "connected to engine", **environ: str) -> Iterator[Hostwatch]:
+        """Run the daemon; it must neither fail nor show a traceback."""
+        log_file = self.directory / f"hostwatch-{time.monotonic_ns()}.log"
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "hostwatch", "run", *arguments], env=self.environ | environ, stderr=log
+            )
+        running = Hostwatch(process, log_file)
+        try:
+            eventually(lambda: ready in running.log)
+            yield running
+            if process.poll() is None:
+                assert running.stop() == 0
+            assert "Traceback" not in running.log, running.log
+        finally:
+            process.kill()
+            process.wait()
+
+    def run(self, name: str, command: str = "exec sleep 1000", address: str | None = None, **options: object) -> Container:
+        """Start a container with a shell command, on the lab's network unless it is told otherwise."""
+        container = self.create(name, command, address, **options)
+        container.start()
+        return container
+
+    def create(
+        self, name: str, command: str = "exec sleep 1000", address: str | None = None, **options: object
+    ) -> Container:
+        """Create a container; `address` is a fixed one on the lab's network."""
+        settings: dict[str, object] = {"network": self.network.name, "stop_signal": "SIGKILL"} | options
+        if "network_mode" in settings:
+            del settings["network"]
+        if address is not None:
+            endpoint = self.client.api.create_endpoint_config(ipv4_address=address)
+            settings["networking_config"] = {self.network.name: endpoint}
+        return self.client.containers.create("busybox", ["sh", "-c", command], name=name, **settings)  # type: ignore[arg-type]
+
+    def hosts(self, container: Container) -> str:
+        """The container's /etc/hosts, as the host sees it."""
+        return self.hosts_path(container).read_text()
+
+    def hosts_path(self, container: Container) -> Path:
+        """Where the engine keeps the container's /etc/hosts."""
+        return self.engine.data_root / "containers" / str(container.id) / "hosts"
+
+    def clear(self) -> None:
+        """Remove all containers."""
+        for container in self.client.containers.list(all=True, ignore_removed=True):
+            container.remove(force=True, v=True)
+
+
+@pytest.fixture(scope="session", params=engines.VERSIONS)
+def engine(request: pytest.FixtureRequest) -> Iterator[engines.Engine]:
+    """A private engine of each version."""
+    started = engines.start(request.param, f"pytest-{request.param}-{os.getpid()}")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def client(engine: engines.Engine) -> Iterator[docker.DockerClient]:
+    """A client of the engine, another one than hostwatch's."""
+    with closing(docker.DockerClient(base_url=engine.docker_host, timeout=60)) as client:
+        yield client
+
+
+@pytest.fixture
+def lab(engine: engines.Engine, client: docker.DockerClient, tmp_path: Path) -> Iterator[Lab]:
+    """An engine without containers, with one user-defined network `front` (10.123.0.0/16)."""
+    network = make_network(client, "front", "10.123.0.0/16")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
+    made = Lab(engine, client, network, tmp_path, environ | {"DOCKER_HOST": engine.docker_host})
+    yield made
+    made.clear()
+    for left in client.networks.list(filters={"type": "custom"}):
+        left.remove()
+
+
+def make_network(client: docker.DockerClient, name: str, subnet: str | None = None, **options: object) -> Network:
+    """A user-defined network."""
+    pool = docker.types.IPAMPool(subnet=subnet)
+    ipam = docker.types.IPAMConfig(pool_configs=[pool]) if subnet is not None else None
+    return client.networks.create(name, ipam=ipam, **options)  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""The promise that nobody else makes: a file is right before the first instruction. Counted, not timed."""
+
+from docker.models.containers import Container
+
+from tests.conftest import Lab, eventually
+
+ROUNDS = 30
+SUBSCRIBER = {"hostwatch.hosts": "@{db.PrivateIpAddress} db"}
+
+
+def line(address: str) -> str:
+    """The line that announces the database."""
+    return f"{address:<16}db\n"
+
+
+def test_a_new_subscriber_finds_its_block_before_its_first_instruction(lab: Lab) -> None:
+    """Each new container reads its file as its first act, and the block is there."""
+    with lab.hostwatch():
+        lab.run("db", address="10.123.7.7")
+        seen = [lab.run(f"web-{number}", "cat /etc/hosts", labels=SUBSCRIBER) for number in range(ROUNDS)]
+        right = sum(line("10.123.7.7") in output(container) for container in seen)
+    assert right == ROUNDS
+
+
+def test_a_restarted_subscriber_finds_its_block_before_its_first_instruction(lab: Lab) -> None:
+    """The engine empties the file of its block at each start; it is back in time."""
+    with lab.hostwatch() as hostwatch:
+        lab.run("db", address="10.123.7.7")
+        web = lab.run("web", "cat /etc/hosts; echo ---; exec sleep 1000", labels=SUBSCRIBER)
+        for _ in range(ROUNDS):
+            web.restart(timeout=0)
+        eventually(lambda: output(web, wait=False).count("---") == ROUNDS + 1)
+        reads = output(web, wait=False).split("---\n")[:-1]
+        right = sum(line("10.123.7.7") in read for read in reads)
+    assert right == ROUNDS + 1, hostwatch.log
+
+
+def test_peers_follow_a_recreated_service_before_its_first_instruction(lab: Lab) -> None:
+    """The new database reads its peers' files as its first act, and finds its own new address in each."""
+    with lab.hostwatch() as hostwatch:
+        peers = [lab.run(f"web-{number}", labels=SUBSCRIBER) for number in range(3)]
+        mounts = {str(lab.hosts_path(peer)): {"bind": f"/peer-{peer.name}", "mode": "ro"} for peer in peers}
+        right = 0
+        for number in range(ROUNDS):
+            address = f"10.123.8.{number + 1}"
+            service = lab.run("db", "cat /peer-*", address, volumes=mounts)
+            found = output(service).count(line(address))
+            right += found == len(peers)
+            service.remove(force=True)
+    assert right == ROUNDS, hostwatch.log
+
+
+def output(container: Container, *, wait: bool = True) -> str:
+    """What the container printed, once it has ended."""
+    if wait:
+        container.wait(timeout=20)
+    return container.logs().decode()
