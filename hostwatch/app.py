@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
 from hostwatch.config import Settings
-from hostwatch.control.files import FILE_CHANGED
+from hostwatch.control.files import FILE_CHANGED, FileRefusedError
 from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import Reconciler
 from hostwatch.control.reflector import Reflector
@@ -120,17 +120,14 @@ class Daemon:
 
     async def _watch(self, files: EngineHostsFiles, *, task_status: TaskStatus[None]) -> None:
         """Have each file compared that somebody writes."""
-        fault = files.fault()
-        if fault is None:
-            try:
-                with files.watch() as changes:
-                    task_status.started()
-                    await self._compare_changed(changes)
-            except OSError as error:
-                fault = f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances"
-        logger.error("{}; hosts files are put right by events and resyncs only", fault)
-        task_status.started()
-        await anyio.sleep_forever()
+        try:
+            async with files.watch() as changes:
+                task_status.started()
+                await self._compare_changed(changes)
+        except FileRefusedError as error:
+            logger.error("{}; until then hosts files are put right by events and resyncs only", error)
+            task_status.started()
+            await anyio.sleep_forever()
 
     async def _compare_changed(self, changes: AsyncIterator[ContainerKey | None]) -> None:
         async for key in changes:

@@ -128,7 +128,7 @@ def _version(wanted: bool) -> None:
 
 @cli.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
@@ -300,10 +300,10 @@ def _services_table(services: list[Mapping[str, Any]]) -> Table:
             health = f" ({container['health']})" if container["health"] else ""
             places = container["addresses"].items()
             addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
-            table.add_row(*row, container["name"], container["state"] + health, addresses or "–")
+            table.add_row(*row, container["name"], container["state"] + health, addresses or "-")
             row = ("", "", "")
         if not service["containers"]:
-            table.add_row(*row, "–", "", "")
+            table.add_row(*row, "-", "", "")
     return table
 
 

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
@@ -16,13 +16,14 @@ _HUMAN = "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}\n"
 
 def start_log(
     level: str,
-    form: Literal["human", "json"],
+    form: str,
     file: Path | None = None,
-    rotation: str = "10 MB",
-    retention: int = 5,
+    rotation: str | None = None,
+    retention: int | None = None,
 ) -> None:
     """Send the log to standard error, or to `file`, rotated at `rotation` with `retention` old files kept.
 
+    `form` is `human` or `json`. Without `rotation` a file grows for ever, without `retention` all old ones are kept.
     Raises `OSError` where the file cannot be opened.
     """
     logger.remove()
@@ -44,7 +45,7 @@ def start_log(
 
 
 class _Stream:
-    def __init__(self, stream: TextIO, form: Literal["human", "json"]) -> None:
+    def __init__(self, stream: TextIO, form: str) -> None:
         self._stream = stream
         self._form = form
 

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from hostwatch.core.model import ContainerKey
 
-
 FILE_CHANGED = "the file was changed"
 """The cause of a comparison that a change of the file itself asked for."""
 
@@ -48,4 +47,3 @@ class HostsFiles(Protocol):
 
     async def update(self, key: ContainerKey, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place. May raise any of the three errors."""
-

@@ -73,4 +73,4 @@ def _by_name(block: Block) -> dict[str, tuple[str, ...]]:
 
 
 def _listed(addresses: tuple[str, ...]) -> str:
-    return ",".join(addresses) or "–"
+    return ",".join(addresses) or "-"

@@ -12,10 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-import anyio
 from loguru import logger
 
-from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, FileUpdate, HostsFiles
+from hostwatch.control.files import (
+    FILE_CHANGED,
+    FileFailedError,
+    FileGoneError,
+    FileRefusedError,
+    FileUpdate,
+    HostsFiles,
+)
 from hostwatch.control.journal import log_change, log_withheld, name_changes
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.core import hostsfile
@@ -25,6 +31,7 @@ from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block
+
 
 @dataclass(slots=True)
 class FileState:

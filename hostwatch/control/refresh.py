@@ -87,7 +87,7 @@ class Refresher:
 
     async def _until_read(self, key: ContainerKey | NetworkKey, cause: str) -> None:
         backoff = Backoff(0.2, 30.0)
-        while not await self._read_once(key, cause):
+        while not await self._read_once(key, cause):  # noqa: ASYNC110
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
 
     async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> bool:

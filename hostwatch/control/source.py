@@ -41,8 +41,8 @@ class Event:
     attributes: Mapping[str, str]
 
     def __str__(self) -> str:
-        name = self.attributes.get("name", "")
-        return f"{self.action} {name}".rstrip() if self.kind == "container" else f"network {self.action} {name}".rstrip()
+        kind = "" if self.kind == "container" else "network "
+        return f"{kind}{self.action} {self.attributes.get('name', '')}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,7 @@ def _last(
 
 
 def _reassigned(last: Last, holders: Callable[[Address], frozenset[ContainerKey]]) -> bool:
-    return any(
-        holders(record.address) - {owner} for record, owner in zip(last.records, last.owners, strict=True)
-    )
+    return any(holders(record.address) - {owner} for record, owner in zip(last.records, last.owners, strict=True))
 
 
 def _merged(records: Iterable[Record]) -> tuple[Record, ...]:

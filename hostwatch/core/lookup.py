@@ -110,9 +110,7 @@ class View:
             key = self.subscriber.key
             near = [c for e in sandbox.endpoints for c in self.inventory.on_network(key, e)]
             joined = [self.inventory.container(j) for c in near for j in self.inventory.joiners(c.key)]
-            candidates = {
-                c.key: c for c in (*near, *self.inventory.host_mode(key), *joined) if c is not None
-            }.values()
+            candidates = {c.key: c for c in (*near, *self.inventory.host_mode(key), *joined) if c is not None}.values()
         for container in candidates:
             if self.inventory.roles(container.key).enabled and self._reaches(container):
                 yield container

@@ -155,19 +155,18 @@ class DockerEngine:
                 yield self._read(response)
 
     async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[Event | None]:
-        async for line in _lines(response.content):
-            if line is None:
-                yield None
-                continue
-            if not line.strip():
-                continue
-            try:
-                found = decode.event(self._engine, json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                yield None
-            else:
-                if found is not None:
-                    yield found
+        with _translated(self.address):
+            async for line in _lines(response.content):
+                if line is None:
+                    yield None
+                elif line.strip():
+                    try:
+                        found = decode.event(self._engine, json.loads(line))
+                    except (ValueError, KeyError, TypeError, AttributeError):
+                        yield None
+                    else:
+                        if found is not None:
+                            yield found
 
     @property
     def _client(self) -> aiodocker.Docker:

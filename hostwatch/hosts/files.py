@@ -36,7 +36,7 @@ _LEASE_PAUSE_SECONDS = 0.00005
 _PATIENCE_SECONDS = 0.02
 """How long to try, where lines come, go or move. Without a lease, of a million reads by a process that does nothing
 but open and read some 500 would see such a write half done."""
-_PATIENCE_SMALL_SECONDS = 0.001
+_PATIENCE_SAFE_SECONDS = 0.001
 _SMALL = 16
 """Bytes that one write may change in place and nobody saw half done in millions of reads: an address."""
 _ROUNDS = 3
@@ -125,11 +125,18 @@ def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Up
 
 
 def _patience_seconds(todo: tuple[Step, ...], size: int) -> float:
-    """How long to wait for the lease. An address that changes in place is safe to read without one, a shift less so."""
-    small = all(
-        isinstance(step, Write) and len(step.data) <= _SMALL and step.offset + len(step.data) <= size for step in todo
-    )
-    return _PATIENCE_SMALL_SECONDS if small else _PATIENCE_SECONDS
+    """How long to wait for the lease. An address that changes in place is safe to read without one, a shift less so.
+
+    So is a block that is appended: nobody sees it before the file has grown. That is what a container which is being
+    started needs, and its first instruction waits for nobody.
+    """
+    safe = all(isinstance(step, Write) and _is_safe(step, size) for step in todo)
+    return _PATIENCE_SAFE_SECONDS if safe else _PATIENCE_SECONDS
+
+
+def _is_safe(step: Write, size: int) -> bool:
+    """Whether readers of a file of this size see the write whole or not at all, in all that was tried."""
+    return step.offset == size or (len(step.data) <= _SMALL and step.offset + len(step.data) <= size)
 
 
 def _carried_out(file: int, todo: tuple[Step, ...], update: Update) -> bool:

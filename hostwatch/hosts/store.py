@@ -1,7 +1,7 @@
 """The hosts files of one engine, below its data root: each access in a thread, under a limit, in the loop's words."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,17 +35,6 @@ class EngineHostsFiles:
         """Where the file of that container is."""
         return self.directory / key.id / "hosts"
 
-    def fault(self) -> str | None:
-        """Why the files cannot be reached at all, `None` if they can. Blocks for a moment."""
-        try:
-            next(self.directory.iterdir(), None)
-        except OSError as error:
-            return (
-                f"the engine's containers directory {self.directory} cannot be read ({error.strerror}): run hostwatch"
-                " as root on the engine's host, or set docker.root to where the engine's data root is visible"
-            )
-        return None
-
     async def read(self, key: ContainerKey) -> bytes:
         """The file's text."""
         return await self._in_thread(lambda: files.read(self.directory / key.id))
@@ -55,14 +44,25 @@ class EngineHostsFiles:
         update = await self._in_thread(lambda: files.update(self.directory / key.id, change))
         return FileUpdate(update.before, update.after)
 
-    @contextmanager
-    def watch(self) -> Iterator[AsyncIterator[ContainerKey | None]]:
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncIterator[ContainerKey | None]]:
         """The files that somebody writes from now on, for ever; `None` when changes were lost and all must be compared.
 
-        Raises `OSError` where the kernel has no inotify instance left.
+        Raises `FileRefusedError` where they cannot be watched.
         """
-        with Inotify(cache_size=64) as inotify:
-            yield self._changes(Watch(inotify, self.directory))
+        try:
+            inotify = Inotify(cache_size=64)
+        except OSError as error:
+            raise FileRefusedError(
+                f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances"
+            ) from error
+        with inotify:
+            watch = Watch(inotify, self.directory)
+            try:
+                await anyio.to_thread.run_sync(watch.add_all)
+            except OSError as error:
+                raise FileRefusedError(out_of_sight(self.directory, error)) from error
+            yield self._changes(watch)
 
     async def _changes(self, watch: Watch) -> AsyncIterator[ContainerKey | None]:
         async for container in watch.changed_containers():
@@ -77,3 +77,11 @@ class EngineHostsFiles:
             raise FileRefusedError(str(error)) from error
         except files.HostsFileError as error:
             raise FileFailedError(str(error)) from error
+
+
+def out_of_sight(directory: Path, error: OSError) -> str:
+    """Why an engine's containers directory cannot be used, and what to do."""
+    return (
+        f"the engine's containers directory {directory} cannot be read ({error.strerror}): run hostwatch as root on the"
+        " engine's host, or set docker.root to where the engine's data root is visible"
+    )

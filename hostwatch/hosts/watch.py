@@ -8,6 +8,7 @@ import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio.to_thread
 from asyncinotify import Event, Inotify, Mask
 from loguru import logger
 
@@ -25,8 +26,12 @@ class Watch:
         self._inotify = inotify
         self._directory = directory
         self._exhausted = False
-        inotify.add_watch(directory, _DIRECTORIES)
-        self._add_all()
+
+    def add_all(self) -> None:
+        """Watch the directory and all that is in it. Blocks for a moment; raises `OSError`."""
+        self._inotify.add_watch(self._directory, _DIRECTORIES)
+        for child in self._directory.iterdir():
+            self._add(child)
 
     async def changed_containers(self) -> AsyncIterator[ContainerId | None]:
         """The containers whose `<directory>/<id>/hosts` has been written, for ever.
@@ -35,7 +40,7 @@ class Watch:
         """
         async for event in self._inotify:
             if Mask.Q_OVERFLOW in event.mask:
-                self._add_all()
+                await anyio.to_thread.run_sync(self.add_all)
                 yield None
             elif (found := self._changed(event)) is not None:
                 yield found
@@ -47,11 +52,7 @@ class Watch:
             return ContainerId(event.watch.path.name) if event.name == _HOSTS else None
         child = self._directory / event.name
         # The file may have been written before the watch was there.
-        return ContainerId(child.name) if self._add(child) and (child / _HOSTS).exists() else None
-
-    def _add_all(self) -> None:
-        for child in self._directory.iterdir():
-            self._add(child)
+        return ContainerId(child.name) if self._add(child) else None
 
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether that worked."""

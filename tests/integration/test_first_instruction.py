@@ -27,10 +27,10 @@ def test_a_restarted_subscriber_finds_its_block_before_its_first_instruction(lab
     with lab.hostwatch() as hostwatch:
         lab.run("db", address="10.123.7.7")
         web = lab.run("web", "cat /etc/hosts; echo ---; exec sleep 1000", labels=SUBSCRIBER)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            reads_so_far(web, number + 1)
             web.restart(timeout=0)
-        eventually(lambda: output(web, wait=False).count("---") == ROUNDS + 1)
-        reads = output(web, wait=False).split("---\n")[:-1]
+        reads = reads_so_far(web, ROUNDS + 1)
         right = sum(line("10.123.7.7") in read for read in reads)
     assert right == ROUNDS + 1, hostwatch.log
 
@@ -48,6 +48,12 @@ def test_peers_follow_a_recreated_service_before_its_first_instruction(lab: Lab)
             right += found == len(peers)
             service.remove(force=True)
     assert right == ROUNDS, hostwatch.log
+
+
+def reads_so_far(container: Container, wanted: int) -> list[str]:
+    """What the container has read at each of its starts, once there are that many."""
+    eventually(lambda: output(container, wait=False).count("---") == wanted)
+    return output(container, wait=False).split("---\n")[:-1]
 
 
 def output(container: Container, *, wait: bool = True) -> str:

@@ -1,0 +1,45 @@
+# `make demo` and `make test` are all that a newcomer needs; both do their own set-up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NEEDED := python3-venv
+
+.PHONY: demo test run lint format lock clean
+.DEFAULT_GOAL := test
+
+demo: $(VENV)/ready
+	$(BIN)/python -m tests.demo
+
+run: $(VENV)/ready
+	$(BIN)/python -m tests.run
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Pins the development set anew, with hashes and without any registry's address.
+lock: $(VENV)/ready
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--universal --python-version 3.11 --group dev pyproject.toml --output-file requirements-dev.txt
+
+# Debian splits `venv` off Python; everything else comes pinned and checked by its hash.
+$(VENV)/ready: requirements-dev.txt pyproject.toml
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || (apt-get update && apt-get install -y --no-install-recommends $(NEEDED))
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,124 @@
+"""A recording proxy on the socket between hostwatch and a real engine: passes everything on, or holds, cuts, refuses."""
+
+import re
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Rule = Callable[[str], bool]
+"""Whether a request, given as `METHOD PATH`, is meant."""
+
+
+@dataclass
+class Proxy:
+    """What passes between hostwatch and the engine, and the faults that are injected."""
+
+    path: Path
+    engine: Path
+    requests: list[str] = field(default_factory=list)
+    """Every request so far, as `METHOD PATH`."""
+    held: list[str] = field(default_factory=list)
+    """The requests that were held up."""
+    hold: re.Pattern[str] | None = None
+    """Requests that match get no answer until `release`."""
+    refuse: re.Pattern[str] | None = None
+    """Requests that match are answered with a 500."""
+    drop: re.Pattern[bytes] | None = None
+    """Lines of the event stream that match are lost."""
+    _released: threading.Event = field(default_factory=threading.Event)
+    _open: set[socket.socket] = field(default_factory=set)
+
+    @property
+    def host(self) -> str:
+        """The URL that hostwatch is to use."""
+        return f"unix://{self.path}"
+
+    def release(self) -> None:
+        """Let go of what was held up, and hold no more."""
+        self.hold = None
+        self._released.set()
+
+    def cut(self) -> None:
+        """Close every connection that is open now, the event stream among them."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def serve(self, client: socket.socket) -> None:
+        """One request and its answer; the connection is closed after it."""
+        self._open.add(client)
+        try:
+            head = _head(client)
+            request = " ".join(head.decode("latin-1").split("\r\n", 1)[0].split(" ")[:2])
+            self.requests.append(request)
+            if self.hold is not None and self.hold.search(request):
+                self.held.append(request)
+                self._released.wait()
+            if self.refuse is not None and self.refuse.search(request):
+                client.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            else:
+                self._pass_on(client, head, "/events" in request)
+        finally:
+            self._open.discard(client)
+
+    def _pass_on(self, client: socket.socket, head: bytes, is_stream: bool) -> None:
+        with socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(str(self.engine))
+            self._open.add(upstream)
+            try:
+                upstream.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+                while chunk := upstream.recv(65536):
+                    # An engine sends each event as a chunk of its own.
+                    if not (is_stream and self.drop is not None and self.drop.search(chunk)):
+                        client.sendall(chunk)
+            finally:
+                self._open.discard(upstream)
+
+
+def _head(client: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = client.recv(65536)
+        if not piece:
+            break
+        head += piece
+    return head
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: "_Server"
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            self.server.proxy.serve(self.request)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(str(proxy.path), _Handler)
+        self.proxy = proxy
+
+
+@contextmanager
+def proxied(engine: Path, path: Path) -> Iterator[Proxy]:
+    """A proxy at `path` for the engine's socket."""
+    proxy = Proxy(path, engine)
+    with _Server(proxy) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.release()
+            server.shutdown()
+            proxy.cut()
+            thread.join()
+            path.unlink()
