@@ -1,5 +1,6 @@
 """The composition root: builds the parts, owns the tasks, and decides the order of start and stop."""
 
+import os
 import signal
 import sys
 import time
@@ -32,7 +33,7 @@ _GRACE_SECONDS = 0.9
 
 async def run(settings: Settings, url: str | None) -> None:
     """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    _hurry()
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with DockerEngine(url) as source, anyio.create_task_group() as tasks:
             daemon = Daemon(settings, source)
@@ -44,6 +45,21 @@ async def run(settings: Settings, url: str | None) -> None:
     if settings.on_exit == "remove":
         with anyio.move_on_after(_GRACE_SECONDS, shield=True):
             await daemon.remove_blocks()
+
+
+def _hurry() -> None:
+    """Run as soon as there is something to do, and let no thread of ours keep another waiting.
+
+    A container's first instruction waits for nobody: on engine 26.1 it comes some milliseconds after the engine has
+    rebuilt the file. With both cores kept busy by others, 17 of 30 starts were missed at the usual priority, 8 with the
+    highest nice value, none with the lowest real-time one. What is done at a time takes a millisecond or two.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, lowest)
+    except OSError as error:
+        logger.debug("no real-time priority ({}): without CAP_SYS_NICE a busy machine may make us late", error.strerror)
 
 
 @asynccontextmanager
