@@ -21,7 +21,7 @@ from tests import engine as engines
 T = TypeVar("T")
 
 newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=True)
-"""For a test of what no engine has a part in (labels, commands): one version is as good as three, and three times faster."""
+"""For a test of what no engine has a part in, as labels and commands: one version is as good as three."""
 
 
 def eventually(check: Callable[[], T], seconds: float = 10.0) -> T:
@@ -117,6 +117,12 @@ class Lab:
     def hosts(self, container: Container) -> str:
         """The container's /etc/hosts, as the host sees it."""
         return self.hosts_path(container).read_text()
+
+    def seen(self, container: Container) -> str:
+        """The container's /etc/hosts, as a program in the container sees it."""
+        output = container.exec_run(["cat", "/etc/hosts"]).output
+        assert isinstance(output, bytes)
+        return output.decode()
 
     def hosts_path(self, container: Container) -> Path:
         """Where the engine keeps the container's /etc/hosts."""

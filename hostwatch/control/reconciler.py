@@ -26,7 +26,7 @@ from hostwatch.control.journal import log_change, log_withheld, name_changes
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes
-from hostwatch.core.hold import Held, Memory, held, remembered
+from hostwatch.core.hold import Held, Memory, held, memory_of
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff
@@ -77,6 +77,7 @@ class Reconciler:
         container = self._inventory.container(work.key)
         if container is None:
             self._states.pop(work.key, None)
+            self._inventory.keep(work.key, frozenset())
             return
         starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
         try:
@@ -119,6 +120,7 @@ class Reconciler:
             state.memory = await self._remembered(key) if container.state is State.RUNNING else {}
         wanted = self._wanted(key, state.memory)
         state.memory = wanted.memory
+        self._inventory.keep(key, wanted.kept)
         if wanted.again_at is not None:
             self._queue.add_at(wanted.again_at, key, "linger is over")
         rewriting = Rewriting(wanted.block, container)
@@ -134,7 +136,7 @@ class Reconciler:
 
     async def _remembered(self, key: ContainerKey) -> Memory:
         text = await self._files.read(key)
-        return remembered(outcomes(self._inventory, key), hostsfile.found(text) or Block())
+        return memory_of(outcomes(self._inventory, key), hostsfile.found(text) or Block())
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
         def holders(address: Address) -> frozenset[ContainerKey]:

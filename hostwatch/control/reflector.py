@@ -46,6 +46,7 @@ class Reflector:
         self._backoff = Backoff(0.1, 10.0)
         self.engine: EngineInfo | None = None
         self.connected = False
+        self._whole = False
         self.fault: str | None = None
         """Why the engine is away; `None` while it is there."""
 
@@ -74,7 +75,7 @@ class Reflector:
         async with self._source.events() as events, anyio.create_task_group() as tasks:
             tasks.start_soon(_read, events, send, name="read events")
             tasks.start_soon(self._ping, name="ping the engine")
-            self._refresher = Refresher(self._source, self._inventory, self._changed, tasks)
+            self._refresher = Refresher(self._source, self._inventory, self._read_again, tasks)
             try:
                 await load(self._source, self._inventory, self._refresher, "resync")
                 self._regained()
@@ -82,6 +83,7 @@ class Reflector:
                 await self._apply_all(receive, self._refresher)
             finally:
                 self._refresher = None
+                self._whole = False
 
     async def _ping(self) -> None:
         while True:
@@ -98,7 +100,13 @@ class Reflector:
             await load(self._source, self._inventory, refresher, "resync")
             self._changed(self._inventory.subscriber_files, "resync")
 
+    def _read_again(self, files: Files, cause: str) -> None:
+        # Until everything has been read once, a name may seem to be nobody's, or somebody else's.
+        if self._whole:
+            self._changed(files, cause)
+
     def _regained(self) -> None:
+        self._whole = True
         if not self.connected and self.engine is not None:
             logger.info("connected to engine {} (API {})", self.engine.version, self.engine.api)
         self.connected = True

@@ -14,7 +14,7 @@ from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes
-from hostwatch.core.hold import held, remembered
+from hostwatch.core.hold import held, memory_of
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, State
 from hostwatch.core.records import Block
@@ -92,7 +92,7 @@ class Survey:
             text = await self._files.read(container.key)
         except (FileGoneError, FileRefusedError, FileFailedError) as fault:
             return FileReport(container, self._files.path(container.key), b"", b"", Block(), str(fault))
-        memory = remembered(found, hostsfile.found(text) or Block())
+        memory = memory_of(found, hostsfile.found(text) or Block())
         block = held(found, memory, 0.0, 0.0, lambda address: self.inventory.holders(container.key, address)).block
         return await self._written(container, block, write=write)
 

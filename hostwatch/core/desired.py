@@ -329,7 +329,7 @@ def _reached(view: View, service: Service, container: Container) -> Reach | _Not
     rule = service.rule or (roles.services[0] if roles.services else None)
     if roles.health_required or (rule is not None and rule.health_required):
         if container.health is None:
-            return NotKnown(f"{container.name}: its health is not known yet")
+            return NotKnown(f"the health of {container.name} is not known yet")
         if container.health not in (Health.HEALTHY, Health.NONE):
             return _NotHealthy(f"{container.name} is {container.health.value}")
     network = roles.network if rule is None or rule.network is None else rule.network

@@ -36,11 +36,13 @@ class Held:
 
     block: Block
     memory: Memory
+    kept: frozenset[Address]
+    """The addresses of records that are kept though nothing confirms them; they go when somebody else has one."""
     again_at: float | None
     """When a lingering line runs out (monotonic seconds); `None` while none lingers."""
 
 
-def remembered(found: Iterable[Outcome], block: Block) -> Memory:
+def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
     """The memory that a block found in a file stands for: what an earlier run published for each line."""
     memory: dict[str, Last] = {}
     for outcome in found:
@@ -61,16 +63,20 @@ def held(
     """The block for these outcomes at `now`; `holders` tells which containers have an address at present."""
     records: list[Record] = []
     withheld: list[Withheld] = []
-    kept: dict[str, Last] = {}
+    lasting: dict[str, Last] = {}
+    unconfirmed: set[Address] = set()
     for outcome in found:
         last = _last(outcome, memory.get(outcome.line), now, linger, holders)
         if last is not None:
-            kept[outcome.line] = last
+            lasting[outcome.line] = last
             records += last.records
+            if not isinstance(outcome, Published):
+                unconfirmed.update(record.address for record in last.records)
         elif not isinstance(outcome, Published):
             withheld.append(Withheld(outcome.line, outcome.reason))
-    ends = [last.gone_since + linger for last in kept.values() if last.gone_since is not None]
-    return Held(Block(_merged(records), tuple(withheld)), kept, min(ends, default=None))
+    ends = [last.gone_since + linger for last in lasting.values() if last.gone_since is not None]
+    block = Block(_merged(records), tuple(withheld))
+    return Held(block, lasting, frozenset(unconfirmed), min(ends, default=None))
 
 
 def _last(

@@ -39,6 +39,7 @@ class Inventory:
         self._networks: dict[NetworkKey, Network] = {}
         self._index: defaultdict[Hashable, set[ContainerKey]] = defaultdict(set)
         self._touched: dict[ContainerKey, int] = {}
+        self._kept: dict[ContainerKey, frozenset[Address]] = {}
         self._clock = 0
 
     def __repr__(self) -> str:
@@ -239,6 +240,18 @@ class Inventory:
         endpoints = (*others, dataclasses.replace(endpoint, aliases=aliases))
         return self._replace(old, dataclasses.replace(old, state=State.UNKNOWN, endpoints=endpoints))
 
+    def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
+        """Note that a hosts file holds these addresses though nothing confirms them.
+
+        Whoever gets one of them concerns that file: its line must go at once.
+        """
+        for address in self._kept.pop(file, frozenset()):
+            self._unlink(("kept", file.engine, address), file)
+        if addresses:
+            self._kept[file] = addresses
+        for address in addresses:
+            self._index[("kept", file.engine, address)].add(file)
+
     def put_network(self, network: Network) -> Files:
         """Take in what was read of a network; returns the hosts files it may concern."""
         if self._networks.get(network.key) == network:
@@ -284,11 +297,14 @@ class Inventory:
 
     def _unindex(self, old: Container) -> None:
         for term in self._terms(old):
-            keys = self._index[term]
-            keys.discard(old.key)
-            if not keys:
-                del self._index[term]
+            self._unlink(term, old.key)
         # The roles stay until `_enter` has compared: most changes leave them as they are.
+
+    def _unlink(self, term: Hashable, key: ContainerKey) -> None:
+        keys = self._index[term]
+        keys.discard(key)
+        if not keys:
+            del self._index[term]
 
     def _evict(self, new: Container) -> Files:
         """Take the addresses that `new` has now away from whoever was last known to have them."""
@@ -351,6 +367,9 @@ class Inventory:
             if self._roles[changed.key].subscriptions:
                 files.add(self._file_of(changed.key))
             files.update(self._file_of(reader) for reader in self._readers(changed))
+        for endpoint in container.endpoints:
+            for address in endpoint.addresses:
+                files.update(self._index.get(("kept", container.key.engine, address), ()))
         return frozenset(files)
 
     def _readers(self, service: Container) -> Iterator[ContainerKey]:

@@ -51,7 +51,7 @@ def reach(
     """How `subscriber` reaches `target`; `network` is the only one that the service publishes, if it says so."""
     source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
     if source is None or service is None:
-        return NotKnown(f"{target.name}: whose network it uses is not known yet")
+        return NotKnown(f"whose network {target.name} uses is not known yet")
     if (unknown := _unknown(source) or _unknown(service)) is not None:
         return unknown
     if service.network_mode is NetworkMode.HOST:
@@ -77,7 +77,7 @@ def in_reach(inventory: Inventory, subscriber: Container, target: Container, any
 
 def _unknown(container: Container) -> NotKnown | None:
     if container.network_mode is None and not container.endpoints:
-        return NotKnown(f"{container.name}: its networks are not known yet")
+        return NotKnown(f"the networks of {container.name} are not known yet")
     return None
 
 
@@ -108,7 +108,7 @@ def _is_named(inventory: Inventory, service: Container, endpoint: Endpoint, name
 
 def _unshared(service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
     if not service.endpoints and service.state is State.UNKNOWN:
-        return NotKnown(f"{service.name}: its address is not known yet")
+        return NotKnown(f"the address of {service.name} is not known yet")
     names = ", ".join(sorted(endpoint.network_name for endpoint in endpoints))
     if names:
         return Unreached(f"no shared network with {service.name} (on {names})")
@@ -122,7 +122,7 @@ def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
         if endpoint.addresses:
             return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac)
     if service.state is State.UNKNOWN:
-        return NotKnown(f"{service.name}: its address is not known yet")
+        return NotKnown(f"the address of {service.name} is not known yet")
     return Unreached(f"{service.name} has no address")
 
 

@@ -55,18 +55,12 @@ class World:
         configuration = str(self.lab.directory / "hostwatch.yaml")
         return self.lab.command("plan", "--exit-code", "-c", configuration, status=None)
 
-    def add(self, name: str, *networks: str, **options: object) -> None:
-        """Start a container on these networks; its addresses end alike on each, in how many there were before."""
-        number = len(self.containers) + 10
-        addresses = {"front": f"10.123.0.{number}", "back": f"10.124.0.{number}", "far": f"10.125.0.{number}"}
-        if not networks:
-            container = self.lab.create(name, **options)
-        elif networks[0] == "front":
-            container = self.lab.create(name, address=addresses["front"], **options)
-        else:
-            container = self.lab.create(name, network=networks[0], **options)
+    def add(self, name: str, *networks: str, labels: dict[str, str] | None = None, mode: str | None = None) -> None:
+        """Start a container on these networks, or in a network mode."""
+        place = {"network_mode": mode} if mode is not None else {"network": networks[0]}
+        container = self.lab.create(name, labels=labels, **place)
         for network in networks[1:]:
-            self.lab.client.networks.get(network).connect(container, ipv4_address=addresses.get(network))
+            self.lab.client.networks.get(network).connect(container)
         container.start()
         container.reload()
         self.containers[name] = container
@@ -97,10 +91,10 @@ def _add_services(world: World) -> None:
     world.add("db", "front")
     world.add("multi", "front", "bridge", "back")
     world.add("chosen", "front", "back", labels={"hostwatch.network": "front"})
-    world.add("hosted", network_mode="host")
-    world.add("joined", network_mode="container:db")
-    world.add("joined-host", network_mode="container:hosted")
-    world.add("lone", network_mode="none")
+    world.add("hosted", mode="host")
+    world.add("joined", mode="container:db")
+    world.add("joined-host", mode="container:hosted")
+    world.add("lone", mode="none")
     world.add("far", "far")
     world.add("dual", "dual")
     for number in (3, 1, 2):
@@ -109,11 +103,11 @@ def _add_services(world: World) -> None:
 
 def _add_subscribers(world: World) -> None:
     world.add("web", "front", "back", labels=LABELS)
-    world.add("sidecar", network_mode="container:web", labels={"hostwatch.hosts": "@{db.ip} side\n@{db.ip} db"})
+    world.add("sidecar", mode="container:web", labels={"hostwatch.hosts": "@{db.ip} side\n@{db.ip} db"})
     world.add("bridged", "bridge", labels=LABELS)
     world.add("anyone", "bridge")
-    world.add("everywhere", network_mode="host", labels=LABELS)
-    world.add("loner", network_mode="none", labels=LABELS)
+    world.add("everywhere", mode="host", labels=LABELS)
+    world.add("loner", mode="none", labels=LABELS)
     world.add("sixer", "dual", labels={"hostwatch.hosts": SIX, "hostwatch.services": "dual"})
     world.add("shop-app-1", "front", labels={"hostwatch.hosts": REPLICAS} | _compose("app", 1))
 
@@ -191,8 +185,7 @@ def test_containers_that_share_a_file_are_one_subscriber(world: World) -> None:
     assert world.records("web")["side"] == world.address("db", "front")
     assert world.records("web")["db"] == world.address("db", "front")
     assert not world.lab.hosts_path(world.containers["sidecar"]).exists()
-    seen = world.containers["sidecar"].exec_run(["cat", "/etc/hosts"]).output.decode()
-    assert seen == world.lab.hosts(world.containers["web"])
+    assert world.lab.seen(world.containers["sidecar"]) == world.lab.hosts(world.containers["web"])
 
 
 def test_a_subscriber_on_no_network_gets_nothing(world: World) -> None:

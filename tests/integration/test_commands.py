@@ -1,0 +1,317 @@
+"""The commands that people and scripts run: what they print where, and how they end."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.conftest import Lab, eventually, newest_only
+
+pytestmark = newest_only
+
+WANTS_DB = {"hostwatch.hosts": "@{db.ip} db\n@{cache.ip} cache"}
+BLOCK = """\
+# hostwatch: begin
+10.123.7.7      db
+# withheld: @{cache.ip} cache  (cache: no running container)
+# hostwatch: end
+"""
+NOBODY = 65534
+AS_NOBODY = f"""\
+import os
+import anyio._backends._asyncio  # what is imported late may be out of the sight of nobody
+from hostwatch.cli import main
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+main()
+"""
+
+
+def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
+    """From a file without a block to one with it and back, each step told ahead by `plan`."""
+    db = lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    bare = lab.hosts(web)
+
+    planned = lab.command("plan")
+    assert planned.stdout.splitlines()[:2] == ["--- a/web:/etc/hosts", "+++ b/web:/etc/hosts"]
+    assert [line[1:] for line in planned.stdout.splitlines() if re.match(r"\+[^+]", line)] == BLOCK.splitlines()
+    lab.command("plan", "--exit-code", status=3)
+    assert listed(lab, "plan", "--json") == [
+        {
+            "id": web.id,
+            "name": "web",
+            "path": str(lab.hosts_path(web)),
+            "changes": True,
+            "diff": planned.stdout,
+            "error": None,
+        }
+    ]
+    assert status(lab)["subscribers"][0]["in_sync"] is False
+    assert lab.hosts(web) == bare
+
+    synced = lab.command("sync")
+    assert "web" in synced.stdout
+    assert lab.hosts(web) == bare + BLOCK
+    assert lab.command("plan", "--exit-code").stdout == ""
+    assert lab.command("sync").stdout == ""
+    assert status(lab) == expected_status(lab, db.id, web.id)
+
+    shown = lab.command("status").stdout
+    assert {"db", "10.123.7.7", "web:", "right"} <= set(shown.split())
+
+    assert "web" in lab.command("clean").stdout
+    assert lab.hosts(web) == bare
+
+
+def test_clean_removes_blocks_of_former_and_stopped_subscribers(lab: Lab) -> None:
+    """Whoever wanted it, every block that was ever left in a container goes."""
+    lab.run("db", address="10.123.7.7")
+    containers = [lab.run(name) for name in ("former", "stopped")]
+    bare = [lab.hosts(container) for container in containers]
+    configuration = lab.configured("subscribers: {all: {match: {name: '*'}, services: db}}")
+    lab.command("sync", "-c", configuration)
+    assert all("# hostwatch: begin" in lab.hosts(container) for container in containers)
+    containers[1].kill()
+    lab.command("clean")
+    assert lab.hosts(containers[0]) == bare[0]
+    assert "hostwatch" not in lab.hosts(containers[1])
+
+
+def test_errors_of_a_configuration_are_told_with_their_places(lab: Lab) -> None:
+    """All at once, on standard error, with status 2; whatever command was given."""
+    assert lab.command("check").stderr == ""
+    assert "valid" in lab.command("check", "-c", lab.configured("labels: false")).stdout
+    bad = lab.configured("labels: maybe\nservices:\n  db: {match: {name: '[a'}}\n  db: 1\nnonsense: 1\n")
+    for command in ("check", "status", "plan", "sync", "clean", "run"):
+        found = lab.command(command, "-c", bad, status=2)
+        assert found.stdout == ""
+        places = re.findall(rf"^{re.escape(bad)}:(\d+):(\d+): ", found.stderr, re.MULTILINE)
+        assert places, found.stderr
+    lab.configured("labels: maybe\nservices:\n  db: {match: {name: '[a'}}\nnonsense: 1\n")
+    told = lab.command("check", status=2, HOSTWATCH_CONFIG=bad).stderr
+    assert re.findall(r":(\d+:\d+): ", told) == ["1:9", "3:22", "4:1"]
+    assert all(value in told for value in ("maybe", "[a", "nonsense"))
+    assert "no-such-file" in lab.command("check", "-c", "/no-such-file", status=2).stderr
+
+
+def test_usage_errors_end_with_status_2(lab: Lab) -> None:
+    """On standard error, and without doing anything."""
+    for arguments in (
+        ["--nonsense"],
+        ["nonsense"],
+        ["sync", "--nonsense"],
+        ["run", "--log-level", "LOUD"],
+        ["run", "x"],
+    ):
+        found = lab.command(*arguments, status=2)
+        assert found.stdout == ""
+        assert found.stderr
+
+
+def test_version_schema_and_help_need_no_engine(lab: Lab) -> None:
+    """They end at once with status 0."""
+    absent = {"DOCKER_HOST": "unix:///no/such.sock"}
+    assert re.fullmatch(r"hostwatch \d+\.\d+.*\n", lab.command("--version", **absent).stdout)
+    schema = json.loads(lab.command("schema", **absent).stdout)
+    assert schema["properties"].keys() >= {"docker", "labels", "services", "subscribers", "timing", "on_exit", "log"}
+    commands = set(re.findall(r"\w+", lab.command("--help", **absent).stdout))
+    assert {"run", "sync", "plan", "status", "check", "clean", "schema"} <= commands
+
+
+@pytest.mark.parametrize("host", ["unix:///no/such.sock", "tcp://127.0.0.1:1"])
+def test_without_an_engine_commands_end_with_one_clear_line(lab: Lab, host: str) -> None:
+    """Status 1, nothing on standard output, and the address that was tried."""
+    for command in ("status", "plan", "sync", "clean"):
+        found = lab.command(command, "--docker-host", host, status=1)
+        assert found.stdout == ""
+        assert found.stderr.count("\n") == 1
+        assert host in found.stderr
+
+
+def test_the_engine_is_found_by_option_configuration_and_environment(lab: Lab) -> None:
+    """In this order; the default socket is the last resort."""
+    engine = lab.engine.docker_host
+    absent = "unix:///no/such.sock"
+    lab.command(
+        "status", "--docker-host", engine, "-c", lab.configured(f"docker: {{host: '{absent}'}}"), DOCKER_HOST=absent
+    )
+    lab.command("status", "-c", lab.configured(f"docker: {{host: '{engine}'}}"), DOCKER_HOST=absent)
+    lab.command("status", HOSTWATCH_CONFIG=lab.configured("labels: true"))
+    lab.command("status", DOCKER_HOST=absent, status=1)
+
+
+def test_run_waits_for_an_engine_that_is_not_there_yet(lab: Lab) -> None:
+    """One line says so; when the socket is there it works, without being started again."""
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    socket = lab.directory / "late.sock"
+    with lab.hostwatch("--docker-host", f"unix://{socket}", ready="trying again") as hostwatch:
+        socket.symlink_to(lab.engine.socket)
+        eventually(lambda: BLOCK in lab.hosts(web), 20)
+    assert hostwatch.log.count(str(socket)) == 1
+    assert hostwatch.log.count("connected to engine") == 1
+
+
+def test_who_may_not_use_the_socket_is_told_what_to_do(lab: Lab) -> None:
+    """Path, user and remedy in one line."""
+    for command in ("status", "sync"):
+        found = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, command],
+            env=lab.environ | {"HOME": "/"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert found.returncode == 1
+        assert found.stdout == ""
+        assert found.stderr.count("\n") == 1
+        assert all(part in found.stderr for part in (str(lab.engine.socket), str(NOBODY), "group"))
+
+
+def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> None:
+    """`sync` names them and what to set, and ends with 1; `status` shows them; the daemon says it once and goes on."""
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    bare = lab.hosts(web)
+    configuration = lab.configured(f"docker: {{root: {lab.directory}/nothing}}")
+    found = lab.command("sync", "-c", configuration, status=1)
+    assert found.stdout == ""
+    assert found.stderr.startswith("web: ")
+    assert "docker.root" in found.stderr
+    shown = json.loads(lab.command("status", "--json", "-c", configuration).stdout)["subscribers"]
+    assert [(each["name"], each["in_sync"], bool(each["error"])) for each in shown] == [("web", False, True)]
+    assert "web" in lab.command("status", "-c", configuration).stdout
+    with lab.hostwatch("-c", configuration) as hostwatch:
+        eventually(lambda: "docker.root" in hostwatch.log)
+        lab.run("late", labels=WANTS_DB)
+    assert hostwatch.log.count("docker.root") == 1
+    assert lab.hosts(web) == bare
+
+
+def test_the_engines_root_may_be_elsewhere(lab: Lab) -> None:
+    """As it is where hostwatch runs in a container: the same directory under another path."""
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    root = lab.directory / "root"
+    root.symlink_to(lab.engine.data_root)
+    configuration = lab.configured(f"docker: {{root: {root}}}")
+    lab.command("sync", "-c", configuration)
+    assert BLOCK in lab.hosts(web)
+    lab.command("clean", "-c", configuration)
+    with lab.hostwatch("-c", configuration):
+        eventually(lambda: BLOCK in lab.hosts(web))
+        lab.hosts_path(web).write_text(lab.hosts(web).replace("10.123.7.7", "10.9.9.9"))
+        eventually(lambda: BLOCK in lab.hosts(web))
+
+
+def test_the_log_has_one_line_for_each_change(lab: Lab) -> None:
+    """When, who, why, the old and the new address and how long it took; to a JSON reader by name."""
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
+    with lab.hostwatch("--log-format", "json") as hostwatch:
+        eventually(lambda: "10.123.7.7" in hostwatch.log)
+        recreate_db(lab, "10.123.7.8")
+        eventually(lambda: "10.123.7.8" in hostwatch.log)
+    changes = [line for line in map(json.loads, hostwatch.log.splitlines()) if "changes" in line]
+    told = [
+        {"name": "db", "old": [], "new": ["10.123.7.7"]},
+        {"name": "db", "old": ["10.123.7.7"], "new": ["10.123.7.8"]},
+    ]
+    assert [line["changes"] for line in changes] == [[each] for each in told]
+    for line in changes:
+        assert line.keys() == {"time", "level", "message", "subscriber", "cause", "changes", "ms"}
+        assert (line["level"], line["subscriber"]) == ("INFO", "web")
+    with lab.hostwatch() as hostwatch:
+        recreate_db(lab, "10.123.7.9")
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.9"]})
+        eventually(lambda: "10.123.7.9" in hostwatch.log)
+    (line,) = (line for line in hostwatch.log.splitlines() if "web" in line)
+    shape = r"\d{4}-\d\d-\d\d [\d:.]{12} INFO +web: db 10\.123\.7\.8 → 10\.123\.7\.9 \(.*\bdb\b.*, [\d.]+ ms\)"
+    assert re.fullmatch(shape, line), line
+
+
+def test_what_changes_nothing_is_silent(lab: Lab) -> None:
+    """Containers, networks and restarts of strangers: not a line but at DEBUG."""
+    with lab.hostwatch("--log-level", "debug") as hostwatch:
+        lab.run("db", address="10.123.7.7")
+        web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
+        eventually(lambda: lab.records(web))
+        before = hostwatch.log.count("\n")
+        stranger = lab.run("stranger")
+        stranger.restart(timeout=0)
+        stranger.rename("somebody")
+        stranger.remove(force=True)
+        web.exec_run(["true"])
+        late = lab.run("late", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
+        eventually(lambda: lab.records(late))
+    new = [line for line in hostwatch.log.splitlines()[before:] if " DEBUG " not in line]
+    assert [line for line in new if "late: " not in line and "stopping" not in line] == []
+
+
+def test_the_log_can_go_to_a_file(lab: Lab) -> None:
+    """Then nothing is written to standard error."""
+    path = lab.directory / "logs" / "hostwatch.log"
+    configuration = lab.configured(f"log: {{file: {path}, format: json, level: debug}}")
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    with lab.hostwatch("-c", configuration, ready="") as hostwatch:
+        eventually(lambda: BLOCK in lab.hosts(web))
+        eventually(lambda: "10.123.7.7" in path.read_text())
+    assert hostwatch.log == ""
+    assert all(json.loads(line)["message"] for line in path.read_text().splitlines())
+
+
+def recreate_db(lab: Lab, address: str) -> None:
+    """Replace the database by one at another address."""
+    lab.client.containers.get("db").remove(force=True)
+    lab.run("db", address=address)
+
+
+def listed(lab: Lab, *arguments: str) -> Any:
+    """What a command prints as JSON."""
+    return json.loads(lab.command(*arguments).stdout)
+
+
+def status(lab: Lab) -> Any:
+    """What `status --json` prints."""
+    return listed(lab, "status", "--json")
+
+
+def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]:
+    """The contract's section 10 for the two containers."""
+    version = lab.client.version()
+    own = lab.client.containers.get("web").attrs["NetworkSettings"]["Networks"]["front"]["IPAddress"]
+
+    def service(name: str, identity: str | None, address: str) -> dict[str, Any]:
+        container = {
+            "id": identity,
+            "name": name,
+            "state": "running",
+            "health": None,
+            "addresses": {"front": [address]},
+        }
+        return {"name": name, "names": [name], "source": "container", "containers": [container]}
+
+    return {
+        "engine": {"connected": True, "version": version["Version"], "api": version["ApiVersion"]},
+        "services": [service("db", db, "10.123.7.7"), service("web", web, own)],
+        "subscribers": [
+            {
+                "id": web,
+                "name": "web",
+                "kind": "container",
+                "path": str(lab.engine.data_root / "containers" / str(web) / "hosts"),
+                "writer": "path",
+                "in_sync": True,
+                "records": [{"address": "10.123.7.7", "names": ["db"]}],
+                "withheld": [{"line": "@{cache.ip} cache", "reason": "cache: no running container"}],
+                "error": None,
+            }
+        ],
+    }
