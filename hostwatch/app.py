@@ -34,11 +34,14 @@ _GRACE_SECONDS = 0.9
 async def run(settings: Settings, url: str | None) -> None:
     """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work."""
     _hurry()
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with DockerEngine(url) as source, anyio.create_task_group() as tasks:
             daemon = Daemon(settings, source)
             tasks.start_soon(daemon.run, name="daemon")
             async for received in signals:
+                if received == signal.SIGHUP:
+                    logger.warning("SIGHUP: reading the configuration again is not supported yet; restart hostwatch")
+                    continue
                 logger.info("stopping on {}", signal.Signals(received).name)
                 break
             tasks.cancel_scope.cancel()

@@ -118,9 +118,10 @@ def show(webs: list[Container], title: str) -> None:
     """The hosts files, for people."""
     say(title)
     for web in webs:
-        text = web.exec_run(["cat", "/etc/hosts"]).output.decode()
+        text = web.exec_run(["cat", "/etc/hosts"]).output
+        assert isinstance(text, bytes)
         print(f"  {web.name}:/etc/hosts")
-        print("".join(f"    {line}\n" for line in text.splitlines()), end="", flush=True)
+        print("".join(f"    {line}\n" for line in text.decode().splitlines()), end="", flush=True)
 
 
 def say(text: str) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from hostwatch.control.files import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
 
 _MOST_CAUSES = 5
+"""How many causes of one comparison are told; a file that is long in work may have been added a thousand times."""
 
 
 @dataclass(slots=True)
@@ -26,8 +28,8 @@ class Work:
     causes: list[str] = field(default_factory=list)
 
     def add(self, cause: str) -> None:
-        """Note one more cause; the first few are enough to tell the story."""
-        if cause not in self.causes and len(self.causes) < _MOST_CAUSES:
+        """Note one more cause. The first few tell the story, but a change of the file itself is never left out."""
+        if cause not in self.causes and (len(self.causes) < _MOST_CAUSES or cause == FILE_CHANGED):
             self.causes.append(cause)
 
 

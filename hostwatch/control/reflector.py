@@ -72,18 +72,19 @@ class Reflector:
             self.engine = await self._source.info()
         await identified(self.engine)
         send, receive = anyio.create_memory_object_stream[Event | None](math.inf)
-        async with self._source.events() as events, anyio.create_task_group() as tasks:
-            tasks.start_soon(_read, events, send, name="read events")
-            tasks.start_soon(self._ping, name="ping the engine")
-            self._refresher = Refresher(self._source, self._inventory, self._read_again, tasks)
-            try:
-                await load(self._source, self._inventory, self._refresher, "resync")
-                self._regained()
-                tasks.start_soon(self._resync, self._refresher, name="resync")
-                await self._apply_all(receive, self._refresher)
-            finally:
-                self._refresher = None
-                self._whole = False
+        with send, receive:
+            async with self._source.events() as events, anyio.create_task_group() as tasks:
+                tasks.start_soon(_read, events, send, name="read events")
+                tasks.start_soon(self._ping, name="ping the engine")
+                self._refresher = Refresher(self._source, self._inventory, self._read_again, tasks)
+                try:
+                    await load(self._source, self._inventory, self._refresher, "resync")
+                    self._regained()
+                    tasks.start_soon(self._resync, self._refresher, name="resync")
+                    await self._apply_all(receive, self._refresher)
+                finally:
+                    self._refresher = None
+                    self._whole = False
 
     async def _ping(self) -> None:
         while True:

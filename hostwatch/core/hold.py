@@ -1,13 +1,15 @@
 """What time does to a line: what is gone lingers for a moment, what is not known stays as it is.
 
-| outcome | an address of its last records belongs to another container | else |
+| outcome | a record of before whose address belongs to another container by now | the other records of before |
 | --- | --- | --- |
-| published | the new records | the new records |
-| gone | withheld at once | the last records, until `linger` has passed; then withheld |
-| unknown | withheld at once | the last records |
+| published | replaced by the new records | replaced by the new records |
+| gone | withheld at once | stay until `linger` has passed, but for names that have got another record |
+| unknown | withheld at once | stay |
 | refused | withheld at once | withheld at once |
 """
 
+import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -24,6 +26,8 @@ class Last:
     records: tuple[Record, ...]
     owners: tuple[ContainerKey | None, ...]
     gone_since: float | None = None
+    of_all: bool = False
+    """Whether nobody asked for the line by name, so that no outcome says it when it is gone."""
 
 
 Memory = Mapping[str, Last]
@@ -46,64 +50,92 @@ def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
     """The memory that a block found in a file stands for: what an earlier run published for each line."""
     memory: dict[str, Last] = {}
     for outcome in found:
-        names = set(outcome.line.split()[1:])
-        records = tuple(record for record in block.records if names.issuperset(record.names))
+        mine = _names_of(outcome.line)
+        records = tuple(record for record in block.records if any(map(mine.fullmatch, record.names)))
         if records:
             memory[outcome.line] = Last(records, (None,) * len(records))
     return memory
 
 
-def held(
-    found: Iterable[Outcome],
-    memory: Memory,
-    now: float,
-    linger: float,
-    holders: Callable[[Address], frozenset[ContainerKey]],
-) -> Held:
-    """The block for these outcomes at `now`; `holders` tells which containers have an address at present."""
-    records: list[Record] = []
-    withheld: list[Withheld] = []
+def _names_of(line: str) -> re.Pattern[str]:
+    """Which names a line may have given: what it says, and anything where it refers to something."""
+    fields = (re.split(r"@\{[^{}]*\}", field) for field in line.split()[1:])
+    return re.compile("|".join("[A-Za-z0-9_.-]+".join(map(re.escape, field)) for field in fields))
+
+
+Holders = Callable[[Address], frozenset[ContainerKey]]
+"""Which containers have an address at present."""
+
+
+def held(found: Iterable[Outcome], memory: Memory, now: float, linger: float, holders: Holders) -> Held:
+    """The block for these outcomes at `now`."""
+    outcomes = tuple(found)
+    bound = _bound(outcomes)
     lasting: dict[str, Last] = {}
     unconfirmed: set[Address] = set()
-    for outcome in found:
-        last = _last(outcome, memory.get(outcome.line), now, linger, holders)
-        if last is not None:
-            lasting[outcome.line] = last
-            records += last.records
-            if not isinstance(outcome, Published):
-                unconfirmed.update(record.address for record in last.records)
-        elif not isinstance(outcome, Published):
-            withheld.append(Withheld(outcome.line, outcome.reason))
-    ends = [last.gone_since + linger for last in lasting.values() if last.gone_since is not None]
-    block = Block(_merged(records), tuple(withheld))
-    return Held(block, lasting, frozenset(unconfirmed), min(ends, default=None))
+    ends: list[float] = []
+    for outcome in (*outcomes, *_vanished(outcomes, memory)):
+        last = _last(outcome, memory.get(outcome.line), now, holders)
+        if isinstance(outcome, Gone):
+            last = _lingering(last, now, linger, bound)
+        if last is None:
+            continue
+        lasting[outcome.line] = last
+        if not isinstance(outcome, Published):
+            unconfirmed.update(record.address for record in last.records)
+        if isinstance(outcome, Gone) and last.gone_since is not None:
+            ends.append(last.gone_since + linger)
+    records = _merged(record for last in lasting.values() for record in last.records)
+    withheld = (Withheld(o.line, o.reason) for o in outcomes if not isinstance(o, Published) and o.line not in lasting)
+    return Held(Block(records, tuple(withheld)), lasting, frozenset(unconfirmed), min(ends, default=None))
 
 
-def _last(
-    outcome: Outcome,
-    last: Last | None,
-    now: float,
-    linger: float,
-    holders: Callable[[Address], frozenset[ContainerKey]],
-) -> Last | None:
+def _bound(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """The names that are published, in lower case."""
+    published = (outcome for outcome in outcomes if isinstance(outcome, Published))
+    return frozenset(name.lower() for outcome in published for record in outcome.records for name in record.names)
+
+
+def _vanished(outcomes: Iterable[Outcome], memory: Memory) -> list[Gone]:
+    """What `services: "*"` published and does not name any more. (The subscriber itself is always there.)"""
+    if not any(isinstance(outcome, Published) and outcome.of_all for outcome in outcomes):
+        return []
+    told = {outcome.line for outcome in outcomes}
+    return [Gone(line, "") for line, last in memory.items() if last.of_all and line not in told]
+
+
+def _last(outcome: Outcome, last: Last | None, now: float, holders: Holders) -> Last | None:
+    """What the line is known to have said last, `None` for nothing that may stay."""
     match outcome:
-        case Published(_, records, owners):
-            return Last(records, owners)
+        case Published(_, records, owners, of_all):
+            return Last(records, owners, of_all=of_all)
         case Refused():
             return None
-        case Gone() | Unknown():
-            if last is None or _reassigned(last, holders):
-                return None
-            if isinstance(outcome, Unknown):
-                return last
-            since = now if last.gone_since is None else last.gone_since
-            return Last(last.records, last.owners, since) if now < since + linger else None
+        case Gone():
+            last = _kept(last, lambda record, owner: not holders(record.address) - {owner})
+            return dataclasses.replace(last, gone_since=now) if last is not None and last.gone_since is None else last
+        case Unknown():
+            # Whose a record was that an earlier run wrote is not known: perhaps it belongs to whoever has it now.
+            return _kept(last, lambda record, owner: owner is None or not holders(record.address) - {owner})
         case _:
             assert_never(outcome)
 
 
-def _reassigned(last: Last, holders: Callable[[Address], frozenset[ContainerKey]]) -> bool:
-    return any(holders(record.address) - {owner} for record, owner in zip(last.records, last.owners, strict=True))
+def _lingering(last: Last | None, now: float, linger: float, bound: frozenset[str]) -> Last | None:
+    """What stays of a line that is gone: what nobody else publishes, until it has lingered for long enough."""
+    if last is None or last.gone_since is None or now >= last.gone_since + linger:
+        return None
+    return _kept(last, lambda record, _: not any(name.lower() in bound for name in record.names))
+
+
+def _kept(last: Last | None, stays: Callable[[Record, ContainerKey | None], bool]) -> Last | None:
+    """The last records that stay, `None` if none do."""
+    if last is None:
+        return None
+    kept = [pair for pair in zip(last.records, last.owners, strict=True) if stays(*pair)]
+    if not kept:
+        return None
+    return dataclasses.replace(last, records=tuple(r for r, _ in kept), owners=tuple(owner for _, owner in kept))
 
 
 def _merged(records: Iterable[Record]) -> tuple[Record, ...]:

@@ -7,12 +7,14 @@ it may concern. It holds facts and derived roles; what they come to in a hosts f
 import dataclasses
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from hostwatch.core.model import (
     Address,
     Container,
     ContainerKey,
     Endpoint,
+    EngineId,
     Health,
     Network,
     NetworkKey,
@@ -87,7 +89,8 @@ class Inventory:
 
     def aliased(self, like: ContainerKey, endpoint: Endpoint, alias: str) -> list[Container]:
         """The containers with that alias on the endpoint's network, in replica order."""
-        return self._found(("alias", like.engine, endpoint.network, alias))
+        found = self._found(("alias", like.engine, endpoint.network_name, alias))
+        return [c for c in found if any(e.same_network(endpoint) and alias in (e.aliases or ()) for e in c.endpoints)]
 
     def labelled(self, like: ContainerKey, name: str) -> list[Container]:
         """The containers with that name in `hostwatch.names`, in replica order."""
@@ -95,19 +98,20 @@ class Inventory:
 
     def on_network(self, like: ContainerKey, endpoint: Endpoint) -> list[Container]:
         """The containers on the endpoint's network, in replica order."""
-        return self._found(("network", like.engine, endpoint.network))
+        found = self._found(("network", like.engine, endpoint.network_name))
+        return [c for c in found if any(e.same_network(endpoint) for e in c.endpoints)]
 
     def holders(self, like: ContainerKey, address: Address) -> frozenset[ContainerKey]:
         """The containers that have this address now."""
-        return frozenset(self._index.get(("address", like.engine, address), ()))
+        return frozenset(self._keys("address", like.engine, address))
 
     def host_mode(self, like: ContainerKey) -> list[Container]:
         """The containers in the host's network stack, in replica order."""
         return self._found(("host", like.engine))
 
-    def unread_aliases(self, like: ContainerKey) -> list[Container]:
-        """The containers that may have an alias which was not read yet."""
-        return self._found(("unread", like.engine))
+    def aliases_unread(self, like: ContainerKey, endpoint: Endpoint) -> bool:
+        """Whether a container that runs on the endpoint's network may have an alias there that was not read yet."""
+        return ("unread", like.engine, endpoint.network_name) in self._index
 
     def _found(self, term: Hashable) -> list[Container]:
         keys = self._index.get(term)
@@ -133,37 +137,37 @@ class Inventory:
         found: set[ContainerKey] = set()
         frontier = [key]
         while frontier:
-            for joiner in self._index.get(("joined", frontier.pop()), ()):
+            for joiner in self._keys("joined", frontier.pop()):
                 if joiner not in found and joiner != key:
                     found.add(joiner)
                     frontier.append(joiner)
         return found
 
     def sharers(self, owner: ContainerKey) -> list[Container]:
-        """The enabled containers that read the hosts file of `owner`: itself first, then by replica order."""
+        """The containers that read the hosts file of `owner`: itself first, then by replica order.
+
+        Nobody reads that of a container which uses another one's: there is no such file.
+        """
         first = [self._containers[owner]] if owner in self._containers else []
         joined = (self._containers[key] for key in self.joiners(owner))
-        return [*first, *sorted(joined, key=lambda container: container.replica_order)]
+        sharing = [*first, *sorted(joined, key=lambda container: container.replica_order)]
+        return [container for container in sharing if self._file_of(container.key) == owner]
 
     def subscribed(self, owner: ContainerKey) -> bool:
         """Whether anybody subscribes to the hosts file of `owner`."""
-        own = self._roles.get(owner)
-        if own is not None and own.subscriptions:
-            return True
-        return any(self._roles[key].subscriptions for key in self.joiners(owner))
+        return any(self._roles[container.key].subscriptions for container in self.sharers(owner))
 
     def stir(self, key: ContainerKey) -> Files:
         """Note that the engine has rebuilt the hosts file of a stopped container: it is being started."""
         old = self._containers.get(key)
         if old is None or old.state is not State.STOPPED:
             return frozenset()
-        self._touch(key)
-        return self._replace(old, dataclasses.replace(old, state=State.UNKNOWN))
+        return self._doubt(old)
 
     @property
     def subscriber_files(self) -> Files:
         """The hosts files that somebody subscribes to."""
-        return frozenset(self._file_of(key) for key in self._index.get(("subscriber",), ()))
+        return frozenset(map(self._file_of, self._keys("subscriber")))
 
     def _file_of(self, key: ContainerKey) -> ContainerKey:
         container = self._containers.get(key)
@@ -185,49 +189,49 @@ class Inventory:
         old = self._containers.get(container.key)
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
             container = _details_of(container, old)
-        return self._replace(old, container)
+        if container.state is State.STOPPED:
+            container = dataclasses.replace(container, endpoints=tuple(map(_without_addresses, container.endpoints)))
+        return self._replace(container.key, container)
 
     def put_listed(self, container: Container) -> Files:
         """Take in what the list says of a container that is being started: all but its state and addresses."""
-        old = self._containers.get(container.key)
+        key = container.key
+        old = self._containers.get(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
         known = dataclasses.replace(_details_of(container, old), hostname=old.hostname, hosts_path=old.hosts_path)
-        return self._replace(old, dataclasses.replace(known, health=old.health))
+        return self._replace(key, known)
 
     def drop(self, key: ContainerKey) -> Files:
         """Forget a container that is gone; returns the hosts files it may concern."""
-        old = self._containers.get(key)
         self._touched.pop(key, None)
-        return self._replace(old, None) if old is not None else frozenset()
+        return self._replace(key, None)
 
     def doubt(self, key: ContainerKey) -> Files:
         """Note that a container is changing: its state is unknown until it is read again."""
         old = self._containers.get(key)
-        if old is None:
-            return frozenset()
-        self._touch(key)
-        return self._replace(old, dataclasses.replace(old, state=State.UNKNOWN, health=_restarting(old.health)))
+        return self._doubt(old) if old is not None else frozenset()
 
     def hint(self, key: ContainerKey, addresses: Iterable[Address]) -> Files:
         """Take in addresses that a container is about to have, before the engine publishes them.
 
         Refused for a container that runs: its file is its own to write, so nothing in it says who it is. Refused for
-        an address that a running container has, and for one that is on no network that is known.
+        one without networks of its own, for an address that a running container has, and for one that is on no
+        network that is known.
         """
         old = self._containers.get(key)
-        if old is None or old.state is State.RUNNING:
+        if old is None or old.state is State.RUNNING or old.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
             return frozenset()
         endpoints = {endpoint.network_name: endpoint for endpoint in old.endpoints}
-        for address in addresses:
-            if (network := self._network_around(old, address)) is not None and not self._taken(key, address):
-                before = endpoints.get(network.name, Endpoint(network.key.id, network.name))
-                endpoints[network.name] = _with_address(before, network, address)
-        self._touch(key)
-        hinted = dataclasses.replace(
-            old, state=State.UNKNOWN, health=_restarting(old.health), endpoints=tuple(endpoints.values())
-        )
-        return self._replace(old, hinted)
+        placed = [(self._network_around(old, address), address) for address in addresses]
+        accepted = [(n, address) for n, address in placed if n is not None and not self._taken(key, address)]
+        for network, address in accepted:
+            before = endpoints.get(network.name, Endpoint(network.key.id, network.name))
+            endpoints[network.name] = _with_address(before, network, address)
+        known = dataclasses.replace(old, endpoints=tuple(endpoints.values()))
+        if not accepted or (known == old and old.state is State.UNKNOWN):
+            return frozenset()  # nothing new: an answer that is under way is still as good as it was
+        return self._doubt(known)
 
     def connecting(self, key: ContainerKey, endpoint: Endpoint) -> Files:
         """Take in an endpoint that a starting container has by now, as a network's inspection tells it."""
@@ -235,10 +239,9 @@ class Inventory:
         if old is None or old.state is State.RUNNING:
             return frozenset()
         others = tuple(known for known in old.endpoints if not known.same_network(endpoint))
-        aliases = next((known.aliases for known in old.endpoints if known.same_network(endpoint)), None)
-        self._touch(key)
-        endpoints = (*others, dataclasses.replace(endpoint, aliases=aliases))
-        return self._replace(old, dataclasses.replace(old, state=State.UNKNOWN, endpoints=endpoints))
+        before = next((known for known in old.endpoints if known.same_network(endpoint)), endpoint)
+        found = dataclasses.replace(endpoint, aliases=before.aliases, gateway=endpoint.gateway or before.gateway)
+        return self._doubt(dataclasses.replace(old, endpoints=(*others, found)))
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
         """Note that a hosts file holds these addresses though nothing confirms them.
@@ -254,51 +257,54 @@ class Inventory:
 
     def put_network(self, network: Network) -> Files:
         """Take in what was read of a network; returns the hosts files it may concern."""
-        if self._networks.get(network.key) == network:
+        old = self._networks.get(network.key)
+        if old == network:
             return frozenset()
         self._networks[network.key] = network
-        return self._concerned_by_network(network.key)
+        concerned = self._concerned_by_network(network)
+        return concerned if old is None else concerned | self._concerned_by_network(old)
 
     def drop_network(self, key: NetworkKey) -> Files:
         """Forget a network that is gone; returns the hosts files it may concern."""
-        return self._concerned_by_network(key) if self._networks.pop(key, None) is not None else frozenset()
+        old = self._networks.pop(key, None)
+        return self._concerned_by_network(old) if old is not None else frozenset()
 
-    def _touch(self, key: ContainerKey) -> None:
-        self._touched[key] = self._clock
+    def _doubt(self, container: Container) -> Files:
+        """Take in a container that is changing: an answer to what was asked before now may be older than this."""
+        self._touched[container.key] = self._clock
+        doubted = dataclasses.replace(container, state=State.UNKNOWN, health=_restarting(container.health))
+        return self._replace(container.key, doubted)
 
-    def _replace(self, old: Container | None, new: Container | None) -> Files:
+    def _replace(self, key: ContainerKey, new: Container | None) -> Files:
         self._clock += 1
+        old = self._containers.get(key)
         if old == new:
             return frozenset()
-        evicted: frozenset[ContainerKey] = frozenset()
-        concerned = self._concerned(old) if old is not None else frozenset()
+        evicted = self._evict(new) if new is not None else frozenset()
+        places = self._unread_places(old, new)
+        before = self._concerned(key)
+        own = self._roles_of(new, old) if new is not None else Roles()
         if old is not None:
-            self._unindex(old)
-        if new is None:
             self._leave(old)
-        else:
-            evicted = self._evict(new)
-            self._enter(new)
-            concerned |= self._concerned(new)
-        return concerned | evicted
+        if new is not None:
+            self._enter(new, own)
+        settled = places ^ self._unread_places(old, new)
+        return evicted | before | self._concerned(key) | self._subscribers_on(settled)
 
-    def _leave(self, old: Container | None) -> None:
-        if old is not None:
-            del self._containers[old.key]
-            del self._roles[old.key]
+    def _roles_of(self, new: Container, old: Container | None) -> Roles:
+        # Most changes leave them as they are, and labels may be long.
+        return self._roles[new.key] if old is not None and _same_selection(old, new) else roles(new, self.rules)
 
-    def _enter(self, new: Container) -> None:
-        known = self._containers.get(new.key)
-        self._containers[new.key] = new
-        if known is None or not _same_selection(known, new):
-            self._roles[new.key] = roles(new, self.rules)
-        for term in self._terms(new):
-            self._index[term].add(new.key)
-
-    def _unindex(self, old: Container) -> None:
+    def _leave(self, old: Container) -> None:
         for term in self._terms(old):
             self._unlink(term, old.key)
-        # The roles stay until `_enter` has compared: most changes leave them as they are.
+        del self._containers[old.key], self._roles[old.key]
+
+    def _enter(self, new: Container, own: Roles) -> None:
+        self._containers[new.key] = new
+        self._roles[new.key] = own
+        for term in self._terms(new):
+            self._index[term].add(new.key)
 
     def _unlink(self, term: Hashable, key: ContainerKey) -> None:
         keys = self._index[term]
@@ -312,21 +318,41 @@ class Inventory:
         for endpoint in new.endpoints:
             for address in endpoint.addresses:
                 for key in self.holders(new.key, address) - {new.key}:
-                    other = self._containers[key]
-                    if any(known.same_network(endpoint) for known in other.endpoints):
-                        concerned |= self._replace(other, _without_address(other, address))
+                    concerned |= self._take(self._containers[key], endpoint, address)
         return concerned
+
+    def _take(self, other: Container, endpoint: Endpoint, address: Address) -> Files:
+        endpoints = tuple(
+            _without_address(known, address) if known.same_network(endpoint) else known for known in other.endpoints
+        )
+        if endpoints == other.endpoints:  # it has that address on another network
+            return frozenset()
+        self._touched[other.key] = self._clock
+        return self._replace(other.key, dataclasses.replace(other, state=State.UNKNOWN, endpoints=endpoints))
 
     # The indexes.
 
     def _terms(self, container: Container) -> Iterator[Hashable]:
-        key, engine = container.key, container.key.engine
-        own = self._roles[key]
+        own = self._roles[container.key]
+        yield from self._place_terms(container)
+        if own.enabled:
+            yield from self._name_terms(own, container)
+            yield from self._subscriber_terms(own, container)
+
+    def _place_terms(self, container: Container) -> Iterator[Hashable]:
+        engine = container.key.engine
         if container.joined is not None:
             yield ("joined", ContainerKey(engine, container.joined))
-        yield from self._endpoint_terms(container)
-        if not own.enabled:
-            return
+        if container.network_mode is NetworkMode.HOST:
+            yield ("host", engine)
+        for endpoint in container.endpoints:
+            # By name: before a container's first start, engine 20.10 does not tell the id.
+            yield ("network", engine, endpoint.network_name)
+            for address in endpoint.addresses:
+                yield ("address", engine, address)
+
+    def _name_terms(self, own: Roles, container: Container) -> Iterator[Hashable]:
+        engine = container.key.engine
         yield ("name", engine, container.name)
         if container.project is not None and container.compose_service is not None:
             yield ("compose", engine, container.project, container.compose_service)
@@ -334,63 +360,99 @@ class Inventory:
             yield ("rule", rule.key)
         for name in own.names:
             yield ("label", engine, name)
-        if container.network_mode is NetworkMode.HOST:
-            yield ("host", engine)
-        if container.state is not State.STOPPED and any(e.aliases is None for e in container.endpoints):
-            yield ("unread", engine)
         for endpoint in container.endpoints:
+            if endpoint.aliases is None and container.state is State.RUNNING:
+                yield ("unread", engine, endpoint.network_name)
             for alias in endpoint.aliases or ():
-                yield ("alias", engine, endpoint.network, alias)
-        yield from self._subscriber_terms(own, container)
-
-    def _endpoint_terms(self, container: Container) -> Iterator[Hashable]:
-        engine = container.key.engine
-        for endpoint in container.endpoints:
-            yield ("network", engine, endpoint.network)
-            for address in endpoint.addresses:
-                yield ("address", engine, address)
+                yield ("alias", engine, endpoint.network_name, alias)
 
     def _subscriber_terms(self, own: Roles, container: Container) -> Iterator[Hashable]:
+        engine = container.key.engine
+        if not own.subscriptions:
+            return
+        yield ("subscriber",)
+        if container.project is not None:
+            yield ("project", engine, container.project)
+        elsewhere = container.joined is not None or container.network_mode is NetworkMode.HOST
+        if elsewhere or any(subscription.any_scope for subscription in own.subscriptions):
+            yield ("roaming", engine)
         for subscription in own.subscriptions:
-            yield ("subscriber",)
             if subscription.everything:
-                yield ("reads all", container.key.engine)
+                yield ("reads all", engine)
+            if subscription.services:
+                yield ("reads services", engine)
             for name in {*(line.service for line in subscription.lines), *subscription.services}:
-                yield ("reads", container.key.engine, name)
+                yield ("reads", engine, name)
 
     # Whom a change concerns.
 
-    def _concerned(self, container: Container) -> Files:
-        """The hosts files in which the container may appear, or which it reads."""
+    def _concerned(self, key: ContainerKey) -> Files:
+        """The hosts files in which the container may appear, or that it reads, or that must not keep its address."""
         files: set[ContainerKey] = set()
-        for changed in (container, *(self._containers[key] for key in self.joiners(container.key))):
-            if self._roles[changed.key].subscriptions:
-                files.add(self._file_of(changed.key))
-            files.update(self._file_of(reader) for reader in self._readers(changed))
-        for endpoint in container.endpoints:
-            for address in endpoint.addresses:
-                files.update(self._index.get(("kept", container.key.engine, address), ()))
+        for changed in (key, *self.joiners(key)):
+            container = self._containers.get(changed)
+            if container is not None:
+                files.update(map(self._file_of, self._readers(container)))
+                if self._roles[changed].subscriptions:
+                    files.add(self._file_of(changed))
+        if (container := self._containers.get(key)) is not None:
+            for endpoint in container.endpoints:
+                for address in endpoint.addresses:
+                    files |= self._keys("kept", key.engine, address)
         return frozenset(files)
 
-    def _readers(self, service: Container) -> Iterator[ContainerKey]:
+    def _readers(self, service: Container) -> set[ContainerKey]:
+        """The subscribers that may be told of the container, tier by tier (`hostwatch.core.lookup`)."""
         engine, own = service.key.engine, self._roles[service.key]
         if not own.enabled:
-            return
-        for name in {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}:
-            yield from self._index.get(("reads", engine, name), ())
-        if service.compose_service is not None:
-            for reader in self._index.get(("reads", engine, service.compose_service), ()):
-                if self._containers[reader].project == service.project:
-                    yield reader
-        local = {*own.names, *(alias for endpoint in service.endpoints for alias in endpoint.aliases or ())}
-        for term in (*(("reads", engine, name) for name in local), ("reads all", engine)):
-            yield from self._index.get(term, ())
+            return set()
+        anywhere = {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}
+        local = {service.name, *own.names, *(alias for e in service.endpoints for alias in e.aliases or ())}
+        found = self._near(service, self._asking(engine, local))
+        for name in anywhere:
+            found |= self._keys("reads", engine, name)
+        if service.project is not None and service.compose_service is not None:
+            found |= self._asking(engine, {service.compose_service}) & self._keys("project", engine, service.project)
+        return found
 
-    def _concerned_by_network(self, key: NetworkKey) -> Files:
-        concerned: Files = frozenset()
-        for member in self._index.get(("network", key.engine, key.id), ()):
-            concerned |= self._concerned(self._containers[member])
-        return concerned
+    def _asking(self, engine: EngineId, names: set[str]) -> set[ContainerKey]:
+        """The subscribers to one of the names, to every name, or to a service that may have such a name besides."""
+        found = set(self._keys("reads all", engine))
+        for name in names:
+            found |= self._keys("reads", engine, name)
+            if self._keys("label", engine, name):
+                found |= self._keys("reads services", engine)
+        return found
+
+    def _near(self, service: Container, readers: set[ContainerKey]) -> set[ContainerKey]:
+        """Those of the readers that may reach the container, as far as that is known."""
+        sandbox = self.sandbox(service)
+        if sandbox is None:
+            return set()
+        if sandbox.network_mode is NetworkMode.HOST or not sandbox.endpoints:
+            return readers
+        near = readers & self._keys("roaming", service.key.engine)
+        for endpoint in sandbox.endpoints:
+            near |= readers & self._keys("network", service.key.engine, endpoint.network_name)
+        return near
+
+    def _concerned_by_network(self, network: Network) -> Files:
+        members = self._keys("network", network.key.engine, network.name)
+        return frozenset(file for member in members for file in self._concerned(member))
+
+    def _unread_places(self, *containers: Container | None) -> set[tuple[EngineId, str]]:
+        """The networks of the containers on which somebody's aliases are not read yet."""
+        places = {(c.key.engine, e.network_name) for c in containers if c is not None for e in c.endpoints}
+        return {(engine, name) for engine, name in places if self._keys("unread", engine, name)}
+
+    def _subscribers_on(self, places: Iterable[tuple[EngineId, str]]) -> Files:
+        found: set[ContainerKey] = set()
+        for engine, name in places:
+            found |= self._keys("subscriber") & (self._keys("network", engine, name) | self._keys("roaming", engine))
+        return frozenset(map(self._file_of, found))
+
+    def _keys(self, *term: Hashable) -> AbstractSet[ContainerKey]:
+        return self._index.get(term, frozenset())
 
     # Early hints.
 
@@ -416,18 +478,20 @@ def _same_selection(old: Container, new: Container) -> bool:
 
 def _details_of(read: Container, old: Container) -> Container:
     """What was read of a container, but for its state and addresses, which are known better."""
-    aliases = {endpoint.network_name: endpoint.aliases for endpoint in read.endpoints}
-    endpoints = [
-        dataclasses.replace(known, aliases=known.aliases or aliases.get(known.network_name)) for known in old.endpoints
-    ]
-    known_names = {known.network_name for known in old.endpoints}
-    endpoints += [
-        dataclasses.replace(endpoint, ipv4=None, ipv6=None)
-        for endpoint in read.endpoints
-        if endpoint.network_name not in known_names
-    ]
-    health = Health.NONE if read.health is Health.NONE else old.health or _restarting(read.health)
-    return dataclasses.replace(read, state=old.state, health=health, endpoints=tuple(endpoints))
+    found = {endpoint.network_name: endpoint for endpoint in read.endpoints}
+    known = [_with_details(endpoint, found.pop(endpoint.network_name, endpoint)) for endpoint in old.endpoints]
+    return dataclasses.replace(
+        read,
+        state=old.state,
+        health=Health.NONE if read.health is Health.NONE else old.health or _restarting(read.health),
+        created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
+        endpoints=(*known, *map(_without_addresses, found.values())),
+    )
+
+
+def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
+    aliases = known.aliases if read.aliases is None else read.aliases
+    return dataclasses.replace(known, network=known.network or read.network, aliases=aliases)
 
 
 def _restarting(health: Health | None) -> Health | None:
@@ -442,13 +506,11 @@ def _with_address(endpoint: Endpoint, network: Network, address: Address) -> End
     return dataclasses.replace(found, ipv6=address)
 
 
-def _without_address(container: Container, address: Address) -> Container:
-    endpoints = tuple(
-        dataclasses.replace(
-            endpoint,
-            ipv4=None if endpoint.ipv4 == address else endpoint.ipv4,
-            ipv6=None if endpoint.ipv6 == address else endpoint.ipv6,
-        )
-        for endpoint in container.endpoints
-    )
-    return dataclasses.replace(container, state=State.UNKNOWN, endpoints=endpoints)
+def _without_address(endpoint: Endpoint, address: Address) -> Endpoint:
+    ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
+    ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
+    return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)
+
+
+def _without_addresses(endpoint: Endpoint) -> Endpoint:
+    return dataclasses.replace(endpoint, ipv4=None, ipv6=None)

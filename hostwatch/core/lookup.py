@@ -4,7 +4,7 @@ The first tier that answers wins, so that no label of a stranger can take a name
 
 1. a service of the configuration        answers whenever it is configured, with or without containers
 2. a compose service of the subscriber's own project
-3. a container's name                    if it is, or would be, in reach
+3. a container's name                    if it is, or would be, in reach, or if that is not known yet
 4. an alias on a network of the subscriber's
 5. a name of `hostwatch.names` on a container in reach
 
@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Container, Endpoint
+from hostwatch.core.model import Container, Endpoint, State
 from hostwatch.core.names import name_fault
-from hostwatch.core.reach import in_reach
+from hostwatch.core.reach import in_reach, is_placed
 from hostwatch.core.rules import ServiceRule
 
 
@@ -47,6 +47,11 @@ class Service:
         """The ids of its containers."""
         return frozenset(container.key.id for container in self.containers)
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names that the configuration gives it, else the one that it goes by."""
+        return self.rule.names if self.rule is not None else (self.name,)
+
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
@@ -70,35 +75,48 @@ class View:
         tiers = (self._configured, self._own_project, self._container, self._alias, self._label)
         return next((answer for tier in tiers if (answer := tier(name)) is not None), None)
 
-    def may_be_unread(self) -> bool:
-        """Whether a container on a network of the subscriber's may have an alias that was not read yet."""
-        unread = self.inventory.unread_aliases(self.subscriber.key)
-        return any(in_reach(self.inventory, self.subscriber, container, self.any_scope) for container in unread)
+    def whole(self) -> bool:
+        """Whether all is known that a name could stand for: the subscriber's networks, and all aliases there."""
+        sandbox = self.inventory.sandbox(self.subscriber)
+        if sandbox is None or not is_placed(sandbox):
+            return False
+        return not any(self.inventory.aliases_unread(self.subscriber.key, endpoint) for endpoint in sandbox.endpoints)
+
+    def stranger(self, name: str) -> Container | None:
+        """The container of that name, which is not in reach if nothing answers to the name."""
+        return next(iter(self.inventory.named(self.subscriber.key, name)), None)
 
     def names_in_reach(self) -> tuple[str, ...]:
         """Every name that could be looked up with an answer in reach, sorted."""
-        names = {name for rule in self.inventory.rules.services for name in rule.names}
+        names: set[str] = set()
         for container in self._containers_in_reach():
+            roles = self.inventory.roles(container.key)
             names.add(container.name)
-            names.update(self.inventory.roles(container.key).names)
+            names.update(roles.names, *(rule.names for rule in roles.services))
             if container.project is not None and container.project == self.subscriber.project:
                 names.update(filter(None, [container.compose_service]))
             for endpoint in self._shared_endpoints(container):
-                short_ids = {container.key.id[:12]}
-                names.update((endpoint.aliases or frozenset()) - short_ids)
-        return tuple(sorted(name for name in names if name_fault(name) is None))
+                names.update((endpoint.aliases or frozenset()) - {container.key.id[:12]})
+        return tuple(sorted(name for name in names - {"self"} if name_fault(name) is None))
 
-    def published_names(self, service: Service) -> tuple[str, ...]:
-        """The service's own names: what the configuration says, or the name it goes by, and its containers' labels."""
-        first = service.rule.names if service.rule is not None else (service.name,)
+    def published_names(self, service: Service) -> dict[str, frozenset[str]]:
+        """The service's own names, each with the ids of the containers that it stands for.
+
+        They are what the configuration says, or the name it goes by, and what its containers' labels say.
+        """
         labelled = [name for c in service.containers for name in self.inventory.roles(c.key).names]
-        return tuple(name for name in dict.fromkeys([*first, *labelled]) if self._belongs(name, service))
+        names = dict.fromkeys([*service.own_names, *labelled])
+        found = {name: self._ids(name, service) for name in names if name_fault(name) is None}
+        return {name: ids for name, ids in found.items() if ids is not None}
 
-    def _belongs(self, name: str, service: Service) -> bool:
+    def _ids(self, name: str, service: Service) -> frozenset[str] | None:
+        """Which of the service's containers the name stands for: all or some of them, `None` if it is another's."""
         owner = self.service(name)
         if not isinstance(owner, Service):
-            return False
-        return owner.rule == service.rule if owner.rule is not None else owner.ids <= service.ids
+            return None
+        if owner.rule is not None:
+            return service.ids if owner.rule == service.rule else None
+        return owner.ids if owner.ids <= service.ids else None
 
     def _containers_in_reach(self) -> Iterator[Container]:
         sandbox = self.inventory.sandbox(self.subscriber)
@@ -109,13 +127,15 @@ class View:
         else:
             key = self.subscriber.key
             near = [c for e in sandbox.endpoints for c in self.inventory.on_network(key, e)]
+            near += self.inventory.host_mode(key)
             joined = [self.inventory.container(j) for c in near for j in self.inventory.joiners(c.key)]
-            candidates = {c.key: c for c in (*near, *self.inventory.host_mode(key), *joined) if c is not None}.values()
+            candidates = {c.key: c for c in (*near, *joined) if c is not None}.values()
         for container in candidates:
-            if self.inventory.roles(container.key).enabled and self._reaches(container):
+            if self.inventory.roles(container.key).enabled and self.reaches(container):
                 yield container
 
-    def _reaches(self, container: Container) -> bool:
+    def reaches(self, container: Container) -> bool:
+        """Whether the subscriber reaches the container, or would if it ran."""
         same_engine = container.key.engine == self.subscriber.key.engine
         return same_engine and in_reach(self.inventory, self.subscriber, container, self.any_scope)
 
@@ -131,7 +151,9 @@ class View:
             case ():
                 return None
             case (rule,):
-                return Service(name, Tier.CONFIG, tuple(self.inventory.behind_rule(rule)), rule)
+                engine = self.subscriber.key.engine
+                found = (c for c in self.inventory.behind_rule(rule) if c.key.engine == engine)
+                return Service(name, Tier.CONFIG, tuple(found), rule)
             case several:
                 keys = " and ".join(rule.key for rule in several)
                 return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
@@ -143,33 +165,42 @@ class View:
         return Service(name, Tier.COMPOSE, tuple(found)) if found else None
 
     def _container(self, name: str) -> Service | None:
-        found = tuple(c for c in self.inventory.named(self.subscriber.key, name) if self._reaches(c))
+        named = self.inventory.named(self.subscriber.key, name)
+        found = tuple(c for c in named if self.reaches(c) or (c.state is State.UNKNOWN and self._is_lost(c)))
         return Service(name, Tier.CONTAINER, found[:1]) if found else None
+
+    def _is_lost(self, container: Container) -> bool:
+        """Whether it is not known on which networks a container is."""
+        sandbox = self.inventory.sandbox(container)
+        return sandbox is not None and not is_placed(sandbox)
 
     def _alias(self, name: str) -> Service | Ambiguous | None:
         sandbox = self.inventory.sandbox(self.subscriber)
-        services = [
-            Service(name, Tier.ALIAS, tuple(found))
-            for endpoint in (sandbox.endpoints if sandbox is not None else ())
-            if (found := self.inventory.aliased(self.subscriber.key, endpoint, name))
-        ]
-        if len({service.ids for service in services}) > 1:
-            claimants = " and ".join(sorted({c.name for service in services for c in service.containers}))
-            return Ambiguous(f"{name}: on different networks an alias of {claimants}")
-        return services[0] if services else None
+        key = self.subscriber.key
+        by_network = [self.inventory.aliased(key, e, name) for e in (sandbox.endpoints if sandbox is not None else ())]
+        everyone = {container.key: container for found in by_network for container in found}
+        on_one_network = any(len(found) == len(everyone) for found in by_network)
+        return self._claimed(name, Tier.ALIAS, everyone.values(), on_one_network)
 
     def _label(self, name: str) -> Service | Ambiguous | None:
-        found = [c for c in self.inventory.labelled(self.subscriber.key, name) if self._reaches(c)]
-        groups = {self._group(container) for container in found}
-        if len(groups) > 1:
-            claimants = " and ".join(sorted({container.name for container in found}))
-            return Ambiguous(f"{name}: claimed by {claimants}")
-        return Service(name, Tier.LABEL, tuple(found)) if found else None
+        found = [c for c in self.inventory.labelled(self.subscriber.key, name) if self.reaches(c)]
+        return self._claimed(name, Tier.LABEL, found, len(found) == 1)
 
-    def _group(self, container: Container) -> tuple[str, ...]:
-        """The service that a container belongs to by itself: its entry, its compose service, or only it."""
-        if rules := self.inventory.roles(container.key).services:
-            return ("rule", rules[0].key)
+    def _claimed(
+        self, name: str, tier: Tier, claimants: Iterable[Container], replicas: bool
+    ) -> Service | Ambiguous | None:
+        """The service of all the claimants, if they are replicas or belong to one service by themselves."""
+        found = sorted(claimants, key=lambda container: container.replica_order)
+        if not found:
+            return None
+        if replicas or frozenset.intersection(*map(self._memberships, found)):
+            return Service(name, tier, tuple(found))
+        names = " and ".join(sorted(container.name for container in found))
+        return Ambiguous(f"{name}: claimed by {names}")
+
+    def _memberships(self, container: Container) -> frozenset[tuple[str, ...]]:
+        """The services that a container belongs to by itself: its entries of the configuration, its compose service."""
+        found: set[tuple[str, ...]] = {("rule", rule.key) for rule in self.inventory.roles(container.key).services}
         if container.project is not None and container.compose_service is not None:
-            return ("compose", container.project, container.compose_service)
-        return ("container", container.key.id)
+            found.add(("compose", container.project, container.compose_service))
+        return frozenset(found)

@@ -1,9 +1,10 @@
 """Which strings may stand as a name in a hosts file."""
 
-import ipaddress
 import re
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*", re.ASCII)
+_MAX_SHOWN = 100
 
 
 def name_fault(name: str) -> str | None:
@@ -15,9 +16,11 @@ def name_fault(name: str) -> str | None:
     """
     if len(name) > 253:
         return "longer than 253 characters"
-    if not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    labels = name.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels):
         return "not a host name"
-    if _is_address(name):
+    # `127.1`, `2130706433` and `1.0x2` are addresses to inet_aton, which resolvers try before the file.
+    if all(_NUMBER.fullmatch(label) for label in labels):
         return "an address, not a name"
     if is_reserved(name):
         return "never published"
@@ -30,12 +33,6 @@ def is_reserved(name: str) -> bool:
     return lower == "localhost" or lower.startswith("ip6-")
 
 
-def _is_address(name: str) -> bool:
-    # `127.1` and `2130706433` are addresses to inet_aton, which resolvers try before the file: no all-digit names.
-    if re.fullmatch(r"[0-9.]+|0[xX][0-9a-fA-F.xX]*", name):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def shown(text: str) -> str:
+    """Text that somebody else chose, as it may stand in a comment or a log: printable ASCII, and not too much of it."""
+    return ascii(text[:_MAX_SHOWN])[1:-1][:_MAX_SHOWN]

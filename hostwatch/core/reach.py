@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Address, Container, Endpoint, NetworkMode, State
+from hostwatch.core.model import Container, Endpoint, NetworkMode, State
+from hostwatch.core.names import shown
 
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
@@ -50,17 +51,20 @@ def reach(
 ) -> Reach:
     """How `subscriber` reaches `target`; `network` is the only one that the service publishes, if it says so."""
     source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
-    if source is None or service is None:
-        return NotKnown(f"whose network {target.name} uses is not known yet")
-    if (unknown := _unknown(source) or _unknown(service)) is not None:
-        return unknown
+    if source is None:
+        return NotKnown(f"whose network {subscriber.name} uses is not known")
+    if service is None:  # a container is known before those that join it: what is not known any more is gone
+        return Unreached(f"the container whose network {target.name} uses is gone")
+    for container in (source, service):
+        if not is_placed(container):
+            return NotKnown(f"the networks of {container.name} are not known yet")
     if service.network_mode is NetworkMode.HOST:
         return _host(inventory, source)
     endpoints = [e for e in service.endpoints if network is None or _is_named(inventory, service, e, network)]
     if source.network_mode is not NetworkMode.HOST:
         shared = [e for e in endpoints if any(e.same_network(own) for own in source.endpoints)]
         if not shared and not any_scope:
-            return _unshared(service, endpoints, network)
+            return _unshared(source, service, endpoints, network)
         endpoints = shared or endpoints
     return _first(service, sorted(endpoints, key=_network_order))
 
@@ -75,10 +79,9 @@ def in_reach(inventory: Inventory, subscriber: Container, target: Container, any
     return any(own.same_network(other) for own in source.endpoints for other in service.endpoints)
 
 
-def _unknown(container: Container) -> NotKnown | None:
-    if container.network_mode is None and not container.endpoints:
-        return NotKnown(f"the networks of {container.name} are not known yet")
-    return None
+def is_placed(container: Container) -> bool:
+    """Whether it is known on which networks the container is, at least in part."""
+    return container.network_mode is not None or bool(container.endpoints)
 
 
 def _host(inventory: Inventory, source: Container) -> Reach:
@@ -87,14 +90,13 @@ def _host(inventory: Inventory, source: Container) -> Reach:
     for endpoint in sorted(source.endpoints, key=_network_order):
         network = inventory.network_of(source, endpoint)
         gateways = [endpoint.gateway, *(network.gateways if network is not None else ())]
-        for gateway in gateways:
-            if gateway is not None:
-                return _of_family(gateway)
+        ipv4 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv4Address)), None)
+        ipv6 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv6Address)), None)
+        if ipv4 is not None or ipv6 is not None:
+            return Reached(ipv4, ipv6)
+    if source.state is State.UNKNOWN:
+        return NotKnown(f"the gateway of {source.name} is not known yet")
     return Unreached("the subscriber is on no network with a gateway to the host")
-
-
-def _of_family(address: Address) -> Reached:
-    return Reached(address, None) if address.version == 4 else Reached(None, address)
 
 
 def _is_named(inventory: Inventory, service: Container, endpoint: Endpoint, name: str) -> bool:
@@ -102,18 +104,21 @@ def _is_named(inventory: Inventory, service: Container, endpoint: Endpoint, name
     if endpoint.network_name == name:
         return True
     network = inventory.network_of(service, endpoint)
-    compose_name = network.compose_name if network is not None else None
-    return compose_name == name and endpoint.network_name == f"{service.project}_{name}"
+    in_compose = network is None or network.compose_name == name
+    return in_compose and endpoint.network_name == f"{service.project}_{name}"
 
 
-def _unshared(service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
-    if not service.endpoints and service.state is State.UNKNOWN:
-        return NotKnown(f"the address of {service.name} is not known yet")
+def _unshared(source: Container, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
+    for container in (source, service):
+        # Early hints tell of one network after the other, so that the one that counts may be still to come.
+        hinted = container.network_mode is None or not container.endpoints
+        if hinted and container.state is State.UNKNOWN:
+            return NotKnown(f"the networks of {container.name} are not known yet")
     names = ", ".join(sorted(endpoint.network_name for endpoint in endpoints))
     if names:
-        return Unreached(f"no shared network with {service.name} (on {names})")
+        return Unreached(f"no shared network with {service.name} (on {shown(names)})")
     if network is not None:
-        return Unreached(f"{service.name} is not on network {network}")
+        return Unreached(f"{service.name} is not on network {shown(network)}")
     return Unreached(f"{service.name} is on no network")
 
 

@@ -91,7 +91,7 @@ def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, .
     lines: list[Line] = []
     faults: list[TemplateFault] = []
     # Only \n ends a line (a YAML block knows no other): \x85 or U+2028 inside one is then refused as a bad name.
-    rows = text.split("\n")
+    rows = text.removesuffix("\n").split("\n")
     for row, source in enumerate(rows[:MAX_TEMPLATE_LINES]):
         try:
             line = _parsed_line(source.removesuffix("\r"))
@@ -100,7 +100,7 @@ def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, .
         else:
             if line is not None:
                 lines.append(line)
-    if len(rows) > MAX_TEMPLATE_LINES + 1:
+    if len(rows) > MAX_TEMPLATE_LINES:
         faults.append(TemplateFault(MAX_TEMPLATE_LINES, 0, "", f"more than {MAX_TEMPLATE_LINES} lines"))
     return tuple(lines), tuple(faults)
 

@@ -93,13 +93,14 @@ class Rules:
     """Whether container labels count."""
     advertise: Address | None = None
     """The host's own address to others, for `PublicIp`."""
-    _by_key: dict[str, ServiceRule] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _owners: dict[str, tuple[ServiceRule, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_key.update((rule.key, rule) for rule in self.services)
+        for rule in self.services:
+            for name in dict.fromkeys(rule.names):
+                self._owners[name] = (*self._owners.get(name, ()), rule)
+        self._owners.update((rule.key, (rule,)) for rule in self.services)
 
     def service(self, name: str) -> tuple[ServiceRule, ...]:
         """The services that own a name: the one of that key, else all that are published under it."""
-        if (rule := self._by_key.get(name)) is not None:
-            return (rule,)
-        return tuple(rule for rule in self.services if name in rule.names)
+        return self._owners.get(name, ())

@@ -5,14 +5,21 @@ Both follow from the container and the rules alone; who else is there is not kno
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from hostwatch.core.model import Container
-from hostwatch.core.names import name_fault
+from hostwatch.core.names import name_fault, shown
 from hostwatch.core.references import Line, is_service_name, parsed_template
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
 
 MAX_LABEL_LENGTH = 65_536
 """A longer label is refused unread: it would make a hosts file that the engine's own parser fails on (64 KiB)."""
+
+MAX_NAMES = 256
+"""More names are refused: each of them is looked up for everybody who may see them."""
+_MAX_NETWORK_NAME = 255
+_MAX_UNKNOWN = 10
+"""How many unknown labels are reported; a container may have any number of them."""
 
 KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
 
@@ -55,10 +62,10 @@ def roles(container: Container, rules: Rules) -> Roles:
     return Roles(
         services=tuple(rule for rule in rules.services if rule.match.holds(container)),
         names=reader.names(),
-        network=labels.get("network") or None,
+        network=reader.network(),
         health_required=reader.health_required(),
         subscriptions=(*subscriptions, *([labelled] if labelled is not None else [])),
-        faults=(*faults, *_unknown_labels(labels)),
+        faults=(*faults, *islice(_unknown_labels(labels), _MAX_UNKNOWN)),
     )
 
 
@@ -73,7 +80,7 @@ def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
             yield LabelFault("hostwatch.notify", "not supported yet")
         elif label not in KNOWN_LABELS:
             known = ", ".join(f"hostwatch.{name}" for name in KNOWN_LABELS)
-            yield LabelFault(f"hostwatch.{label}"[:100], f"unknown label; known are {known}")
+            yield LabelFault(f"hostwatch.{shown(label)}", f"unknown label; known are {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,18 @@ class _LabelReader:
             self._refuse("health", f"{value[:40]!r} is neither required nor ignored")
         return value == "required"
 
+    def network(self) -> str | None:
+        network = self.labels.get("network", "").strip()
+        if len(network) > _MAX_NETWORK_NAME or not network.isprintable():
+            self._refuse("network", f"{network[:80]!r} is not the name of a network")
+            return None
+        return network or None
+
     def names(self) -> tuple[str, ...]:
         names = self._words("names")
+        if len(names) > MAX_NAMES:
+            self._refuse("names", f"more than {MAX_NAMES} names")
+            return ()
         for name in names:
             if (fault := name_fault(name)) is not None:
                 self._refuse("names", f"{name[:80]!r}: {fault}")

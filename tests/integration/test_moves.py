@@ -59,6 +59,41 @@ def test_a_renamed_service_is_found_by_its_new_name_alone(lab: Lab) -> None:
         eventually(lambda: lab.records(web) == {"db": ["10.123.7.8"]})
 
 
+def test_a_container_that_writes_its_own_file_is_followed_all_the_same(lab: Lab) -> None:
+    """From its first instruction on and without end, with a false address in it: what the engine says wins."""
+    writing = "while true; do printf '10.124.9.9\\t%s\\n' $(hostname) >> /etc/hosts; usleep 5000; done"
+    back = make_network(lab.client, "back", "10.124.0.0/16")
+    with lab.hostwatch("-c", lab.configured(AT_ONCE)):
+        web = lab.create("web", labels=WANTS_DB)
+        back.connect(web)
+        web.start()
+        db = lab.create("db", writing, address="10.123.7.7")
+        back.connect(db, ipv4_address="10.124.7.7")
+        db.start()
+        eventually(lambda: lab.records(web) == {"db": ["10.124.7.7"]})
+        back.disconnect(db)
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.7"]})
+        lab.network.disconnect(db)
+        eventually(lambda: "".join(lab.block(web)).startswith(WITHHELD))
+
+
+def test_a_move_right_after_the_start_is_followed_by_its_event(lab: Lab) -> None:
+    """Not by the timer that reads a container again of which nothing more was heard: that takes 5 seconds."""
+    back = make_network(lab.client, "back", "10.124.0.0/16")
+    with lab.hostwatch("-c", lab.configured(AT_ONCE)) as hostwatch:
+        db = lab.create("db", address="10.123.7.7")
+        back.connect(db, ipv4_address="10.124.7.7")
+        db.start()
+        for number in range(6):
+            web = lab.run(f"web-{number}", labels=WANTS_DB)
+            back.connect(web)
+            back.disconnect(web)
+            eventually(lambda web=web: lab.records(web) == {"db": ["10.123.7.7"]})  # type: ignore[misc]
+            # BUG: where the engine changes the file while the container is being inspected for its start, the answer
+            # is thrown away and nobody asks again, nor at `network disconnect`: the container counts as starting.
+            assert "an early hint was not confirmed" not in hostwatch.log
+
+
 def test_a_file_that_the_user_mounted_is_refused_once_and_never_written(lab: Lab) -> None:
     """It may be the host's own /etc/hosts. Whoever else subscribes is served."""
     mine = lab.directory / "hosts"

@@ -1,0 +1,66 @@
+"""The work queue: each file once, newest wins, never two workers on one file."""
+
+import time
+
+import anyio
+import anyio.lowlevel
+
+from hostwatch.control.files import FILE_CHANGED
+from hostwatch.control.queue import WorkQueue
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId
+
+A, B = (ContainerKey(EngineId("e"), ContainerId(name)) for name in "ab")
+
+
+async def test_equal_keys_collapse_and_keep_their_causes() -> None:
+    """A file that is added twice before it is taken is worked on once, for both reasons."""
+    queue = WorkQueue()
+    queue.add(A, "start db", since=1.0)
+    queue.add(B, "start db")
+    queue.add(A, "die db", since=2.0)
+    work = await queue.take()
+    assert (work.key, work.causes, work.since) == (A, ["start db", "die db"], 1.0)
+    assert (await queue.take()).key == B
+    queue.close()
+
+
+async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
+    """What is added meanwhile comes again, once, when the first worker is done."""
+    queue = WorkQueue()
+    queue.add(A, "one")
+    await queue.take()
+    queue.add(A, "two")
+    queue.add(A, "three")
+    with anyio.move_on_after(0.05) as scope:
+        await queue.take()
+    assert scope.cancelled_caught
+    queue.done(A)
+    assert (await queue.take()).causes == ["two", "three"]
+    queue.done(A)
+    assert queue.idle
+    queue.close()
+
+
+async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
+    """It decides whether the file is read for an early hint."""
+    queue = WorkQueue()
+    for number in range(50):
+        queue.add(A, f"event {number}")
+    queue.add(A, FILE_CHANGED)
+    causes = (await queue.take()).causes
+    assert len(causes) < 10
+    assert FILE_CHANGED in causes
+    queue.close()
+
+
+async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
+    """An earlier one that is added later overtakes."""
+    queue = WorkQueue()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(queue.run_delayed)
+        await anyio.lowlevel.checkpoint()
+        queue.add_at(time.monotonic() + 0.1, A, "late")
+        queue.add_at(time.monotonic() + 0.02, B, "early")
+        assert [(await queue.take()).key, (await queue.take()).key] == [B, A]
+        tasks.cancel_scope.cancel()
+    queue.close()

@@ -1,0 +1,159 @@
+"""Containers, networks and inventories in a line or two."""
+
+import ipaddress
+from collections.abc import Mapping
+
+from hostwatch.core.desired import Outcome, Published, outcomes
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import (
+    Address,
+    Container,
+    ContainerId,
+    ContainerKey,
+    Endpoint,
+    EngineId,
+    Health,
+    Network,
+    NetworkId,
+    NetworkKey,
+    NetworkMode,
+    State,
+)
+from hostwatch.core.references import Line, parsed_template
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+
+ENGINE = EngineId("engine")
+RUNNING, STOPPED, UNKNOWN = State.RUNNING, State.STOPPED, State.UNKNOWN
+
+
+def key(name: str, engine: EngineId = ENGINE) -> ContainerKey:
+    """A container's key: its id is made of its name."""
+    return ContainerKey(engine, ContainerId(name.encode().hex().ljust(64, "0")))
+
+
+def ip(text: str) -> Address:
+    """An address."""
+    return ipaddress.ip_address(text)
+
+
+def on(
+    network: str,
+    *addresses: str,
+    aliases: tuple[str, ...] | None = (),
+    gateway: str | None = None,
+    mac: str | None = None,
+    known: bool = True,
+) -> Endpoint:
+    """An endpoint; `aliases=None`: not read yet; `known=False`: without the network's id."""
+    found = [ipaddress.ip_address(address) for address in addresses]
+    return Endpoint(
+        network=NetworkId(f"id-{network}" if known else ""),
+        network_name=network,
+        ipv4=next((address for address in found if isinstance(address, ipaddress.IPv4Address)), None),
+        ipv6=next((address for address in found if isinstance(address, ipaddress.IPv6Address)), None),
+        mac=mac,
+        gateway=ip(gateway) if gateway is not None else None,
+        aliases=None if aliases is None else frozenset(aliases),
+    )
+
+
+def box(
+    name: str,
+    *endpoints: Endpoint,
+    state: State = RUNNING,
+    labels: Mapping[str, str] | None = None,
+    compose: str | None = None,
+    number: int = 1,
+    mode: NetworkMode | None = NetworkMode.OWN,
+    join: str | None = None,
+    health: Health | None = Health.NONE,
+    created: float = 0.0,
+    image: str = "",
+    hostname: str | None = None,
+    engine: EngineId = ENGINE,
+) -> Container:
+    """A container; `compose` is `project/service`, `join` the name of the container whose network it uses."""
+    own = {}
+    if compose is not None:
+        project, _, service = compose.partition("/")
+        own = {
+            "com.docker.compose.project": project,
+            "com.docker.compose.service": service,
+            "com.docker.compose.container-number": str(number),
+        }
+    return Container(
+        key=key(name, engine),
+        name=name,
+        state=state,
+        labels=own | dict(labels or {}),
+        image=image,
+        created=created,
+        health=health,
+        hostname=hostname,
+        network_mode=NetworkMode.CONTAINER if join is not None else mode,
+        joined=key(join, engine).id if join is not None else None,
+        endpoints=endpoints,
+    )
+
+
+def hosts(*lines: str, **labels: str) -> dict[str, str]:
+    """The labels of a subscriber with these template lines."""
+    return {"hostwatch.hosts": "\n".join(lines)} | {f"hostwatch.{label}": value for label, value in labels.items()}
+
+
+def net(
+    name: str, *subnets: str, gateways: tuple[str, ...] = (), compose: str | None = None, engine: EngineId = ENGINE
+) -> Network:
+    """A network."""
+    return Network(
+        NetworkKey(engine, NetworkId(f"id-{name}")),
+        name,
+        tuple(ipaddress.ip_network(subnet) for subnet in subnets),
+        tuple(ip(gateway) for gateway in gateways),
+        compose,
+    )
+
+
+def inventory(*facts: Container | Network, rules: Rules | None = None) -> Inventory:
+    """An inventory of these."""
+    made = Inventory(rules if rules is not None else Rules())
+    for fact in facts:
+        if isinstance(fact, Container):
+            made.put(fact)
+        else:
+            made.put_network(fact)
+    return made
+
+
+def lines(*sources: str) -> tuple[Line, ...]:
+    """Template lines, which must be right."""
+    found, faults = parsed_template("\n".join(sources))
+    assert not faults
+    return found
+
+
+def service(name: str, names: tuple[str, ...] = (), network: str | None = None, healthy: bool = False) -> ServiceRule:
+    """A service of the configuration: the containers `NAME-*`."""
+    return ServiceRule(name, Match(name=(f"{name}-*",)), names or (name,), network, healthy)
+
+
+def subscriber(name: str, subscription: Subscription) -> SubscriberRule:
+    """A subscriber of the configuration: the container of that name."""
+    return SubscriberRule(name, Match(name=(name,)), subscription)
+
+
+def told(made: Inventory, name: str) -> list[str]:
+    """What the hosts file of a container is to say: `ADDRESS NAMES`, or `KIND reason` for a line without records."""
+    found = []
+    for outcome in outcomes(made, key(name)):
+        if isinstance(outcome, Published):
+            found += [" ".join((str(record.address), *record.names)) for record in outcome.records]
+        else:
+            found.append(f"{type(outcome).__name__} {outcome.reason}")
+    return found
+
+
+def only(made: Inventory, name: str) -> Outcome:
+    """The one outcome in the hosts file of a container."""
+    (outcome,) = outcomes(made, key(name))
+    return outcome

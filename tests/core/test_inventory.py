@@ -1,0 +1,464 @@
+"""The inventory: facts in any order, the same indexes; and every hosts file that a step may concern is named."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hostwatch.core.desired import Outcome, Published, outcomes
+from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, NetworkMode, State
+from hostwatch.core.rules import Rules, Subscription
+from tests.core.build import (
+    RUNNING,
+    STOPPED,
+    UNKNOWN,
+    box,
+    hosts,
+    inventory,
+    ip,
+    key,
+    net,
+    on,
+    service,
+    subscriber,
+    told,
+)
+
+NAMES = ("a", "b", "c", "db", "web")
+NETS = ("bridge", "front", "back")
+ALIASES = ("db", "web", "x")
+RULES = Rules(
+    services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
+    subscribers=(subscriber("c", Subscription(services=("x",), any_scope=True)),),
+    advertise=ip("192.0.2.1"),
+)
+
+
+# Every sequence of facts.
+
+subsets = st.sets(st.sampled_from(ALIASES), max_size=2).map(tuple)
+
+
+@st.composite
+def endpoints(draw: st.DrawFn, addressed: bool) -> Endpoint:
+    """An endpoint on one of three networks, with one of few addresses."""
+    network = draw(st.sampled_from(NETS))
+    number = draw(st.integers(1, 3))
+    addresses = {
+        0: (),
+        1: (f"10.{NETS.index(network)}.0.{number}",),
+        2: (f"10.{NETS.index(network)}.0.{number}", f"fd00:{NETS.index(network)}::{number}"),
+    }[draw(st.integers(0, 2)) if addressed else 0]
+    aliases = draw(st.one_of(st.none(), subsets))
+    return on(network, *addresses, aliases=aliases, known=draw(st.integers(0, 4)) > 0)
+
+
+LABELS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hostwatch.hosts": st.sampled_from(
+            [
+                "@{db.ip} db\n@{x.ip} x",
+                "@{web.ip} y\n@{self.ip} me",
+                "@{a.ip[0]} a\n@{a.ip6} a6",
+                "@{x.PublicIp} x\n@{web.ip} @{web.name}.w",
+            ]
+        ),
+        "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
+        "hostwatch.names": st.sampled_from(["x", "db", "web", "x db"]),
+        "hostwatch.network": st.sampled_from(["front", "back"]),
+        "hostwatch.health": st.just("required"),
+        "hostwatch.enable": st.sampled_from(["true", "false"]),
+    },
+)
+
+
+@st.composite
+def containers(draw: st.DrawFn) -> Container:
+    """A container as the engine could tell of it; few names, so that they meet."""
+    name = draw(st.sampled_from(NAMES))
+    state = draw(st.sampled_from([RUNNING, RUNNING, STOPPED]))
+    mode = draw(st.sampled_from([NetworkMode.OWN] * 4 + [NetworkMode.HOST, NetworkMode.CONTAINER, None]))
+    places: list[Endpoint] = []
+    if mode is NetworkMode.OWN:
+        places = draw(st.lists(endpoints(state is RUNNING), max_size=2, unique_by=lambda e: e.network_name))
+    made = box(
+        draw(st.sampled_from([name, name, "db-1", "mq-1", "db"])),
+        *places,
+        state=state,
+        labels=draw(LABELS),
+        compose=draw(st.sampled_from([None, "p/db", "p/web", "q/db"])),
+        number=draw(st.integers(1, 2)),
+        mode=mode,
+        join=draw(st.sampled_from(NAMES)) if mode is NetworkMode.CONTAINER else None,
+        health=draw(st.sampled_from([None, *Health])),
+    )
+    return dataclasses.replace(made, key=key(name))
+
+
+keys = st.sampled_from(NAMES).map(key)
+addresses = st.builds(lambda net, host: ip(f"10.{net}.0.{host}"), st.integers(0, 3), st.integers(1, 3))
+networks = st.builds(
+    lambda number, gateway, compose: net(
+        NETS[number],
+        f"10.{number}.0.0/24",
+        gateways=(f"10.{number}.0.254",) if gateway else (),
+        compose="back" if compose else None,
+    ),
+    st.integers(0, 2),
+    st.booleans(),
+    st.booleans(),
+)
+Step = tuple[Callable[..., Files], tuple[object, ...]]
+steps = st.one_of(
+    st.tuples(st.just(Inventory.put), st.tuples(containers())),
+    st.tuples(st.just(Inventory.put), st.tuples(containers())),
+    st.tuples(st.just(Inventory.put), st.tuples(containers(), st.just(0))),
+    st.tuples(st.just(Inventory.put_listed), st.tuples(containers())),
+    st.tuples(st.just(Inventory.drop), st.tuples(keys)),
+    st.tuples(st.just(Inventory.doubt), st.tuples(keys)),
+    st.tuples(st.just(Inventory.stir), st.tuples(keys)),
+    st.tuples(st.just(Inventory.hint), st.tuples(keys, st.lists(addresses, max_size=2))),
+    st.tuples(st.just(Inventory.connecting), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Inventory.put_network), st.tuples(networks)),
+    st.tuples(st.just(Inventory.drop_network), st.tuples(networks.map(lambda network: network.key))),
+)
+histories: st.SearchStrategy[list[Step]] = st.lists(steps, min_size=1, max_size=14)
+often = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def everything_told(made: Inventory) -> dict[ContainerKey, tuple[Outcome, ...]]:
+    """What every hosts file is to say."""
+    return {file: outcomes(made, file) for file in made.subscriber_files}
+
+
+@often
+@given(histories)
+def test_each_step_names_every_file_that_is_to_say_something_else(history: list[Step]) -> None:
+    """Never too few: a file that is not named would stay wrong until the next resync."""
+    made = Inventory(RULES)
+    before = everything_told(made)
+    for method, arguments in history:
+        named = method(made, *arguments)
+        after = everything_told(made)
+        changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
+        assert changed <= named, method.__name__
+        before = after
+
+
+def answers(made: Inventory) -> object:
+    """What the inventory answers to every question about the names, networks and addresses that there are."""
+    places = [on(network, known=known) for network in NETS for known in (True, False)]
+    like = key("any")
+    hosts = [ip(f"10.{network}.0.{host}") for network in range(3) for host in range(1, 4)]
+    return (
+        made.subscriber_files,
+        [made.behind_rule(rule) for rule in RULES.services],
+        [made.in_compose(like, project, name) for project in "pq" for name in ("db", "web")],
+        [made.named(like, name) for name in (*NAMES, "db-1", "mq-1")],
+        [made.labelled(like, name) for name in ALIASES],
+        [made.aliased(like, place, alias) for place in places for alias in ALIASES],
+        [made.on_network(like, place) for place in places],
+        [made.aliases_unread(like, place) for place in places],
+        [made.holders(like, address) for address in hosts],
+        made.host_mode(like),
+        [(made.joiners(key(name)), made.sharers(key(name)), made.subscribed(key(name))) for name in NAMES],
+    )
+
+
+@often
+@given(histories)
+def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None:
+    """What an inventory knows depends on the facts alone, not on how it came to know them."""
+    made = Inventory(RULES)
+    for method, arguments in history:
+        method(made, *arguments)
+    fresh = inventory(*made.containers, *made.networks, rules=RULES)
+    assert answers(made) == answers(fresh)
+    assert everything_told(made) == everything_told(fresh)
+
+
+@often
+@given(histories)
+def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None:
+    """Whoever has it last has it alone, however the facts came in; and what is stopped has none."""
+    made = Inventory(RULES)
+    for method, arguments in history:
+        method(made, *arguments)
+    had: list[tuple[str, Address]] = []
+    for container in made.containers:
+        had += [(e.network_name, address) for e in container.endpoints for address in e.addresses]
+        assert container.state is not STOPPED or not any(e.addresses for e in container.endpoints)
+    assert len(set(had)) == len(had)
+
+
+# Whom one event concerns.
+
+
+def test_one_change_among_2000_projects_concerns_its_own_alone() -> None:
+    """All projects have a service `db` with that alias and a web that reads it; each event is for one of them."""
+    made = Inventory(Rules())
+    for number in range(2000):
+        place = f"10.{number // 250}.{number % 250}"
+        made.put(box(f"db{number}", on(f"n{number}", f"{place}.2", aliases=("db",)), compose=f"p{number}/db"))
+        labels = hosts("@{db.ip} db") if number % 2 else {"hostwatch.services": "*"}
+        made.put(box(f"web{number}", on(f"n{number}", f"{place}.3"), compose=f"p{number}/web", labels=labels))
+    for number in (7, 8):
+        moved = box(f"db{number}", on(f"n{number}", "10.0.7.9", aliases=("db",)), compose=f"p{number}/db")
+        assert made.put(moved) == {key(f"web{number}")}
+
+
+def test_who_gets_a_kept_address_concerns_the_file_that_keeps_it() -> None:
+    """A line whose address now belongs to another container goes at once, whoever that is."""
+    made = inventory(box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
+    made.keep(key("web"), frozenset({ip("10.0.0.5")}))
+    assert made.put(box("stranger", on("front", "10.0.0.5"))) == {key("web")}
+    made.keep(key("web"), frozenset())
+    assert made.put(box("other", on("front", "10.0.0.5"))) == set()
+
+
+def test_a_fact_that_is_known_already_concerns_nobody() -> None:
+    """Nothing is looked at for an event that changed nothing."""
+    db = box("db", on("front", "10.0.0.5"))
+    made = inventory(net("front"), db, box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
+    assert made.put(db) == made.put_network(net("front")) == made.drop(key("nobody")) == set()
+
+
+# What comes from whom.
+
+
+def test_an_address_goes_to_whoever_has_it_now() -> None:
+    """The one that had it before is in doubt, and an answer that was asked for before cannot give it back."""
+    db = box("db", on("front", "10.0.0.5"))
+    made = inventory(db)
+    asked = made.now()
+    made.put(box("new", on("front", "10.0.0.5")))
+    made.put(db, asked)
+    assert made.holders(key("db"), ip("10.0.0.5")) == {key("new")}
+    assert state(made, "db") is UNKNOWN
+
+
+def test_the_same_address_on_another_network_is_another_address() -> None:
+    """Subnets of macvlan networks may overlap."""
+    made = inventory(box("db", on("one", "10.0.0.5"), on("two", "10.0.0.6")), box("new", on("two", "10.0.0.5")))
+    assert made.holders(key("db"), ip("10.0.0.5")) == {key("db"), key("new")}
+    assert state(made, "db") is RUNNING
+
+
+def test_a_stopped_container_has_no_address() -> None:
+    """Whatever an answer from the moment of its end still says."""
+    made = inventory(box("db", on("front", "10.0.0.5"), state=STOPPED))
+    assert not made.holders(key("db"), ip("10.0.0.5"))
+
+
+def test_engines_share_nothing() -> None:
+    """The same name, network and address on another engine are others."""
+    far = box("web", on("front", "10.0.0.5"), engine=type(key("x").engine)("other"), labels=hosts("@{db.ip} db"))
+    made = inventory(far, rules=Rules(services=(service("db"),)))
+    assert made.put(box("db-1", on("front", "10.0.0.5"))) == set()
+    assert told_by(made, far.key) == [("Gone", "db: no running container")]
+
+
+def told_by(made: Inventory, file: ContainerKey) -> list[tuple[str, str]]:
+    """The lines without records."""
+    return [(type(o).__name__, o.reason) for o in outcomes(made, file) if not isinstance(o, Published)]
+
+
+# Early hints.
+
+FRONT = net("front", "10.0.0.0/24", gateways=("10.0.0.1",))
+DB = key("db")
+
+
+def state(made: Inventory, name: str) -> State:
+    """The state of a container that is known."""
+    found = made.container(key(name))
+    assert found is not None
+    return found.state
+
+
+def known_addresses(made: Inventory, name: str = "db") -> set[str]:
+    """The addresses of a container that is known."""
+    found = made.container(key(name))
+    assert found is not None
+    return {str(address) for endpoint in found.endpoints for address in endpoint.addresses}
+
+
+def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
+    """Before the engine publishes it; its state is unknown from then on, and its health that of a fresh start."""
+    made = inventory(FRONT, box("db", state=STOPPED, mode=None, health=Health.HEALTHY))
+    made.hint(DB, [ip("10.0.0.5")])
+    found = made.container(DB)
+    assert found is not None
+    (endpoint,) = found.endpoints
+    assert (endpoint.network_name, str(endpoint.gateway)) == ("front", "10.0.0.1")
+    assert known_addresses(made) == {"10.0.0.5"}
+    assert (found.state, found.health) == (UNKNOWN, Health.STARTING)
+
+
+@pytest.mark.parametrize(
+    ("container", "why"),
+    [
+        (box("db", on("front", "10.0.0.4")), "it runs"),
+        (box("db", state=STOPPED, mode=NetworkMode.HOST), "it has no network of its own"),
+        (box("db", state=STOPPED, join="other"), "it has no network of its own"),
+    ],
+)
+def test_a_hint_is_refused(container: Container, why: str) -> None:
+    """What a running container writes into its file says nothing; a host's file holds the host's addresses."""
+    made = inventory(FRONT, container)
+    assert made.hint(DB, [ip("10.0.0.5")]) == set(), why
+    assert made.container(DB) == container
+
+
+@pytest.mark.parametrize("address", ["10.9.0.5", "fd00::5", "10.0.0.3"])
+def test_a_hint_of_an_address_that_cannot_be_is_ignored(address: str) -> None:
+    """On no known network, or a running container's."""
+    made = inventory(FRONT, box("db", state=STOPPED, mode=None), box("web", on("front", "10.0.0.3")))
+    assert made.hint(DB, [ip(address)]) == set()
+    assert (known_addresses(made), state(made, "db"), state(made, "web")) == (set(), STOPPED, RUNNING)
+
+
+def test_a_hint_of_an_unknown_container_is_ignored() -> None:
+    """There is nothing that it could belong to."""
+    assert inventory(FRONT).hint(DB, [ip("10.0.0.5")]) == set()
+
+
+def test_overlapping_subnets_are_told_apart_by_the_networks_of_the_container() -> None:
+    """And where that does not help, there is no hint."""
+    both = (FRONT, net("back", "10.0.0.0/16"))
+    made = inventory(*both, box("db", on("back"), state=STOPPED), box("web", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    made.hint(key("web"), [ip("10.0.0.6")])
+    assert (known_addresses(made), known_addresses(made, "web")) == ({"10.0.0.5"}, set())
+
+
+def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> None:
+    """Name, labels, aliases and further networks are taken; state and addresses are not."""
+    made = inventory(FRONT, box("db", on("front", aliases=("old",)), state=STOPPED, health=Health.STARTING))
+    asked = made.now()
+    made.hint(DB, [ip("10.0.0.5")])
+    read = box("db2", on("front", "10.0.0.4", aliases=("new",)), on("back", "10.1.0.4"), labels={"l": ""})
+    made.put(dataclasses.replace(read, key=DB, health=Health.HEALTHY, created=5.0), asked)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.name, found.state, found.health, found.created) == ("db2", UNKNOWN, Health.STARTING, 5.0)
+    assert known_addresses(made) == {"10.0.0.5"}
+    assert {(e.network_name, e.aliases) for e in found.endpoints} == {
+        ("front", frozenset({"new"})),
+        ("back", frozenset()),
+    }
+
+
+def test_a_newer_answer_overwrites_a_hint() -> None:
+    """The engine's word counts as soon as it can know better."""
+    made = inventory(FRONT, box("db", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    made.put(box("db", on("front", "10.0.0.4")), made.now())
+    assert (known_addresses(made), state(made, "db")) == ({"10.0.0.4"}, RUNNING)
+
+
+def test_a_hint_that_tells_nothing_new_does_not_outdate_an_answer() -> None:
+    """A file that is written twice must not keep the engine's answer from counting."""
+    made = inventory(FRONT, box("db", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    asked = made.now()
+    assert made.hint(DB, [ip("10.0.0.5")]) == set()
+    assert made.hint(DB, []) == set()
+    made.put(box("db", on("front", "10.0.0.5")), asked)
+    assert state(made, "db") is RUNNING
+
+
+def test_every_event_outdates_the_answers_that_were_asked_for_before() -> None:
+    """A second `die` does, too, although the state was unknown already."""
+    made = inventory(box("db", on("front", "10.0.0.5")))
+    made.doubt(DB)
+    asked = made.now()
+    made.doubt(DB)
+    made.put(box("db", on("front", "10.0.0.9")), asked)
+    assert (known_addresses(made), state(made, "db")) == ({"10.0.0.5"}, UNKNOWN)
+
+
+@pytest.mark.parametrize("begin", [Inventory.doubt, Inventory.stir])
+def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Inventory, ContainerKey], Files]) -> None:
+    """What was healthy before a restart has yet to be so again."""
+    made = inventory(box("db", state=STOPPED, health=Health.HEALTHY))
+    begin(made, DB)
+    found = made.container(DB)
+    assert found is not None
+    assert found.health is Health.STARTING
+
+
+def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
+    """No aliases, no health, no host name: what is known of these stays, and a running container as it is."""
+    made = inventory(FRONT, box("db", on("front", aliases=("x",)), state=STOPPED, hostname="h", created=1.5))
+    made.hint(DB, [ip("10.0.0.5")])
+    listed = box("db", on("front", aliases=None), on("back", "10.1.0.5", aliases=None), health=None, created=1.0)
+    made.put_listed(listed)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.hostname, found.health, found.created, found.state) == ("h", Health.NONE, 1.5, UNKNOWN)
+    assert [(e.network_name, e.aliases) for e in found.endpoints] == [("front", frozenset({"x"})), ("back", None)]
+    assert known_addresses(made) == {"10.0.0.5"}
+    running = inventory(box("db"))
+    assert running.put_listed(listed) == set()
+
+
+def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
+    """Its aliases and gateway are not in it and stay; a running container's endpoint is better known."""
+    made = inventory(box("db", on("front", aliases=("x",), gateway="10.0.0.1"), state=STOPPED))
+    made.connecting(DB, on("front", "10.0.0.5", aliases=None))
+    found = made.container(DB)
+    assert found is not None
+    assert found.endpoints == (on("front", "10.0.0.5", aliases=("x",), gateway="10.0.0.1"),)
+    assert inventory(box("db")).connecting(DB, on("front", "10.0.0.5")) == set()
+
+
+# Who shares what.
+
+
+def test_chains_of_joined_containers_share_one_file() -> None:
+    """`container:X` where X itself joined another: all is the last one's."""
+    made = inventory(
+        box("a", on("front", "10.0.0.2")), box("b", join="a"), box("c", join="b", labels=hosts("@{self.ip} me"))
+    )
+    assert made.subscriber_files == {key("a")}
+    assert [container.name for container in made.sharers(key("a"))] == ["a", "b", "c"]
+    assert (made.sharers(key("c")), made.subscribed(key("c")), made.subscribed(key("a"))) == ([], False, True)
+    assert told(made, "a") == ["10.0.0.2 me"]
+    assert made.drop(key("a")) == {key("a"), key("c")}
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 20])
+def test_loops_and_endless_chains_end(length: int) -> None:
+    """Nothing forbids them in what was last read."""
+    made = inventory(*(box(f"c{n}", join=f"c{(n + 1) % length}", labels=hosts("@{c0.ip} x")) for n in range(length)))
+    assert made.sandbox(made.sharers(key("c0"))[0]) is None
+    assert len(made.joiners(key("c0"))) == length - 1
+    assert made.drop(key("c0"))
+
+
+def test_lines_are_looked_up_a_number_of_times_that_grows_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`services: "*"` with n names costs n look-ups, not n times n."""
+
+    def cost(size: int) -> int:
+        boxes = [box(f"s{n}", on("front", f"10.0.{n // 250}.{n % 250}", aliases=(f"a{n}",))) for n in range(size)]
+        made = inventory(*boxes, box("web", on("front", "10.1.0.1"), labels={"hostwatch.services": "*"}))
+        count = 0
+        found = Inventory._found  # noqa: SLF001
+
+        def counted(self: Inventory, term: tuple[object, ...]) -> list[Container]:
+            nonlocal count
+            result = found(self, term)
+            count += 1 + len(result)
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Inventory, "_found", counted)
+            assert len(outcomes(made, key("web"))) == size + 1
+        return count
+
+    assert cost(200) < 2.2 * cost(100)

@@ -1,0 +1,73 @@
+"""Which strings may stand as a name in a hosts file, and how hostile text is shown."""
+
+import ipaddress
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostwatch.core.names import is_reserved, name_fault, shown
+
+LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["db", "DB", "a", "1a", "mysql.internal", "my_db", "_srv", "a--b", "3com.com", "0xcafe.de", "x.1", "a" * 63]
+    + [LONGEST, "localhost.localdomain", "ip6", "ip6x-a", "xn--bcher-kva.example"],
+)
+def test_a_host_name_may_be_published(name: str) -> None:
+    """Letters, digits, `-`, `_` and `.`, within the lengths that DNS allows."""
+    assert name_fault(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "a.", ".a", "a..b", "-a", "a-", "a.-b", "a-.b", "a b", "a\n", "a\tb", "a#b", "a\0", "bücher", "db\u202e"]
+    + ["a" * 64, LONGEST + "e", "@{db.ip}", "a/b", "a:b", "1.2.3.4", "127.1", "2130706433", "0x7f000001", "1.0x2", "0x"]
+    + ["1.2.3.4.5", "::1", "fe80::1%eth0", "localhost", "LocalHost", "ip6-localhost", "IP6-allnodes", "١٢"],
+)
+def test_nothing_else_may_be_published(name: str) -> None:
+    """No address in any notation that a resolver takes, no reserved name, no byte that is not of a name."""
+    assert name_fault(name) is not None
+
+
+@given(st.text(st.sampled_from("0123456789abcdefxX.-"), min_size=1, max_size=12))
+def test_no_name_is_an_address_to_the_c_library(name: str) -> None:
+    """`inet_aton` comes before the hosts file."""
+    try:
+        socket.inet_aton(name)
+    except OSError:
+        return
+    assert name_fault(name) is not None
+
+
+@given(st.text(max_size=300))
+def test_a_published_name_is_one_word_of_ascii(name: str) -> None:
+    """Whatever the text: what passes cannot end a line, begin a comment or look like an address."""
+    if name_fault(name) is None:
+        assert name.isascii()
+        assert name.isprintable()
+        assert not set(name) & set(" \t\n\r#")
+        with pytest.raises(ValueError, match="does not appear"):
+            ipaddress.ip_address(name)
+
+
+def test_reserved_names_belong_to_the_image() -> None:
+    """`localhost` and `ip6-…`, in any case."""
+    assert [is_reserved(name) for name in ("localhost", "IP6-x", "localhost.a", "ip6")] == [True, True, False, False]
+
+
+@given(st.text())
+def test_shown_text_is_short_and_printable(text: str) -> None:
+    """Newlines, escapes and directions are spelled out."""
+    assert len(shown(text)) <= 100
+    assert shown(text).isascii()
+    assert shown(text) == "" or shown(text).isprintable()
+
+
+def test_plain_text_is_shown_as_it_is() -> None:
+    """And other text so that one sees what it is."""
+    assert shown("shop_back-end.1") == "shop_back-end.1"
+    assert shown("a\nb\u202e") == "a\\nb\\u202e"

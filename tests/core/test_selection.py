@@ -1,0 +1,176 @@
+"""What a container is to hostwatch: matches of the configuration, and labels."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hostwatch.core.desired import Published, outcomes
+from hostwatch.core.hold import held
+from hostwatch.core.names import name_fault
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from hostwatch.core.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
+from tests.core.build import box, hosts, inventory, key, lines, on, service, subscriber
+
+DB = box("shop-db-1", compose="shop/db", image="mariadb:11", labels={"app": "db", "empty": ""})
+
+
+@pytest.mark.parametrize(
+    ("match", "holds"),
+    [
+        (Match(), True),
+        (Match(name=("shop-db-*",)), True),
+        (Match(name=("SHOP-*",)), False),
+        (Match(name=("shop-db",)), False),
+        (Match(name=("x", "shop-??-[0-9]")), True),
+        (Match(image=("mariadb:*",)), True),
+        (Match(image=("mariadb",)), False),
+        (Match(project=("shop",)), True),
+        (Match(project=("x", "y")), False),
+        (Match(service=("d*",)), True),
+        (Match(label_values=(("app", ("d*",)),)), True),
+        (Match(label_values=(("app", ("x", "db")),)), True),
+        (Match(label_values=(("app", ("db",)), ("tier", ("*",)))), False),
+        (Match(label_values=(("empty", ("*",)),)), True),
+        (Match(label_keys=("tier", "app")), True),
+        (Match(label_keys=("tier",)), False),
+        (Match(name=("shop-db-*",), project=("other",)), False),
+        (Match(name=("shop-db-*",), image=("mariadb:*",), label_keys=("app",)), True),
+    ],
+)
+def test_a_match_holds_if_each_key_does(match: Match, holds: bool) -> None:
+    """Every key that is given must hold; a list means any of it; globs are the shell's."""
+    assert match.holds(DB) is holds
+
+
+def test_outside_compose_no_project_and_no_service_matches() -> None:
+    """Not even `*`: there is none."""
+    assert not Match(project=("*",)).holds(box("x"))
+    assert not Match(service=("*",)).holds(box("x"))
+
+
+def test_both_roles_of_one_container() -> None:
+    """The configuration's entries in their order, then what its own labels say."""
+    rules = Rules((service("shop"), service("other")), (subscriber("shop-1", Subscription(services=("a",))),))
+    found = roles(box("shop-1", labels=hosts("@{db.ip} db", services="cache, queue", names="a b", network="n")), rules)
+    assert found.services == (rules.services[0],)
+    assert found.subscriptions == (
+        Subscription(services=("a",)),
+        Subscription(lines("@{db.ip} db"), ("cache", "queue")),
+    )
+    assert (found.names, found.network, found.health_required, found.faults) == (("a", "b"), "n", False, ())
+
+
+@pytest.mark.parametrize("text", ["*", " * ", "db, *"])
+def test_a_star_asks_for_everything(text: str) -> None:
+    """Whatever else is named beside it."""
+    (subscription,) = roles(box("x", labels={"hostwatch.services": text}), Rules()).subscriptions
+    assert (subscription.everything, subscription.services) == (True, ())
+
+
+def test_without_labels_only_the_configuration_counts() -> None:
+    """`labels: false`: not even `hostwatch.enable` does, and nothing is reported."""
+    rules = Rules((service("db"),), labels=False)
+    found = roles(box("db-1", labels=hosts("@{", names="a", enable="false", nonsense="x")), rules)
+    assert (found.services, found.subscriptions, found.names, found.faults) == (rules.services, (), (), ())
+
+
+@pytest.mark.parametrize(("text", "enabled"), [("false", False), (" False\n", False), ("true", True), ("no", True)])
+def test_a_disabled_container_has_no_role(text: str, enabled: bool) -> None:
+    """Neither by its labels nor by the configuration."""
+    rules = Rules((service("db"),), (subscriber("db-1", Subscription(services=("a",))),))
+    found = roles(box("db-1", labels=hosts("@{db.ip} db", names="a", enable=text)), rules)
+    assert found.enabled is enabled
+    assert bool(found.services) is bool(found.subscriptions) is bool(found.names) is enabled
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "reason"),
+    [
+        ("hosts", "@{db.ip} db\n@{db} x", "line 2"),
+        ("hosts", "192.0.2.1 x\n" * 100_000, "longer than"),
+        ("hosts", "# hostwatch: end\n" * 2000, "more than 1000 lines"),
+        ("hosts", "x" * 1_000_000, "longer than"),
+        ("services", "db -x", "'-x' is not the name of a service"),
+        ("names", "ok localhost", "'localhost': never published"),
+        ("names", "a\u202eb", "not a host name"),
+        ("names", "a" * (MAX_LABEL_LENGTH + 1), "longer than"),
+        ("names", " ".join(f"n{number}" for number in range(MAX_NAMES + 1)), "more than 256 names"),
+        ("network", "a\nb", "not the name of a network"),
+        ("network", "n" * 256, "not the name of a network"),
+        ("health", "sometimes", "neither required nor ignored"),
+        ("enable", "yes", "neither true nor false"),
+        ("nonsense", "", "unknown label"),
+        ("notify", "SIGHUP", "not supported yet"),
+    ],
+)
+def test_a_bad_label_is_skipped_and_the_others_count(label: str, value: str, reason: str) -> None:
+    """One fault for it, in one printable line; what else the container says holds."""
+    good = {"hostwatch.services": "a"} if label != "services" else hosts("@{a.ip} a")
+    found = roles(box("x", labels=good | {f"hostwatch.{label}": value}), Rules())
+    (fault,) = found.faults
+    assert fault.label == f"hostwatch.{label}"
+    assert reason in fault.reason
+    assert fault.reason.isprintable()
+    assert len(fault.reason) < 400
+    assert len(found.subscriptions) == 1
+    assert (found.names, found.network, found.health_required) == ((), None, False)
+
+
+def test_many_unknown_labels_are_reported_a_few_times() -> None:
+    """The log is not theirs to fill, nor to write into."""
+    found = roles(box("x", labels={f"hostwatch.\n{number}": "" for number in range(100_000)}), Rules())
+    assert len(found.faults) == 10
+    assert found.faults[0].label == "hostwatch.\\n0"
+
+
+def test_a_label_of_another_is_no_label_of_ours() -> None:
+    """The prefix counts with its dot."""
+    assert roles(box("x", labels={"hostwatcher.names": "a", "hostwatch": "b"}), Rules()).faults == ()
+
+
+hostile = st.one_of(
+    st.text(max_size=80),
+    st.lists(
+        st.sampled_from(
+            ["@{db.ip}", "@{self.ip}", "@{db.hostname}", "db", "*", "self", ",", " ", "\n", "# hostwatch: end", "\u202e"]
+            + ["\x00", "\x85", "192.0.2.1", "required", "false", "front"]
+        ),
+        max_size=12,
+    ).map("".join),
+)
+label_names = st.sampled_from(["hosts", "services", "names", "network", "health", "enable", "notify"])
+labels = st.dictionaries(st.one_of(label_names, st.text(max_size=8)).map("hostwatch.{}".format), hostile, max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(labels, labels, hostile)
+@example({"hostwatch.network": "a\nb"}, {"hostwatch.hosts": "@{db.hostname}"}, "x\n127.0.0.1 evil")
+def test_whatever_labels_hold_nothing_but_names_comes_out(
+    own: Mapping[str, str], other: Mapping[str, str], hostname: str
+) -> None:
+    """Nothing raises; names are valid; lines and reasons are one line of printable ASCII."""
+    db = box("db", on("front", "10.0.0.5"), on("a\nb\u202e", "10.1.0.5"), labels=other, hostname=hostname)
+    reader = {"hostwatch.hosts": "@{db.ip} db\n@{db.ip} @{db.hostname}", **own}
+    web = box("web", on("front", "10.0.0.6"), labels=reader)
+    far = box("far", on("far", "10.2.0.6"), labels={"hostwatch.hosts": "@{db.ip} db", "hostwatch.services": "db *"})
+    made = inventory(db, web, far)
+    for name in ("db", "web", "far"):
+        for fault in made.roles(key(name)).faults:
+            assert isinstance(fault, LabelFault)
+            assert f"{fault.label}{fault.reason}".isprintable()
+        found = outcomes(made, key(name))
+        for outcome in found:
+            shown = outcome.line if isinstance(outcome, Published) else f"{outcome.line} {outcome.reason}"
+            assert shown.isascii()
+            assert shown.isprintable()
+        block = held(found, {}, 0.0, 2.0, lambda _: frozenset()).block
+        assert all(name_fault(published) is None for record in block.records for published in record.names)
+
+
+def test_the_owners_of_a_name_are_found_by_key_first() -> None:
+    """A service's key is its own, whoever publishes under it; else all that do are its owners."""
+    a, b = ServiceRule("a", Match(), ("x", "b")), ServiceRule("b", Match(), ("x",))
+    rules = Rules((a, b), (SubscriberRule("s", Match(), Subscription()),))
+    assert [rules.service(name) for name in ("a", "b", "x", "y")] == [(a,), (b,), (a, b), ()]

@@ -1,0 +1,63 @@
+"""How the daemon behaves inside: nothing blocks its event loop, and nothing of it is left when it ends."""
+
+import re
+import signal
+import threading
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+from blockbuster import blockbuster_ctx
+
+from hostwatch.app import Daemon
+from hostwatch.config import Settings
+from hostwatch.docker.engine import DockerEngine
+from tests.conftest import Lab, eventually
+from tests.proxy import proxied
+
+pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
+
+
+async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
+    """A start, a move, drift and an end, with every blocking call in the loop an error."""
+
+    def history() -> None:
+        web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
+        for address in ("10.123.5.5", "10.123.5.6"):
+            service = lab.run("db", address=address)
+            eventually(lambda wanted=address: wanted in lab.hosts(web))  # type: ignore[misc]
+            service.remove(force=True)
+        lab.hosts_path(web).write_text("127.0.0.1\tlocalhost\n")
+        eventually(lambda: "withheld" in lab.hosts(web))
+
+    threads = threading.active_count()
+    with blockbuster_ctx("hostwatch"):
+        async with DockerEngine(lab.engine.docker_host) as source, anyio.create_task_group() as tasks:
+            tasks.start_soon(Daemon(Settings(), source).run)
+            await anyio.to_thread.run_sync(history)
+            tasks.cancel_scope.cancel()
+    assert threading.active_count() <= threads + 20  # idle workers of anyio, none of ours
+
+
+def test_it_ends_at_once_while_requests_hang(lab: Lab, tmp_path: Path) -> None:
+    """SIGTERM does not wait for an engine that holds requests up."""
+    with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
+        lab.environ["DOCKER_HOST"] = proxy.host
+        with lab.hostwatch() as hostwatch:
+            proxy.hold = re.compile(r"/containers/\w+/json")
+            lab.run("db")
+            eventually(lambda: proxy.held)
+            hostwatch.process.send_signal(signal.SIGTERM)
+            assert hostwatch.process.wait(1) == 0
+
+
+def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
+    """With `on_exit: remove` the files are as they were before."""
+    config = tmp_path / "hostwatch.yaml"
+    config.write_text("on_exit: remove\n")
+    web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
+    before = lab.hosts(web)
+    with lab.hostwatch("-c", str(config)):
+        eventually(lambda: "fixed" in lab.hosts(web))
+    assert lab.hosts(web) == before
