@@ -19,6 +19,10 @@ class FileRefusedError(Exception):
     """The file must not or cannot be kept; the message says why and what to do. Trying again changes nothing."""
 
 
+class OutOfSightError(FileRefusedError):
+    """No file of this engine can be reached: said once for all, not once for each."""
+
+
 class FileFailedError(Exception):
     """The file could not be written this time; it may be tried again."""
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from loguru import logger
 
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import ContainerKey
 from hostwatch.core.records import Block
+from hostwatch.core.selection import LabelFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,12 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
     )
 
 
-def log_change(subscriber: str, cause: str, changes: Iterable[NameChange], seconds: float) -> None:
+def log_change(
+    subscriber: str, cause: str, changes: Iterable[NameChange], seconds: float, *, quiet: bool = False
+) -> None:
     """A hosts file was written; `seconds` is the time since the cause arrived.
 
-    A write that changed no name (the reason of a withheld line, say) is no news.
+    A write that changed no name (the reason of a withheld line, say), or that is `quiet`, is no news.
     """
     listed = tuple(changes)
     logger.bind(
@@ -42,7 +47,7 @@ def log_change(subscriber: str, cause: str, changes: Iterable[NameChange], secon
         changes=[{"name": change.name, "old": list(change.old), "new": list(change.new)} for change in listed],
         ms=round(seconds * 1000, 1),
     ).log(
-        "INFO" if listed else "DEBUG",
+        "INFO" if listed and not quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
         subscriber,
         "; ".join(map(str, listed)) or "only comments changed",
@@ -62,6 +67,28 @@ def log_withheld(subscriber: str, before: Block, after: Block) -> None:
             )
     for line in old.keys() - new.keys():
         logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
+
+
+class LabelJournal:
+    """A line for each refused label, once for each container."""
+
+    def __init__(self) -> None:
+        self._told: dict[ContainerKey, tuple[LabelFault, ...]] = {}
+
+    def tell(self, key: ContainerKey, inventory: Inventory) -> None:
+        """Report the container's refused labels, if that was not done before."""
+        container, faults = inventory.container(key), inventory.roles(key).faults
+        if container is None or not faults or self._told.get(key) == faults:
+            return
+        self._told[key] = faults
+        for fault in faults:
+            logger.bind(container=container.name, label=fault.label, reason=fault.reason).warning(
+                "{}: label {} is refused: {}", container.name, fault.label, fault.reason
+            )
+
+    def forget(self, key: ContainerKey) -> None:
+        """The container is gone."""
+        self._told.pop(key, None)
 
 
 def _by_name(block: Block) -> dict[str, tuple[str, ...]]:

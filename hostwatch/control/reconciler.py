@@ -43,6 +43,8 @@ class FileState:
     """What the block says, as far as we know."""
     in_sync: bool = False
     error: str | None = None
+    rebuilt: bool = False
+    """Whether it was told that the engine rebuilt the file, at the start that is under way."""
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
 
 
@@ -92,7 +94,7 @@ class Reconciler:
         except FileGoneError:
             logger.debug("{}: no hosts file, as the container is gone or was never started", container.name)
         except FileRefusedError as error:
-            self._refused(work.key, container, str(error))
+            self._refused(work.key, container, error)
         except FileFailedError as error:
             self._failed(work.key, container, str(error))
 
@@ -115,6 +117,7 @@ class Reconciler:
             raise FileRefusedError(reason)
         key = work.key
         state = self._states.setdefault(key, FileState())
+        state.rebuilt &= container.state is not State.RUNNING
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
             state.memory = await self._remembered(key) if container.state is State.RUNNING else {}
@@ -146,12 +149,13 @@ class Reconciler:
 
     def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
         before = hostsfile.found(update.before) or Block()
-        cause = ", ".join(work.causes)
+        cause, same = ", ".join(work.causes), state.in_sync and state.block == after
+        rebuilt = container.state is not State.RUNNING and hostsfile.found(update.before) is None
+        # An engine rebuilds the file up to three times at one start; that is one change.
+        quiet, state.rebuilt = rebuilt and same and state.rebuilt, rebuilt
         if cause == FILE_CHANGED:
-            same = state.in_sync and state.block == after
-            rebuilt = hostsfile.found(update.before) is None and container.state is not State.RUNNING
             cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-        log_change(container.name, cause, name_changes(before, after), time.monotonic() - work.since)
+        log_change(container.name, cause, name_changes(before, after), time.monotonic() - work.since, quiet=quiet)
 
     async def remove_all(self) -> None:
         """Take our block out of every file that is kept."""
@@ -163,11 +167,12 @@ class Reconciler:
 
     # When that is not possible.
 
-    def _refused(self, key: ContainerKey, container: Container, error: str) -> None:
+    def _refused(self, key: ContainerKey, container: Container, error: FileRefusedError) -> None:
         state = self._states.setdefault(key, FileState())
-        if state.error != error:
-            logger.error("{}: refused: {}", container.name, error)
-        state.in_sync, state.error = False, error
+        if state.error != str(error):
+            level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
+            logger.log(level, "{}: refused: {}", container.name, error)
+        state.in_sync, state.error = False, str(error)
 
     def _failed(self, key: ContainerKey, container: Container, error: str) -> None:
         state = self._states.setdefault(key, FileState())

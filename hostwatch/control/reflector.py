@@ -15,6 +15,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from loguru import logger
 
 from hostwatch.control.files import FILE_CHANGED
+from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
@@ -42,6 +43,7 @@ class Reflector:
         self._changed = changed
         self._resync_seconds = resync_seconds
         self._refresher: Refresher | None = None
+        self._labels = LabelJournal()
         self._unreadable = anyio.Event()
         self._backoff = Backoff(0.1, 10.0)
         self.engine: EngineInfo | None = None
@@ -76,7 +78,7 @@ class Reflector:
             async with self._source.events() as events, anyio.create_task_group() as tasks:
                 tasks.start_soon(_read, events, send, name="read events")
                 tasks.start_soon(self._ping, name="ping the engine")
-                self._refresher = Refresher(self._source, self._inventory, self._read_again, tasks)
+                self._refresher = Refresher(self._source, self._inventory, self._labels, self._read_again, tasks)
                 try:
                     await load(self._source, self._inventory, self._refresher, "resync")
                     self._regained()
@@ -166,7 +168,7 @@ class Reflector:
             refresher.want(event.network, str(event))
             return
         known = self._inventory.container(event.container)
-        if known is None or known.state is State.RUNNING:
+        if known is None or known.state is State.RUNNING or event.action == "disconnect":
             refresher.want(event.container, str(event))
         elif event.action == "connect" and not _has_address(known.endpoints, event.network.id):
             refresher.want_endpoint(event.network, event.container, str(event))

@@ -11,13 +11,14 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, GoneError, Source
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import ContainerKey, NetworkKey, State
 from hostwatch.core.pacing import Backoff
 
-_DOUBT_SECONDS = 5.0
-"""How long an early hint may stand without an event that confirms it, before the container is read again."""
+_DOUBT = (0.5, 5.0)
+"""How long a container may be in doubt without an event that has it read again: seconds at first, and at most."""
 _BULK = 16
 """How many containers are read at once when all are; one that hangs takes one of these places, no more."""
 _PATIENCE_SECONDS = 1.0
@@ -30,7 +31,10 @@ Changed = Callable[[Files, str], None]
 class Refresher:
     """Reads again what events, hints and resyncs ask for, and puts it into the inventory."""
 
-    def __init__(self, source: Source, inventory: Inventory, changed: Changed, tasks: TaskGroup) -> None:
+    def __init__(
+        self, source: Source, inventory: Inventory, labels: LabelJournal, changed: Changed, tasks: TaskGroup
+    ) -> None:
+        self._labels = labels
         self._source = source
         self._inventory = inventory
         self._changed = changed
@@ -59,7 +63,7 @@ class Refresher:
 
     def confirm(self, key: ContainerKey) -> None:
         """See to it that a container in doubt is read again, if no event asks for that first."""
-        if key not in self._doubted:
+        if key not in self._doubted and self._in_doubt(key):
             self._doubted.add(key)
             self._tasks.start_soon(self._confirm, key, name=f"confirm {key}")
 
@@ -108,14 +112,23 @@ class Refresher:
             cause = again
 
     async def _read(self, key: ContainerKey | NetworkKey, mark: int) -> Files:
+        if isinstance(key, NetworkKey):
+            return await self._read_network(key)
         try:
-            if isinstance(key, NetworkKey):
-                return self._inventory.put_network(await self._source.network(key))
-            return self._inventory.put(await self._source.container(key), mark)
+            container = await self._source.container(key)
         except GoneError:
-            if isinstance(key, NetworkKey):
-                return self._inventory.drop_network(key)
+            self._labels.forget(key)
             return self._inventory.drop(key)
+        files = self._inventory.put(container, mark)
+        self._labels.tell(key, self._inventory)
+        self.confirm(key)  # the answer may be older than what has been seen since
+        return files
+
+    async def _read_network(self, key: NetworkKey) -> Files:
+        try:
+            return self._inventory.put_network(await self._source.network(key))
+        except GoneError:
+            return self._inventory.drop_network(key)
 
     async def _read_listed(self, key: ContainerKey, cause: str) -> None:
         try:
@@ -137,8 +150,13 @@ class Refresher:
             self.confirm(key)
 
     async def _confirm(self, key: ContainerKey) -> None:
-        await anyio.sleep(_DOUBT_SECONDS)
+        backoff = Backoff(*_DOUBT)
+        while self._in_doubt(key):
+            await anyio.sleep(backoff.failed(0.0))
+            if self._in_doubt(key) and key not in self._asked:
+                self.want(key, "an early hint was not confirmed")
         self._doubted.discard(key)
+
+    def _in_doubt(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
-        if container is not None and container.state is State.UNKNOWN:
-            self.want(key, "an early hint was not confirmed")
+        return container is not None and container.state is State.UNKNOWN

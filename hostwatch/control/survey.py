@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, HostsFiles
+from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.reconciler import Rewriting, refusal
 from hostwatch.control.refresh import Refresher
@@ -24,7 +25,8 @@ async def surveyed(source: Source, inventory: Inventory) -> EngineInfo:
     """Read everything into the inventory, once. Raises `EngineError`."""
     engine = await source.info()
     async with anyio.create_task_group() as tasks:
-        await load(source, inventory, Refresher(source, inventory, lambda _files, _cause: None, tasks), "survey")
+        refresher = Refresher(source, inventory, LabelJournal(), lambda _files, _cause: None, tasks)
+        await load(source, inventory, refresher, "survey")
         tasks.cancel_scope.cancel()
     return engine
 

@@ -429,7 +429,7 @@ class Inventory:
         sandbox = self.sandbox(service)
         if sandbox is None:
             return set()
-        if sandbox.network_mode is NetworkMode.HOST or not sandbox.endpoints:
+        if sandbox.network_mode in (NetworkMode.HOST, None):
             return readers
         near = readers & self._keys("roaming", service.key.engine)
         for endpoint in sandbox.endpoints:

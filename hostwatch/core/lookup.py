@@ -166,13 +166,15 @@ class View:
 
     def _container(self, name: str) -> Service | None:
         named = self.inventory.named(self.subscriber.key, name)
-        found = tuple(c for c in named if self.reaches(c) or (c.state is State.UNKNOWN and self._is_lost(c)))
+        found = tuple(c for c in named if self.reaches(c) or self._is_lost(c))
         return Service(name, Tier.CONTAINER, found[:1]) if found else None
 
     def _is_lost(self, container: Container) -> bool:
-        """Whether it is not known on which networks a container is."""
+        """Whether a container may run on a network that is not known yet: early hints tell of one after the other."""
         sandbox = self.inventory.sandbox(container)
-        return sandbox is not None and not is_placed(sandbox)
+        if sandbox is None or container.state is State.STOPPED:
+            return False
+        return not is_placed(sandbox) or (sandbox.network_mode is None and sandbox.state is State.UNKNOWN)
 
     def _alias(self, name: str) -> Service | Ambiguous | None:
         sandbox = self.inventory.sandbox(self.subscriber)

@@ -103,8 +103,9 @@ def update(directory: Path, change: Callable[[bytes], bytes], name: str = "hosts
 
 def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
     """Makes the update, or what `change` makes of the text that somebody else wrote in the meantime."""
-    foreign_nul = b"\0" in update.before
-    base, ours = update.before, b""
+    first = update.before
+    foreign_nul = b"\0" in first
+    base, ours = first, b""
     for _ in range(_ROUNDS):
         _refuse_beyond_limit(update.after, path)
         todo = steps(update.before, update.after)
@@ -113,14 +114,14 @@ def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Up
             if (alone or base) and _text(file, path) == update.before:
                 ours = update.after
                 if _carried_out(file, todo, update) and _text(file, path) == ours:
-                    return update
+                    return Update(first, ours)
         if not alone:
             time.sleep(_ROUND_PAUSE_SECONDS)
         text = _text(file, path)
         base = text if foreign_nul else _mended(text, ours)
         update = Update(text, change(base))
         if update.after == text:
-            return update
+            return Update(first, text)
     raise HostsFileBusy(path, "somebody else keeps writing to it; it will be tried again")
 
 

@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 from asyncinotify import Inotify
 
-from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
+from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate, OutOfSightError
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.hosts import files
 from hostwatch.hosts.watch import Watch
@@ -61,17 +61,27 @@ class EngineHostsFiles:
             try:
                 await anyio.to_thread.run_sync(watch.add_all)
             except OSError as error:
-                raise FileRefusedError(out_of_sight(self.directory, error)) from error
+                raise OutOfSightError(out_of_sight(self.directory, error)) from error
             yield self._changes(watch)
 
     async def _changes(self, watch: Watch) -> AsyncIterator[ContainerKey | None]:
         async for container in watch.changed_containers():
             yield None if container is None else ContainerKey(self.engine, container)
 
+    def _fault(self) -> str | None:
+        """Why no file can be reached at all, `None` if they can."""
+        try:
+            next(self.directory.iterdir(), None)
+        except OSError as error:
+            return out_of_sight(self.directory, error)
+        return None
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
             return await anyio.to_thread.run_sync(work, limiter=self._limiter)
         except files.HostsFileMissing as error:
+            if (fault := await anyio.to_thread.run_sync(self._fault)) is not None:
+                raise OutOfSightError(fault) from error
             raise FileGoneError(str(error)) from error
         except (files.HostsFileRefused, files.HostsFileDenied) as error:
             raise FileRefusedError(str(error)) from error

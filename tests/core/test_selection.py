@@ -134,8 +134,25 @@ hostile = st.one_of(
     st.text(max_size=80),
     st.lists(
         st.sampled_from(
-            ["@{db.ip}", "@{self.ip}", "@{db.hostname}", "db", "*", "self", ",", " ", "\n", "# hostwatch: end", "\u202e"]
-            + ["\x00", "\x85", "192.0.2.1", "required", "false", "front"]
+            [
+                "@{db.ip}",
+                "@{self.ip}",
+                "@{db.hostname}",
+                "db",
+                "*",
+                "self",
+                ",",
+                " ",
+                "\n",
+                "# hostwatch: end",
+                "\u202e",
+                "\x00",
+                "\x85",
+                "192.0.2.1",
+                "required",
+                "false",
+                "front",
+            ]
         ),
         max_size=12,
     ).map("".join),

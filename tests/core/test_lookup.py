@@ -1,0 +1,212 @@
+"""What a name stands for: tiers, replicas, ambiguity, and the names in reach."""
+
+import pytest
+
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.lookup import Ambiguous, Service, Tier, View
+from hostwatch.core.model import Container, NetworkMode
+from hostwatch.core.rules import Match, Rules, ServiceRule
+from tests.core.build import STOPPED, UNKNOWN, box, inventory, key, net, on, service
+
+WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
+BY_TIER = {
+    Tier.CONFIG: box("db-1", on("back", "10.1.0.3")),
+    Tier.COMPOSE: box("shop_db", on("back", "10.1.0.4"), compose="shop/db"),
+    Tier.CONTAINER: box("db", on("front", "10.0.0.5")),
+    Tier.ALIAS: box("aliased", on("front", "10.0.0.6", aliases=("db",))),
+    Tier.LABEL: box("labelled", on("front", "10.0.0.7"), labels={"hostwatch.names": "db"}),
+}
+
+
+def view(made: Inventory, name: str = "web", any_scope: bool = False) -> View:
+    """The names as one container sees them."""
+    container = made.container(key(name))
+    assert container is not None
+    return View(made, container, any_scope)
+
+
+def answer(made: Inventory, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
+    """The names of the containers that a name stands for, or why it stands for none."""
+    match view(made, any_scope=any_scope).service(name):
+        case Service(containers=containers):
+            return tuple(container.name for container in containers)
+        case Ambiguous(reason):
+            return reason
+        case None:
+            return None
+
+
+@pytest.mark.parametrize("first", list(BY_TIER))
+def test_the_first_tier_that_answers_wins(first: Tier) -> None:
+    """Whoever else claims the name in a later one."""
+    tiers = list(BY_TIER)
+    claimants = [container for tier, container in BY_TIER.items() if tiers.index(tier) >= tiers.index(first)]
+    rules = Rules(services=(service("db"),) if first is Tier.CONFIG else ())
+    found = view(inventory(WEB, *claimants, rules=rules)).service("db")
+    assert isinstance(found, Service)
+    assert (found.tier, found.containers) == (first, (BY_TIER[first],))
+
+
+@pytest.mark.parametrize(("first", "second"), list(zip(list(BY_TIER), list(BY_TIER)[1:], strict=False)))
+def test_a_stopped_owner_keeps_its_name(first: Tier, second: Tier) -> None:
+    """A database that is being restarted does not lose its name to somebody else."""
+    made = inventory(WEB, rules=Rules(services=(service("db"),) if first is Tier.CONFIG else ()))
+    for tier in (first, second):
+        made.put(BY_TIER[tier])
+    made.doubt(BY_TIER[first].key)
+    assert answer(made) == (BY_TIER[first].name,)
+
+
+def test_a_configured_service_answers_without_containers() -> None:
+    """The configuration decides whose name it is, whether it runs or not."""
+    assert answer(inventory(WEB, BY_TIER[Tier.CONTAINER], rules=Rules((service("db"),)))) == ()
+
+
+def test_self_is_always_the_subscriber() -> None:
+    """Whatever else is called so."""
+    me = box("self", on("front", "10.0.0.9"), labels={"hostwatch.names": "self"})
+    made = inventory(WEB, me)
+    assert answer(made, "self") == ("web",)
+    assert "self" not in view(made).names_in_reach()
+
+
+@pytest.mark.parametrize(
+    ("stranger", "why"),
+    [
+        (box("shop2_db", on("front", "10.0.0.5"), compose="other/db"), "a compose service of another project"),
+        (box("db", on("back", "10.1.0.5")), "a container that is not in reach"),
+        (box("a", on("back", "10.1.0.5", aliases=("db",))), "an alias on a network that is not the subscriber's"),
+        (box("a", on("back", "10.1.0.5"), labels={"hostwatch.names": "db"}), "a label out of reach"),
+        (box("db", on("front", "10.0.0.5"), labels={"hostwatch.enable": "false"}), "a disabled container"),
+        (box("a", on("front", "10.0.0.5", aliases=("DB",))), "another name"),
+    ],
+)
+def test_a_stranger_does_not_answer(stranger: Container, why: str) -> None:
+    """Each tier has its bounds."""
+    assert answer(inventory(WEB, stranger)) is None, why
+
+
+def test_any_scope_and_the_host_s_network_put_all_in_reach() -> None:
+    """There is a way, so that the names count."""
+    labelled = box("a", on("back", "10.1.0.5"), labels={"hostwatch.names": "db"})
+    assert answer(inventory(WEB, labelled), any_scope=True) == ("a",)
+    hosted = box("a", mode=NetworkMode.HOST, labels={"hostwatch.names": "db"})
+    assert answer(inventory(WEB, hosted)) == ("a",)
+
+
+def test_a_new_container_whose_networks_are_not_known_holds_its_own_name() -> None:
+    """It may be the owner come back: nobody else takes the name meanwhile."""
+    new = box("db", mode=None, state=UNKNOWN)
+    assert answer(inventory(WEB, new, BY_TIER[Tier.ALIAS])) == ("db",)
+    created = box("db", mode=None, state=STOPPED)
+    assert answer(inventory(WEB, created, BY_TIER[Tier.ALIAS])) == ("aliased",)
+
+
+# Replicas and ambiguity.
+
+
+def replica(number: int, compose: str | None = None, name: str = "db", network: str = "front") -> Container:
+    """A container with the alias `db` and the label `dblabel`."""
+    place = on(network, f"10.0.0.1{number}", aliases=("db",))
+    labels = {"hostwatch.names": "dblabel"}
+    return box(f"{name}-{number}", place, compose=compose, number=number, labels=labels)
+
+
+def test_replicas_have_a_stable_order() -> None:
+    """Compose's number as a number, then creation time, then id."""
+    many = [replica(number, "shop/db") for number in (10, 9, 2)]
+    assert answer(inventory(WEB, *many)) == ("db-2", "db-9", "db-10")
+    by_time = [box(f"db-{n}", on("front", aliases=("db",)), created=created) for n, created in ((1, 2.0), (2, 1.0))]
+    assert answer(inventory(WEB, *by_time)) == ("db-2", "db-1")
+    by_id = [box(f"db-{n}", on("front", aliases=("db",))) for n in (2, 1)]
+    assert answer(inventory(WEB, *by_id)) == ("db-1", "db-2")
+
+
+@pytest.mark.parametrize("name", ["db", "dblabel"])
+@pytest.mark.parametrize(
+    ("compose", "rules"),
+    [(("other/db", "other/db"), ()), ((None, None), (ServiceRule("x", Match(name=("db-*",)), ("x",)),))],
+)
+def test_containers_of_one_service_are_replicas(
+    name: str, compose: tuple[str | None, str | None], rules: tuple[ServiceRule, ...]
+) -> None:
+    """The same compose service or entry of the configuration, also with aliases on different networks."""
+    both = [replica(1, compose[0]), replica(2, compose[1], network="back")]
+    web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
+    assert answer(inventory(web, *both, rules=Rules(rules)), name) == ("db-1", "db-2")
+
+
+def test_one_alias_on_one_network_is_one_service() -> None:
+    """Whoever the containers are, and whether some have it on another network, too."""
+    web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
+    a = box("a", on("front", "10.0.0.5", aliases=("db",)), on("back", "10.1.0.5", aliases=("db",)))
+    b = box("b", on("back", "10.1.0.6", aliases=("db",)), compose="y/z")
+    assert answer(inventory(web, a, b)) == ("a", "b")
+
+
+def test_containers_of_different_services_are_ambiguous() -> None:
+    """An alias on different networks, or a label: neither has the name."""
+    web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
+    made = inventory(web, replica(1, "x/db"), replica(2, "y/db", network="back"))
+    assert answer(made, "db") == "db: claimed by db-1 and db-2"
+    assert answer(made, "dblabel") == "dblabel: claimed by db-1 and db-2"
+    assert answer(inventory(WEB, replica(1), replica(2)), "dblabel") == "dblabel: claimed by db-1 and db-2"
+
+
+def test_two_entries_of_the_configuration_may_share_a_container_but_not_a_name() -> None:
+    """The configuration's own conflict is no one's."""
+    rules = Rules((service("a", ("db",)), service("b", ("db",))))
+    assert answer(inventory(WEB, rules=rules)) == "db: claimed by the services a and b of the configuration"
+
+
+# Names.
+
+
+def test_the_names_in_reach() -> None:
+    """Containers, the own project's services, aliases, labels and the configuration's, each only if it is valid."""
+    made = inventory(
+        net("front"),
+        WEB,
+        box("db-1", on("front", aliases=("alias", "-bad", key("db-1").id[:12])), compose="shop/db"),
+        box("other", on("front"), compose="far/service", labels={"hostwatch.names": "label"}),
+        box("hosted", mode=NetworkMode.HOST),
+        box("sidecar", join="db-1"),
+        box("hostcar", join="hosted"),
+        box("away", on("back", aliases=("away-alias",)), labels={"hostwatch.names": "away-label"}),
+        box("off", on("front"), labels={"hostwatch.enable": "false"}),
+        box("1234", on("front")),
+        rules=Rules((service("db", ("configured",)), service("nobody"))),
+    )
+    found = {"web", "db-1", "db", "alias", "configured", "other", "label", "hosted", "sidecar", "hostcar"}
+    assert set(view(made).names_in_reach()) == found
+
+
+def test_a_container_joined_to_a_disabled_one_is_in_reach() -> None:
+    """Who lends the network is left alone; who uses it is not."""
+    off = {"hostwatch.enable": "false"}
+    made = inventory(WEB, box("x", mode=NetworkMode.HOST, labels=off), box("car", join="x"))
+    assert set(view(made).names_in_reach()) == {"web", "car"}
+
+
+def test_a_service_is_published_under_its_own_valid_names() -> None:
+    """Each label's name for the containers that have it, and none that somebody else owns."""
+    both = [
+        box("db-1", on("front"), labels={"hostwatch.names": "main taken"}, compose="shop/db", number=1),
+        box("db-2", on("front"), labels={"hostwatch.names": "spare"}, compose="shop/db", number=2),
+    ]
+    made = inventory(WEB, *both, box("taken", on("front")))
+    shop = view(made).service("db")
+    assert isinstance(shop, Service)
+    one, two = key("db-1").id, key("db-2").id
+    assert view(made).published_names(shop) == {"db": {one, two}, "main": {one}, "spare": {two}}
+
+
+def test_what_is_unread_may_answer_to_anything() -> None:
+    """An alias that is not known on a network of the subscriber's, or its own networks not known."""
+    running = box("a", on("front", "10.0.0.5", aliases=None))
+    assert not view(inventory(WEB, running)).whole()
+    assert view(inventory(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).whole()
+    assert view(inventory(WEB, box("a", on("front", aliases=None), state=STOPPED))).whole()
+    assert not view(inventory(box("web", mode=None))).whole()
+    assert not view(inventory(box("web", join="gone"))).whole()
+    assert view(inventory(running, box("web", mode=NetworkMode.HOST))).whole()

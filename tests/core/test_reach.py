@@ -1,0 +1,243 @@
+"""Which address a subscriber gets: each cell of the contract's table, and what is not known."""
+
+import dataclasses
+
+import pytest
+
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container, Network, NetworkMode
+from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach
+from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
+
+HOST = NetworkMode.HOST
+WORLD = inventory(
+    net("front", "10.1.0.0/16", gateways=("10.1.0.1", "fd01::1")),
+    net("back", "10.2.0.0/16", gateways=("10.2.0.1",)),
+    net("bridge", "10.9.0.0/16", gateways=("10.9.0.1",)),
+    net("shop_data", "10.4.0.0/16", compose="data"),
+    net("shop_odd", "10.5.0.0/16", compose="other"),
+    # Services.
+    box("db", on("front", "10.1.0.5", "fd01::5", mac="02::5")),
+    box("multi", on("bridge", "10.9.0.6"), on("front", "10.1.0.6"), on("back", "10.2.0.6")),
+    box("hosted", mode=HOST),
+    box("joined", join="db"),
+    box("rejoined", join="joined"),
+    box("hostjoined", join="hosted"),
+    box("lone"),
+    box("orphan", join="gone"),
+    box("loop", join="pool"),
+    box("pool", join="loop"),
+    box("composed", on("shop_data", "10.4.0.7"), on("front", "10.1.0.7"), compose="shop/db"),
+    box("odd", on("shop_odd", "10.5.0.7"), compose="shop/odd"),
+    box("unread_net", on("shop_new", "10.6.0.7"), on("front", "10.1.0.8"), compose="shop/new"),
+    box("six", on("front", "fd01::9")),
+    box("empty", on("front")),
+    # Subscribers.
+    box("web", on("front", "10.1.0.50")),
+    box("both", on("bridge", "10.9.0.51"), on("back", "10.2.0.51"), on("front", "10.1.0.51", gateway="10.1.0.99")),
+    box("bridged", on("bridge", "10.9.0.52")),
+    box("onhost", mode=HOST),
+    box("sidecar", join="web"),
+    box("hostcar", join="onhost"),
+    box("none"),
+    box("wide", *(on(name) for name in ("front", "shop_data", "shop_odd", "shop_new", "far"))),
+)
+
+
+def reached(
+    source: str, target: str, network: str | None = None, any_scope: bool = False, made: Inventory = WORLD
+) -> Reach:
+    """How one reaches the other."""
+    return reach(made, of(source, made), of(target, made), network, any_scope)
+
+
+def of(name: str, made: Inventory = WORLD) -> Container:
+    """A container that is known."""
+    found = made.container(key(name))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "address"),
+    [
+        # On a shared network: its address there; several: user-defined before `bridge`, then by name.
+        ("web", "db", "10.1.0.5"),
+        ("web", "multi", "10.1.0.6"),
+        ("both", "multi", "10.2.0.6"),
+        ("bridged", "multi", "10.9.0.6"),
+        ("db", "db", "10.1.0.5"),
+        # The service in the host's network: the gateway of the subscriber's network.
+        ("web", "hosted", "10.1.0.1"),
+        ("both", "hosted", "10.2.0.1"),
+        ("bridged", "hosted", "10.9.0.1"),
+        ("web", "hostjoined", "10.1.0.1"),
+        # The service in another container's network: that one's address, however long the chain.
+        ("web", "joined", "10.1.0.5"),
+        ("web", "rejoined", "10.1.0.5"),
+        # The subscriber in the host's network: the first address by the same order.
+        ("onhost", "db", "10.1.0.5"),
+        ("onhost", "multi", "10.2.0.6"),
+        ("onhost", "hosted", "127.0.0.1"),
+        ("onhost", "joined", "10.1.0.5"),
+        ("onhost", "hostjoined", "127.0.0.1"),
+        ("onhost", "onhost", "127.0.0.1"),
+        # The subscriber in another container's network: as that one.
+        ("sidecar", "db", "10.1.0.5"),
+        ("sidecar", "multi", "10.1.0.6"),
+        ("sidecar", "hosted", "10.1.0.1"),
+        ("sidecar", "joined", "10.1.0.5"),
+        ("joined", "db", "10.1.0.5"),
+        ("hostcar", "hosted", "127.0.0.1"),
+        ("hostcar", "multi", "10.2.0.6"),
+    ],
+)
+def test_the_address_that_a_subscriber_gets(source: str, target: str, address: str) -> None:
+    """Each cell of the table that has an address."""
+    found = reached(source, target)
+    assert isinstance(found, Reached)
+    assert found.ipv4 == ip(address)
+    assert in_reach(WORLD, of(source), of(target), any_scope=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("bridged", "db", "no shared network with db (on front)"),
+        ("none", "multi", "no shared network with multi (on back, bridge, front)"),
+        ("none", "hosted", "the subscriber is on no network with a gateway to the host"),
+        ("web", "lone", "lone is on no network"),
+        ("lone", "lone", "lone is on no network"),
+        ("onhost", "lone", "lone has no address"),
+        ("web", "empty", "empty has no address"),
+        ("web", "orphan", "the container whose network orphan uses is gone"),
+        ("web", "loop", "the container whose network loop uses is gone"),
+    ],
+)
+def test_without_a_way_there_is_no_address(source: str, target: str, reason: str) -> None:
+    """And it says why."""
+    assert reached(source, target) == Unreached(reason)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "address"),
+    [
+        ("bridged", "db", "10.1.0.5"),
+        ("none", "multi", "10.2.0.6"),
+        ("bridged", "joined", "10.1.0.5"),
+        ("both", "multi", "10.2.0.6"),
+        ("bridged", "multi", "10.9.0.6"),
+    ],
+)
+def test_any_scope_publishes_without_a_shared_network(source: str, target: str, address: str) -> None:
+    """The first address by the order of networks; where a network is shared, that one still counts."""
+    found = reached(source, target, any_scope=True)
+    assert isinstance(found, Reached)
+    assert found.ipv4 == ip(address)
+    assert in_reach(WORLD, of(source), of(target), any_scope=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "network", "address"),
+    [
+        ("both", "multi", "bridge", "10.9.0.6"),
+        ("both", "multi", "front", "10.1.0.6"),
+        ("onhost", "multi", "front", "10.1.0.6"),
+        ("wide", "composed", "shop_data", "10.4.0.7"),
+        ("wide", "composed", "data", "10.4.0.7"),
+        ("wide", "unread_net", "new", "10.6.0.7"),
+    ],
+)
+def test_a_service_s_own_network_decides(source: str, target: str, network: str, address: str) -> None:
+    """By the engine's name, or by the one in its compose file (also while that network has not been read)."""
+    found = reached(source, target, network)
+    assert isinstance(found, Reached)
+    assert found.ipv4 == ip(address)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "network", "reason"),
+    [
+        ("web", "multi", "back", "no shared network with multi (on back)"),
+        ("web", "db", "back", "db is not on network back"),
+        ("wide", "odd", "odd", "odd is not on network odd"),
+        ("web", "db", "a\nb\u202e", "db is not on network a\\nb\\u202e"),
+        ("onhost", "db", "back", "db has no address"),
+    ],
+)
+def test_a_service_publishes_on_its_own_network_only(source: str, target: str, network: str, reason: str) -> None:
+    """Not the addresses on others; and a name in the compose file is that file's."""
+    assert reached(source, target, network) == Unreached(reason)
+
+
+def test_both_families_come_from_one_network() -> None:
+    """And the gateway to the host may have both, too."""
+    assert reached("web", "db") == Reached(ip("10.1.0.5"), ip("fd01::5"), "02::5")  # type: ignore[arg-type]
+    assert reached("web", "six") == Reached(None, ip("fd01::9"))  # type: ignore[arg-type]
+    assert reached("web", "hosted") == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
+
+
+def test_the_endpoint_s_own_gateway_comes_first() -> None:
+    """It is what the container's routes say."""
+    made = inventory(
+        net("front", gateways=("10.1.0.1",)),
+        box("web", on("front", "10.1.0.2", gateway="10.1.0.99")),
+        box("hosted", mode=HOST),
+    )
+    assert reached("web", "hosted", made=made) == Reached(ip("10.1.0.99"), None)  # type: ignore[arg-type]
+
+
+def test_networks_without_a_known_id_are_compared_by_name() -> None:
+    """Engine 20.10 does not tell the id before a container's first start."""
+    made = inventory(box("db", on("front", "10.1.0.5", known=False)), box("web", on("front")), box("far", on("back")))
+    assert isinstance(reached("web", "db", made=made), Reached)
+    assert isinstance(reached("far", "db", made=made), Unreached)
+
+
+# What is not known.
+
+NEW = {"state": UNKNOWN, "mode": None}
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ([box("web", on("front")), box("db", mode=None)], "the networks of db are not known yet"),
+        ([box("web", mode=None), box("db", on("front"))], "the networks of web are not known yet"),
+        ([box("web", on("front")), box("db", join="x"), box("x", mode=None)], "the networks of x are not known yet"),
+        ([box("web", on("front")), box("db", state=UNKNOWN)], "the networks of db are not known yet"),
+        ([box("web", state=UNKNOWN), box("db", on("front", "10.1.0.5"))], "the networks of web are not known yet"),
+        ([box("web", on("front")), box("db", on("front"), state=UNKNOWN)], "the address of db is not known yet"),
+        (
+            [box("web", on("front")), box("db", on("back", "10.2.0.5"), state=UNKNOWN, mode=None)],
+            "the networks of db are not known yet",
+        ),
+        (
+            [box("web", on("back", "10.2.0.6"), state=UNKNOWN, mode=None), box("db", on("front", "10.1.0.5"))],
+            "the networks of web are not known yet",
+        ),
+        ([box("web", join="gone"), box("db", on("front", "10.1.0.5"))], "whose network web uses is not known"),
+        (
+            [box("web", on("front"), state=UNKNOWN), box("db", mode=HOST)],
+            "the gateway of web is not known yet",
+        ),
+    ],
+)
+def test_from_what_is_not_known_nothing_is_concluded(facts: list[Container | Network], reason: str) -> None:
+    """Neither that there is an address nor that there is none."""
+    assert reached("web", "db", made=inventory(*facts)) == NotKnown(reason)
+
+
+def test_in_doubt_the_last_address_counts() -> None:
+    """A container that is changing keeps it until somebody knows better."""
+    made = inventory(box("web", on("front")), box("db", on("front", "10.1.0.5")))
+    made.doubt(key("db"))
+    assert isinstance(reached("web", "db", made=made), Reached)
+
+
+def test_a_container_that_another_one_joined_may_have_stopped() -> None:
+    """Then there is no network that the other could use."""
+    made = inventory(box("web", on("front")), box("db", join="x"), box("x", on("front"), state=STOPPED))
+    assert reached("web", "db", made=made) == Unreached("x has no address")
+    made.put(dataclasses.replace(of("x", made), state=UNKNOWN))
+    assert reached("web", "db", made=made) == NotKnown("the address of x is not known yet")
