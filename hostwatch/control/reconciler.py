@@ -21,6 +21,7 @@ from hostwatch.control.files import (
     FileRefusedError,
     FileUpdate,
     HostsFiles,
+    OutOfSightError,
 )
 from hostwatch.control.journal import log_change, log_withheld, name_changes
 from hostwatch.control.queue import Work, WorkQueue
