@@ -325,6 +325,14 @@ def test_a_name_stays_with_the_source_that_gave_it_first() -> None:
     ]
 
 
+def test_a_service_s_name_stays_with_the_source_that_asked_first() -> None:
+    """The file's own container before one that shares it."""
+    two = [box(f"db-{n}", on("front", f"10.0.0.{n}"), compose=f"p{n}/db") for n in (3, 4)]
+    first = box("web", on("front", "10.0.0.2"), compose="p3/web", labels={"hostwatch.services": "db"})
+    second = box("car", join="web", compose="p4/car", labels={"hostwatch.services": "db db-4"})
+    assert told(inventory(*two, first, second), "web") == ["10.0.0.3 db", "10.0.0.4 db-4"]
+
+
 def test_one_source_may_give_a_name_two_addresses() -> None:
     """Both families, say, in two lines."""
     assert said(DB, lines=("@{db.ip} db", "@{db.ip6} db")) == ["10.0.0.5 db", "fd00::5 db"]

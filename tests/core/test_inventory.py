@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hostwatch.core.desired import Outcome, Published, outcomes
 from hostwatch.core.inventory import Files, Inventory
-from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, NetworkMode, State
+from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.rules import Rules, Subscription
 from tests.core.build import (
     RUNNING,
@@ -20,6 +20,7 @@ from tests.core.build import (
     inventory,
     ip,
     key,
+    lines,
     net,
     on,
     service,
@@ -113,9 +114,9 @@ networks = st.builds(
     st.booleans(),
 )
 Step = tuple[Callable[..., Files], tuple[object, ...]]
+puts = st.tuples(st.just(Inventory.put), st.tuples(containers()))
 steps = st.one_of(
-    st.tuples(st.just(Inventory.put), st.tuples(containers())),
-    st.tuples(st.just(Inventory.put), st.tuples(containers())),
+    puts,
     st.tuples(st.just(Inventory.put), st.tuples(containers(), st.just(0))),
     st.tuples(st.just(Inventory.put_listed), st.tuples(containers())),
     st.tuples(st.just(Inventory.drop), st.tuples(keys)),
@@ -126,7 +127,9 @@ steps = st.one_of(
     st.tuples(st.just(Inventory.put_network), st.tuples(networks)),
     st.tuples(st.just(Inventory.drop_network), st.tuples(networks.map(lambda network: network.key))),
 )
-histories: st.SearchStrategy[list[Step]] = st.lists(steps, min_size=1, max_size=14)
+histories: st.SearchStrategy[list[Step]] = st.builds(
+    list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
+)
 often = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -209,6 +212,89 @@ def test_one_change_among_2000_projects_concerns_its_own_alone() -> None:
     for number in (7, 8):
         moved = box(f"db{number}", on(f"n{number}", "10.0.7.9", aliases=("db",)), compose=f"p{number}/db")
         assert made.put(moved) == {key(f"web{number}")}
+
+
+LABELLED = {"hostwatch.names": "taken"}
+ON_FRONT = on("front", "10.0.0.5")
+READS_TAKEN = hosts("@{taken.ip} x")
+
+
+@pytest.mark.parametrize(
+    ("web", "before", "then"),
+    [
+        pytest.param(
+            box("web", on("front"), labels={"hostwatch.services": "db"}),
+            [box("db", ON_FRONT, labels=LABELLED)],
+            box("taken", on("front", "10.0.0.6")),
+            id="a name of a service that it asks for under another name",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{nobody.ip} x")),
+            [box("a", on("front", "10.0.0.5", aliases=None))],
+            box("a", ON_FRONT),
+            id="the last aliases that were not read",
+        ),
+        pytest.param(
+            box("web", join="x", labels=hosts("@{nobody.ip} x")),
+            [box("x", on("front")), box("a", on("front", "10.0.0.5", aliases=None))],
+            box("a", ON_FRONT),
+            id="the last aliases that were not read, for one that uses another's network",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{db.ip} x")),
+            [box("db", ON_FRONT)],
+            box("other", ON_FRONT),
+            id="an address that somebody else has now",
+        ),
+        pytest.param(
+            box("web", mode=NetworkMode.HOST, labels=READS_TAKEN),
+            [],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from the host's network",
+        ),
+        pytest.param(
+            box("c", on("back"), labels=READS_TAKEN),
+            [],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from anywhere with `scope: any`",
+        ),
+        pytest.param(
+            box("web", join="x", labels=READS_TAKEN),
+            [box("x", on("front"))],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from another's network",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{hosted.ip} x")),
+            [net("front"), box("hosted", mode=NetworkMode.HOST)],
+            net("front", gateways=("10.0.0.1",)),
+            id="the gateway to the host",
+        ),
+        pytest.param(
+            box("web", on("shop_back"), labels=hosts("@{db.ip} x")),
+            [box("db", on("shop_back", "10.0.0.5"), compose="shop/db", labels={"hostwatch.network": "back"})],
+            net("shop_back", compose="other"),
+            id="a network's name in its compose file",
+        ),
+        pytest.param(
+            box("web", on("front"), labels={"hostwatch.services": "*"}),
+            [box("a", ON_FRONT, labels=LABELLED)],
+            box("taken", mode=None, state=UNKNOWN),
+            id="a new container that may have the name of another's label",
+        ),
+    ],
+)
+def test_a_change_concerns_the_file_that_says_something_else(
+    web: Container, before: list[Container | Network], then: Container | Network
+) -> None:
+    """However remote the cause."""
+    anywhere = Subscription(lines("@{taken.ip} x"), any_scope=True)
+    made = inventory(*before, web, rules=Rules(subscribers=(subscriber("c", anywhere),)))
+    said = everything_told(made)
+    named = made.put(then) if isinstance(then, Container) else made.put_network(then)
+    changed = {file for file, outcome in everything_told(made).items() if said.get(file) != outcome}
+    assert changed
+    assert changed <= named
 
 
 def test_who_gets_a_kept_address_concerns_the_file_that_keeps_it() -> None:

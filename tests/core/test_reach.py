@@ -35,6 +35,7 @@ WORLD = inventory(
     # Subscribers.
     box("web", on("front", "10.1.0.50")),
     box("both", on("bridge", "10.9.0.51"), on("back", "10.2.0.51"), on("front", "10.1.0.51", gateway="10.1.0.99")),
+    box("mixed", on("bridge", "10.9.0.53"), on("front", "10.1.0.53")),
     box("bridged", on("bridge", "10.9.0.52")),
     box("onhost", mode=HOST),
     box("sidecar", join="web"),
@@ -65,11 +66,13 @@ def of(name: str, made: Inventory = WORLD) -> Container:
         ("web", "db", "10.1.0.5"),
         ("web", "multi", "10.1.0.6"),
         ("both", "multi", "10.2.0.6"),
+        ("mixed", "multi", "10.1.0.6"),
         ("bridged", "multi", "10.9.0.6"),
         ("db", "db", "10.1.0.5"),
         # The service in the host's network: the gateway of the subscriber's network.
         ("web", "hosted", "10.1.0.1"),
         ("both", "hosted", "10.2.0.1"),
+        ("mixed", "hosted", "10.1.0.1"),
         ("bridged", "hosted", "10.9.0.1"),
         ("web", "hostjoined", "10.1.0.1"),
         # The service in another container's network: that one's address, however long the chain.
