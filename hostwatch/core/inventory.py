@@ -223,9 +223,12 @@ class Inventory:
         if old is None or old.state is State.RUNNING or old.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
             return frozenset()
         endpoints = {endpoint.network_name: endpoint for endpoint in old.endpoints}
-        placed = [(self._network_around(old, address), address) for address in addresses]
-        accepted = [(n, address) for n, address in placed if n is not None and not self._taken(key, address)]
-        for network, address in accepted:
+        accepted: dict[tuple[NetworkKey, int], tuple[Network, Address]] = {}
+        for address in addresses:
+            if (network := self._network_around(old, address)) is not None and not self._taken(key, address):
+                # The engine's line is the first of each family; what the container itself appends comes after it.
+                accepted.setdefault((network.key, address.version), (network, address))
+        for network, address in accepted.values():
             before = endpoints.get(network.name, Endpoint(network.key.id, network.name))
             endpoints[network.name] = _with_address(before, network, address)
         known = dataclasses.replace(old, endpoints=tuple(endpoints.values()))

@@ -385,6 +385,13 @@ def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
     assert (found.state, found.health) == (UNKNOWN, Health.STARTING)
 
 
+def test_the_first_address_on_a_network_is_the_one_that_counts() -> None:
+    """The engine writes its line first; a second one is what the container appended with its first instruction."""
+    made = inventory(FRONT, box("db", state=STOPPED, mode=None))
+    made.hint(DB, [ip("10.0.0.5"), ip("10.0.0.66")])
+    assert known_addresses(made) == {"10.0.0.5"}
+
+
 @pytest.mark.parametrize(
     ("container", "why"),
     [
