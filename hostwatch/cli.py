@@ -69,12 +69,16 @@ class Common:
         """The configuration file in force; `None` for none."""
         return located(self.config, os.environ)
 
-    def settings(self) -> Settings:
-        """The settings in force. Starts the log as they say. Ends the program with status 2 where they are wrong."""
+    def loaded(self) -> Settings:
+        """The settings in force. Ends the program with status 2 where they are wrong."""
         try:
-            settings = load(self.file) if self.file is not None else Settings()
+            return load(self.file) if self.file is not None else Settings()
         except ConfigError as error:
             _fail(str(error), USAGE)
+
+    def settings(self) -> Settings:
+        """The settings in force, with the log started as they say."""
+        settings = self.loaded()
         log = settings.log
         try:
             start_log(self.log_level or log.level, self.log_format or log.format, log.file, log.rotation, log.retention)
@@ -192,7 +196,7 @@ def status(common: Common, as_json: Json = False) -> None:
 @_command
 def check(common: Common) -> None:
     """Validate the configuration. Status 2 if it is not valid."""
-    common.settings()
+    common.loaded()
     typer.echo(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
 
 

@@ -29,6 +29,9 @@ _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
 _LINE_LIMIT = 16 << 20
 """An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
 
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What decoding raises where an answer is not of the form that Docker documents."""
+
 _EVENT_FILTERS = {
     "type": ["container", "network"],
     # Podman's words for die and destroy are among them. `kill`, `exec_…` and the rest change no address.
@@ -114,30 +117,39 @@ class DockerEngine:
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
         found = await self._get("/containers/json", {"all": "1"}, versioned=True)
-        return [decode.listed_container(self._engine, data) for data in found]
+        with _readable(self.address):
+            return [decode.listed_container(self._engine, data) for data in found]
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container as the list tells it."""
         filters = json.dumps({"id": [key.id]})
         found = await self._get("/containers/json", {"all": "1", "filters": filters}, versioned=True)
-        return next((decode.listed_container(self._engine, data) for data in found), None)
+        with _readable(self.address):
+            return next((decode.listed_container(self._engine, data) for data in found), None)
 
     async def container(self, key: ContainerKey) -> Container:
         """One container, whole."""
         data = await self._get(f"/containers/{key.id}/json", versioned=True)
-        return decode.inspected_container(self._engine, data)
+        with _readable(self.address):
+            return decode.inspected_container(self._engine, data)
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
-        return [decode.network(self._engine, data) for data in await self._get("/networks", versioned=True)]
+        found = await self._get("/networks", versioned=True)
+        with _readable(self.address):
+            return [decode.network(self._engine, data) for data in found]
 
     async def network(self, key: NetworkKey) -> Network:
         """One network."""
-        return decode.network(self._engine, await self._get(f"/networks/{key.id}", versioned=True))
+        data = await self._get(f"/networks/{key.id}", versioned=True)
+        with _readable(self.address):
+            return decode.network(self._engine, data)
 
     async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
         """A container's endpoint on a network."""
-        return decode.network_endpoint(await self._get(f"/networks/{network.id}", versioned=True), container.id)
+        data = await self._get(f"/networks/{network.id}", versioned=True)
+        with _readable(self.address):
+            return decode.network_endpoint(data, container.id)
 
     def created(self, event: Event) -> Container | None:
         """What an event tells of a new container by itself."""
@@ -162,7 +174,7 @@ class DockerEngine:
                 elif line.strip():
                     try:
                         found = decode.event(self._engine, json.loads(line))
-                    except (ValueError, KeyError, TypeError, AttributeError):
+                    except _UNREADABLE:
                         yield None
                     else:
                         if found is not None:
@@ -224,6 +236,15 @@ def _translated(address: str) -> Iterator[None]:
         raise EngineError(_unconnected(address, error.os_error)) from error
     except (aiohttp.ClientError, OSError) as error:
         raise EngineError(f"{address}: {str(error) or type(error).__name__}") from error
+
+
+@contextmanager
+def _readable(address: str) -> Iterator[None]:
+    """Turn what decoding raises into `EngineError`: nothing is known then."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}") from error
 
 
 def _unconnected(address: str, error: OSError) -> str:

@@ -266,6 +266,16 @@ def test_replicas_with_labels_of_their_own_are_told_apart() -> None:
     assert told(inventory(main, replica(2), web(services="db")), "web") == ["10.0.1.1 db main", "10.0.1.2 db"]
 
 
+def test_a_replica_without_a_free_name_has_no_record() -> None:
+    """Its only name was given in a line, to another address."""
+    main = {"hostwatch.names": "main"}
+    wanted = web("10.9.0.1 db", services="db")
+    made = inventory(replica(1, labels=main), replica(2), wanted)
+    assert told(made, "web") == ["10.9.0.1 db", "10.0.1.1 main"]
+    made.put(replica(1, STOPPED, labels=main))
+    assert told(made, "web") == ["10.9.0.1 db", "Gone db: no running container"]
+
+
 def test_a_star_is_a_line_for_each_service_in_reach() -> None:
     """All its names on one line, itself included; what does not run or cannot be reached is no line at all."""
     made = inventory(

@@ -149,6 +149,8 @@ def test_what_a_template_no_longer_says_goes_at_once() -> None:
     line = published(B, line="192.0.2.1 x", names=("x",))
     assert addresses(step(line, step([published(A), line]).memory)) == [B]
     assert addresses(step(line, step([published(A, of_all=True), line]).memory)) == [B]
+    star = published(B, line="@{web.ip} web", names=("web",), of_all=True)
+    assert addresses(step(star, step([published(A), star]).memory)) == [B]
 
 
 def test_a_name_is_bound_to_an_address_once() -> None:
