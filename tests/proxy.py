@@ -1,4 +1,4 @@
-"""A recording proxy on the socket between hostwatch and a real engine: passes everything on, or holds, cuts, refuses."""
+"""A recording proxy between hostwatch and a real engine, on a socket: passes on, or holds, cuts, refuses, drops."""
 
 import re
 import socket

@@ -126,7 +126,9 @@ class Container:
 
     @property
     def compose_service(self) -> str | None:
-        """The compose service, `None` outside compose."""
+        """The compose service; `None` outside compose, and for `docker compose run`, whose containers serve nobody."""
+        if self.labels.get("com.docker.compose.oneoff", "").lower() == "true":
+            return None
         return self.labels.get("com.docker.compose.service")
 
     @property

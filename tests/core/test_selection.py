@@ -191,3 +191,10 @@ def test_the_owners_of_a_name_are_found_by_key_first() -> None:
     a, b = ServiceRule("a", Match(), ("x", "b")), ServiceRule("b", Match(), ("x",))
     rules = Rules((a, b), (SubscriberRule("s", Match(), Subscription()),))
     assert [rules.service(name) for name in ("a", "b", "x", "y")] == [(a,), (b,), (a, b), ()]
+
+
+def test_a_one_off_of_compose_stands_behind_no_service() -> None:
+    """`docker compose run web` starts a container with the labels of `web`; it is no replica."""
+    assert box("web", compose="shop/web").compose_service == "web"
+    one_off = box("web", compose="shop/web", labels={"com.docker.compose.oneoff": "True"})
+    assert one_off.compose_service is None
