@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from hostwatch.core.desired import Gone, Outcome, Published, Refused, Unknown
 from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown
 from hostwatch.core.records import Block, Record, Withheld
 
 

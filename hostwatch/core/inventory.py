@@ -6,7 +6,7 @@ it may concern. It holds facts and derived roles; what they come to in a hosts f
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
 
 from hostwatch.core.model import (
@@ -15,14 +15,22 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
-    Health,
     Network,
     NetworkKey,
     NetworkMode,
     State,
 )
+from hostwatch.core.reading import (
+    details_of,
+    restarting,
+    same_selection,
+    with_address,
+    without_address,
+    without_addresses,
+)
 from hostwatch.core.rules import Rules, ServiceRule
 from hostwatch.core.selection import Roles, roles
+from hostwatch.core.terms import terms
 
 _MAX_JOINS = 8
 """How many `container:X` are followed; the engine allows chains, and nothing forbids a loop in what we last read."""
@@ -188,9 +196,9 @@ class Inventory:
         """
         old = self._containers.get(container.key)
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
-            container = _details_of(container, old)
+            container = details_of(container, old)
         if container.state is State.STOPPED:
-            container = dataclasses.replace(container, endpoints=tuple(map(_without_addresses, container.endpoints)))
+            container = dataclasses.replace(container, endpoints=tuple(map(without_addresses, container.endpoints)))
         return self._replace(container.key, container)
 
     def put_listed(self, container: Container) -> Files:
@@ -199,7 +207,7 @@ class Inventory:
         old = self._containers.get(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
-        known = dataclasses.replace(_details_of(container, old), hostname=old.hostname, hosts_path=old.hosts_path)
+        known = dataclasses.replace(details_of(container, old), hostname=old.hostname, hosts_path=old.hosts_path)
         return self._replace(key, known)
 
     def drop(self, key: ContainerKey) -> Files:
@@ -230,7 +238,7 @@ class Inventory:
                 accepted.setdefault((network.key, address.version), (network, address))
         for network, address in accepted.values():
             before = endpoints.get(network.name, Endpoint(network.key.id, network.name))
-            endpoints[network.name] = _with_address(before, network, address)
+            endpoints[network.name] = with_address(before, network, address)
         known = dataclasses.replace(old, endpoints=tuple(endpoints.values()))
         if not accepted or (known == old and old.state is State.UNKNOWN):
             return frozenset()  # nothing new: an answer that is under way is still as good as it was
@@ -275,7 +283,7 @@ class Inventory:
     def _doubt(self, container: Container) -> Files:
         """Take in a container that is changing: an answer to what was asked before now may be older than this."""
         self._touched[container.key] = self._clock
-        doubted = dataclasses.replace(container, state=State.UNKNOWN, health=_restarting(container.health))
+        doubted = dataclasses.replace(container, state=State.UNKNOWN, health=restarting(container.health))
         return self._replace(container.key, doubted)
 
     def _replace(self, key: ContainerKey, new: Container | None) -> Files:
@@ -296,17 +304,17 @@ class Inventory:
 
     def _roles_of(self, new: Container, old: Container | None) -> Roles:
         # Most changes leave them as they are, and labels may be long.
-        return self._roles[new.key] if old is not None and _same_selection(old, new) else roles(new, self.rules)
+        return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
     def _leave(self, old: Container) -> None:
-        for term in self._terms(old):
+        for term in terms(old, self._roles[old.key]):
             self._unlink(term, old.key)
         del self._containers[old.key], self._roles[old.key]
 
     def _enter(self, new: Container, own: Roles) -> None:
         self._containers[new.key] = new
         self._roles[new.key] = own
-        for term in self._terms(new):
+        for term in terms(new, own):
             self._index[term].add(new.key)
 
     def _unlink(self, term: Hashable, key: ContainerKey) -> None:
@@ -326,66 +334,12 @@ class Inventory:
 
     def _take(self, other: Container, endpoint: Endpoint, address: Address) -> Files:
         endpoints = tuple(
-            _without_address(known, address) if known.same_network(endpoint) else known for known in other.endpoints
+            without_address(known, address) if known.same_network(endpoint) else known for known in other.endpoints
         )
         if endpoints == other.endpoints:  # it has that address on another network
             return frozenset()
         self._touched[other.key] = self._clock
         return self._replace(other.key, dataclasses.replace(other, state=State.UNKNOWN, endpoints=endpoints))
-
-    # The indexes.
-
-    def _terms(self, container: Container) -> Iterator[Hashable]:
-        own = self._roles[container.key]
-        yield from self._place_terms(container)
-        if own.enabled:
-            yield from self._name_terms(own, container)
-            yield from self._subscriber_terms(own, container)
-
-    def _place_terms(self, container: Container) -> Iterator[Hashable]:
-        engine = container.key.engine
-        if container.joined is not None:
-            yield ("joined", ContainerKey(engine, container.joined))
-        if container.network_mode is NetworkMode.HOST:
-            yield ("host", engine)
-        for endpoint in container.endpoints:
-            # By name: before a container's first start, engine 20.10 does not tell the id.
-            yield ("network", engine, endpoint.network_name)
-            for address in endpoint.addresses:
-                yield ("address", engine, address)
-
-    def _name_terms(self, own: Roles, container: Container) -> Iterator[Hashable]:
-        engine = container.key.engine
-        yield ("name", engine, container.name)
-        if container.project is not None and container.compose_service is not None:
-            yield ("compose", engine, container.project, container.compose_service)
-        for rule in own.services:
-            yield ("rule", rule.key)
-        for name in own.names:
-            yield ("label", engine, name)
-        for endpoint in container.endpoints:
-            if endpoint.aliases is None and container.state is State.RUNNING:
-                yield ("unread", engine, endpoint.network_name)
-            for alias in endpoint.aliases or ():
-                yield ("alias", engine, endpoint.network_name, alias)
-
-    def _subscriber_terms(self, own: Roles, container: Container) -> Iterator[Hashable]:
-        engine = container.key.engine
-        if not own.subscriptions:
-            return
-        yield ("subscriber",)
-        if container.project is not None:
-            yield ("project", engine, container.project)
-        elsewhere = container.joined is not None or container.network_mode is NetworkMode.HOST
-        if elsewhere or any(subscription.any_scope for subscription in own.subscriptions):
-            yield ("roaming", engine)
-        for subscription in own.subscriptions:
-            if subscription.everything:
-                yield ("reads all", engine)
-            if subscription.services:
-                yield ("reads services", engine)
-            for name in {*(line.service for line in subscription.lines), *subscription.services}:
-                yield ("reads", engine, name)
 
     # Whom a change concerns.
 
@@ -473,47 +427,3 @@ class Inventory:
     def _taken(self, key: ContainerKey, address: Address) -> bool:
         others = self.holders(key, address) - {key}
         return any(self._containers[other].state is State.RUNNING for other in others)
-
-
-def _same_selection(old: Container, new: Container) -> bool:
-    return old.name == new.name and old.image == new.image and old.labels == new.labels
-
-
-def _details_of(read: Container, old: Container) -> Container:
-    """What was read of a container, but for its state and addresses, which are known better."""
-    found = {endpoint.network_name: endpoint for endpoint in read.endpoints}
-    known = [_with_details(endpoint, found.pop(endpoint.network_name, endpoint)) for endpoint in old.endpoints]
-    return dataclasses.replace(
-        read,
-        state=old.state,
-        health=Health.NONE if read.health is Health.NONE else old.health or _restarting(read.health),
-        created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
-        endpoints=(*known, *map(_without_addresses, found.values())),
-    )
-
-
-def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
-    aliases = known.aliases if read.aliases is None else read.aliases
-    return dataclasses.replace(known, network=known.network or read.network, aliases=aliases)
-
-
-def _restarting(health: Health | None) -> Health | None:
-    return health if health in (None, Health.NONE) else Health.STARTING
-
-
-def _with_address(endpoint: Endpoint, network: Network, address: Address) -> Endpoint:
-    gateway = next((gateway for gateway in network.gateways if gateway.version == address.version), endpoint.gateway)
-    found = dataclasses.replace(endpoint, network=network.key.id, gateway=endpoint.gateway or gateway)
-    if address.version == 4:
-        return dataclasses.replace(found, ipv4=address)
-    return dataclasses.replace(found, ipv6=address)
-
-
-def _without_address(endpoint: Endpoint, address: Address) -> Endpoint:
-    ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
-    ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
-    return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)
-
-
-def _without_addresses(endpoint: Endpoint) -> Endpoint:
-    return dataclasses.replace(endpoint, ipv4=None, ipv6=None)

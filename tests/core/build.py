@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 
-from hostwatch.core.desired import Outcome, Published, outcomes
+from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import (
     Address,
@@ -19,6 +19,7 @@ from hostwatch.core.model import (
     NetworkMode,
     State,
 )
+from hostwatch.core.outcome import Outcome, Published
 from hostwatch.core.references import Line, parsed_template
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from hostwatch.core.desired import Gone, Published, Refused, Unknown, outcomes
+from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import View
 from hostwatch.core.model import Container, Health, Network, NetworkMode, State
+from hostwatch.core.outcome import Gone, Published, Refused, Unknown
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from tests.core.build import (
     RUNNING,

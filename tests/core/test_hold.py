@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostwatch.core.desired import Gone, Outcome, Published, Refused, Unknown
 from hostwatch.core.hold import Held, Holders, Last, Memory, held, memory_of
 from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block, Record, Withheld
 from tests.core.build import ip, key

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.desired import Outcome, Published, outcomes
+from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
+from hostwatch.core.outcome import Outcome, Published
 from hostwatch.core.rules import Rules, Subscription
 from tests.core.build import (
     RUNNING,

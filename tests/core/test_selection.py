@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.desired import Published, outcomes
+from hostwatch.core.desired import outcomes
 from hostwatch.core.hold import held
 from hostwatch.core.names import name_fault
+from hostwatch.core.outcome import Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
 from tests.core.build import box, hosts, inventory, key, lines, on, service, subscriber

@@ -1,0 +1,149 @@
+"""A line of a template, filled in: once for each replica, or with the one that an index names."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostwatch.core.lookup import Service, View
+from hostwatch.core.members import Member, NotRunning, addresses, member_of, unanswered, why_none
+from hostwatch.core.model import Address, State
+from hostwatch.core.names import name_fault, shown
+from hostwatch.core.outcome import Gone, Outcome, Owned, Refused, Unknown, published
+from hostwatch.core.records import Record
+from hostwatch.core.references import Attribute, Line, Reference
+from hostwatch.core.rules import Subscription
+
+
+class _NoValueError(Exception):
+    """A reference has no value, so that its line has none."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+_BY_NETWORK = (Attribute.IP, Attribute.IP6, Attribute.MAC)
+"""What a container has on a network; the rest it has wherever it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """Fills in a line; references with an index take their member from the slots, the others from the row."""
+
+    view: View
+    subscription: Subscription
+    line: Line
+    slots: tuple[Member, ...]
+
+    def record(self, row: Member | None) -> Owned:
+        """The line's record. Raises `_NoValueError`."""
+        match self.line.address:
+            case (Reference() as reference,):
+                owner = None if reference.attribute is Attribute.PUBLIC_IP else self.member_of(reference, row).owner.key
+                return Record(self._address(reference, row), self._names(row)), owner
+            case field:
+                literal = "".join(part for part in field if isinstance(part, str))
+                return Record(ipaddress.ip_address(literal), self._names(row)), None
+
+    def _names(self, row: Member | None) -> tuple[str, ...]:
+        names = []
+        for field in self.line.names:
+            name = "".join(part if isinstance(part, str) else self._text(part, row) for part in field)
+            if (fault := name_fault(name)) is not None:
+                raise _NoValueError(Refused(self.line.text, f"{shown(name)}: {fault}"))
+            names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def member_of(self, reference: Reference, row: Member | None) -> Member:
+        name, index = reference.name, reference.index
+        if row is not None and index is None:
+            return row
+        if index is None or index >= len(self.slots):
+            raise _NoValueError(Gone(self.line.text, f"{name}: no replica {index} (there are {len(self.slots)})"))
+        member = self.slots[index]
+        if isinstance(member.missing, NotRunning):
+            raise _NoValueError(Gone(self.line.text, f"{name}: {member.missing.reason}"))
+        if member.missing is not None:
+            raise _NoValueError(why_none(name, self.line.text, [member]))
+        return member
+
+    def _address(self, reference: Reference, row: Member | None) -> Address:
+        member = self.member_of(reference, row)
+        match reference.attribute:
+            case Attribute.PUBLIC_IP:
+                return self._advertised()
+            case Attribute.IP6:
+                found: Address | None = member.reached.ipv6
+                what = "IPv6 address"
+            case _:
+                found = next(iter(addresses(member.reached, self.subscription)), None)
+                what = "address of the families that are asked for"
+        if found is None:
+            raise self._without(member, what)
+        return found
+
+    def _without(self, member: Member, what: str) -> _NoValueError:
+        kind = Unknown if member.in_doubt else Gone
+        return _NoValueError(kind(self.line.text, f"{self.line.service}: {member.container.name} has no {what}"))
+
+    def _advertised(self) -> Address:
+        found = self.view.inventory.rules.advertise
+        if found is None:
+            raise _NoValueError(Refused(self.line.text, "PublicIp: `advertise` is not set in the configuration"))
+        return found
+
+    def _text(self, reference: Reference, row: Member | None) -> str:
+        member = self.member_of(reference, row)
+        container = member.container
+        match reference.attribute:
+            case Attribute.NAME:
+                return container.name
+            case Attribute.HOSTNAME:
+                return container.hostname or container.key.id[:12]
+            case Attribute.MAC:
+                if member.reached.mac is None:
+                    raise self._without(member, "MAC address")
+                return member.reached.mac
+            case _:
+                return str(self._address(reference, row))
+
+
+def line_outcome(view: View, subscription: Subscription, line: Line) -> Outcome:
+    if line.service is None:
+        return _filled(_Filler(view, subscription, line, ()), [None])
+    service = view.service(line.service)
+    if not isinstance(service, Service):
+        return unanswered(view, service, line.service, line.text)
+    addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)
+    members = [member_of(view, service, container, addressed) for container in service.containers]
+    filler = _Filler(view, subscription, line, _slots(members))
+    if all(reference.index is not None for reference in line.references):
+        return _filled(filler, [None])
+    found = [member for member in members if member.missing is None]
+    return _filled(filler, found) if found else why_none(line.service, line.text, members)
+
+
+def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
+    """The line filled in once for each row that has all values, of at least one row."""
+    owned: list[Owned] = []
+    faults: list[Outcome] = []
+    for row in rows:
+        try:
+            owned.append(filler.record(row))
+        except _NoValueError as error:
+            faults.append(error.outcome)
+    if owned:
+        return published(filler.line.text, owned)
+    return next((fault for fault in faults if isinstance(fault, Unknown)), faults[0])
+
+
+def _slots(members: Iterable[Member]) -> tuple[Member, ...]:
+    """The replicas that `[N]` counts: each keeps its number while it is restarted, or replaced under its number."""
+    slots: dict[object, Member] = {}
+    for member in members:
+        container = member.container
+        number = container.labels.get("com.docker.compose.container-number")
+        slot = (container.project, container.compose_service, number) if number is not None else container.key
+        if slot not in slots or slots[slot].container.state is State.STOPPED:
+            slots[slot] = member
+    return tuple(slots.values())

@@ -1,0 +1,101 @@
+"""The containers behind a name, and where a subscriber finds each of them, or why it does not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostwatch.core.lookup import Ambiguous, Service, Tier, View
+from hostwatch.core.model import Address, Container, Health, State
+from hostwatch.core.outcome import Gone, Outcome, Refused, Unknown
+from hostwatch.core.reach import NotKnown, Reached, Unreached, reach
+from hostwatch.core.rules import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class NotHealthy:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotRunning:
+    reason: str
+
+
+Missing = Unreached | NotKnown | NotHealthy | NotRunning
+_NOWHERE = Reached(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A container behind a name, and where this subscriber finds it, or why it does not."""
+
+    container: Container
+    owner: Container
+    """The container whose network it uses, itself as a rule."""
+    reached: Reached
+    missing: Missing | None
+    """Why it cannot be published; `None` if it can."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether more of its addresses may come to be known."""
+        return self.owner.state is State.UNKNOWN
+
+
+def member_of(view: View, service: Service, container: Container, addressed: bool) -> Member:
+    owner = view.inventory.sandbox(container) or container
+    place = _place(view, service, container, addressed)
+    if isinstance(place, Reached):
+        return Member(container, owner, place, None)
+    return Member(container, owner, _NOWHERE, place)
+
+
+def _place(view: View, service: Service, container: Container, addressed: bool) -> Reached | Missing:
+    if container.state is State.STOPPED and service.tier is not Tier.SELF:
+        return NotRunning(f"{container.name} is not running")
+    roles = view.inventory.roles(container.key)
+    rule = service.rule or (roles.services[0] if roles.services else None)
+    network = roles.network if rule is None or rule.network is None else rule.network
+    place = reach(view.inventory, view.subscriber, container, network, view.any_scope) if addressed else _NOWHERE
+    if isinstance(place, Reached) and (roles.health_required or (rule is not None and rule.health_required)):
+        return _if_healthy(container, place)
+    return place
+
+
+def _if_healthy(container: Container, place: Reached) -> Reached | Missing:
+    if container.health is None:
+        return NotKnown(f"the health of {container.name} is not known yet")
+    if container.health not in (Health.HEALTHY, Health.NONE):
+        return NotHealthy(f"{container.name} is {container.health.value}")
+    return place
+
+
+def unanswered(view: View, service: Ambiguous | None, name: str, line: str) -> Outcome:
+    """Why no one service answers to a name."""
+    if isinstance(service, Ambiguous):
+        return Refused(line, service.reason)
+    if not view.whole():
+        return Unknown(line, f"{name}: not all containers have been read")
+    if (stranger := view.stranger(name)) is not None:
+        place = _place(view, Service(name, Tier.CONTAINER, (stranger,)), stranger, addressed=True)
+        if isinstance(place, Unreached):
+            return Gone(line, f"{name}: {place.reason}")
+    return Gone(line, f"{name}: no running container")
+
+
+def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
+    """Why none of the containers can be published; what is not known counts most."""
+    reasons = [member.missing for member in members if member.missing is not None]
+    for kind, outcome in ((NotKnown, Unknown), (NotHealthy, Refused), (Unreached, Gone)):
+        for missing in reasons:
+            if isinstance(missing, kind):
+                return outcome(line, f"{name}: {missing.reason}")
+    return Gone(line, f"{name}: no running container")
+
+
+def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
+    found: list[Address] = []
+    if reached.ipv4 is not None and subscription.ipv4:
+        found.append(reached.ipv4)
+    if reached.ipv6 is not None and subscription.ipv6:
+        found.append(reached.ipv6)
+    return found[::-1] if subscription.ipv6_first else found

@@ -1,0 +1,49 @@
+"""What two readings of one container come to, each of which may know what the other does not."""
+
+import dataclasses
+
+from hostwatch.core.model import Address, Container, Endpoint, Health, Network
+
+
+def same_selection(old: Container, new: Container) -> bool:
+    return old.name == new.name and old.image == new.image and old.labels == new.labels
+
+
+def details_of(read: Container, old: Container) -> Container:
+    """What was read of a container, but for its state and addresses, which are known better."""
+    found = {endpoint.network_name: endpoint for endpoint in read.endpoints}
+    known = [_with_details(endpoint, found.pop(endpoint.network_name, endpoint)) for endpoint in old.endpoints]
+    return dataclasses.replace(
+        read,
+        state=old.state,
+        health=Health.NONE if read.health is Health.NONE else old.health or restarting(read.health),
+        created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
+        endpoints=(*known, *map(without_addresses, found.values())),
+    )
+
+
+def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
+    aliases = known.aliases if read.aliases is None else read.aliases
+    return dataclasses.replace(known, network=known.network or read.network, aliases=aliases)
+
+
+def restarting(health: Health | None) -> Health | None:
+    return health if health in (None, Health.NONE) else Health.STARTING
+
+
+def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endpoint:
+    gateway = next((gateway for gateway in network.gateways if gateway.version == address.version), endpoint.gateway)
+    found = dataclasses.replace(endpoint, network=network.key.id, gateway=endpoint.gateway or gateway)
+    if address.version == 4:
+        return dataclasses.replace(found, ipv4=address)
+    return dataclasses.replace(found, ipv6=address)
+
+
+def without_address(endpoint: Endpoint, address: Address) -> Endpoint:
+    ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
+    ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
+    return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)
+
+
+def without_addresses(endpoint: Endpoint) -> Endpoint:
+    return dataclasses.replace(endpoint, ipv4=None, ipv6=None)

@@ -1,0 +1,62 @@
+"""The terms by which the inventory finds a container again: where it is, what it is called, what it wants to read."""
+
+from collections.abc import Hashable, Iterator
+
+from hostwatch.core.model import Container, ContainerKey, NetworkMode, State
+from hostwatch.core.selection import Roles
+
+
+def terms(container: Container, own: Roles) -> Iterator[Hashable]:
+    """All terms of a container with these roles. One that is left alone keeps its place, but has no name."""
+    yield from _place_terms(container)
+    if own.enabled:
+        yield from _name_terms(own, container)
+        yield from _subscriber_terms(own, container)
+
+
+def _place_terms(container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    if container.joined is not None:
+        yield ("joined", ContainerKey(engine, container.joined))
+    if container.network_mode is NetworkMode.HOST:
+        yield ("host", engine)
+    for endpoint in container.endpoints:
+        # By name: before a container's first start, engine 20.10 does not tell the id.
+        yield ("network", engine, endpoint.network_name)
+        for address in endpoint.addresses:
+            yield ("address", engine, address)
+
+
+def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    yield ("name", engine, container.name)
+    if container.project is not None and container.compose_service is not None:
+        yield ("compose", engine, container.project, container.compose_service)
+    for rule in own.services:
+        yield ("rule", rule.key)
+    for name in own.names:
+        yield ("label", engine, name)
+    for endpoint in container.endpoints:
+        if endpoint.aliases is None and container.state is State.RUNNING:
+            yield ("unread", engine, endpoint.network_name)
+        for alias in endpoint.aliases or ():
+            yield ("alias", engine, endpoint.network_name, alias)
+
+
+def _subscriber_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    if not own.subscriptions:
+        return
+    yield ("subscriber",)
+    if container.project is not None:
+        yield ("project", engine, container.project)
+    elsewhere = container.joined is not None or container.network_mode is NetworkMode.HOST
+    if elsewhere or any(subscription.any_scope for subscription in own.subscriptions):
+        yield ("roaming", engine)
+    for subscription in own.subscriptions:
+        if subscription.everything:
+            yield ("reads all", engine)
+        if subscription.services:
+            yield ("reads services", engine)
+        for name in {*(line.service for line in subscription.lines), *subscription.services}:
+            yield ("reads", engine, name)
