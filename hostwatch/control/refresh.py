@@ -121,7 +121,9 @@ class Refresher:
             return self._inventory.drop(key)
         files = self._inventory.put(container, mark)
         self._labels.tell(key, self._inventory)
-        self.confirm(key)  # the answer may be older than what has been seen since
+        # The answer may be older than what has been seen since, or give this container an address of another.
+        for doubted in self._inventory.in_doubt:
+            self.confirm(doubted)
         return files
 
     async def _read_network(self, key: NetworkKey) -> Files:

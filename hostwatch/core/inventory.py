@@ -177,6 +177,11 @@ class Inventory:
         """The hosts files that somebody subscribes to."""
         return frozenset(map(self._file_of, self._keys("subscriber")))
 
+    @property
+    def in_doubt(self) -> frozenset[ContainerKey]:
+        """The containers whose state is unknown, and that are to be read again before long."""
+        return frozenset(self._keys("in doubt"))
+
     def _file_of(self, key: ContainerKey) -> ContainerKey:
         container = self._containers.get(key)
         sandbox = self.sandbox(container) if container is not None else None

@@ -16,6 +16,8 @@ def terms(container: Container, own: Roles) -> Iterator[Hashable]:
 
 def _place_terms(container: Container) -> Iterator[Hashable]:
     engine = container.key.engine
+    if container.state is State.UNKNOWN:
+        yield ("in doubt",)
     if container.joined is not None:
         yield ("joined", ContainerKey(engine, container.joined))
     if container.network_mode is NetworkMode.HOST:

@@ -556,3 +556,11 @@ def test_lines_are_looked_up_a_number_of_times_that_grows_with_the_names(monkeyp
         return count
 
     assert cost(200) < 2.2 * cost(100)
+
+
+def test_who_loses_an_address_is_in_doubt() -> None:
+    """Its death was missed, perhaps; it must be read again."""
+    made = inventory(FRONT, box("old", on("front", "10.0.0.5")))
+    assert not made.in_doubt
+    made.put(box("new", on("front", "10.0.0.5")))
+    assert made.in_doubt == {key("old")}
