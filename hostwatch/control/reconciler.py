@@ -33,6 +33,9 @@ from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block
 
+_FAILURES_TOLD = 3
+"""After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
+
 
 @dataclass(slots=True)
 class FileState:
@@ -178,8 +181,8 @@ class Reconciler:
     def _failed(self, key: ContainerKey, container: Container, error: str) -> None:
         state = self._states.setdefault(key, FileState())
         wait = state.backoff.failed(random.random())  # noqa: S311
-        if state.error != error:
-            logger.warning("{}: {}; trying again", container.name, error)
+        # The engine may just be rebuilding the file: what is over by the next round is nobody's business.
+        logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
         state.in_sync, state.error = False, error
         self._queue.add_at(time.monotonic() + wait, key, "trying again")
 
