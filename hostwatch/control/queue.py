@@ -46,11 +46,6 @@ class WorkQueue:
     def __repr__(self) -> str:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is in work (delayed keys may be left)."""
-        return not self._waiting and not self._busy
-
     def add(self, key: ContainerKey, cause: str, since: float | None = None) -> None:
         """Have a file compared. `since` is when the cause arrived (monotonic seconds), now if it is not given."""
         work = self._waiting.get(key)

@@ -65,11 +65,6 @@ class Reconciler:
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._states)} files>"
 
-    @property
-    def states(self) -> dict[ContainerKey, FileState]:
-        """The files that are kept, as they were after their last round."""
-        return self._states
-
     async def run(self, hinted: Callable[[Files, ContainerKey], None]) -> NoReturn:
         """Work on files from the queue for ever; `hinted` is told of the files that an early hint concerns."""
         while True:

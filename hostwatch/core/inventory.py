@@ -212,7 +212,7 @@ class Inventory:
         old = self._containers.get(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
-        known = dataclasses.replace(details_of(container, old), hostname=old.hostname, hosts_path=old.hosts_path)
+        known = dataclasses.replace(details_of(container, old), hostname=old.hostname)
         return self._replace(key, known)
 
     def drop(self, key: ContainerKey) -> Files:

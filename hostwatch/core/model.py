@@ -116,8 +116,6 @@ class Container:
     endpoints: tuple[Endpoint, ...] = ()
     hosts_mount: Path | None = None
     """What the user mounted on `/etc/hosts`; `None` for nothing."""
-    hosts_path: Path | None = None
-    """`HostsPath` of the inspection: where the engine keeps the file; `None` before the first start."""
 
     @property
     def project(self) -> str | None:

@@ -70,7 +70,6 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         joined=joined,
         endpoints=_endpoints(data, with_aliases=True),
         hosts_mount=_hosts_mount(data),
-        hosts_path=Path(data["HostsPath"]) if data.get("HostsPath") else None,
     )
 
 
