@@ -174,7 +174,7 @@ def plan(
     else:
         _tell_errors(reports)
         typer.echo("".join(report.diff for report in reports), nl=False)
-    if exit_code and any(report.error is None and not report.in_sync for report in reports):
+    if exit_code and any(report.changes for report in reports):
         raise typer.Exit(WOULD_CHANGE)
 
 
@@ -264,8 +264,8 @@ def _planned(report: FileReport) -> dict[str, object]:
         "id": report.container.key.id,
         "name": report.container.name,
         "path": str(report.path),
-        "changes": report.error is None and not report.in_sync,
-        "diff": report.diff if report.error is None else "",
+        "changes": report.changes,
+        "diff": report.diff,
         "error": report.error,
     }
 
@@ -273,7 +273,7 @@ def _planned(report: FileReport) -> dict[str, object]:
 def _told(reports: list[FileReport], done: str) -> bool:
     """Say what was done to which file; returns whether all went well."""
     for report in reports:
-        if report.error is None and not report.in_sync:
+        if report.changes:
             typer.echo(f"{report.container.name}: {done}")
     _tell_errors(reports)
     return all(report.error is None for report in reports)

@@ -99,8 +99,7 @@ class Reconciler:
 
     def _hint(self, container: Container, text: bytes) -> Files:
         """Learn the address that a container is about to have from the line that the engine wrote for it."""
-        hostname = container.hostname or container.key.id[:12]
-        return self._inventory.hint(container.key, hostsfile.own_addresses(text, hostname))
+        return self._inventory.hint(container.key, hostsfile.own_addresses(text, container.own_hostname))
 
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
@@ -197,8 +196,7 @@ class Rewriting:
 
     def __init__(self, block: Block, container: Container) -> None:
         self._block = block
-        own = (container.key.id[:12], container.hostname)
-        self._reserved = frozenset(name.lower() for name in own if name)
+        self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
         self.standing = Block()
         """The block as it really stands in the text that was made last."""
 

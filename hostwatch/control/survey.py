@@ -1,7 +1,7 @@
 """What the engine and the hosts files say at one moment: behind every command that runs once."""
 
 import difflib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,18 @@ class FileReport:
     after: bytes
     block: Block
     error: str | None = None
+    missing: bool = False
+    """Whether the error is that there is no such file."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file was changed, or would be."""
+        return self.before != self.after
 
     @property
     def in_sync(self) -> bool:
         """Whether the file is right."""
-        return self.error is None and self.before == self.after
+        return self.error is None and not self.changes
 
     @property
     def diff(self) -> str:
@@ -76,9 +83,10 @@ class Survey:
     async def cleaned(self) -> AsyncIterator[FileReport]:
         """Each file of a container, running or not, from which a block was removed, or could not be."""
         for container in sorted(self.inventory.containers, key=lambda container: container.name):
-            if container.hosts_mount is None:
-                report = await self._written(container, Block(), write=True)
-                if report.error is not None or not report.in_sync:
+            if refusal(container) is None:
+                report = await self._reported(container, self._clean(container))
+                # A container that was never started has no file yet.
+                if not report.in_sync and not (report.missing and container.state is State.STOPPED):
                     yield report
 
     def _subscribers(self) -> list[Container]:
@@ -87,32 +95,35 @@ class Survey:
         return sorted(running, key=lambda container: container.name)
 
     async def _report(self, container: Container, *, write: bool) -> FileReport:
-        if (error := refusal(container)) is not None:
-            return FileReport(container, self._files.path(container.key), b"", b"", Block(), error)
-        found = outcomes(self.inventory, container.key)
+        return await self._reported(container, self._compared(container, write=write))
+
+    async def _reported(self, container: Container, work: Awaitable[FileReport]) -> FileReport:
+        """What the work reports, or why it could not be done."""
         try:
-            text = await self._files.read(container.key)
+            return await work
         except (FileGoneError, FileRefusedError, FileFailedError) as fault:
-            return FileReport(container, self._files.path(container.key), b"", b"", Block(), str(fault))
+            path, missing = self._files.path(container.key), isinstance(fault, FileGoneError)
+            return FileReport(container, path, b"", b"", Block(), str(fault), missing)
+
+    async def _compared(self, container: Container, *, write: bool) -> FileReport:
+        if (reason := refusal(container)) is not None:
+            raise FileRefusedError(reason)
+        found = outcomes(self.inventory, container.key)
+        text = await self._files.read(container.key)
         memory = memory_of(found, hostsfile.found(text) or Block())
         block = held(found, memory, 0.0, 0.0, lambda address: self.inventory.holders(container.key, address)).block
-        return await self._written(container, block, write=write)
-
-    async def _written(self, container: Container, block: Block, *, write: bool) -> FileReport:
-        path = self._files.path(container.key)
         rewriting = Rewriting(block, container)
-        try:
-            if write:
-                update = await self._files.update(container.key, rewriting)
-                return FileReport(container, path, update.before, update.after, rewriting.standing)
-            before = await self._files.read(container.key)
-        except FileGoneError as fault:
-            # A container that was never started has no file yet, and nothing to be right or wrong.
-            error = None if container.state is State.STOPPED else str(fault)
-            return FileReport(container, path, b"", b"", Block(), error)
-        except (FileRefusedError, FileFailedError) as fault:
-            return FileReport(container, path, b"", b"", Block(), str(fault))
-        return FileReport(container, path, before, rewriting(before), rewriting.standing)
+        if write:
+            return await self._written(container, rewriting)
+        return FileReport(container, self._files.path(container.key), text, rewriting(text), rewriting.standing)
+
+    async def _clean(self, container: Container) -> FileReport:
+        return await self._written(container, Rewriting(Block(), container))
+
+    async def _written(self, container: Container, rewriting: Rewriting) -> FileReport:
+        update = await self._files.update(container.key, rewriting)
+        path = self._files.path(container.key)
+        return FileReport(container, path, update.before, update.after, rewriting.standing)
 
 
 def _lines(text: bytes) -> list[str]:

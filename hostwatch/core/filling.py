@@ -39,7 +39,7 @@ class _Filler:
         """The line's record. Raises `_NoValueError`."""
         match self.line.address:
             case (Reference() as reference,):
-                owner = None if reference.attribute is Attribute.PUBLIC_IP else self.member_of(reference, row).owner.key
+                owner = None if reference.attribute is Attribute.PUBLIC_IP else self._member(reference, row).owner.key
                 return Record(self._address(reference, row), self._names(row)), owner
             case field:
                 literal = "".join(part for part in field if isinstance(part, str))
@@ -54,7 +54,7 @@ class _Filler:
             names.append(name)
         return tuple(dict.fromkeys(names))
 
-    def member_of(self, reference: Reference, row: Member | None) -> Member:
+    def _member(self, reference: Reference, row: Member | None) -> Member:
         name, index = reference.name, reference.index
         if row is not None and index is None:
             return row
@@ -68,7 +68,7 @@ class _Filler:
         return member
 
     def _address(self, reference: Reference, row: Member | None) -> Address:
-        member = self.member_of(reference, row)
+        member = self._member(reference, row)
         match reference.attribute:
             case Attribute.PUBLIC_IP:
                 return self._advertised()
@@ -93,13 +93,13 @@ class _Filler:
         return found
 
     def _text(self, reference: Reference, row: Member | None) -> str:
-        member = self.member_of(reference, row)
+        member = self._member(reference, row)
         container = member.container
         match reference.attribute:
             case Attribute.NAME:
                 return container.name
             case Attribute.HOSTNAME:
-                return container.hostname or container.key.id[:12]
+                return container.own_hostname
             case Attribute.MAC:
                 if member.reached.mac is None:
                     raise self._without(member, "MAC address")
@@ -109,6 +109,7 @@ class _Filler:
 
 
 def line_outcome(view: View, subscription: Subscription, line: Line) -> Outcome:
+    """What a line of a template comes to for this subscriber."""
     if line.service is None:
         return _filled(_Filler(view, subscription, line, ()), [None])
     service = view.service(line.service)

@@ -71,10 +71,6 @@ class Inventory:
         """The container of that key, `None` if there is none."""
         return self._containers.get(key)
 
-    def network(self, key: NetworkKey) -> Network | None:
-        """The network of that key, `None` if there is none."""
-        return self._networks.get(key)
-
     def network_of(self, container: Container, endpoint: Endpoint) -> Network | None:
         """The network that an endpoint of the container is on."""
         return self._networks.get(NetworkKey(container.key.engine, endpoint.network))
@@ -165,13 +161,6 @@ class Inventory:
         """Whether anybody subscribes to the hosts file of `owner`."""
         return any(self._roles[container.key].subscriptions for container in self.sharers(owner))
 
-    def stir(self, key: ContainerKey) -> Files:
-        """Note that the engine has rebuilt the hosts file of a stopped container: it is being started."""
-        old = self._containers.get(key)
-        if old is None or old.state is not State.STOPPED:
-            return frozenset()
-        return self._doubt(old)
-
     @property
     def subscriber_files(self) -> Files:
         """The hosts files that somebody subscribes to."""
@@ -224,6 +213,13 @@ class Inventory:
         """Note that a container is changing: its state is unknown until it is read again."""
         old = self._containers.get(key)
         return self._doubt(old) if old is not None else frozenset()
+
+    def stir(self, key: ContainerKey) -> Files:
+        """Note that the engine has rebuilt the hosts file of a stopped container: it is being started."""
+        old = self._containers.get(key)
+        if old is None or old.state is not State.STOPPED:
+            return frozenset()
+        return self._doubt(old)
 
     def hint(self, key: ContainerKey, addresses: Iterable[Address]) -> Files:
         """Take in addresses that a container is about to have, before the engine publishes them.

@@ -12,11 +12,15 @@ from hostwatch.core.rules import Subscription
 
 @dataclass(frozen=True, slots=True)
 class NotHealthy:
+    """The container runs, but may not be published before its healthcheck says so."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotRunning:
+    """The container does not run."""
+
     reason: str
 
 
@@ -42,6 +46,7 @@ class Member:
 
 
 def member_of(view: View, service: Service, container: Container, addressed: bool) -> Member:
+    """The container as a member of the service; unless `addressed`, it need not be reached, only run."""
     owner = view.inventory.sandbox(container) or container
     place = _place(view, service, container, addressed)
     if isinstance(place, Reached):
@@ -93,6 +98,7 @@ def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
 
 
 def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
+    """The addresses of the families that are asked for, in the order that is asked for."""
     found: list[Address] = []
     if reached.ipv4 is not None and subscription.ipv4:
         found.append(reached.ipv4)

@@ -118,6 +118,11 @@ class Container:
     """What the user mounted on `/etc/hosts`; `None` for nothing."""
 
     @property
+    def own_hostname(self) -> str:
+        """Its host name; what Docker gives it by default while it is not known."""
+        return self.hostname or self.key.id[:12]
+
+    @property
     def project(self) -> str | None:
         """The compose project, `None` outside compose."""
         return self.labels.get("com.docker.compose.project")

@@ -6,6 +6,7 @@ from hostwatch.core.model import Address, Container, Endpoint, Health, Network
 
 
 def same_selection(old: Container, new: Container) -> bool:
+    """Whether all is the same that decides a container's roles."""
     return old.name == new.name and old.image == new.image and old.labels == new.labels
 
 
@@ -28,10 +29,12 @@ def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
 
 
 def restarting(health: Health | None) -> Health | None:
+    """The health of a container that is being started: a healthcheck begins anew."""
     return health if health in (None, Health.NONE) else Health.STARTING
 
 
 def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endpoint:
+    """The endpoint, on this network with this address."""
     gateway = next((gateway for gateway in network.gateways if gateway.version == address.version), endpoint.gateway)
     found = dataclasses.replace(endpoint, network=network.key.id, gateway=endpoint.gateway or gateway)
     if address.version == 4:
@@ -40,10 +43,12 @@ def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endp
 
 
 def without_address(endpoint: Endpoint, address: Address) -> Endpoint:
+    """The endpoint, if it has this address without it."""
     ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
     ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
     return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)
 
 
 def without_addresses(endpoint: Endpoint) -> Endpoint:
+    """The endpoint as it is while the container does not run."""
     return dataclasses.replace(endpoint, ipv4=None, ipv6=None)

@@ -103,51 +103,51 @@ class DockerEngine:
 
     async def info(self) -> EngineInfo:
         """Who the engine is. Settles the API version and the identity that all keys carry from now on."""
-        version = await self._get("/version")
+        version = await self._get("/version", versioned=False)
         self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
-        info = await self._get("/info", versioned=True)
+        info = await self._get("/info")
         self._engine = EngineId(info.get("ID") or self.address)
         root = Path(info.get("DockerRootDir") or "/var/lib/docker")
         return EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
 
     async def ping(self) -> None:
         """Return if the engine answers."""
-        await self._text("/_ping")
+        await self._text("/_ping", versioned=False)
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
-        found = await self._get("/containers/json", {"all": "1"}, versioned=True)
+        found = await self._get("/containers/json", {"all": "1"})
         with _readable(self.address):
             return [decode.listed_container(self._engine, data) for data in found]
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container as the list tells it."""
         filters = json.dumps({"id": [key.id]})
-        found = await self._get("/containers/json", {"all": "1", "filters": filters}, versioned=True)
+        found = await self._get("/containers/json", {"all": "1", "filters": filters})
         with _readable(self.address):
             return next((decode.listed_container(self._engine, data) for data in found), None)
 
     async def container(self, key: ContainerKey) -> Container:
         """One container, whole."""
-        data = await self._get(f"/containers/{key.id}/json", versioned=True)
+        data = await self._get(f"/containers/{key.id}/json")
         with _readable(self.address):
             return decode.inspected_container(self._engine, data)
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
-        found = await self._get("/networks", versioned=True)
+        found = await self._get("/networks")
         with _readable(self.address):
             return [decode.network(self._engine, data) for data in found]
 
     async def network(self, key: NetworkKey) -> Network:
         """One network."""
-        data = await self._get(f"/networks/{key.id}", versioned=True)
+        data = await self._get(f"/networks/{key.id}")
         with _readable(self.address):
             return decode.network(self._engine, data)
 
     async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
         """A container's endpoint on a network."""
-        data = await self._get(f"/networks/{network.id}", versioned=True)
+        data = await self._get(f"/networks/{network.id}")
         with _readable(self.address):
             return decode.network_endpoint(data, container.id)
 
@@ -161,7 +161,7 @@ class DockerEngine:
         params = {"filters": json.dumps(_EVENT_FILTERS)}
         with _translated(self.address):
             async with self._client.session.get(
-                self._at("/events", versioned=True), params=params, timeout=_STREAM_TIMEOUT
+                self._at("/events"), params=params, timeout=_STREAM_TIMEOUT
             ) as response:
                 await _check(response)
                 yield self._read(response)
@@ -186,18 +186,18 @@ class DockerEngine:
             raise EngineError("not connected")
         return self._docker
 
-    def _at(self, path: str, versioned: bool) -> str:
+    def _at(self, path: str, versioned: bool = True) -> str:
         version = f"/{self._client.api_version}" if versioned else ""
         return f"{self._client.docker_host}{version}{path}"
 
-    async def _get(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = False) -> Any:
+    async def _get(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> Any:
         text = await self._text(path, params, versioned)
         try:
             return json.loads(text)
         except ValueError as error:
             raise EngineError(f"{self.address}: GET {path}: the answer is no JSON: {error}") from error
 
-    async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = False) -> bytes:
+    async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> bytes:
         with _translated(self.address):
             async with self._client.session.get(self._at(path, versioned), params=params) as response:
                 await _check(response)

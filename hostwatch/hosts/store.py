@@ -1,5 +1,6 @@
 """The hosts files of one engine, below its data root: each access in a thread, under a limit, in the loop's words."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ class EngineHostsFiles:
     def _fault(self) -> str | None:
         """Why no file can be reached at all, `None` if they can."""
         try:
-            next(self.directory.iterdir(), None)
+            os.close(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
             return out_of_sight(self.directory, error)
         return None
