@@ -2,28 +2,33 @@
 
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
-from hostwatch.config import Settings
-from hostwatch.control.files import FILE_CHANGED, FileRefusedError
+from hostwatch.config import ConfigError, Settings
+from hostwatch.control.files import FILE_CHANGED, FileRefusedError, OutOfSightError, Ways
+from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
-from hostwatch.control.reconciler import Reconciler
+from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
-from hostwatch.control.source import EngineInfo
+from hostwatch.control.source import EngineError, EngineInfo
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import ContainerKey
 from hostwatch.docker.engine import DockerEngine
-from hostwatch.hosts.store import EngineHostsFiles
+from hostwatch.hosts.execs import ExecHostsFiles
+from hostwatch.hosts.store import PathHostsFiles, watch_host_files
 
-_WORKERS = 8
 _SWITCH_SECONDS = 0.0002
 """How long one thread may keep the others from running. Python's 5 ms are half of the time that there is between the
 engine's last rebuild of a file and the container's first instruction."""
@@ -31,23 +36,59 @@ _GRACE_SECONDS = 0.9
 """How long the blocks may take to be removed at the end (`on_exit: remove`)."""
 
 
-async def run(settings: Settings, url: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the daemon is to do, and with which engine."""
+
+    settings: Settings
+    url: str | None
+
+
+Reread = Callable[[], Configured]
+"""Reads the configuration again. Raises `ConfigError` and `EngineError`."""
+
+
+async def run(configured: Configured, reread: Reread) -> None:
     """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work."""
     _hurry()
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async with DockerEngine(url) as source, anyio.create_task_group() as tasks:
-            daemon = Daemon(settings, source)
+        following: Configured | None = configured
+        while following is not None:
+            following = await _serve(following, signals, reread)
+
+
+async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread) -> Configured | None:
+    """Keep the subscribers of one engine right; returns what to go on with, `None` at the end."""
+    async with DockerEngine(configured.url) as source:
+        async with anyio.create_task_group() as tasks:
+            daemon = Daemon(configured.settings, source)
             tasks.start_soon(daemon.run, name="daemon")
-            async for received in signals:
-                if received == signal.SIGHUP:
-                    logger.warning("SIGHUP: reading the configuration again is not supported yet; restart hostwatch")
-                    continue
-                logger.info("stopping on {}", signal.Signals(received).name)
-                break
+            following = await _until_signalled(daemon, configured, signals, reread)
             tasks.cancel_scope.cancel()
-    if settings.on_exit == "remove":
-        with anyio.move_on_after(_GRACE_SECONDS, shield=True):
-            await daemon.remove_blocks()
+        if following is None and daemon.settings.on_exit == "remove":
+            with anyio.move_on_after(_GRACE_SECONDS, shield=True):
+                await daemon.remove_blocks()
+    return following
+
+
+async def _until_signalled(
+    daemon: "Daemon", configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread
+) -> Configured | None:
+    """Wait for the end (`None`), or for a configuration with another engine; any other is followed at once."""
+    async for received in signals:
+        if received != signal.SIGHUP:
+            logger.info("stopping on {}", signal.Signals(received).name)
+            return None
+        try:
+            fresh = await anyio.to_thread.run_sync(reread)
+        except (ConfigError, EngineError) as error:
+            logger.error("SIGHUP: the configuration stays as it was, as the new one is not valid:\n{}", error)
+            continue
+        logger.info("SIGHUP: the configuration was read again")
+        if (fresh.url, fresh.settings.docker) != (configured.url, configured.settings.docker):
+            return fresh
+        daemon.adopt(fresh.settings)
+    return None
 
 
 def _hurry() -> None:
@@ -71,20 +112,29 @@ async def survey(settings: Settings, url: str | None) -> AsyncIterator[Survey]:
     inventory = Inventory(settings.rules())
     async with DockerEngine(url) as source:
         engine = await surveyed(source, inventory)
-        yield Survey(engine, inventory, EngineHostsFiles(engine.id, settings.docker.root or engine.root))
+        inventory.add_host_files(engine.id, socket.gethostname())
+        yield Survey(engine, inventory, Ways(_paths(settings, engine), ExecHostsFiles(source)))
+
+
+def _paths(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
+    return PathHostsFiles(engine.id, settings.docker.root or engine.root)
 
 
 class Daemon:
     """All that runs for one engine."""
 
     def __init__(self, settings: Settings, source: DockerEngine) -> None:
-        self._settings = settings
+        self.settings = settings
+        self._source = source
         self._inventory = Inventory(settings.rules())
         self._queue = WorkQueue()
-        self._reflector = Reflector(source, self._inventory, self._changed, settings.timing.resync)
+        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, settings.timing.resync)
+        self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
-        self._files: EngineHostsFiles | None = None
+        self._files: PathHostsFiles | None = None
         self._scope = anyio.CancelScope()
+        self._host_watch = anyio.CancelScope()
+        self._swept = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
@@ -93,14 +143,29 @@ class Daemon:
         """Follow the engine and its files for ever."""
         try:
             async with anyio.create_task_group() as tasks:
+                debounce = self.settings.timing.notify_debounce
+                notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
 
                 async def identified(engine: EngineInfo) -> None:
-                    await self._identified(engine, tasks)
+                    await self._identified(engine, tasks, notifier)
 
                 tasks.start_soon(self._queue.run_delayed, name="delays")
                 tasks.start_soon(self._reflector.run, identified, name="follow the engine")
         finally:
             self._queue.close()
+
+    def adopt(self, settings: Settings) -> None:
+        """Follow other settings from now on; those of the engine must be the same."""
+        self.settings = settings
+        files = self._inventory.adopt(settings.rules())
+        if self._reconciler is not None and self._notifier is not None and self._reflector.engine is not None:
+            self._inventory.add_host_files(self._reflector.engine.id, socket.gethostname())
+            self._reconciler.linger_seconds = settings.timing.linger
+            self._notifier.debounce_seconds = settings.timing.notify_debounce
+            self._host_watch.cancel()
+        self._reflector.adopt(settings.timing.resync)
+        if self._reflector.connected:
+            self._changed(files | self._inventory.subscriber_files, "configuration")
 
     async def remove_blocks(self) -> None:
         """Take the blocks out of the hosts files that were kept."""
@@ -112,41 +177,56 @@ class Daemon:
         for key in files:
             self._queue.add(key, cause, now)
 
+    def _resynced(self) -> None:
+        self._changed(self._inventory.subscriber_files, RESYNC)
+        self._swept.set()
+
     def _hinted(self, files: Files, key: ContainerKey) -> None:
         container = self._inventory.container(key)
         self._changed(files, f"start of {container.name if container is not None else key}")
         self._reflector.confirm(key)
 
-    async def _identified(self, engine: EngineInfo, tasks: TaskGroup) -> None:
+    async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
         """Begin to look after the files of the engine, unless it is the one we know."""
-        files = EngineHostsFiles(engine.id, self._settings.docker.root or engine.root)
+        files = _paths(self.settings, engine)
         if self._files is not None and self._files.directory == files.directory and self._files.engine == engine.id:
             return
         self._scope.cancel()
         self._files = files
-        self._reconciler = Reconciler(self._inventory, files, self._queue, self._settings.timing.linger)
+        self._inventory.add_host_files(engine.id, socket.gethostname())
+        ways, linger = Ways(files, ExecHostsFiles(self._source)), self.settings.timing.linger
+        self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, linger)
         await tasks.start(self._look_after, files, self._reconciler, name="look after files")
 
     async def _look_after(
-        self, files: EngineHostsFiles, reconciler: Reconciler, *, task_status: TaskStatus[None]
+        self, files: PathHostsFiles, reconciler: Reconciler, *, task_status: TaskStatus[None]
     ) -> None:
         with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as tasks:
-                for number in range(_WORKERS):
-                    tasks.start_soon(reconciler.run, self._hinted, name=f"worker {number}")
+                tasks.start_soon(reconciler.run, self._hinted, name="reconcile")
+                tasks.start_soon(self._sweep, reconciler, name="sweep")
+                tasks.start_soon(self._watch_host_files, name="watch files on the host")
                 await tasks.start(self._watch, files, name="watch files")
                 task_status.started()
 
-    async def _watch(self, files: EngineHostsFiles, *, task_status: TaskStatus[None]) -> None:
-        """Have each file compared that somebody writes."""
+    async def _sweep(self, reconciler: Reconciler) -> None:
+        """After each resync, look for blocks that nobody subscribes to any more."""
+        while True:
+            await self._swept.wait()
+            self._swept = anyio.Event()
+            await reconciler.leftovers()
+
+    async def _watch(self, files: PathHostsFiles, *, task_status: TaskStatus[None]) -> None:
+        """Have each container's file compared that somebody writes."""
         try:
             async with files.watch() as changes:
                 task_status.started()
                 await self._compare_changed(changes)
+        except OutOfSightError as error:
+            logger.warning("{}; until then they are written by exec, after a container's first instruction", error)
         except FileRefusedError as error:
             logger.error("{}; until then hosts files are put right by events and resyncs only", error)
-            task_status.started()
-            await anyio.sleep_forever()
+        task_status.started()
 
     async def _compare_changed(self, changes: AsyncIterator[ContainerKey | None]) -> None:
         async for key in changes:
@@ -155,3 +235,19 @@ class Daemon:
             else:
                 logger.warning("changes of hosts files were lost; all are compared")
                 self._changed(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
+
+    async def _watch_host_files(self) -> None:
+        """Have each file on the host compared that somebody writes; begin anew where others are configured."""
+        while True:
+            with anyio.CancelScope() as self._host_watch:
+                keys = {file.host_file: file.key for file in self._inventory.host_files if file.host_file is not None}
+                await self._compare_host_files(keys)
+
+    async def _compare_host_files(self, keys: Mapping[Path, ContainerKey]) -> None:
+        try:
+            async with watch_host_files(keys) as changes:
+                async for path in changes:
+                    self._queue.add(keys[path], FILE_CHANGED)
+        except FileRefusedError as error:
+            logger.error("{}; until then files on the host are put right by events and resyncs only", error)
+        await anyio.sleep_forever()

@@ -72,19 +72,37 @@ class Common:
     def loaded(self) -> Settings:
         """The settings in force. Ends the program with status 2 where they are wrong."""
         try:
-            return load(self.file) if self.file is not None else Settings()
+            return self._load()
         except ConfigError as error:
             _fail(str(error), USAGE)
 
     def settings(self) -> Settings:
         """The settings in force, with the log started as they say."""
         settings = self.loaded()
-        log = settings.log
         try:
-            start_log(self.log_level or log.level, self.log_format or log.format, log.file, log.rotation, log.retention)
+            self._start_log(settings)
         except OSError as error:
-            _fail(f"cannot write the log to {log.file}: {error.strerror}; mend log.file in {self.file}", FAILED)
+            _fail(self._log_fault(settings, error), FAILED)
         return settings
+
+    def reread(self) -> app.Configured:
+        """The settings in force by now, with the log started anew. Raises `ConfigError` and `EngineError`."""
+        settings = self._load()
+        try:
+            self._start_log(settings)
+        except OSError as error:
+            raise EngineError(self._log_fault(settings, error)) from error
+        return app.Configured(settings, self.engine(settings))
+
+    def _load(self) -> Settings:
+        return load(self.file) if self.file is not None else Settings()
+
+    def _start_log(self, settings: Settings) -> None:
+        log = settings.log
+        start_log(self.log_level or log.level, self.log_format or log.format, log.file, log.rotation, log.retention)
+
+    def _log_fault(self, settings: Settings, error: OSError) -> str:
+        return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {self.file}"
 
     def engine(self, settings: Settings) -> str | None:
         """The engine's URL; `None` for the current docker context."""
@@ -143,7 +161,7 @@ def _root(
 def run(common: Common) -> None:
     """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
     settings = common.settings()
-    _anyio(app.run, settings, common.engine(settings))
+    _anyio(app.run, app.Configured(settings, common.engine(settings)), common.reread)
 
 
 @_command
@@ -202,7 +220,7 @@ def check(common: Common) -> None:
 
 @_command
 def clean(common: Common) -> None:
-    """Remove every block that hostwatch ever left in a container."""
+    """Remove every block that hostwatch ever left in a container or a configured file on the host."""
     settings = common.settings()
 
     async def remove(survey: Survey) -> bool:

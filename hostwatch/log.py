@@ -24,8 +24,11 @@ def start_log(
     """Send the log to standard error, or to `file`, rotated at `rotation` with `retention` old files kept.
 
     `form` is `human` or `json`. Without `rotation` a file grows for ever, without `retention` all old ones are kept.
-    Raises `OSError` where the file cannot be opened.
+    Raises `OSError` where the file cannot be opened; the log then goes on as before.
     """
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("ab").close()
     logger.remove()
     # No variables in tracebacks: they may hold what a label or an environment holds.
     if file is None:

@@ -30,7 +30,7 @@ def _explained(details: ErrorDetails, document: Document) -> Iterator[Problem]:
         case "extra_forbidden", _:
             yield _unknown_key(loc, found)
         case "missing", _:
-            yield from _missing(loc, found, document)
+            yield _missing(loc, found, document)
         case _ if loc[-1:] == ("[key]",) or found.absent[:1] == ("names",):
             yield _at_key(_reason(details, loc, found.node), found)
         case _:
@@ -66,13 +66,10 @@ def _unknown_key(loc: Loc, found: Found) -> Problem:
     return Problem(place, shown(key), f"unknown key; {meant}known here: {', '.join(known)}")
 
 
-def _missing(loc: Loc, found: Found, document: Document) -> Iterator[Problem]:
-    section = _section(loc[:-1])
+def _missing(loc: Loc, found: Found, document: Document) -> Problem:
     parent = document.found(loc[:-1]).node
-    if section is not None and isinstance(parent.value, dict) and section.not_yet & parent.value.keys():
-        return  # What stands in its place is reported as not supported yet.
     place = parent.index if found.key is None else found.key.index
-    yield Problem(place, "", f'`{loc[-1]}` is missing: say which containers are meant, as in match: {{name: "db-*"}}')
+    return Problem(place, "", f'`{loc[-1]}` is missing: say which containers are meant, as in match: {{name: "db-*"}}')
 
 
 _REASONS = {
@@ -88,7 +85,7 @@ def _reason(details: ErrorDetails, loc: Loc, node: Node) -> str:
         case "value_error":
             return str(context["error"])
         case "literal_error":
-            return f"must be {context['expected']}"
+            return f"must be {context['expected'].replace('True', 'true, or not be there')}"
         case "string_type":
             return _not_text(node)
         case "model_type" | "dict_type":
@@ -113,9 +110,15 @@ def _section(loc: Loc) -> type[Section] | None:
     """The section of the settings that `loc` leads to."""
     current: Any = Settings
     for step in loc:
-        if inspect.isclass(current) and issubclass(current, Section):
+        if _is_section(current):
             field = current.model_fields.get(str(step))
             current = None if field is None else field.annotation
         else:
             current = (get_args(current) or (None,))[-1]
-    return current if inspect.isclass(current) and issubclass(current, Section) else None
+        # An optional section is a union with None.
+        current = next(filter(_is_section, get_args(current)), current) if type(None) in get_args(current) else current
+    return current if _is_section(current) else None
+
+
+def _is_section(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, Section)

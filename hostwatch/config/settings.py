@@ -6,7 +6,7 @@ why the default is what it is. What the contract promises but is not built yet i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -31,16 +31,19 @@ from hostwatch.config.values import (
     LOOKUP_PATTERN,
     TEXTS,
     AbsolutePath,
+    CommandWords,
     DockerHost,
     Duration,
     Globs,
     HostAddress,
+    HostFile,
     LabelKey,
     LabelKeys,
     LookupName,
     Names,
     ResyncDuration,
     ServiceKey,
+    SignalName,
     Size,
     Template,
     Text,
@@ -49,8 +52,9 @@ from hostwatch.config.values import (
     is_lookup_name,
     listed,
 )
+from hostwatch.core.notices import Exec, Notice, Restart, signal_named
 from hostwatch.core.references import parsed_template
-from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription, Writer
 
 
 class Section(BaseModel):
@@ -176,18 +180,41 @@ _FAMILIES = {"anyOf": [_FAMILY, {"type": "array", "items": _FAMILY, "minItems": 
 Families = Annotated[tuple[Family, ...], BeforeValidator(listed), AfterValidator(each_once), WithJsonSchema(_FAMILIES)]
 
 
-def _built_writer(value: object) -> object:
-    if value == "exec":
-        raise ValueError("not supported yet; write auto or path, or leave it out")
-    return value
+class NotifySettings(Section):
+    """How an application is told that its records have changed: one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    signal: SignalName | None = Field(None, description="A signal to the container's first process, as in SIGHUP.")
+    exec: CommandWords | None = Field(
+        None, description="A command in the container, a list of words, as in [nginx, -s, reload]."
+    )
+    restart: Literal[True] | None = Field(None, description="true: restart the container.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "NotifySettings":
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have just one of the keys signal, exec, restart")
+        return self
+
+    def notice(self) -> Notice:
+        """The same in the core's terms."""
+        if self.signal is not None:
+            return signal_named(self.signal)
+        return Exec(self.exec) if self.exec is not None else Restart()
 
 
 class SubscriberSettings(Section):
-    """Containers whose hosts file is kept right."""
+    """Containers whose hosts file is kept right, or a file on the host."""
 
-    not_yet: ClassVar[frozenset[str]] = frozenset({"notify", "file"})
-
-    match: MatchSettings = Field(description="The containers whose hosts file is kept right.")
+    match: MatchSettings | None = Field(
+        None, description="The containers whose hosts file is kept right. Either this or `file`."
+    )
+    file: HostFile | None = Field(
+        None,
+        description="A hosts file on the host that is kept right, an absolute path. Either this or `match`.",
+        examples=["/etc/hosts"],
+    )
     hosts: Template = Field(
         "",
         description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for what is "
@@ -198,9 +225,16 @@ class SubscriberSettings(Section):
         default_factory=tuple,
         description='Services of which each gets a line under its own names; "*" is every name in reach. Absent: none.',
     )
-    writer: Annotated[Literal["auto", "path"], BeforeValidator(_built_writer)] = Field(
+    notify: NotifySettings | None = Field(
+        None,
+        description="How the application is told after a real change of its records. Absent: not at all, as most "
+        "programs read the file at each lookup.",
+    )
+    writer: Literal["auto", "path", "exec"] = Field(
         "auto",
-        description="How the file is written: path: through the engine's data root; auto, the default: what works.",
+        description="How the file is written. path: through the engine's data root, with GET requests only; exec: by "
+        "`docker exec` in the container, which comes after its first instruction; auto, the default: path where the "
+        "file can be seen and written, else exec.",
     )
     families: Families = Field(
         ("ipv4", "ipv6"),
@@ -213,6 +247,17 @@ class SubscriberSettings(Section):
         "cannot be reached is worse than none.",
     )
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> "SubscriberSettings":
+        if (self.match is None) == (self.file is None):
+            raise ValueError(
+                "say which containers are meant, as in match: {name: web-*}, or which file on the host, as in"
+                " file: /etc/hosts; just one of the two"
+            )
+        if self.file is not None and (self.notify is not None or self.writer == "exec"):
+            raise ValueError("a file on the host has no container: leave out `notify`, and `writer: exec`")
+        return self
+
     def rule(self, key: str) -> SubscriberRule:
         """The same in the core's terms."""
         subscription = Subscription(
@@ -223,14 +268,16 @@ class SubscriberSettings(Section):
             ipv6="ipv6" in self.families,
             ipv6_first=self.families[0] == "ipv6",
             any_scope=self.scope == "any",
+            writer=Writer(self.writer),
+            notice=self.notify.notice() if self.notify is not None else None,
         )
-        return SubscriberRule(key, self.match.match(), subscription)
+        if self.file is not None:
+            return SubscriberRule(key, self.file, subscription)
+        return SubscriberRule(key, cast("MatchSettings", self.match).match(), subscription)
 
 
 class TimingSettings(Section):
     """How long things may take. Durations are seconds, or as in 500ms, 2s, 5m, 1h30m."""
-
-    not_yet: ClassVar[frozenset[str]] = frozenset({"notify_debounce"})
 
     linger: Duration = Field(
         2.0,
@@ -241,6 +288,11 @@ class TimingSettings(Section):
         300.0,
         description="How often everything is compared with the engine and the files, at least 1s. The default, 5m, is "
         "cheap, and only a net below the events: what they tell is done at once.",
+    )
+    notify_debounce: Duration = Field(
+        1.0,
+        description="How long a subscriber's records must have been the same before its application is told; after ten "
+        "times that it is told anyway. The default, 1s, makes one notice of a service's restart.",
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr,
 
 from hostwatch.core.model import Address
 from hostwatch.core.names import name_fault
+from hostwatch.core.notices import command_of, signal_named
 from hostwatch.core.references import TemplateFault, parsed_template
 
 LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -198,6 +199,26 @@ def _absolute(value: object) -> Path:
     return path
 
 
+def _host_file(path: Path) -> Path:
+    if path.name in ("", "..") or ".." in path.parts:
+        raise ValueError("must be the path of a file, without `..`, as in /etc/hosts")
+    return path
+
+
+def _words(value: object) -> object:
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of words, as in [nginx, -s, reload]")
+    return value
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    return command_of(words).command
+
+
+def _signal(value: str) -> str:
+    return signal_named(value).name
+
+
 def _address(value: object) -> Address:
     try:
         address = ipaddress.ip_address(value) if isinstance(value, str) else value
@@ -240,5 +261,8 @@ Template = Annotated[StrictStr, AfterValidator(_template)]
 Text = Annotated[StrictStr, AfterValidator(_text)]
 DockerHost = Annotated[StrictStr, AfterValidator(_docker_host)]
 AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+HostFile = Annotated[AbsolutePath, AfterValidator(_host_file)]
+CommandWords = Annotated[tuple[StrictStr, ...], BeforeValidator(_words), AfterValidator(_command)]
+SignalName = Annotated[StrictStr, AfterValidator(_signal)]
 HostAddress = Annotated[Address, PlainValidator(_address), WithJsonSchema({"type": "string"})]
 CAPITALS = BeforeValidator(_capitals)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
 """The cause of a comparison that a change of the file itself asked for."""
@@ -19,7 +19,11 @@ class FileRefusedError(Exception):
     """The file must not or cannot be kept; the message says why and what to do. Trying again changes nothing."""
 
 
-class OutOfSightError(FileRefusedError):
+class FileDeniedError(FileRefusedError):
+    """The file may be kept, but cannot be written in this way; in another one perhaps."""
+
+
+class OutOfSightError(FileDeniedError):
     """No file of this engine can be reached: said once for all, not once for each."""
 
 
@@ -41,13 +45,22 @@ class FileUpdate:
 
 
 class HostsFiles(Protocol):
-    """The hosts files of one engine's containers."""
+    """Hosts files, in one way of reading and writing them; each goes by the container, or host file, that owns it."""
 
-    def path(self, key: ContainerKey) -> Path:
-        """Where the file of that container is."""
+    def path(self, container: Container) -> Path:
+        """Where the file is."""
 
-    async def read(self, key: ContainerKey) -> bytes:
+    async def read(self, container: Container) -> bytes:
         """The file's text. May raise any of the three errors."""
 
-    async def update(self, key: ContainerKey, change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place. May raise any of the three errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The two ways to a hosts file."""
+
+    paths: HostsFiles
+    execs: HostsFiles
+    """By commands in the running container."""

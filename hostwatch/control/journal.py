@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loguru import logger
 
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.records import Block
 from hostwatch.core.selection import LabelFault
 
@@ -16,8 +16,13 @@ class NameChange:
     """A name's addresses before and after; none for a name that was not there, or is not any more."""
 
     name: str
-    old: tuple[str, ...]
-    new: tuple[str, ...]
+    old: tuple[Address, ...]
+    new: tuple[Address, ...]
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """The addresses that came or went."""
+        return frozenset(self.old) ^ frozenset(self.new)
 
     def __str__(self) -> str:
         return f"{self.name} {_listed(self.old)} → {_listed(self.new)}"
@@ -44,7 +49,7 @@ def log_change(
     logger.bind(
         subscriber=subscriber,
         cause=cause,
-        changes=[{"name": change.name, "old": list(change.old), "new": list(change.new)} for change in listed],
+        changes=[{"name": change.name, "old": _texts(change.old), "new": _texts(change.new)} for change in listed],
         ms=round(seconds * 1000, 1),
     ).log(
         "INFO" if listed and not quiet else "DEBUG",
@@ -91,13 +96,17 @@ class LabelJournal:
         self._told.pop(key, None)
 
 
-def _by_name(block: Block) -> dict[str, tuple[str, ...]]:
-    names: dict[str, tuple[str, ...]] = {}
+def _by_name(block: Block) -> dict[str, tuple[Address, ...]]:
+    names: dict[str, tuple[Address, ...]] = {}
     for record in block.records:
         for name in record.names:
-            names[name] = (*names.get(name, ()), str(record.address))
+            names[name] = (*names.get(name, ()), record.address)
     return names
 
 
-def _listed(addresses: tuple[str, ...]) -> str:
-    return ",".join(addresses) or "-"
+def _listed(addresses: Iterable[Address]) -> str:
+    return ",".join(_texts(addresses)) or "-"
+
+
+def _texts(addresses: Iterable[Address]) -> list[str]:
+    return [str(address) for address in addresses]

@@ -3,8 +3,12 @@
 A round for a file takes two steps at most: where its container does not run, the engine's own line in it is an early
 hint of the container's address; then, if anybody subscribes to it, the block is compared and put right. What happens
 is the same whatever caused it.
+
+A file is reached by its path, or, where that is out of sight, by commands in its container. These may take long, so
+they have tasks of their own, and the workers never wait for one.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -12,18 +16,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+import anyio
+from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.files import (
     FILE_CHANGED,
+    FileDeniedError,
     FileFailedError,
     FileGoneError,
     FileRefusedError,
     FileUpdate,
     HostsFiles,
     OutOfSightError,
+    Ways,
 )
 from hostwatch.control.journal import log_change, log_withheld, name_changes
+from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes
@@ -32,7 +41,20 @@ from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block
+from hostwatch.core.rules import Writer
 
+RESYNC = "resync"
+"""The cause of a comparison that is made now and then, whatever has happened."""
+SWEEP = "sweep"
+"""The cause of looking at a file that nobody subscribes to, and that has a block."""
+
+Hinted = Callable[[Files, ContainerKey], None]
+"""Told of the files that an early hint, of the container of that key, concerns."""
+
+_WORKERS = 8
+_EXECS = 4
+"""How many files are compared by exec at once: a container that answers slowly delays some others of its kind."""
+_EXEC_BACKOFF_SECONDS = (2.0, 300.0)
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
 
@@ -45,57 +67,98 @@ class FileState:
     """What was last published for each line; `None` before the first round."""
     block: Block = field(default_factory=Block)
     """What the block says, as far as we know."""
+    wanted: Block | None = None
+    """What it was to say when it was last compared; `None` before."""
     in_sync: bool = False
     error: str | None = None
     rebuilt: bool = False
     """Whether it was told that the engine rebuilt the file, at the start that is under way."""
+    restarting: bool = False
+    """Whether its container did not run when it was last looked at."""
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
+    not_before: float = 0.0
+    """When it may be tried by exec again (monotonic seconds)."""
 
 
 class Reconciler:
     """Workers that make hosts files right. The inventory is read, and told early hints, but never asked to wait."""
 
-    def __init__(self, inventory: Inventory, files: HostsFiles, queue: WorkQueue, linger_seconds: float) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        ways: Ways,
+        queue: WorkQueue,
+        notifier: Notifier,
+        linger_seconds: float,
+    ) -> None:
         self._inventory = inventory
-        self._files = files
+        self._paths = ways.paths
+        self._execs = ways.execs
         self._queue = queue
-        self._linger = linger_seconds
+        self._notifier = notifier
+        self.linger_seconds = linger_seconds
         self._states: dict[ContainerKey, FileState] = {}
+        self._unseen: set[ContainerKey] = set()
+        """The files of running containers that turned out to be out of sight."""
+        self._slots = anyio.CapacityLimiter(_EXECS)
 
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._states)} files>"
 
-    async def run(self, hinted: Callable[[Files, ContainerKey], None]) -> NoReturn:
-        """Work on files from the queue for ever; `hinted` is told of the files that an early hint concerns."""
+    async def run(self, hinted: Hinted) -> None:
+        """Work on files from the queue for ever."""
+        async with anyio.create_task_group() as tasks:
+            for number in range(_WORKERS):
+                tasks.start_soon(self._work, hinted, tasks, name=f"worker {number}")
+
+    async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
-            try:
-                await self._round(work, hinted)
-            finally:
-                self._queue.done(work.key)
+            if self._is_by_exec(work.key):
+                tasks.start_soon(self._do_by_exec, work, hinted, name=f"exec in {work.key}")
+            else:
+                await self._do(work, hinted)
 
-    async def _round(self, work: Work, hinted: Callable[[Files, ContainerKey], None]) -> None:
+    async def _do_by_exec(self, work: Work, hinted: Hinted) -> None:
+        async with self._slots:
+            await self._do(work, hinted)
+
+    async def _do(self, work: Work, hinted: Hinted) -> None:
+        try:
+            await self._round(work, hinted)
+        finally:
+            self._queue.done(work.key)
+
+    async def _round(self, work: Work, hinted: Hinted) -> None:
         container = self._inventory.container(work.key)
         if container is None:
-            self._states.pop(work.key, None)
-            self._inventory.keep(work.key, frozenset())
+            self._forget(work.key)
             return
-        starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
+        if container.state is not State.RUNNING:
+            self._unseen.discard(work.key)
         try:
-            if starting:
-                hinted(self._inventory.stir(work.key), work.key)
-            if self._is_ours(work.key):
-                text = await self._reconcile(work, container)
-            else:
-                text = await self._files.read(work.key) if starting else b""
-            if starting:
-                hinted(self._hint(container, text), work.key)
-        except FileGoneError:
-            logger.debug("{}: no hosts file, as the container is gone or was never started", container.name)
+            await self._look_at(work, container, hinted)
+        except FileGoneError as error:
+            if not self._found_out_of_sight(work, container):
+                logger.debug("{}: {}", container.name, error)
         except FileRefusedError as error:
-            self._refused(work.key, container, error)
+            if not (isinstance(error, FileDeniedError) and self._found_out_of_sight(work, container)):
+                self._refused(work.key, container, error)
         except FileFailedError as error:
             self._failed(work.key, container, str(error))
+
+    async def _look_at(self, work: Work, container: Container, hinted: Hinted) -> None:
+        starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
+        if starting:
+            hinted(self._inventory.stir(work.key), work.key)
+        if self._is_ours(work.key):
+            text = await self._reconcile(work, container)
+        elif SWEEP in work.causes:
+            text = await self._sweep(container)
+        else:
+            text = await self._paths.read(container) if starting else b""
+        if starting:
+            hinted(self._hint(container, text), work.key)
 
     def _hint(self, container: Container, text: bytes) -> Files:
         """Learn the address that a container is about to have from the line that the engine wrote for it."""
@@ -107,6 +170,12 @@ class Reconciler:
             return False
         return self._inventory.subscribed(key) or key in self._states
 
+    def _forget(self, key: ContainerKey) -> None:
+        self._states.pop(key, None)
+        self._unseen.discard(key)
+        self._inventory.keep(key, frozenset())
+        self._notifier.forget(key)
+
     # Making a file right.
 
     async def _reconcile(self, work: Work, container: Container) -> bytes:
@@ -115,35 +184,59 @@ class Reconciler:
             raise FileRefusedError(reason)
         key = work.key
         state = self._states.setdefault(key, FileState())
+        by_exec = self._is_by_exec(key)
+        if by_exec and not self._may_exec(work, container, state):
+            return b""
+        files = self._execs if by_exec else self._paths
         state.rebuilt &= container.state is not State.RUNNING
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
-            state.memory = await self._remembered(key) if container.state is State.RUNNING else {}
+            state.memory = await self._remembered(files, container) if container.state is State.RUNNING else {}
         wanted = self._wanted(key, state.memory)
         state.memory = wanted.memory
         self._inventory.keep(key, wanted.kept)
         if wanted.again_at is not None:
             self._queue.add_at(wanted.again_at, key, "linger is over")
+        if by_exec and state.in_sync and state.wanted == wanted.block and not _is_to_be_read(work):
+            return b""
+        state.wanted = wanted.block
         rewriting = Rewriting(wanted.block, container)
-        update = await self._files.update(key, rewriting)
-        if update.changed:
-            self._log(container, update, rewriting.standing, work, state)
-        log_withheld(container.name, state.block, rewriting.standing)
-        state.block, state.in_sync, state.error = rewriting.standing, True, None
-        state.backoff.succeeded()
-        if not self._inventory.subscribed(key):
-            del self._states[key]
+        update = await files.update(container, rewriting)
+        self._updated(work, container, update, rewriting.standing, state)
         return update.before
 
-    async def _remembered(self, key: ContainerKey) -> Memory:
-        text = await self._files.read(key)
-        return memory_of(outcomes(self._inventory, key), hostsfile.found(text) or Block())
+    def _updated(self, work: Work, container: Container, update: FileUpdate, block: Block, state: FileState) -> None:
+        """Note, log and tell what has become of the file."""
+        if update.changed:
+            self._log(container, update, block, work, state)
+        log_withheld(container.name, state.block, block)
+        state.block, state.in_sync, state.error = block, True, None
+        state.backoff.succeeded()
+        self._tell(container, hostsfile.found(update.before) or Block(), block, state)
+        if not self._inventory.subscribed(container.key):
+            del self._states[container.key]
+            self._notifier.forget(container.key)
+
+    def _tell(self, container: Container, before: Block, block: Block, state: FileState) -> None:
+        """Have the application told, if it runs and knows other records."""
+        key, running = container.key, container.state is State.RUNNING
+        if not running:
+            self._notifier.starts_with(key, block, time.time())
+        elif state.restarting and self._is_by_exec(key):
+            self._notifier.starts_with(key, block, 0.0)  # whatever it read at its start: a notice would come too early
+        if running:
+            self._notifier.published(key, before, block, container.started)
+        state.restarting = not running
+
+    async def _remembered(self, files: HostsFiles, container: Container) -> Memory:
+        text = await files.read(container)
+        return memory_of(outcomes(self._inventory, container.key), hostsfile.found(text) or Block())
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
         def holders(address: Address) -> frozenset[ContainerKey]:
             return self._inventory.holders(key, address)
 
-        return held(outcomes(self._inventory, key), memory, time.monotonic(), self._linger, holders)
+        return held(outcomes(self._inventory, key), memory, time.monotonic(), self.linger_seconds, holders)
 
     def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
         before = hostsfile.found(update.before) or Block()
@@ -155,13 +248,64 @@ class Reconciler:
             cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
         log_change(container.name, cause, name_changes(before, after), time.monotonic() - work.since, quiet=quiet)
 
+    async def _sweep(self, container: Container) -> bytes:
+        """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
+        if refusal(container) is not None:
+            return b""
+        update = await self._paths.update(container, Rewriting(Block(), container))
+        if update.changed:
+            logger.info("{}: block removed, as nobody subscribes to it", container.name)
+        return update.before
+
+    async def leftovers(self) -> None:
+        """Have the blocks removed from files that nobody subscribes to any more.
+
+        Reads them one after the other, beside the workers. What is out of sight is left as it is: a command in each
+        container of an engine is too much to ask.
+        """
+        for key in self._inventory.other_files:
+            container = self._inventory.container(key)
+            if container is None or refusal(container) is not None:
+                continue
+            with suppress(FileGoneError, FileRefusedError, FileFailedError):
+                if hostsfile.found(await self._paths.read(container)) is not None:
+                    self._queue.add(key, SWEEP)
+
     async def remove_all(self) -> None:
         """Take our block out of every file that is kept."""
         for key in list(self._states):
             container = self._inventory.container(key)
             if container is not None and refusal(container) is None:
+                files = self._execs if self._is_by_exec(key) else self._paths
                 with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                    await self._files.update(key, Rewriting(Block(), container))
+                    await files.update(container, Rewriting(Block(), container))
+
+    # By exec.
+
+    def _is_by_exec(self, key: ContainerKey) -> bool:
+        return key in self._unseen or self._inventory.writer(key) is Writer.EXEC
+
+    def _found_out_of_sight(self, work: Work, container: Container) -> bool:
+        """Go on by exec with a file that its path does not reach, if that is allowed and can be."""
+        key = work.key
+        allowed = self._inventory.writer(key) is Writer.AUTO and container.host_file is None
+        if not allowed or key in self._unseen or container.state is not State.RUNNING or not self._is_ours(key):
+            return False
+        logger.debug("{}: its hosts file is out of sight and will be written by exec", container.name)
+        self._unseen.add(key)
+        for cause in work.causes:
+            self._queue.add(key, cause, work.since)
+        return True
+
+    def _may_exec(self, work: Work, container: Container, state: FileState) -> bool:
+        """Whether it is time to run a command in the container: it runs, and has not just failed to."""
+        if container.state is not State.RUNNING:
+            state.restarting, state.in_sync, state.not_before = True, False, 0.0
+            return False
+        if time.monotonic() < state.not_before and RESYNC not in work.causes:
+            self._queue.add_at(state.not_before, work.key, "trying again")
+            return False
+        return True
 
     # When that is not possible.
 
@@ -171,14 +315,23 @@ class Reconciler:
             level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
             logger.log(level, "{}: refused: {}", container.name, error)
         state.in_sync, state.error = False, str(error)
+        if self._is_by_exec(key):  # until it is restarted, or everything is compared
+            state.not_before = math.inf
 
     def _failed(self, key: ContainerKey, container: Container, error: str) -> None:
         state = self._states.setdefault(key, FileState())
+        if self._is_by_exec(key) and state.not_before == 0.0:
+            state.backoff = Backoff(*_EXEC_BACKOFF_SECONDS)
         wait = state.backoff.failed(random.random())  # noqa: S311
         # The engine may just be rebuilding the file: what is over by the next round is nobody's business.
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
-        state.in_sync, state.error = False, error
-        self._queue.add_at(time.monotonic() + wait, key, "trying again")
+        state.in_sync, state.error, state.not_before = False, error, time.monotonic() + wait
+        self._queue.add_at(state.not_before, key, "trying again")
+
+
+def _is_to_be_read(work: Work) -> bool:
+    """Whether the file may have been changed: the engine rewrites it where a network comes or goes."""
+    return any(cause in (RESYNC, FILE_CHANGED) or cause.startswith("network ") for cause in work.causes)
 
 
 def refusal(container: Container) -> str | None:

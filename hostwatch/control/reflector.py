@@ -36,15 +36,17 @@ class Reflector:
         source: Source,
         inventory: Inventory,
         changed: Callable[[Files, str], None],
+        resynced: Callable[[], None],
         resync_seconds: float,
     ) -> None:
         self._source = source
         self._inventory = inventory
         self._changed = changed
+        self._resynced = resynced
         self._resync_seconds = resync_seconds
         self._refresher: Refresher | None = None
         self._labels = LabelJournal()
-        self._unreadable = anyio.Event()
+        self._resync_now = anyio.Event()
         self._backoff = Backoff(0.1, 10.0)
         self.engine: EngineInfo | None = None
         self.connected = False
@@ -63,6 +65,14 @@ class Reflector:
             except* (EngineError, GoneError) as group:
                 self._lost(first_leaf(group))
             await anyio.sleep(self._backoff.failed(random.random()))  # noqa: S311
+
+    def adopt(self, resync_seconds: float) -> None:
+        """Follow another configuration: with labels that it makes count, and another time between two resyncs."""
+        for container in self._inventory.containers:
+            self._labels.tell(container.key, self._inventory)
+        if resync_seconds != self._resync_seconds:
+            self._resync_seconds = resync_seconds
+            self._resync_now.set()
 
     def confirm(self, key: ContainerKey) -> None:
         """Have a container in doubt read again before long."""
@@ -96,12 +106,12 @@ class Reflector:
 
     async def _resync(self, refresher: Refresher) -> None:
         while True:
-            self._unreadable = anyio.Event()
+            self._resync_now = anyio.Event()
             with anyio.move_on_after(self._resync_seconds):
-                await self._unreadable.wait()
-                await anyio.sleep(1.0)  # more such events may follow; one resync serves them all
+                await self._resync_now.wait()
+                await anyio.sleep(1.0)  # more may ask for it; one serves them all
             await load(self._source, self._inventory, refresher, "resync")
-            self._changed(self._inventory.subscriber_files, "resync")
+            self._resynced()
 
     def _read_again(self, files: Files, cause: str) -> None:
         # Until everything has been read once, a name may seem to be nobody's, or somebody else's.
@@ -115,7 +125,7 @@ class Reflector:
         self.connected = True
         self.fault = None
         self._backoff.succeeded()
-        self._changed(self._inventory.subscriber_files, "resync")
+        self._resynced()
 
     def _lost(self, error: BaseException) -> None:
         if self.connected:
@@ -131,7 +141,7 @@ class Reflector:
         async for event in events:
             if event is None:
                 logger.debug("an event could not be read; everything will be compared")
-                self._unreadable.set()
+                self._resync_now.set()
             elif event.kind == "network":
                 self._apply_to_network(event, refresher)
             elif event.container is not None:

@@ -56,6 +56,29 @@ class EngineInfo:
     """Its data root, as it sees it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What came of a command in a container."""
+
+    status: int
+    """Its exit status; 126 or 127 where it could not be started."""
+    output: bytes
+    errors: bytes
+
+
+class Actions(Protocol):
+    """What hostwatch may do to a container. Every call may raise `EngineError` and `GoneError`."""
+
+    async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:
+        """Run a command in a running container, as its own user or another one, to its end."""
+
+    async def kill(self, key: ContainerKey, signal: str) -> None:
+        """Send a signal to the container's first process."""
+
+    async def restart(self, key: ContainerKey) -> None:
+        """Restart a container; returns when it runs again."""
+
+
 class Source(Protocol):
     """An engine, as the control loop sees it. Every call may raise `EngineError`."""
 

@@ -30,9 +30,9 @@ def subscriber(report: FileReport) -> Json:
     return {
         "id": report.container.key.id,
         "name": report.container.name,
-        "kind": "container",
+        "kind": "container" if report.container.host_file is None else "file",
         "path": str(report.path),
-        "writer": "path",
+        "writer": report.writer.value,
         "in_sync": report.in_sync,
         **block(report.block),
         "error": report.error,

@@ -8,10 +8,12 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 
 from hostwatch.core.model import (
     Address,
     Container,
+    ContainerId,
     ContainerKey,
     Endpoint,
     EngineId,
@@ -28,9 +30,9 @@ from hostwatch.core.reading import (
     without_address,
     without_addresses,
 )
-from hostwatch.core.rules import Rules, ServiceRule
+from hostwatch.core.rules import Rules, ServiceRule, Writer
 from hostwatch.core.selection import Roles, roles
-from hostwatch.core.terms import terms
+from hostwatch.core.terms import called, qualified, terms
 
 _MAX_JOINS = 8
 """How many `container:X` are followed; the engine allows chains, and nothing forbids a loop in what we last read."""
@@ -60,7 +62,12 @@ class Inventory:
     @property
     def containers(self) -> Iterable[Container]:
         """All containers, in no particular order."""
-        return self._containers.values()
+        return (container for container in self._containers.values() if container.host_file is None)
+
+    @property
+    def host_files(self) -> list[Container]:
+        """The files on the host that subscribe, or did so under the rules of before."""
+        return [container for container in self._containers.values() if container.host_file is not None]
 
     @property
     def networks(self) -> Iterable[Network]:
@@ -117,6 +124,14 @@ class Inventory:
         """Whether a container that runs on the endpoint's network may have an alias there that was not read yet."""
         return ("unread", like.engine, endpoint.network_name) in self._index
 
+    def any_aliases_unread(self, like: ContainerKey) -> bool:
+        """Whether that is so on any network."""
+        return ("unread", like.engine) in self._index
+
+    def called(self, like: ContainerKey, name: str) -> list[Container]:
+        """The containers with that alias on any network, or of the compose service of that name in any project."""
+        return self._found(("called", like.engine, name))
+
     def _found(self, term: Hashable) -> list[Container]:
         keys = self._index.get(term)
         if not keys:
@@ -157,6 +172,11 @@ class Inventory:
         sharing = [*first, *sorted(joined, key=lambda container: container.replica_order)]
         return [container for container in sharing if self._file_of(container.key) == owner]
 
+    def writer(self, owner: ContainerKey) -> Writer:
+        """How the hosts file of `owner` is to be written: as the first says that does not leave it to us."""
+        wanted = (s.writer for container in self.sharers(owner) for s in self._roles[container.key].subscriptions)
+        return next((writer for writer in wanted if writer is not Writer.AUTO), Writer.AUTO)
+
     def subscribed(self, owner: ContainerKey) -> bool:
         """Whether anybody subscribes to the hosts file of `owner`."""
         return any(self._roles[container.key].subscriptions for container in self.sharers(owner))
@@ -165,6 +185,12 @@ class Inventory:
     def subscriber_files(self) -> Files:
         """The hosts files that somebody subscribes to."""
         return frozenset(map(self._file_of, self._keys("subscriber")))
+
+    @property
+    def other_files(self) -> Files:
+        """The hosts files of running containers that nobody subscribes to, but for containers that are left alone."""
+        running = (c for c in self.containers if c.state is State.RUNNING and self._roles[c.key].enabled)
+        return frozenset(self._file_of(c.key) for c in running) - self.subscriber_files
 
     @property
     def in_doubt(self) -> frozenset[ContainerKey]:
@@ -177,6 +203,31 @@ class Inventory:
         return key if sandbox is None else sandbox.key
 
     # How it changes.
+
+    def add_host_files(self, engine: EngineId, hostname: str) -> None:
+        """Have the files on the host that the rules name subscribe to this engine; those of another one are forgotten.
+
+        `hostname` is the host's own, which is never published.
+        """
+        for other in self.host_files:
+            if other.key.engine != engine:
+                self.keep(other.key, frozenset())
+                self._leave(other)
+        for rule in reversed(self.rules.subscribers):  # of several for one file the first gives it its name
+            if isinstance(rule.target, Path):
+                key = ContainerKey(engine, ContainerId(f"file:{rule.target}"))
+                mode, state = NetworkMode.HOST, State.RUNNING
+                found = Container(key, rule.key, state, {}, hostname=hostname, network_mode=mode, host_file=rule.target)
+                self._replace(key, found)
+
+    def adopt(self, rules: Rules) -> Files:
+        """Follow other rules from now on; returns the hosts files that are subscribed to under the old or the new."""
+        before = self.subscriber_files
+        self.rules = rules
+        for container in list(self._containers.values()):
+            self._leave(container)
+            self._enter(container, roles(container, rules))
+        return before | self.subscriber_files
 
     def now(self) -> int:
         """A mark in the order of changes, to be taken before the engine is asked and given to `put`."""
@@ -365,7 +416,7 @@ class Inventory:
         if not own.enabled:
             return set()
         anywhere = {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}
-        local = {service.name, *own.names, *(alias for e in service.endpoints for alias in e.aliases or ())}
+        local = {service.name, *own.names, *called(service), *filter(None, [qualified(service)])}
         found = self._near(service, self._asking(engine, local))
         for name in anywhere:
             found |= self._keys("reads", engine, name)

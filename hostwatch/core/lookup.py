@@ -8,6 +8,9 @@ The first tier that answers wins, so that no label of a stranger can take a name
 4. an alias on a network of the subscriber's
 5. a name of `hostwatch.names` on a container in reach
 
+A file on the host is in no project and on no network, and sees them all: to it a compose service is `service.project`,
+and in the fourth tier answer the aliases on all networks and the compose services of all projects.
+
 Stopped containers keep their names: a database that is being restarted does not lose its name to somebody else.
 """
 
@@ -20,6 +23,7 @@ from hostwatch.core.model import Container, Endpoint, State
 from hostwatch.core.names import name_fault
 from hostwatch.core.reach import in_reach, is_placed
 from hostwatch.core.rules import ServiceRule
+from hostwatch.core.terms import called, qualified
 
 
 class Tier(enum.Enum):
@@ -77,6 +81,8 @@ class View:
 
     def whole(self) -> bool:
         """Whether all is known that a name could stand for: the subscriber's networks, and all aliases there."""
+        if self.subscriber.host_file is not None:
+            return not self.inventory.any_aliases_unread(self.subscriber.key)
         sandbox = self.inventory.sandbox(self.subscriber)
         if sandbox is None or not is_placed(sandbox):
             return False
@@ -95,8 +101,7 @@ class View:
             names.update(roles.names, *(rule.names for rule in roles.services))
             if container.project is not None and container.project == self.subscriber.project:
                 names.update(filter(None, [container.compose_service]))
-            for endpoint in self._shared_endpoints(container):
-                names.update((endpoint.aliases or frozenset()) - {container.key.id[:12]})
+            names.update(self._called(container) - {container.key.id[:12]})
         return tuple(sorted(name for name in names - {"self"} if name_fault(name) is None))
 
     def published_names(self, service: Service) -> dict[str, frozenset[str]]:
@@ -139,10 +144,17 @@ class View:
         same_engine = container.key.engine == self.subscriber.key.engine
         return same_engine and in_reach(self.inventory, self.subscriber, container, self.any_scope)
 
-    def _shared_endpoints(self, container: Container) -> list[Endpoint]:
+    def _called(self, container: Container) -> frozenset[str]:
+        """What the container is called besides its name, as far as this subscriber sees it."""
+        if self.subscriber.host_file is not None:
+            return called(container) | frozenset(filter(None, [qualified(container)]))
+        own = self._endpoints()
+        shared = (endpoint for endpoint in container.endpoints if any(endpoint.same_network(o) for o in own))
+        return frozenset(alias for endpoint in shared for alias in endpoint.aliases or ())
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
         sandbox = self.inventory.sandbox(self.subscriber)
-        own = sandbox.endpoints if sandbox is not None else ()
-        return [endpoint for endpoint in container.endpoints if any(endpoint.same_network(o) for o in own)]
+        return sandbox.endpoints if sandbox is not None else ()
 
     # The tiers.
 
@@ -159,9 +171,12 @@ class View:
                 return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
 
     def _own_project(self, name: str) -> Service | None:
-        if self.subscriber.project is None:
+        service, project = name, self.subscriber.project
+        if self.subscriber.host_file is not None:
+            service, _, project = name.rpartition(".")  # a project's name has no dot
+        if project is None:
             return None
-        found = self.inventory.in_compose(self.subscriber.key, self.subscriber.project, name)
+        found = self.inventory.in_compose(self.subscriber.key, project, service)
         return Service(name, Tier.COMPOSE, tuple(found)) if found else None
 
     def _container(self, name: str) -> Service | None:
@@ -177,9 +192,11 @@ class View:
         return not is_placed(sandbox) or (sandbox.network_mode is None and sandbox.state is State.UNKNOWN)
 
     def _alias(self, name: str) -> Service | Ambiguous | None:
-        sandbox = self.inventory.sandbox(self.subscriber)
         key = self.subscriber.key
-        by_network = [self.inventory.aliased(key, e, name) for e in (sandbox.endpoints if sandbox is not None else ())]
+        if self.subscriber.host_file is not None:
+            called = self.inventory.called(key, name)
+            return self._claimed(name, Tier.ALIAS, called, len(called) == 1)
+        by_network = [self.inventory.aliased(key, endpoint, name) for endpoint in self._endpoints()]
         everyone = {container.key: container for found in by_network for container in found}
         on_one_network = any(len(found) == len(everyone) for found in by_network)
         return self._claimed(name, Tier.ALIAS, everyone.values(), on_one_network)

@@ -24,7 +24,10 @@ NetworkId = NewType("NetworkId", str)
 
 @dataclass(frozen=True, slots=True, order=True)
 class ContainerKey:
-    """Names one container of one engine; a hosts file goes by the key of the container that owns it."""
+    """Names one container of one engine; a hosts file goes by the key of the container that owns it.
+
+    A file on the host goes by one of its own, with its path in the place of the id.
+    """
 
     engine: EngineId
     id: ContainerId
@@ -108,6 +111,8 @@ class Container:
     image: str = ""
     created: float = 0.0
     """Seconds since the epoch."""
+    started: float = 0.0
+    """When it was last started, by the engine's clock; seconds since the epoch, 0 for not yet or not known."""
     health: Health | None = None
     hostname: str | None = None
     network_mode: NetworkMode | None = None
@@ -116,6 +121,8 @@ class Container:
     endpoints: tuple[Endpoint, ...] = ()
     hosts_mount: Path | None = None
     """What the user mounted on `/etc/hosts`; `None` for nothing."""
+    host_file: Path | None = None
+    """A file on the host that subscribes: like a container in host mode which always runs and is no service."""
 
     @property
     def own_hostname(self) -> str:

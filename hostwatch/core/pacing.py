@@ -1,4 +1,4 @@
-"""How long to wait before trying again: a state machine that takes its randomness as an argument."""
+"""How long to wait: state machines that take the time and their randomness as arguments."""
 
 from dataclasses import dataclass
 
@@ -20,3 +20,20 @@ class Backoff:
     def succeeded(self) -> None:
         """Begin anew."""
         self.failures = 0
+
+
+class Debounce:
+    """When something that changes has settled: after `quiet` seconds without a change, or after `most` at the latest.
+
+    A debounce without a latest moment would starve whoever waits for something that never settles.
+    """
+
+    def __init__(self, now: float, quiet: float, most: float) -> None:
+        self._quiet = quiet
+        self._latest = now + most
+        self.due = now + quiet
+        """When it is over, by the clock of `now`."""
+
+    def changed(self, now: float) -> None:
+        """It changed once more."""
+        self.due = min(now + self._quiet, self._latest)

@@ -1,11 +1,14 @@
 """What the configuration and the labels ask for, in the core's own terms: matches, services, subscriptions."""
 
+import enum
 import fnmatch
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 from hostwatch.core.model import Address, Container
+from hostwatch.core.notices import Notice
 from hostwatch.core.references import Line
 
 
@@ -58,6 +61,15 @@ class ServiceRule:
     health_required: bool = False
 
 
+class Writer(enum.Enum):
+    """How a container's hosts file is written."""
+
+    AUTO = "auto"
+    """By its path where that works, else by exec."""
+    PATH = "path"
+    EXEC = "exec"
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """What one source (an entry of the configuration, a container's labels) wants in a hosts file."""
@@ -72,15 +84,24 @@ class Subscription:
     ipv6_first: bool = False
     any_scope: bool = False
     """Whether addresses without a shared network are published too (`scope: any`)."""
+    writer: Writer = Writer.AUTO
+    notice: Notice | None = None
+    """How the application is told of a change; `None`: not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriberRule:
-    """A subscriber of the configuration."""
+    """A subscriber of the configuration: containers, or a file on the host."""
 
     key: str
-    match: Match
+    target: Match | Path
     subscription: Subscription
+
+    def holds(self, container: Container) -> bool:
+        """Whether the container, or the file on the host, is meant."""
+        if isinstance(self.target, Path):
+            return container.host_file == self.target
+        return container.host_file is None and self.target.holds(container)
 
 
 @dataclass(frozen=True, slots=True)

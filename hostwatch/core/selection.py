@@ -9,6 +9,7 @@ from itertools import islice
 
 from hostwatch.core.model import Container
 from hostwatch.core.names import name_fault, shown
+from hostwatch.core.notices import Notice, notice_of_label
 from hostwatch.core.references import Line, is_service_name, parsed_template
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
 
@@ -45,6 +46,8 @@ class Roles:
     health_required: bool = False
     subscriptions: tuple[Subscription, ...] = ()
     """What it wants in its hosts file; empty for no subscriber."""
+    notices: tuple[Notice, ...] = ()
+    """How its application is told of a change, in this order."""
     faults: tuple[LabelFault, ...] = ()
     enabled: bool = True
     """False: leave it alone in both roles (`hostwatch.enable: false`)."""
@@ -57,14 +60,16 @@ def roles(container: Container, rules: Rules) -> Roles:
     reader = _LabelReader(labels, faults)
     if not reader.enabled():
         return Roles(enabled=False, faults=tuple(faults))
-    labelled = reader.subscription()
-    subscriptions = [rule.subscription for rule in rules.subscribers if rule.match.holds(container)]
+    subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
+    subscriptions += filter(None, [reader.subscription()])
+    notices = [*(subscription.notice for subscription in subscriptions), reader.notice()] if subscriptions else []
     return Roles(
-        services=tuple(rule for rule in rules.services if rule.match.holds(container)),
+        services=tuple(rule for rule in rules.services if container.host_file is None and rule.match.holds(container)),
         names=reader.names(),
         network=reader.network(),
         health_required=reader.health_required(),
-        subscriptions=(*subscriptions, *([labelled] if labelled is not None else [])),
+        subscriptions=tuple(subscriptions),
+        notices=tuple(dict.fromkeys(notice for notice in notices if notice is not None)),
         faults=(*faults, *islice(_unknown_labels(labels), _MAX_UNKNOWN)),
     )
 
@@ -76,9 +81,7 @@ def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
     for label in labels:
-        if label == "notify":
-            yield LabelFault("hostwatch.notify", "not supported yet")
-        elif label not in KNOWN_LABELS:
+        if label not in KNOWN_LABELS:
             known = ", ".join(f"hostwatch.{name}" for name in KNOWN_LABELS)
             yield LabelFault(f"hostwatch.{shown(label)}", f"unknown label; known are {known}")
 
@@ -121,6 +124,15 @@ class _LabelReader:
                 self._refuse("names", f"{name[:80]!r}: {fault}")
                 return ()
         return names
+
+    def notice(self) -> Notice | None:
+        if "notify" not in self.labels or not self._fits("notify"):
+            return None
+        try:
+            return notice_of_label(self.labels["notify"])
+        except ValueError as error:
+            self._refuse("notify", f"{self.labels['notify'][:80]!r}: {error}")
+            return None
 
     def subscription(self) -> Subscription | None:
         lines = self._lines()

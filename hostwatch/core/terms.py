@@ -10,8 +10,22 @@ def terms(container: Container, own: Roles) -> Iterator[Hashable]:
     """All terms of a container with these roles. One that is left alone keeps its place, but has no name."""
     yield from _place_terms(container)
     if own.enabled:
-        yield from _name_terms(own, container)
+        if container.host_file is None:
+            yield from _name_terms(own, container)
         yield from _subscriber_terms(own, container)
+
+
+def called(container: Container) -> frozenset[str]:
+    """What the container is called wherever it is: its aliases on all networks, and its compose service."""
+    aliases = (alias for endpoint in container.endpoints for alias in endpoint.aliases or ())
+    return frozenset(filter(None, (*aliases, container.compose_service)))
+
+
+def qualified(container: Container) -> str | None:
+    """Its compose service with the project behind it, which is unique on its engine; `None` outside compose."""
+    if container.project is None or container.compose_service is None:
+        return None
+    return f"{container.compose_service}.{container.project}"
 
 
 def _place_terms(container: Container) -> Iterator[Hashable]:
@@ -20,7 +34,7 @@ def _place_terms(container: Container) -> Iterator[Hashable]:
         yield ("in doubt",)
     if container.joined is not None:
         yield ("joined", ContainerKey(engine, container.joined))
-    if container.network_mode is NetworkMode.HOST:
+    if container.network_mode is NetworkMode.HOST and container.host_file is None:
         yield ("host", engine)
     for endpoint in container.endpoints:
         # By name: before a container's first start, engine 20.10 does not tell the id.
@@ -38,9 +52,12 @@ def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
         yield ("rule", rule.key)
     for name in own.names:
         yield ("label", engine, name)
+    for name in called(container):
+        yield ("called", engine, name)
     for endpoint in container.endpoints:
         if endpoint.aliases is None and container.state is State.RUNNING:
             yield ("unread", engine, endpoint.network_name)
+            yield ("unread", engine)
         for alias in endpoint.aliases or ():
             yield ("alias", engine, endpoint.network_name, alias)
 

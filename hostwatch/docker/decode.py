@@ -6,6 +6,7 @@ for an id: what has no id cannot be named.
 """
 
 import ipaddress
+import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from hostwatch.core.model import (
 
 Json = Mapping[str, Any]
 
+_FRAME = struct.Struct(">BxxxL")
 _RUNNING = ("running", "paused")
 
 
@@ -64,6 +66,7 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         labels=_dict(config.get("Labels")),
         image=config.get("Image") or "",
         created=_seconds(data.get("Created")),
+        started=_seconds(state.get("StartedAt")),
         health=_health(state, config),
         hostname=config.get("Hostname") or None,
         network_mode=mode,
@@ -130,6 +133,20 @@ def created_container(happened: Event) -> Container | None:
         labels=labels,
         image=attributes.get("image", ""),
     )
+
+
+def output(stream: bytes) -> tuple[bytes, bytes]:
+    """Standard output and standard error of a command, from the frames of the engine's raw stream.
+
+    A frame is its stream's number (1 output, 2 errors), three zeros, its length in four bytes, and its content.
+    """
+    found: dict[int, list[bytes]] = {1: [], 2: []}
+    place = 0
+    while place + _FRAME.size <= len(stream):
+        number, length = _FRAME.unpack_from(stream, place)
+        place += _FRAME.size + length
+        found.setdefault(number, []).append(stream[place - length : place])
+    return b"".join(found[1]), b"".join(found[2])
 
 
 def _plain(action: str) -> str:

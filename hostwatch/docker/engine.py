@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiodocker
 import aiohttp
 
-from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError
+from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker import decode
 
@@ -26,6 +26,8 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
+_LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
+"""For what may take as long as an application likes: a command, or its stop."""
 _LINE_LIMIT = 16 << 20
 """An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
 
@@ -180,6 +182,32 @@ class DockerEngine:
                         if found is not None:
                             yield found
 
+    # What is done to containers.
+
+    async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:
+        """Run a command in a running container to its end."""
+        wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "User": user}
+        with _readable(self.address):
+            identity = json.loads(await self._post(f"/containers/{key.id}/exec", wanted))["Id"]
+        try:
+            found = await self._post(f"/exec/{identity}/start", {"Detach": False, "Tty": False}, _LONG_TIMEOUT)
+        except EngineError as error:
+            # Where there is no such program, some engines answer the start with an error.
+            if "executable file not found" in str(error) or "no such file or directory" in str(error):
+                return ExecResult(127, b"", str(error).encode())
+            raise
+        state = await self._get(f"/exec/{identity}/json")
+        with _readable(self.address):
+            return ExecResult(int(state["ExitCode"]), *decode.output(found))
+
+    async def kill(self, key: ContainerKey, signal: str) -> None:
+        """Send a signal to the container's first process."""
+        await self._post(f"/containers/{key.id}/kill?signal={signal}")
+
+    async def restart(self, key: ContainerKey) -> None:
+        """Restart a container; returns when it runs again, after its own stop timeout at the latest."""
+        await self._post(f"/containers/{key.id}/restart", limits=_LONG_TIMEOUT)
+
     @property
     def _client(self) -> aiodocker.Docker:
         if self._docker is None:
@@ -196,6 +224,12 @@ class DockerEngine:
             return json.loads(text)
         except ValueError as error:
             raise EngineError(f"{self.address}: GET {path}: the answer is no JSON: {error}") from error
+
+    async def _post(self, path: str, body: object = None, limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT) -> bytes:
+        with _translated(self.address):
+            async with self._client.session.post(self._at(path), json=body, timeout=limits) as response:
+                await _check(response)
+                return await response.read()
 
     async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> bytes:
         with _translated(self.address):

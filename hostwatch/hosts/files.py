@@ -80,25 +80,24 @@ class Update:
     after: bytes
 
 
-def read(directory: Path, name: str = "hosts") -> bytes:
-    """The text of the file `name` in `directory`. Neither may be a symbolic link."""
-    path = directory / name
-    with _opened(directory, name, os.O_RDONLY) as file:
+def read(path: Path) -> bytes:
+    """The text of a file. Neither it nor its directory may be a symbolic link."""
+    with _opened(path, os.O_RDONLY) as file:
         return _text(file, path)
 
 
-def update(directory: Path, change: Callable[[bytes], bytes], name: str = "hosts") -> Update:
+def update(path: Path, change: Callable[[bytes], bytes]) -> Update:
     """Puts `change(text)` in the place of the file's text, in place: inode, owner, mode and labels stay.
 
     `change` may be called several times, as it is when somebody else writes at the same time. Where it changes nothing,
     the file is not even opened for writing: closing it again would wake whoever watches for that, us among them.
     """
-    before = read(directory, name)
+    before = read(path)
     after = change(before)
     if after == before:
         return Update(before, before)
-    with _opened(directory, name, os.O_RDWR) as file:
-        return _updated(file, directory / name, change, Update(before, after))
+    with _opened(path, os.O_RDWR) as file:
+        return _updated(file, path, change, Update(before, after))
 
 
 def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
@@ -217,13 +216,12 @@ def _granted(file: int) -> bool | None:
 
 
 @contextmanager
-def _opened(directory: Path, name: str, access: int) -> Iterator[int]:
+def _opened(path: Path, access: int) -> Iterator[int]:
     """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`."""
-    path = directory / name
     try:
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            file = _opened_at_last(name, access, folder)
+            file = _opened_at_last(path.name, access, folder)
         finally:
             os.close(folder)
         try:

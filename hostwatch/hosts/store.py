@@ -1,7 +1,10 @@
-"""The hosts files of one engine, below its data root: each access in a thread, under a limit, in the loop's words."""
+"""Hosts files by their path: those of an engine's containers, below its data root, and files on the host.
+
+Each access is made in a thread, under a limit, and what goes wrong is told in the loop's words.
+"""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -10,10 +13,17 @@ import anyio
 import anyio.to_thread
 from asyncinotify import Inotify
 
-from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate, OutOfSightError
-from hostwatch.core.model import ContainerKey, EngineId
+from hostwatch.control.files import (
+    FileDeniedError,
+    FileFailedError,
+    FileGoneError,
+    FileRefusedError,
+    FileUpdate,
+    OutOfSightError,
+)
+from hostwatch.core.model import Container, ContainerKey, EngineId
 from hostwatch.hosts import files
-from hostwatch.hosts.watch import Watch
+from hostwatch.hosts.watch import HostFileWatch, Watch
 
 T = TypeVar("T")
 
@@ -21,8 +31,8 @@ _CONCURRENT = 8
 """How many files are read or written at once: enough that one on a slow disk holds nobody up."""
 
 
-class EngineHostsFiles:
-    """The hosts files below one engine's data root (`<root>/containers/<id>/hosts`)."""
+class PathHostsFiles:
+    """The hosts files below one engine's data root (`<root>/containers/<id>/hosts`), and those on the host."""
 
     def __init__(self, engine: EngineId, root: Path) -> None:
         self.engine = engine
@@ -30,34 +40,28 @@ class EngineHostsFiles:
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
     def __repr__(self) -> str:
-        return f"<EngineHostsFiles {self.directory}>"
+        return f"<PathHostsFiles {self.directory}>"
 
-    def path(self, key: ContainerKey) -> Path:
-        """Where the file of that container is."""
-        return self.directory / key.id / "hosts"
+    def path(self, container: Container) -> Path:
+        """Where the file is."""
+        return container.host_file or self.directory / container.key.id / "hosts"
 
-    async def read(self, key: ContainerKey) -> bytes:
+    async def read(self, container: Container) -> bytes:
         """The file's text."""
-        return await self._in_thread(lambda: files.read(self.directory / key.id))
+        return await self._in_thread(container, files.read)
 
-    async def update(self, key: ContainerKey, change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
-        update = await self._in_thread(lambda: files.update(self.directory / key.id, change))
+        update = await self._in_thread(container, lambda path: files.update(path, change))
         return FileUpdate(update.before, update.after)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncIterator[ContainerKey | None]]:
-        """The files that somebody writes from now on, for ever; `None` when changes were lost and all must be compared.
+        """The containers' files that somebody writes from now on, for ever.
 
-        Raises `FileRefusedError` where they cannot be watched.
+        `None` when changes were lost and all must be compared. Raises `FileRefusedError` where they cannot be watched.
         """
-        try:
-            inotify = Inotify(cache_size=64)
-        except OSError as error:
-            raise FileRefusedError(
-                f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances"
-            ) from error
-        with inotify:
+        with _inotify() as inotify:
             watch = Watch(inotify, self.directory)
             try:
                 await anyio.to_thread.run_sync(watch.add_all)
@@ -70,24 +74,56 @@ class EngineHostsFiles:
             yield None if container is None else ContainerKey(self.engine, container)
 
     def _fault(self) -> str | None:
-        """Why no file can be reached at all, `None` if they can."""
+        """Why no container's file can be reached at all, `None` if they can."""
         try:
             os.close(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
             return out_of_sight(self.directory, error)
         return None
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:
+        path = self.path(container)
+        task = _of_host(work) if container.host_file is not None else work
         try:
-            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(task, path, limiter=self._limiter)
         except files.HostsFileMissing as error:
+            if container.host_file is not None:
+                raise FileRefusedError(f"{path} is not there; it is kept as soon as it is") from error
             if (fault := await anyio.to_thread.run_sync(self._fault)) is not None:
                 raise OutOfSightError(fault) from error
             raise FileGoneError(str(error)) from error
-        except (files.HostsFileRefused, files.HostsFileDenied) as error:
+        except files.HostsFileDenied as error:
+            raise FileDeniedError(str(error)) from error
+        except files.HostsFileRefused as error:
             raise FileRefusedError(str(error)) from error
         except files.HostsFileError as error:
             raise FileFailedError(str(error)) from error
+
+
+@asynccontextmanager
+async def watch_host_files(paths: Iterable[Path]) -> AsyncIterator[AsyncIterator[Path]]:
+    """Those of these files on the host that somebody writes, or that appear, from now on, for ever.
+
+    Raises `FileRefusedError` where they cannot be watched.
+    """
+    with _inotify() as inotify:
+        watch = HostFileWatch(inotify, paths)
+        await anyio.to_thread.run_sync(watch.add_all)
+        yield watch.changed_files()
+
+
+def _of_host(work: Callable[[Path], T]) -> Callable[[Path], T]:
+    """The work, on a file whose directory may be a link, as `/var/run` is: the host's directories are its own."""
+    return lambda path: work(path.parent.resolve() / path.name)
+
+
+def _inotify() -> Inotify:
+    try:
+        return Inotify(cache_size=64)
+    except OSError as error:
+        raise FileRefusedError(
+            f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances"
+        ) from error
 
 
 def out_of_sight(directory: Path, error: OSError) -> str:

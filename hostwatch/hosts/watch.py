@@ -1,11 +1,12 @@
-"""Which hosts files somebody has just written: inotify on the engine's container directories.
+"""Which hosts files somebody has just written: inotify on the engine's container directories, and on files of the host.
 
 The engine rebuilds a container's file at each start, up to three times and last some 12 ms before the start is
 published (engines 20.10 to 28.5), so this is the only way to be back before the container's first instruction.
 """
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -16,6 +17,8 @@ from hostwatch.core.model import ContainerId
 
 _HOSTS = Path("hosts")
 _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
+_HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
+_HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 
 
@@ -72,3 +75,36 @@ class Watch:
                 " fs.inotify.max_user_watches",
                 error.strerror,
             )
+
+
+class HostFileWatch:
+    """The watches on files of the host: on each of them, and on the directories above, as it may appear later.
+
+    A file that is bind-mounted by itself has events of its own only: those of its directory come from where it is.
+    """
+
+    def __init__(self, inotify: Inotify, paths: Iterable[Path]) -> None:
+        self._inotify = inotify
+        self._paths = tuple(paths)
+
+    def add_all(self) -> None:
+        """Watch all that is there by now. Blocks for a moment."""
+        for path in self._paths:
+            for place, mask in ((path, _HOST_FILE), *((parent, _HOST_DIRECTORY) for parent in path.parents)):
+                with suppress(OSError):  # it is not there yet, or no watch is left: then events and resyncs do it
+                    self._inotify.add_watch(place, mask)
+
+    async def changed_files(self) -> AsyncIterator[Path]:
+        """The files that have been written or have appeared, for ever."""
+        async for event in self._inotify:
+            concerned = self._concerned(event)
+            if concerned:
+                await anyio.to_thread.run_sync(self.add_all)
+            for path in concerned:
+                yield path
+
+    def _concerned(self, event: Event) -> list[Path]:
+        if event.watch is None:  # the kernel's queue ran over
+            return list(self._paths)
+        place = event.watch.path if event.name is None else event.watch.path / event.name
+        return [path for path in self._paths if place in (path, *path.parents)]

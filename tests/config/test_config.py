@@ -13,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
-from hostwatch.core.rules import Match, Rules, ServiceRule
+from hostwatch.core.notices import Exec, Restart, Signal
+from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
-writer families scope advertise timing linger resync on_exit log level format file rotation retention"""
+writer families scope notify signal exec restart advertise timing linger resync
+notify_debounce on_exit log level format file rotation retention"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 
@@ -64,7 +66,8 @@ def test_defaults_are_the_contracts() -> None:
     defaults = Settings()
     assert defaults.rules() == Rules()
     assert (defaults.docker.host, defaults.docker.root) == (None, None)
-    assert (defaults.timing.linger, defaults.timing.resync) == (2.0, 300.0)
+    timing = defaults.timing
+    assert (timing.linger, timing.resync, timing.notify_debounce) == (2.0, 300.0, 1.0)
     assert (defaults.on_exit, defaults.labels, defaults.advertise) == ("keep", True, None)
     log = defaults.log
     assert (log.level, log.format, log.file, log.rotation, log.retention) == ("INFO", "human", None, "10 MB", 5)
@@ -83,14 +86,16 @@ def test_rules_of_the_contracts_example() -> None:
     rules = load(HERE / "good" / "contract.yaml").rules()
     match = Match(("shop-db-*",), ("mariadb:*",), ("shop",), ("db",), (("app", ("db",)),))
     assert rules.services == (ServiceRule("db", match, ("db", "mysql.internal"), "backend", health_required=True),)
-    (web,) = rules.subscribers
-    assert (web.key, web.match) == ("web", Match(label_values=(("tier", ("web",)),)))
+    web, host = rules.subscribers
+    assert (web.key, web.target) == ("web", Match(label_values=(("tier", ("web",)),)))
     assert [line.text for line in web.subscription.lines] == [
         "@{db.PrivateIpAddress} db",
         "@{cache.ip} cache cache.internal",
         "192.0.2.10 legacy",
     ]
     assert (web.subscription.services, web.subscription.everything) == (("queue",), False)
+    assert (web.subscription.notice, web.subscription.writer) == (Signal("SIGHUP"), Writer.AUTO)
+    assert (host.key, host.target, host.subscription.everything) == ("this-host", Path("/etc/hosts"), True)
     assert rules.advertise == ipaddress.ip_address("192.0.2.10")
 
 
@@ -122,6 +127,9 @@ def test_subscriptions_in_every_form() -> None:
     assert [line.text for line in wanted["shared-2"].lines] == ["192.0.2.1 fixed"]
     assert wanted["shared-3"].lines == wanted["shared-1"].lines
     assert (wanted["shared-2"].ipv6, wanted["shared-1"].ipv6) == (False, True)
+    notices = {key: subscription.notice for key, subscription in wanted.items() if subscription.notice is not None}
+    assert notices == {"all": Exec(("nginx", "-s", "reload")), "one": Restart(), "shared-3": Signal("SIGUSR1")}
+    assert [wanted[key].writer for key in ("all", "one", "shared-1")] == [Writer.PATH, Writer.EXEC, Writer.AUTO]
     assert (rules.labels, rules.advertise) == (False, ipaddress.ip_address("2001:db8::1"))
 
 
@@ -165,7 +173,7 @@ def test_sample_serves_the_demonstration() -> None:
     rules = load(SAMPLE).rules()
     assert rules.service("db") == (ServiceRule("db", Match(name=("db*",)), ("db",)),)
     (web,) = rules.subscribers
-    assert web.match == Match(label_values=(("tier", ("web",)),))
+    assert web.target == Match(label_values=(("tier", ("web",)),))
     assert [line.text for line in web.subscription.lines] == ["@{db.PrivateIpAddress} db"]
 
 
@@ -175,7 +183,7 @@ def test_sample_shows_the_defaults() -> None:
     shown = re.sub(r"^( *)# ([a-z_]+: .*)$", r"\1\2", text, flags=re.MULTILINE)
     data = yaml.safe_load(shown)
     defaults = Settings()
-    assert data["timing"] == {"linger": "2s", "resync": "5m"}
+    assert data["timing"] == {"linger": "2s", "resync": "5m", "notify_debounce": "1s"}
     assert data["log"] == defaults.log.model_dump() | {"file": "/var/log/hostwatch.log"}
     assert (data["labels"], data["on_exit"]) == (defaults.labels, defaults.on_exit)
     assert set(data) == set(Settings.model_fields)
@@ -266,8 +274,7 @@ def test_schema_offers_what_is_built() -> None:
     """All keys of the contract's example but those that are not built; each described."""
     text = json.dumps(schema())
     assert keys_of(json.loads(text)) == set(BUILT)
-    assert "file" not in schema_of("SubscriberSettings")["properties"]
-    assert schema_of("SubscriberSettings")["properties"]["writer"]["enum"] == ["auto", "path"]
+    assert schema_of("SubscriberSettings")["properties"]["writer"]["enum"] == ["auto", "path", "exec"]
 
 
 def schema_of(section: str) -> dict[str, Any]:
@@ -308,9 +315,7 @@ def assert_faults_are_inside(content: bytes) -> None:
 
 
 MARKS = r"""db [key] self true 1:20 ~ << * @{db.ip} [ ] { } - | > & ! # : ' " \ \x41 &a *a !!int !!set %YAML --- ..."""
-WORDS = st.sampled_from(
-    [*BUILT, "notify", "http", *MARKS.split(), "\n", "\t", "\r", "\x85", "\u2028", "\ud800", "\U0001f600"]
-)
+WORDS = st.sampled_from([*BUILT, "http", *MARKS.split(), "\n", "\t", "\r", "\x85", "\u2028", "\ud800", "\U0001f600"])
 LEAVES = st.one_of(WORDS, st.text(max_size=8), st.none(), st.booleans(), st.integers(), st.floats())
 TREES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=20

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hostwatch.core.desired import outcomes
 from hostwatch.core.hold import held
 from hostwatch.core.names import name_fault
+from hostwatch.core.notices import Exec, Notice, Restart, Signal
 from hostwatch.core.outcome import Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
@@ -87,6 +88,26 @@ def test_a_disabled_container_has_no_role(text: str, enabled: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "notice"),
+    [
+        ("SIGHUP", Signal("SIGHUP")),
+        (" usr1 ", Signal("SIGUSR1")),
+        ("restart", Restart()),
+        ("exec: nginx -s 'a b'", Exec(("nginx", "-s", "a b"))),
+        ("exec:reload", Exec(("reload",))),
+    ],
+)
+def test_a_notice_of_each_kind(value: str, notice: Notice) -> None:
+    """It counts where the container subscribes, once for the same of label and configuration, and else for nothing."""
+    labels = {"hostwatch.notify": value}
+    assert roles(box("x", labels=labels), Rules()).notices == ()
+    assert roles(box("x", labels=labels | {"hostwatch.services": "a"}), Rules()).notices == (notice,)
+    subscription = Subscription(services=("a",), notice=Signal("SIGHUP"))
+    rules = Rules(subscribers=(SubscriberRule("x", Match(("x",)), subscription),))
+    assert roles(box("x", labels=labels), rules).notices == tuple(dict.fromkeys([Signal("SIGHUP"), notice]))
+
+
+@pytest.mark.parametrize(
     ("label", "value", "reason"),
     [
         ("hosts", "@{db.ip} db\n@{db} x", "line 2"),
@@ -103,7 +124,11 @@ def test_a_disabled_container_has_no_role(text: str, enabled: bool) -> None:
         ("health", "sometimes", "neither required nor ignored"),
         ("enable", "yes", "neither true nor false"),
         ("nonsense", "", "unknown label"),
-        ("notify", "SIGHUP", "not supported yet"),
+        ("notify", "SIGNAL", "neither a signal"),
+        ("notify", "exec:", "no command"),
+        ("notify", "exec: 'open", "not a command"),
+        ("notify", "exec: a\0b", "a command cannot hold a NUL"),
+        ("notify", "", "neither a signal"),
     ],
 )
 def test_a_bad_label_is_skipped_and_the_others_count(label: str, value: str, reason: str) -> None:

@@ -94,7 +94,7 @@ def attempt(action: Callable[[], object]) -> tuple[str, str]:
 def test_read(hosts: Path) -> None:
     """The bytes as they are."""
     hosts.write_bytes(b"\0\xff\r\n")
-    assert read(hosts.parent) == b"\0\xff\r\n"
+    assert read(hosts) == b"\0\xff\r\n"
 
 
 def test_update_keeps_all_but_the_text(hosts: Path) -> None:
@@ -104,7 +104,7 @@ def test_update_keeps_all_but_the_text(hosts: Path) -> None:
         os.chown(hosts, 1234, 4321)
     os.setxattr(hosts, "user.mark", b"x")
     before = hosts.stat()
-    assert update(hosts.parent, NEW) == Update(ENGINE, NEW(ENGINE))
+    assert update(hosts, NEW) == Update(ENGINE, NEW(ENGINE))
     after = hosts.stat()
     assert hosts.read_bytes() == NEW(ENGINE)
     kept = ("st_ino", "st_mode", "st_uid", "st_gid", "st_nlink")
@@ -115,18 +115,18 @@ def test_update_keeps_all_but_the_text(hosts: Path) -> None:
 def test_another_name(tmp_path: Path) -> None:
     """A file on the host is called as it is."""
     (tmp_path / "other").write_bytes(b"x\n")
-    assert update(tmp_path, lambda text: text + b"y\n", "other").after == read(tmp_path, "other") == b"x\ny\n"
+    assert update(tmp_path / "other", lambda text: text + b"y\n").after == read(tmp_path / "other") == b"x\ny\n"
 
 
 def test_nothing_is_written_where_nothing_differs(hosts: Path) -> None:
     """The time stays, and the file is not opened for writing: the read lease that we hold would be asked for."""
-    update(hosts.parent, NEW)
+    update(hosts, NEW)
     os.utime(hosts, ns=(1, 1))
     file = os.open(hosts, os.O_RDONLY)
     try:
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        assert update(hosts.parent, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+        assert update(hosts, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
         assert fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_RDLCK
     finally:
         os.close(file)
@@ -177,9 +177,9 @@ def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path.parent.mkdir()
     path.write_bytes(ENGINE)
     make(path)
-    for action in (read, lambda directory: update(directory, NEW)):
+    for action in (read, lambda file: update(file, NEW)):
         with pytest.raises(HostsFileRefused, match=f"^{path}: ") as caught:
-            action(path.parent)
+            action(path)
         assert caught.value.path == path
     for left in tmp_path.rglob("*"):
         assert not left.is_file() or b"hostwatch" not in left.read_bytes()
@@ -188,7 +188,7 @@ def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
 def test_a_text_beyond_the_limit_is_refused(hosts: Path) -> None:
     """A change that would make the file larger than what is read again."""
     with pytest.raises(HostsFileRefused, match="larger than"):
-        update(hosts.parent, lambda text: text + b"\n" * LIMIT)
+        update(hosts, lambda text: text + b"\n" * LIMIT)
     assert hosts.read_bytes() == ENGINE
 
 
@@ -197,9 +197,9 @@ def test_missing(tmp_path: Path, path: Path) -> None:
     """A container that is gone: the file, or its directory with it."""
     (tmp_path / "id").mkdir()
     with pytest.raises(HostsFileMissing, match="nothing to do if its container is gone"):
-        read((tmp_path / path).parent)
+        read(tmp_path / path)
     with pytest.raises(HostsFileMissing):
-        update((tmp_path / path).parent, NEW)
+        update(tmp_path / path, NEW)
 
 
 def test_a_file_that_vanishes_between(hosts: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_file_that_vanishes_between(hosts: Path) -> None:
         return NEW(text)
 
     with pytest.raises(HostsFileMissing):
-        update(hosts.parent, change)
+        update(hosts, change)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
@@ -224,8 +224,8 @@ def test_denied() -> None:
 
         def as_nobody(connection: Connection) -> None:
             os.setuid(65534)
-            connection.send(attempt(lambda: update(path.parent, NEW)))
-            connection.send(read(path.parent))
+            connection.send(attempt(lambda: update(path, NEW)))
+            connection.send(read(path))
 
         with child(as_nobody) as connection:
             kind, message = answer(connection)
@@ -258,10 +258,10 @@ def test_a_read_only_mount(hosts: Path) -> None:
     "$PYTHON" -c '
 import sys, pathlib
 from hostwatch.hosts.files import *
-directory = pathlib.Path(sys.argv[1])
-read(directory)
+path = pathlib.Path(sys.argv[1]) / "hosts"
+read(path)
 try:
-    update(directory, lambda text: b"x")
+    update(path, lambda text: b"x")
 except HostsFileDenied as error:
     print(error)
 ' "$1"
@@ -279,7 +279,7 @@ def test_a_full_disk_leaves_no_growth_behind(hosts: Path) -> None:
 
     def with_little_room(connection: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(ENGINE) + 5, resource.RLIM_INFINITY))
-        connection.send(attempt(lambda: update(hosts.parent, NEW)))
+        connection.send(attempt(lambda: update(hosts, NEW)))
 
     with child(with_little_room) as connection:
         kind, message = answer(connection)
@@ -297,14 +297,14 @@ def test_failed(hosts: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None
 
     monkeypatch.setattr(os, "pwrite", fail)
     with pytest.raises(HostsFileFailed, match=rf"{os.strerror(code)}.*; .*will be tried again"):
-        update(hosts.parent, NEW)
+        update(hosts, NEW)
 
 
 def test_short_writes_are_gone_on_with(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel may take less than it is given."""
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:3], offset))
-    update(hosts.parent, NEW)
+    update(hosts, NEW)
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
@@ -345,7 +345,7 @@ def test_a_reader_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.Mo
         connection.send((hosts.read_bytes(), time.monotonic() - since))
 
     with child(look) as connection:
-        worker = threading.Thread(target=update, args=(hosts.parent, NEW))
+        worker = threading.Thread(target=update, args=(hosts, NEW))
         worker.start()
         text, waited = answer(connection)
         worker.join(10)
@@ -364,17 +364,17 @@ def test_the_engine_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.
         connection.send(True)
 
     with child(rebuild) as connection:
-        assert update(hosts.parent, NEW).after == NEW(ENGINE)
+        assert update(hosts, NEW).after == NEW(ENGINE)
         assert answer(connection)
     assert hosts.read_bytes() == b"rebuilt\n"
 
 
 def test_the_lease_is_given_back(hosts: Path) -> None:
     """After an update, and after one that failed, the file opens at once even for those who would not wait."""
-    update(hosts.parent, NEW)
+    update(hosts, NEW)
     os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
     with pytest.raises(HostsFileRefused):
-        update(hosts.parent, lambda text: text + b"\n" * LIMIT)
+        update(hosts, lambda text: text + b"\n" * LIMIT)
     os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
 
 
@@ -393,7 +393,7 @@ def test_a_lease_that_somebody_keeps_does_not_keep_us(hosts: Path) -> None:
         assert answer(connection)
         since = time.monotonic()
         with pytest.raises(HostsFileBusy, match="tried again"):
-            read(hosts.parent)
+            read(hosts)
         assert time.monotonic() - since < 1
         done.set()
 
@@ -410,7 +410,7 @@ def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
 
     with child(give_back) as connection:
         assert answer(connection)
-        assert read(hosts.parent) == ENGINE
+        assert read(hosts) == ENGINE
 
 
 def test_two_updates_at_once(hosts: Path) -> None:
@@ -419,7 +419,7 @@ def test_two_updates_at_once(hosts: Path) -> None:
     def work(address: str) -> None:
         for _ in range(100):
             update(
-                hosts.parent,
+                hosts,
                 lambda text: with_db(address)(with_db("10.0.0.9")(text) if random.random() < 0.5 else text),
             )
 
@@ -428,7 +428,7 @@ def test_two_updates_at_once(hosts: Path) -> None:
         worker.start()
     for worker in workers:
         worker.join(30)
-    update(hosts.parent, NEW)
+    update(hosts, NEW)
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
@@ -468,11 +468,11 @@ def test_a_write_that_lands_behind_the_end_is_mended(
 
     monkeypatch.setattr(os, "pwrite", raced)
     try:
-        update(hosts.parent, new)
+        update(hosts, new)
         time.sleep(0.05)
     finally:
         os.close(engine)
-    update(hosts.parent, new)
+    update(hosts, new)
     assert hosts.read_bytes() == new(rebuilt)
 
 
@@ -488,7 +488,7 @@ def test_a_cut_that_lands_behind_the_end_is_mended(hosts: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "ftruncate", raced)
     with held_open(hosts):
-        update(hosts.parent, NEW)
+        update(hosts, NEW)
     assert hosts.read_bytes() == NEW(b"rebuilt\n")
 
 
@@ -496,9 +496,9 @@ def test_nothing_is_written_to_a_file_that_the_engine_has_just_truncated(hosts: 
     """The engine would write over the beginning of what we wrote and leave the rest."""
     hosts.write_bytes(b"")
     with held_open(hosts), pytest.raises(HostsFileBusy):
-        update(hosts.parent, NEW)
+        update(hosts, NEW)
     assert hosts.read_bytes() == b""
-    update(hosts.parent, NEW)
+    update(hosts, NEW)
     assert hosts.read_bytes() == NEW(b"")
 
 
@@ -521,7 +521,7 @@ def test_foreign_nul_bytes_are_not_mended_away(hosts: Path, monkeypatch: pytest.
     hosts.write_bytes(NEW(foreign))
     after_first_write(monkeypatch, lambda: hosts.write_bytes(foreign))
     with held_open(hosts):
-        update(hosts.parent, with_db("10.0.0.2"))
+        update(hosts, with_db("10.0.0.2"))
     assert hosts.read_bytes() == with_db("10.0.0.2")(foreign)
 
 
@@ -531,7 +531,7 @@ def test_nothing_is_cut_off_a_text_that_came_in_between(hosts: Path, monkeypatch
     hosts.write_bytes(with_db("10.0.0.1", "x", "y")(ENGINE))
     after_first_write(monkeypatch, lambda: hosts.write_bytes(longer))
     with held_open(hosts):
-        update(hosts.parent, NEW)
+        update(hosts, NEW)
     assert hosts.read_bytes() == NEW(longer)
 
 
@@ -546,7 +546,7 @@ def test_somebody_who_never_stops_writing(hosts: Path) -> None:
         return NEW(text)
 
     with pytest.raises(HostsFileBusy):
-        update(hosts.parent, change)
+        update(hosts, change)
     assert count == 4
     assert hosts.read_bytes() == b"4\n"
 
@@ -601,7 +601,7 @@ def test_a_reader_sees_nothing_but_old_and_new(
     with child(spin(hosts, allowed, stop, reopen)) as connection:
         assert answer(connection)
         for number in range(2000):
-            update(hosts.parent, changes[number % len(changes)])
+            update(hosts, changes[number % len(changes)])
         stop.set()
         count, wrong = answer(connection)
     assert count > 2000
@@ -632,7 +632,7 @@ def test_the_engine_rebuilds_while_we_update(hosts: Path, keep: bool) -> None:
         until = time.monotonic() + 3
         while time.monotonic() < until:
             try:
-                text = update(hosts.parent, changes[done % len(changes)]).after
+                text = update(hosts, changes[done % len(changes)]).after
             except HostsFileBusy:
                 busy += 1
                 continue
@@ -642,5 +642,5 @@ def test_the_engine_rebuilds_while_we_update(hosts: Path, keep: bool) -> None:
         rebuilt = answer(connection)
     assert rebuilt > 100
     assert done > 10
-    last = update(hosts.parent, NEW).after
+    last = update(hosts, NEW).after
     assert last in {NEW(text) for text in texts}

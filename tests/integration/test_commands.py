@@ -175,22 +175,24 @@ def test_who_may_not_use_the_socket_is_told_what_to_do(lab: Lab) -> None:
 
 
 def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> None:
-    """`sync` names them and what to set, and ends with 1; `status` shows them; the daemon says it once and goes on."""
+    """With the path writer: `sync` names them and what to set, and ends with 1; `status` shows them; `run` goes on."""
     lab.run("db", address="10.123.7.7")
-    web = lab.run("web", labels=WANTS_DB)
+    web = lab.run("web")
     bare = lab.hosts(web)
-    configuration = lab.configured(f"docker: {{root: {lab.directory}/nothing}}")
+    configuration = lab.configured(
+        f"docker: {{root: {lab.directory}/nothing}}\n"
+        'subscribers: {web: {match: {name: ["web", "late"]}, services: [db], writer: path}}'
+    )
     found = lab.command("sync", "-c", configuration, status=1)
     assert found.stdout == ""
     assert found.stderr.startswith("web: ")
-    # BUG: says "not there; nothing to do if its container is gone", of a container that runs.
     assert "docker.root" in found.stderr
     shown = json.loads(lab.command("status", "--json", "-c", configuration).stdout)["subscribers"]
     assert [(each["name"], each["in_sync"], bool(each["error"])) for each in shown] == [("web", False, True)]
     assert "web" in lab.command("status", "-c", configuration).stdout
     with lab.hostwatch("-c", configuration) as hostwatch:
         eventually(lambda: "docker.root" in hostwatch.log)
-        lab.run("late", labels=WANTS_DB)
+        lab.run("late")
     assert hostwatch.log.count("docker.root") == 1
     assert lab.hosts(web) == bare
 

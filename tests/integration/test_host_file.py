@@ -1,0 +1,169 @@
+"""Files on the host that subscribe: every name of the engine in them, and foreign lines as they were."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lab, eventually, make_network, newest_only
+
+FOREIGN = "127.0.0.1\tlocalhost\n192.0.2.7 given # mine\n\n"
+
+
+def compose(project: str, service: str, number: int = 1) -> dict[str, str]:
+    """The labels by which Compose marks a container."""
+    return {
+        "com.docker.compose.project": project,
+        "com.docker.compose.service": service,
+        "com.docker.compose.container-number": str(number),
+    }
+
+
+def block(path: Path) -> list[str]:
+    """The lines of the block in a file."""
+    _, _, rest = path.read_text().partition("# hostwatch: begin\n")
+    return rest.partition("# hostwatch: end\n")[0].splitlines()
+
+
+def records(path: Path) -> dict[str, list[str]]:
+    """The names in a file's block with their addresses."""
+    found: dict[str, list[str]] = {}
+    for line in block(path):
+        address, *names = line.partition("#")[0].split() or [""]
+        for name in names:
+            found.setdefault(name, []).append(address)
+    return found
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Path:
+    """A hosts file on the host."""
+    path = tmp_path / "etc" / "hosts"
+    path.parent.mkdir()
+    path.write_text(FOREIGN)
+    return path
+
+
+def configuration(lab: Lab, path: Path, more: str = 'services: "*"') -> str:
+    """A configuration with the file as its subscriber."""
+    return lab.configured(f"subscribers:\n  this-host: {{file: {path}, {more}}}\ntiming: {{linger: 0}}\n")
+
+
+def test_every_name_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
+    """Containers, aliases, `service` and `service.project`, replicas; a service that moves; the container that goes."""
+    back = make_network(lab.client, "back", "10.124.0.0/16")
+    lab.run("db", address="10.123.7.7")
+    for number in (1, 2):
+        lab.run(f"shop-web-{number}", address=f"10.123.8.{number}", labels=compose("shop", "web", number))
+    other = lab.create("other-api-1", network="back", labels=compose("other", "api"))
+    other.start()
+    aliased = lab.create("aliased", address="10.123.7.9")
+    back.connect(aliased, aliases=["by-alias"], ipv4_address="10.124.7.9")
+    aliased.start()
+    lab.run("on-host", network_mode="host")
+    inode = hosts.stat().st_ino
+    with lab.hostwatch("-c", configuration(lab, hosts)):
+        replicas = ["10.123.8.1", "10.123.8.2"]
+        eventually(lambda: len(records(hosts)) >= 10)
+        found = records(hosts)
+        assert found["db"] == ["10.123.7.7"]
+        assert (found["web"], found["web.shop"], found["shop-web-2"]) == (replicas, replicas, ["10.123.8.2"])
+        assert found["api"] == found["api.other"] == found["other-api-1"]
+        assert found["by-alias"] == found["aliased"] == ["10.124.7.9"]
+        assert found["on-host"] == ["127.0.0.1"]
+        lab.client.containers.get("db").remove(force=True)
+        eventually(lambda: "db" not in records(hosts))
+        lab.run("db", address="10.123.7.8")
+        eventually(lambda: records(hosts)["db"] == ["10.123.7.8"])
+    assert hosts.read_text().startswith(FOREIGN)
+    assert hosts.stat().st_ino == inode
+    lab.command("clean", "-c", configuration(lab, hosts))
+    assert hosts.read_text() == FOREIGN
+
+
+def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None:
+    """And reported; the long ones stand, and so does the short one when only one project has it."""
+    for number, project in enumerate(("shop", "blog")):
+        lab.run(f"{project}-db-1", address=f"10.123.8.{number}", labels=compose(project, "db"))
+    with lab.hostwatch("-c", configuration(lab, hosts)) as hostwatch:
+        eventually(lambda: records(hosts))
+        found = records(hosts)
+        assert (found["db.shop"], found["db.blog"]) == (["10.123.8.0"], ["10.123.8.1"])
+        assert "db" not in found
+        reason = "db: claimed by blog-db-1 and shop-db-1"
+        assert f"# withheld: @{{db.ip}} db  ({reason})" in block(hosts)
+        assert f"this-host: withheld: @{{db.ip}} db ({reason})" in hostwatch.log
+        lab.client.containers.get("blog-db-1").remove(force=True)
+        eventually(lambda: records(hosts).get("db") == ["10.123.8.0"])
+
+
+@newest_only
+def test_templates_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
+    """References to all kinds of names, the names of others' lines and of the host itself, `self`."""
+    lab.run("shop-db-1", address="10.123.8.1", labels=compose("shop", "db") | {"hostwatch.names": "mysql"})
+    lines = ["@{db.ip} a", "@{db.shop.ip} b", "@{mysql.ip} c", "@{shop-db-1.ip} given", "@{self.ip} @{self.name}.here"]
+    text = json.dumps("\n".join(lines))
+    lab.command("sync", "-c", configuration(lab, hosts, f"hosts: {text}"))
+    address = ["10.123.8.1"]
+    assert records(hosts) == {"a": address, "b": address, "c": address, "this-host.here": ["127.0.0.1"]}
+    assert block(hosts)[-1] == "# withheld: 10.123.8.1 given  (given: shadowed by 192.0.2.7 in the file)"
+
+
+@newest_only
+def test_commands_show_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
+    """`plan` before, `status` after a `sync`."""
+    lab.run("db", address="10.123.7.7")
+    chosen = configuration(lab, hosts)
+    diff = lab.command("plan", "-c", chosen).stdout
+    assert f"+++ b/this-host:{hosts}\n" in diff
+    assert "\n+10.123.7.7      db\n" in diff
+    assert lab.command("sync", "-c", chosen).stdout == "this-host: brought right\n"
+    (shown,) = json.loads(lab.command("status", "-c", chosen, "--json").stdout)["subscribers"]
+    assert {key: shown[key] for key in ("name", "kind", "path", "writer", "in_sync", "error")} == {
+        "name": "this-host",
+        "kind": "file",
+        "path": str(hosts),
+        "writer": "path",
+        "in_sync": True,
+        "error": None,
+    }
+
+
+@newest_only
+@pytest.mark.parametrize("missing", ["directory", "file"])
+def test_what_is_missing_is_told_and_kept_once_it_is_there(lab: Lab, hosts: Path, missing: str) -> None:
+    """A clear error at start and of `sync`; what appears later is picked up without a resync, replaced or not."""
+    lab.run("db", address="10.123.7.7")
+    hosts.unlink()
+    if missing == "directory":
+        hosts.parent.rmdir()
+    chosen = configuration(lab, hosts)
+    assert f"this-host: {hosts} is not there" in lab.command("sync", "-c", chosen, status=1).stderr
+    with lab.hostwatch("-c", chosen) as hostwatch:
+        eventually(lambda: f"ERROR   this-host: refused: {hosts} is not there" in hostwatch.log)
+        assert not hosts.exists()
+        hosts.parent.mkdir(exist_ok=True)
+        hosts.write_text(FOREIGN)
+        eventually(lambda: "db" in records(hosts))
+        replacement = hosts.with_name("new")
+        replacement.write_text("192.0.2.1 new\n")
+        replacement.rename(hosts)
+        eventually(lambda: "db" in records(hosts))
+        hosts.write_text("192.0.2.2 newer\n")
+        eventually(lambda: "db" in records(hosts))
+        assert hosts.read_text().startswith("192.0.2.2 newer\n# hostwatch: begin\n")
+    assert hostwatch.log.count("is not there") == 1
+
+
+@newest_only
+def test_a_link_is_not_followed(lab: Lab, hosts: Path) -> None:
+    """The file is refused; a directory that is a link, as /var/run is, will do."""
+    lab.run("db", address="10.123.7.7")
+    link = hosts.with_name("link")
+    link.symlink_to(hosts)
+    assert "put a real file there" in lab.command("sync", "-c", configuration(lab, link), status=1).stderr
+    assert hosts.read_text() == FOREIGN
+    folder = hosts.parent.with_name("linked")
+    folder.symlink_to(hosts.parent)
+    lab.command("sync", "-c", configuration(lab, folder / "hosts"))
+    assert "db" in records(hosts)
