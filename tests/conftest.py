@@ -17,6 +17,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from tests import engine as engines
+from tests.proxy import Proxy, proxied
 
 T = TypeVar("T")
 
@@ -189,6 +190,14 @@ def make_lab(engine: engines.Engine, client: docker.DockerClient, directory: Pat
         made.clear()
         for left in client.networks.list(filters={"type": "custom"}):
             left.remove()
+
+
+@pytest.fixture
+def proxy(lab: Lab, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy that hostwatch takes for the engine."""
+    with proxied(lab.engine.socket, tmp_path / "proxy.sock") as made:
+        lab.environ["DOCKER_HOST"] = made.host
+        yield made
 
 
 def make_network(client: docker.DockerClient, name: str, subnet: str | None = None, **options: object) -> Network:

@@ -1,26 +1,17 @@
 """What goes wrong between hostwatch and an engine, injected by a proxy between the two real ones."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
 
 from tests.conftest import Hostwatch, Lab, eventually
-from tests.proxy import Proxy, proxied
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
 SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
-
-
-@pytest.fixture
-def proxy(lab: Lab, tmp_path: Path) -> Iterator[Proxy]:
-    """A proxy that hostwatch takes for the engine."""
-    with proxied(lab.engine.socket, tmp_path / "proxy.sock") as made:
-        lab.environ["DOCKER_HOST"] = made.host
-        yield made
 
 
 def line(address: str) -> str:
