@@ -179,17 +179,20 @@ def lab(engine: engines.Engine, client: docker.DockerClient, tmp_path: Path) -> 
 
 
 @contextmanager
-def make_lab(engine: engines.Engine, client: docker.DockerClient, directory: Path) -> Iterator[Lab]:
+def make_lab(
+    engine: engines.Engine, client: docker.DockerClient, directory: Path, kind: type[Lab] = Lab
+) -> Iterator[Lab]:
     """What the fixture `lab` is made of, for fixtures that last longer than a test."""
     network = make_network(client, "front", "10.123.0.0/16")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
-    made = Lab(engine, client, network, directory, environ | {"DOCKER_HOST": engine.docker_host})
+    made = kind(engine, client, network, directory, environ | {"DOCKER_HOST": engine.docker_host})
     try:
         yield made
     finally:
         made.clear()
-        for left in client.networks.list(filters={"type": "custom"}):
-            left.remove()
+        for left in client.networks.list():
+            if left.name not in ("bridge", "host", "none"):
+                left.remove()
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 Read from `Type`, `Action`, `Actor`, `timeNano` and `NetworkSettings.Networks`, which every API version from 1.41
 (engine 20.10) to 1.52 (engine 29) has. A field that is missing or of another form is unknown, never an error, but
-for an id: what has no id cannot be named.
+for an id: what has no id cannot be named. Where Podman (4.3) says the same in other words, it is told by the words:
+nothing here asks which engine it is.
 """
 
 import ipaddress
@@ -71,7 +72,8 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         hostname=config.get("Hostname") or None,
         network_mode=mode,
         joined=joined,
-        endpoints=_endpoints(data, with_aliases=True),
+        # Podman lists those of the other one, which would have two containers hold each of its addresses.
+        endpoints=_endpoints(data, with_aliases=True) if joined is None else (),
         hosts_mount=_hosts_mount(data),
     )
 
@@ -114,6 +116,9 @@ def event(engine: EngineId, data: Json) -> Event | None:
     if kind == "container":
         return Event(kind, _plain(action), ContainerKey(engine, ContainerId(identity)), None, attributes)
     if kind == "network":
+        if action in ("connect", "disconnect") and "container" not in attributes:
+            # Podman's actor is the container; which network it is about is not said.
+            return Event("container", action, ContainerKey(engine, ContainerId(identity)), None, attributes)
         member = attributes.get("container")
         container = ContainerKey(engine, ContainerId(member)) if member else None
         return Event(kind, action, container, NetworkKey(engine, NetworkId(identity)), attributes)
@@ -178,8 +183,12 @@ def _endpoints(data: Json, with_aliases: bool) -> tuple[Endpoint, ...]:
 
 def _endpoint(name: str, settings: Json, with_aliases: bool) -> Endpoint:
     aliases = frozenset(settings.get("Aliases") or ()) if with_aliases else None
+    identity = settings.get("NetworkID") or ""
+    if identity == name:
+        # Podman repeats the name, while its networks have ids; its default one, listed as `bridge`, is `podman` here.
+        identity, name = "", "bridge" if name == "podman" else name
     return Endpoint(
-        network=NetworkId(settings.get("NetworkID") or ""),
+        network=NetworkId(identity),
         network_name="bridge" if name == "default" else name,
         ipv4=_ipv4(settings.get("IPAddress")),
         ipv6=_ipv6(settings.get("GlobalIPv6Address")),

@@ -7,7 +7,7 @@ import sys
 from tests.engine import machine
 from tests.engine.engine import Engine, engines, start
 from tests.engine.machine import EngineError
-from tests.engine.releases import VERSIONS
+from tests.engine.releases import RELEASES, VERSIONS
 from tests.engine.roots import cached, fetch
 
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """What stands behind `--` is passed on to dockerd or docker."""
+    """What stands behind `--` is passed on to the daemon or docker."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:place], arguments[place + 1 :]
 
@@ -44,11 +44,11 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.engine", description="Private Docker Engines, for tests.")
     commands = parser.add_subparsers(dest="command", required=True)
-    versions = f"one of {', '.join(VERSIONS)}"
+    versions = f"one of {', '.join(RELEASES)}"
     fetching = commands.add_parser("fetch", help="download engines now rather than at the first start")
-    fetching.add_argument("versions", nargs="*", metavar="VERSION", help=f"{versions}; default: all")
+    fetching.add_argument("versions", nargs="*", metavar="VERSION", help=f"{versions}; default: all of Docker")
     starting = commands.add_parser("start", help="start an engine and print its docker host")
-    starting.add_argument("version", metavar="VERSION", help=f"{versions}; arguments for dockerd behind --")
+    starting.add_argument("version", metavar="VERSION", help=f"{versions}; arguments for the daemon behind --")
     starting.add_argument("--name", help="default: e and the version")
     stopping = commands.add_parser("stop", help="stop an engine and remove all of its state")
     stopping.add_argument("name", metavar="NAME")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.engine import api, machine, roots
 from tests.engine.machine import EngineError
 from tests.engine.processes import Process, detach
-from tests.engine.releases import release
+from tests.engine.releases import Release, release
 
 START_SECONDS = 30.0
 ORDERLY_SECONDS = 30.0  # dockerd gives containers 10 s each, at the same time, and takes 15 s at most
@@ -26,22 +26,23 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _LONGEST_SOCKET = "exec/containerd/containerd-debug.sock.ttrpc"
 _SOCKET_LIMIT = 107  # bytes in the path of a unix socket
+_RUN_ROOT_LIMIT = 50  # bytes in the path of Podman's --runroot
 
 # Run inside the namespaces: note who we are outside, say so, and become the daemon. The shell that waits for it is
 # killed, so that process 1 of the namespace is its parent and reaps it; `&` would set SIGINT to be ignored.
-_BECOME_DOCKERD = """
+_BECOME_DAEMON = """
 set -e
 (
     read -r stat </host/proc/self/stat
-    echo "$stat" >"$1/dockerd"
+    echo "$stat" >"$1/daemon"
     echo ready
     kill -KILL $$
     shift
-    exec dockerd "$@" >&2
+    exec "$@" >&2
 )
 :
 """
-_DOCKER = 'cd "/host$1"; shift; exec docker "$@"'
+_CLIENT = 'cd "/host$1"; shift; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class Engine:
         return self.directory / "data"
 
     @property
+    def run_root(self) -> Path:
+        """Where Podman keeps what must not outlive a boot, hosts files among it."""
+        return self.directory / "r"  # its path must be short
+
+    @property
     def log(self) -> Path:
         return self.directory / "log"
 
@@ -75,13 +81,13 @@ class Engine:
         return Process.read(self.directory / "holder")
 
     @property
-    def dockerd(self) -> Process | None:
+    def daemon(self) -> Process | None:
         """The daemon, as seen from outside."""
-        return Process.read(self.directory / "dockerd")
+        return Process.read(self.directory / "daemon")
 
     def alive(self) -> bool:
         """Whether the daemon runs; it may still be starting or be stopped by a signal."""
-        return bool((daemon := self.dockerd) and daemon.alive())
+        return bool((daemon := self.daemon) and daemon.alive())
 
     def held(self) -> bool:
         """Whether its namespaces are there, with or without a daemon."""
@@ -99,7 +105,7 @@ class Engine:
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the daemon alone a signal; after SIGKILL it is gone on return. Containers and namespaces stay."""
-        if daemon := self.dockerd:
+        if daemon := self.daemon:
             daemon.send(number)
             if number == signal.SIGKILL:
                 daemon.wait(ORDERLY_SECONDS)
@@ -130,7 +136,8 @@ class Engine:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of the docker command of this engine's own version."""
-        tool = ["sh", "-c", _DOCKER, "sh", str(Path.cwd()), "--host", self.docker_host, *arguments]
+        client = ["podman", "--url"] if self._release.podman else ["docker", "--host"]
+        tool = ["sh", "-c", _CLIENT, "sh", str(Path.cwd()), *client, self.docker_host, *arguments]
         return ["nsenter", f"--target={self._require_holder().pid}", "--mount", *tool]
 
     def enter(self, *command: str) -> list[str]:
@@ -144,7 +151,8 @@ class Engine:
 
     def _hold(self) -> None:
         """Make the namespaces. It is what a boot is to a machine, so state that must not outlive a boot goes."""
-        shutil.rmtree(self.directory / "exec", ignore_errors=True)
+        for left in (self.directory / "exec", self.run_root):
+            shutil.rmtree(left, ignore_errors=True)
         root = roots.fetch(self.version)
         shared = {str(self.directory), str(_REPOSITORY), tempfile.gettempdir(), "/tmp"}
         namespaces = ["unshare", "--mount", "--propagation=slave", "--net", "--pid", "--uts", "--fork"]
@@ -155,18 +163,23 @@ class Engine:
     def _start_daemon(self) -> None:
         for name in ("docker.pid", "docker.sock"):  # of a daemon that was killed
             (self.directory / name).unlink(missing_ok=True)
-        script = ["sh", "-c", _BECOME_DOCKERD, "sh", str(self.directory)]
-        if not detach(self.enter("env", "-i", "PATH=/usr/sbin:/usr/bin", *script, *self._options()), self.log):
-            raise self._failed("could not run dockerd")
+        script = ["sh", "-c", _BECOME_DAEMON, "sh", str(self.directory)]
+        command = self._podman() if self._release.podman else self._dockerd()
+        if not detach(self.enter("env", "-i", "PATH=/usr/sbin:/usr/bin", *script, *command), self.log):
+            raise self._failed("could not run its daemon")
         deadline = time.monotonic() + START_SECONDS
         while not api.answers(self.socket):
             if not self.alive():
-                raise self._failed("dockerd ended")
+                raise self._failed("its daemon ended")
             if time.monotonic() > deadline:
-                raise self._failed(f"dockerd does not answer after {START_SECONDS:.0f} s")
+                raise self._failed(f"its daemon does not answer after {START_SECONDS:.0f} s")
             time.sleep(0.02)
 
-    def _options(self) -> list[str]:
+    @property
+    def _release(self) -> Release:
+        return release(self.version)
+
+    def _dockerd(self) -> list[str]:
         """Where things are, our defaults for what the arguments do not say, then the arguments."""
         fixed = {
             "--data-root": self.data_root,
@@ -177,15 +190,25 @@ class Engine:
         defaults = {
             "--cgroup-parent": f"/{self._cgroup}",
             "--exec-opt": "native.cgroupdriver=cgroupfs",
-            "--bip": release(self.version).bip,
-            "--default-address-pool": f"base={release(self.version).pool},size=24",
+            "--bip": self._release.bip,
+            "--default-address-pool": f"base={self._release.pool},size=24",
         }
         given = {argument.split("=")[0] for argument in self.args}
         chosen = {name: value for name, value in defaults.items() if name not in given}
-        return [*(f"{name}={value}" for name, value in {**fixed, **chosen}.items()), *self.args]
+        return ["dockerd", *(f"{name}={value}" for name, value in {**fixed, **chosen}.items()), *self.args]
+
+    def _podman(self) -> list[str]:
+        """Where things are; the rest is in `containers.conf`. No daemon of Podman's holds its containers up."""
+        options = {
+            "--root": self.data_root,
+            "--runroot": self.run_root,
+            "--network-config-dir": self.directory / "networks",
+        }
+        service = ["system", "service", "--time=0", self.docker_host]
+        return ["podman", *(f"{name}={value}" for name, value in options.items()), *self.args, *service]
 
     def _end_daemon(self, seconds: float) -> None:
-        if daemon := self.dockerd:
+        if daemon := self.daemon:
             daemon.send(signal.SIGTERM)
             if not daemon.wait(seconds):
                 self.kill()
@@ -196,9 +219,14 @@ class Engine:
 
     def _remove_cgroups(self) -> None:
         """Containers that were killed leave theirs behind, in each hierarchy (version 1) or in the one (version 2)."""
-        for top in [*_CGROUPS.glob(self._cgroup), *_CGROUPS.glob(f"*/{self._cgroup}")]:
-            for directory, _, _ in os.walk(top, topdown=False):
-                Path(directory).rmdir()
+        for name in self._cgroups() if self._release.podman else [self._cgroup]:
+            for top in [*_CGROUPS.glob(name), *_CGROUPS.glob(f"*/{name}")]:
+                for directory, _, _ in os.walk(top, topdown=False):
+                    Path(directory).rmdir()
+
+    def _cgroups(self) -> list[str]:
+        """Podman has one per container, below one that it shares with any other Podman: that one stays, empty."""
+        return [f"libpod_parent/libpod-{container.name}" for container in self.data_root.glob("*-containers/?*/")]
 
     def _failed(self, what: str) -> EngineError:
         lines = self.log.read_text(errors="replace").splitlines()
@@ -208,7 +236,7 @@ class Engine:
 
 
 def start(version: str, name: str, *, args: Sequence[str] = ()) -> Engine:
-    """Start a new engine, with these arguments for dockerd beside or in place of ours."""
+    """Start a new engine, with these arguments for its daemon beside or in place of ours."""
     machine.check()
     roots.fetch(version)
     engine = Engine(version, name, machine.home() / "run" / name, tuple(args))
@@ -249,6 +277,8 @@ def _load(note: Path) -> Engine | None:
 def _check_name(engine: Engine) -> None:
     if not _NAME.fullmatch(engine.name):
         raise EngineError(f"{engine.name!r} is no name for an engine: lower-case letters, digits and _ . -")
-    longest = engine.directory / _LONGEST_SOCKET
-    if len(os.fsencode(longest)) > _SOCKET_LIMIT:
-        raise EngineError(f"{engine.directory} is too long for a socket: shorten the name or HOSTWATCH_ENGINES")
+    longest, limit = engine.directory / _LONGEST_SOCKET, _SOCKET_LIMIT
+    if release(engine.version).podman:
+        longest, limit = engine.run_root, _RUN_ROOT_LIMIT
+    if len(os.fsencode(longest)) > limit:
+        raise EngineError(f"{engine.directory} is too long for what is in it: shorten the name or HOSTWATCH_ENGINES")

@@ -1,4 +1,4 @@
-# Makes the world of one engine, then sleeps as its process 1 and so holds the namespaces open while dockerd comes and goes.
+# Makes the world of one engine, then sleeps as its process 1 and so holds the namespaces open while the daemon comes and goes.
 # Run by engine.py as: unshare --mount --net --pid --uts --fork sh holder.sh ROOT DIRECTORY SHARED...
 # ROOT is a cached root, DIRECTORY the engine's state; each SHARED path is seen under the same name inside and outside.
 set -eu
@@ -11,7 +11,7 @@ mkdir -p "$directory/root"
 mount -t tmpfs -o mode=755 engine "$directory/root"
 cd "$directory/root"
 cp -a "$root"/etc "$root"/bin "$root"/sbin "$root"/lib "$root"/lib64 .
-mkdir usr host dev proc sys run tmp var root
+mkdir -p usr host dev proc sys run tmp var/tmp root
 mount --bind "$root/usr" usr
 mount -o remount,bind,ro usr
 
@@ -33,4 +33,4 @@ ip link set lo up
 read -r stat </host/proc/self/stat
 echo "$stat" >"$directory/holder"
 echo ready
-exec docker-init -- busybox sleep 2147483647 >/dev/null 2>&1 # process 1 inherits orphans and must reap them
+exec tini-static -- busybox sleep 2147483647 >/dev/null 2>&1 # process 1 inherits orphans and must reap them

@@ -11,21 +11,33 @@ class Release:
     packages: tuple[str, ...]
     bip: str  # the default bridge; each version has its own ranges, so that engines joined by a veth pair can route
     pool: str  # of the networks that users make, /24 each
+    podman: bool = False
 
 
 _PACKAGES = ("docker.io", "iptables", "ca-certificates", "iproute2", "busybox-static", "base-files")
 
-RELEASES = {
+PODMAN = "podman-4.3"
+_PODMAN_PACKAGES = (
+    *("podman", "runc", "conmon", "netavark", "aardvark-dns", "golang-github-containers-common", "tini"),
+    *("iptables", "ca-certificates", "iproute2", "busybox-static", "base-files"),
+)
+
+_DOCKER = {
     "20.10": Release("bookworm", _PACKAGES, bip="10.201.0.1/16", pool="10.211.0.0/16"),
     "26.1": Release("trixie", (*_PACKAGES, "docker-cli"), bip="10.202.0.1/16", pool="10.212.0.0/16"),
     "28.5": Release("forky", (*_PACKAGES, "docker-cli"), bip="10.203.0.1/16", pool="10.213.0.0/16"),
 }
 
-VERSIONS = tuple(RELEASES)
+VERSIONS = tuple(_DOCKER)
+"""Docker's. Podman speaks the same API, but is another engine: what is true of each of these need not be of it."""
+
+RELEASES = _DOCKER | {
+    PODMAN: Release("bookworm", _PODMAN_PACKAGES, "10.204.0.1/16", "10.214.0.0/16", podman=True),
+}
 
 
 def release(version: str) -> Release:
     try:
         return RELEASES[version]
     except KeyError:
-        raise EngineError(f"there is no engine {version!r}; there are {', '.join(VERSIONS)}") from None
+        raise EngineError(f"there is no engine {version!r}; there are {', '.join(RELEASES)}") from None

@@ -72,6 +72,8 @@ def _build(root: Path, packages: list[Path]) -> None:
     _link_programs(root)
     for name, text in {"passwd": _PASSWD, "group": _GROUP, "hosts": _HOSTS, "resolv.conf": ""}.items():
         (root / "etc" / name).write_text(text)
+    if (settings := root / "etc/containers").is_dir():
+        shutil.copy(Path(__file__).with_name("containers.conf"), settings)
     _write_image(root)
 
 
@@ -110,9 +112,10 @@ def _applets(root: Path) -> list[str]:
 
 def _check_version(root: Path, version: str) -> None:
     """A suite that is not released yet moves on: never hand out another engine under this name."""
-    ask = ["unshare", f"--root={root}", "/usr/sbin/dockerd", "--version"]
+    daemon = "/usr/bin/podman" if release(version).podman else "/usr/sbin/dockerd"
+    ask = ["unshare", f"--root={root}", daemon, "--version"]
     said = subprocess.run(ask, capture_output=True, text=True, check=False)
-    if f"version {version}." not in said.stdout:
+    if f"version {version.removeprefix('podman-')}." not in said.stdout:
         suite = release(version).suite
         raise EngineError(f"Debian {suite} should have engine {version}, but has: {said.stdout or said.stderr}")
 

@@ -1,0 +1,98 @@
+"""Podman's JSON, as version 4.3.1 sent it: what it says in other words than Docker comes out alike."""
+
+import ipaddress
+import json
+
+from hostwatch.control.source import Event
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId, Health, NetworkMode, State
+from hostwatch.docker import decode
+
+ENGINE = EngineId("engine")
+WEB = "069cfda18f30ee03953b1119876d180fb7eceb4f230c89f3f1e6b9262357470b"
+PLAIN = "68f11e69804137a95bdb3458a202e8d6e0e5fc7c4a6e5729b0315847cce03f09"
+
+CONNECT = (
+    '{"status":"connect","id":"' + WEB + '","Type":"network","Action":"connect","Actor":{"ID":"' + WEB + '",'
+    '"Attributes":{"containerExitCode":"0","image":"","name":"web","podId":""}},"scope":"local","time":1795449168,'
+    '"timeNano":1795449168077012903}'
+)
+REMOVE = (
+    '{"status":"remove","id":"' + WEB + '","from":"docker.io/library/busybox:latest","Type":"container",'
+    '"Action":"remove","Actor":{"ID":"' + WEB + '","Attributes":{"a":"b","containerExitCode":"0",'
+    '"image":"docker.io/library/busybox:latest","name":"web","podId":""}},"scope":"local","time":1795449174,'
+    '"timeNano":1795449174354905096}'
+)
+DOCKER_CONNECT = (
+    '{"Type":"network","Action":"connect","Actor":{"ID":"5123d7adb0e8","Attributes":{"container":"' + WEB + '",'
+    '"name":"front","type":"bridge"}},"scope":"local","time":1795449168,"timeNano":1795449168077012903}'
+)
+
+
+def event(line: str) -> Event:
+    """The event of a line."""
+    found = decode.event(ENGINE, json.loads(line))
+    assert found is not None
+    return found
+
+
+def inspected(mode: str = "bridge", network: str = "front", identity: str = "front") -> dict[str, object]:
+    """What of an inspection is read."""
+    settings = {
+        "NetworkID": identity,
+        "Gateway": "10.123.0.1",
+        "IPAddress": "10.123.0.2",
+        "GlobalIPv6Address": "",
+        "MacAddress": "e2:a3:1c:e1:60:b0",
+        "Aliases": ["al", "069cfda18f30"],
+    }
+    return {
+        "Id": WEB,
+        "Created": "2026-11-23T15:52:46.700493966Z",
+        "Name": "/web",
+        "State": {"Status": "running", "Running": True, "Health": {"Status": "", "FailingStreak": 0, "Log": None}},
+        "HostConfig": {"NetworkMode": mode},
+        "Mounts": [],
+        "Config": {"Hostname": "069cfda18f30", "Image": "docker.io/library/busybox:latest", "Labels": {"a": "b"}},
+        "NetworkSettings": {"Networks": {network: settings}},
+    }
+
+
+def test_a_network_event_of_podman_is_about_its_container() -> None:
+    """The network is not said, so the container is what must be read again. Docker says both."""
+    key = ContainerKey(ENGINE, ContainerId(WEB))
+    found = event(CONNECT)
+    assert (found.kind, found.action, found.container, found.network) == ("container", "connect", key, None)
+    docker = event(DOCKER_CONNECT)
+    assert docker.kind == "network"
+    assert docker.container == key
+    assert docker.network is not None
+    assert docker.network.id == "5123d7adb0e8"
+
+
+def test_remove_is_destroy() -> None:
+    """One word for it within."""
+    assert event(REMOVE).action == "destroy"
+
+
+def test_a_network_name_is_no_network_id() -> None:
+    """Endpoints are told by their network's name then; the default network has the name that the list has for it."""
+    [endpoint] = decode.inspected_container(ENGINE, inspected()).endpoints
+    assert (endpoint.network, endpoint.network_name) == ("", "front")
+    assert endpoint.ipv4 == ipaddress.ip_address("10.123.0.2")
+    assert endpoint.aliases == frozenset({"al", "069cfda18f30"})
+    [endpoint] = decode.inspected_container(ENGINE, inspected(network="podman", identity="podman")).endpoints
+    assert (endpoint.network, endpoint.network_name) == ("", "bridge")
+    [endpoint] = decode.inspected_container(ENGINE, inspected(network="podman", identity="5123d7adb0e8")).endpoints
+    assert (endpoint.network, endpoint.network_name) == ("5123d7adb0e8", "podman")
+
+
+def test_a_container_that_joined_another_has_no_address_of_its_own() -> None:
+    """Podman lists the other one's networks as if they were its own."""
+    found = decode.inspected_container(ENGINE, inspected(mode=f"container:{PLAIN}"))
+    assert (found.network_mode, found.joined, found.endpoints) == (NetworkMode.CONTAINER, PLAIN, ())
+
+
+def test_an_empty_health_status_is_no_healthcheck() -> None:
+    """Podman always has a `Health`."""
+    found = decode.inspected_container(ENGINE, inspected())
+    assert (found.state, found.health) == (State.RUNNING, Health.NONE)
