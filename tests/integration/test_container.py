@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from tests import engine as engines
 from tests import image
-from tests.conftest import Lab, eventually
+from tests.conftest import Lab, eventually, make_network
 from tests.proxy import proxied
 
 pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest.mark.usefixtures("built")]
@@ -151,9 +151,16 @@ def test_what_the_proxy_lets_pass_is_enough(lab: Lab, tmp_path: Path) -> None:
         proxy.refuse = re.compile(rf"^(?!GET {pattern}(\?.*)?$)")
         web = lab.run("web", labels=SUBSCRIBER)
         with contained(lab, socket=proxy.path):
-            lab.run("db", address="10.123.5.5").restart(timeout=0)
+            db = lab.run("db", address="10.123.5.5")
+            db.restart(timeout=0)
             followed(lab, web, "10.123.5.5")
-        assert len(proxy.requests) > 5
+            lab.network.disconnect(db)
+            shared = make_network(lab.client, "shared", "10.124.0.0/16")
+            shared.connect(web)
+            shared.connect(db, ipv4_address="10.124.5.5")
+            followed(lab, web, "10.124.5.5")
+        assert any("/networks/" in request for request in proxy.requests)
+        assert re.fullmatch(pattern, "/_ping")  # asked every ten seconds; nobody need wait for that
         assert not [request for request in proxy.requests if proxy.refuse.search(request)]
 
 
