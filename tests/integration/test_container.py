@@ -27,7 +27,12 @@ REAL_TIME = Path("/sys/fs/cgroup/cpu")
 
 TAKE_LEASE = "import fcntl, sys; fcntl.fcntl(open(sys.argv[1], 'r+'), fcntl.F_SETLEASE, fcntl.F_WRLCK)"
 READ_HOSTS = "print(open('/etc/hosts').read())"
-SCHEDULER = "import os; print(os.sched_getscheduler(1) == os.SCHED_RR)"
+SCHEDULER = """
+import os, pathlib
+names = {path.parent.name: path.read_text() for path in pathlib.Path("/proc").glob("[0-9]*/comm")}
+[daemon] = [int(number) for number, name in names.items() if name == "hostwatch\\n"]
+print(os.sched_getscheduler(daemon) == os.SCHED_RR)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +122,17 @@ def test_it_takes_the_real_time_priority(lab: Lab) -> None:
     """The capabilities that config/compose.yaml leaves are enough for it."""
     with contained(lab, *real_time(lab)) as hostwatch:
         assert hostwatch.exec_run(["python3", "-c", SCHEDULER]).output == b"True\n"
+
+
+def test_it_can_be_stopped_while_it_starts(lab: Lab) -> None:
+    """A signal that comes before it listens for signals is not lost."""
+    with contained(lab) as hostwatch:
+        hostwatch.stop(timeout=10)
+        hostwatch.start()
+        hostwatch.stop(timeout=5)
+        assert hostwatch.wait()["StatusCode"] in (0, 143)
+        hostwatch.start()
+        eventually(lambda: log(hostwatch).count("connected to engine") == 2)
 
 
 def test_it_writes_and_leases_files_that_are_not_roots(lab: Lab) -> None:
