@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.engine.machine import EngineError
-from tests.engine.releases import Release
 from tests.engine.sources import debian_entry
 
 _NO_NETWORK = """\
@@ -14,22 +13,22 @@ It must reach its Debian mirror (network, DNS, http_proxy), and the mirror must 
 {output}"""
 
 
-def download(release: Release, scratch: Path) -> list[Path]:
-    """The packages of the release and all they need, as files below `scratch`."""
-    options = _configure(release, scratch)
-    _apt(release, "read the list of packages", [*options, "update"])
-    arguments = ["--yes", "--download-only", "--no-install-recommends", "install", *release.packages]
-    _apt(release, "download the packages", [*options, *arguments])
+def download(suite: str, packages: Sequence[str], scratch: Path) -> list[Path]:
+    """These packages of a Debian suite and all they need, as files below `scratch`."""
+    options = _configure(suite, scratch)
+    _apt(suite, "read the list of packages", [*options, "update"])
+    arguments = ["--yes", "--download-only", "--no-install-recommends", "install", *packages]
+    _apt(suite, "download the packages", [*options, *arguments])
     return sorted((scratch / "cache" / "archives").glob("*.deb"))
 
 
-def _configure(release: Release, scratch: Path) -> list[str]:
+def _configure(suite: str, scratch: Path) -> list[str]:
     """Options for an apt that knows one suite and believes that nothing is installed."""
     for directory in ("lists/partial", "cache/archives/partial", "parts"):
         (scratch / directory).mkdir(parents=True)
     (scratch / "status").touch()
     entry = debian_entry()
-    (scratch / "parts" / f"debian.{entry.extension}").write_text(entry.template.replace("SUITE", release.suite))
+    (scratch / "parts" / f"debian.{entry.extension}").write_text(entry.template.replace("SUITE", suite))
     settings = {
         "Dir::State::lists": scratch / "lists",
         "Dir::State::status": scratch / "status",
@@ -47,8 +46,8 @@ def _configure(release: Release, scratch: Path) -> list[str]:
     return [f"-o{name}={value}" for name, value in settings.items()]
 
 
-def _apt(release: Release, action: str, arguments: Sequence[str]) -> None:
+def _apt(suite: str, action: str, arguments: Sequence[str]) -> None:
     done = subprocess.run(["apt-get", "-q", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         output = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-        raise EngineError(_NO_NETWORK.format(action=action, suite=release.suite, output=output))
+        raise EngineError(_NO_NETWORK.format(action=action, suite=suite, output=output))

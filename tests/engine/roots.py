@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,26 +35,38 @@ def cached(version: str) -> Path | None:
 
 
 def fetch(version: str) -> Path:
-    """The root of this version, made first if it is not there: once, however many ask at a time."""
-    if root := cached(version):
-        return root
+    """The root of this version, made first if it is not there."""
+    return cached(version) or made(version, lambda scratch: _engine_root(version, scratch))
+
+
+def made(name: str, make: Callable[[Path], Path]) -> Path:
+    """What is cached under this name, made first if it is not there: once, however many ask at a time.
+
+    `make` gets a directory of its own and returns what it made in there.
+    """
+    place = machine.home() / "roots" / name
+    if place.exists():
+        return place
     machine.check()
-    roots = machine.home() / "roots"
-    roots.mkdir(parents=True, exist_ok=True)
-    with _locked(roots / f"{version}.lock"):
-        return cached(version) or _make(roots, version)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(place.with_name(f"{name}.lock")):
+        return place if place.exists() else _make(place, make)
 
 
-def _make(roots: Path, version: str) -> Path:
+def _make(place: Path, make: Callable[[Path], Path]) -> Path:
     """Make it elsewhere, and rename it when it is whole. The lock is ours: what lies here is of a fetch that died."""
-    for left in roots.glob(f"{version}.*/"):
+    for left in place.parent.glob(f"{place.name}.*/"):
         shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(dir=roots, prefix=f"{version}.") as scratch:
-        packages = apt.download(release(version), Path(scratch))
-        fresh = Path(scratch) / "root"
-        _build(fresh, packages)
-        _check_version(fresh, version)
-        return fresh.rename(roots / version)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{place.name}.") as scratch:
+        return make(Path(scratch)).rename(place)
+
+
+def _engine_root(version: str, scratch: Path) -> Path:
+    root = scratch / "root"
+    unpack(apt.download(release(version).suite, release(version).packages, scratch), root)
+    _finish(root)
+    _check_version(root, version)
+    return root
 
 
 @contextmanager
@@ -64,11 +76,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(root: Path, packages: list[Path]) -> None:
+def unpack(packages: list[Path], root: Path) -> None:
+    """Make a root of these packages alone."""
     root.mkdir(mode=0o755)
     _merge_usr(root)
     for package in packages:
         _unpack(package, root)
+
+
+def _finish(root: Path) -> None:
     _link_programs(root)
     for name, text in {"passwd": _PASSWD, "group": _GROUP, "hosts": _HOSTS, "resolv.conf": ""}.items():
         (root / "etc" / name).write_text(text)

@@ -1,0 +1,77 @@
+"""What it takes to run hostwatch in a container of an engine that reaches no registry: a base image, and Compose.
+
+Both are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
+wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import docker
+
+from tests.engine import apt, roots
+
+BASE = "python:offline"
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+_PYTHON = "3.11"
+_SUITE = "bookworm"  # has that Python
+_PACKAGES = ("python3", "python3-pip", "dash", "base-files")
+_ENVIRONMENT = ["ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels"]
+_COMPOSE = "usr/libexec/docker/cli-plugins/docker-compose"
+
+
+def import_base(client: docker.DockerClient) -> None:
+    """Give the engine the image `BASE`."""
+    pins = _pins()
+    recipe = Path(__file__).read_text()
+    digest = hashlib.sha256("\n".join([recipe, *pins]).encode()).hexdigest()[:12]
+    archive = roots.made(f"python-{digest}.tar", lambda scratch: _base(pins, scratch))
+    repository, _, tag = BASE.partition(":")
+    client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_ENVIRONMENT)
+
+
+def compose() -> Path:
+    """The program of Docker Compose; it needs the C library that engines 26.1 and newer have."""
+    return roots.made("compose", _compose_root) / _COMPOSE
+
+
+def _compose_root(scratch: Path) -> Path:
+    root = scratch / "root"
+    roots.unpack(apt.download("trixie", ["docker-compose"], scratch), root)
+    return root
+
+
+def _base(pins: list[str], scratch: Path) -> Path:
+    root = scratch / "root"
+    roots.unpack(apt.download(_SUITE, _PACKAGES, scratch), root)
+    if not (root / "bin/sh").exists():
+        (root / "bin/sh").symlink_to("dash")
+    (root / "tmp").mkdir(mode=0o1777, exist_ok=True)
+    # As the packages' maintainer scripts would; else each start of Python compiles anew what it imports.
+    subprocess.run(["unshare", f"--root={root}", "python3", "-m", "compileall", "-q", "/usr/lib"], check=True)
+    _download_wheels(pins, root / "wheels", scratch)
+    archive = scratch / "base.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(root, ".")
+    return archive
+
+
+def _download_wheels(pins: list[str], into: Path, scratch: Path) -> None:
+    """What hostwatch needs to be built and to run, in the versions that are installed here."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    constraints = scratch / "constraints.txt"
+    constraints.write_text("\n".join(pins))
+    target = ["--only-binary=:all:", f"--python-version={_PYTHON}", f"--constraint={constraints}", f"--dest={into}"]
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--quiet", "download", *target, *needed], check=True)
+
+
+def _pins() -> list[str]:
+    """The versions of all packages that are installed here."""
+    listed = ["list", "--format=freeze", "--exclude-editable", "--disable-pip-version-check"]
+    return subprocess.check_output([sys.executable, "-m", "pip", *listed], text=True).splitlines()

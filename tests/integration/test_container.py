@@ -1,0 +1,204 @@
+"""hostwatch in a container, as Docker Compose itself builds and starts it with the files in config/."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+import yaml
+from docker.models.containers import Container
+
+from tests import engine as engines
+from tests import image
+from tests.conftest import Lab, eventually, make_network
+from tests.proxy import proxied
+
+pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest.mark.usefixtures("built")]
+
+ROUNDS = 6
+SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
+COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
+PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
+REAL_TIME = Path("/sys/fs/cgroup/cpu")
+"""Where a kernel shares real-time out to control groups, if it does."""
+
+TAKE_LEASE = "import fcntl, sys; fcntl.fcntl(open(sys.argv[1], 'r+'), fcntl.F_SETLEASE, fcntl.F_WRLCK)"
+READ_HOSTS = "print(open('/etc/hosts').read())"
+SCHEDULER = """
+import os, pathlib
+names = {path.parent.name: path.read_text() for path in pathlib.Path("/proc").glob("[0-9]*/comm")}
+[daemon] = [int(number) for number, name in names.items() if name == "hostwatch\\n"]
+print(os.sched_getscheduler(daemon) == os.SCHED_RR)
+"""
+
+
+@pytest.fixture(scope="module")
+def built(engine: engines.Engine, client: docker.DockerClient) -> None:
+    """The engine has the image."""
+    image.import_base(client)
+    compose(engine, [COMPOSE_FILE], "build")
+
+
+def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, socket: Path | None = None) -> str:
+    """What Docker Compose prints, with the variables that config/compose.yaml knows."""
+    environ = {
+        "PATH": "/usr/bin",
+        "HOME": "/root",
+        "DOCKER_HOST": engine.docker_host,
+        "DOCKER_BUILDKIT": "0",  # BuildKit needs a plugin
+        "DOCKER_SOCKET": socket or engine.socket,
+        "DOCKER_ROOT": engine.data_root,
+        "BASE": image.BASE,
+    }
+    program = ["env", "-i", *(f"{name}={value}" for name, value in environ.items()), f"/host{image.compose()}"]
+    command = engine.enter(*program, *(f"--file={file}" for file in files), *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def contained(lab: Lab, *more: Path, socket: Path | None = None) -> Iterator[Container]:
+    """hostwatch in its container; it neither fails nor shows a traceback, and ends by itself when it is asked to."""
+    compose(lab.engine, [COMPOSE_FILE, *more], "up", "--detach", socket=socket)
+    [container] = lab.client.containers.list(filters={"label": "com.docker.compose.service=hostwatch"})
+    eventually(lambda: "connected to engine" in log(container))
+    yield container
+    container.stop(timeout=10)
+    assert container.wait()["StatusCode"] == 0
+    assert "Traceback" not in log(container)
+
+
+def override(lab: Lab, text: str) -> Path:
+    """A file that changes the service hostwatch of config/compose.yaml."""
+    path = lab.directory / "override.yaml"
+    path.write_text(f"services: {{hostwatch: {{{text}}}}}\n")
+    return path
+
+
+def real_time(lab: Lab) -> list[Path]:
+    """What config/compose.yaml asks for where the kernel shares real-time out; dockerd's option does the first step."""
+    if not (REAL_TIME / "cpu.rt_runtime_us").exists():
+        return []
+    (REAL_TIME / f"hostwatch-{lab.engine.name}" / "cpu.rt_runtime_us").write_text("200000")
+    return [override(lab, "cpu_rt_runtime: 100000")]
+
+
+def log(container: Container) -> str:
+    """All that the container has printed."""
+    return container.logs().decode()
+
+
+def line(address: str) -> str:
+    """The line that announces the database."""
+    return f"{address:<16}db\n"
+
+
+def followed(lab: Lab, container: Container, address: str) -> None:
+    """Wait until the container's file announces the database at this address."""
+    eventually(lambda: line(address) in lab.hosts(container))
+
+
+def test_files_are_right_before_the_first_instruction(lab: Lab) -> None:
+    """A service is recreated, a subscriber is new: what each reads as its first act is right."""
+    with contained(lab, *real_time(lab)):
+        peer = lab.run("web", labels=SUBSCRIBER)
+        mounts = {str(lab.hosts_path(peer)): {"bind": "/peer", "mode": "ro"}}
+        right = 0
+        for number in range(ROUNDS):
+            address = f"10.123.8.{number + 1}"
+            service = lab.run("db", "cat /peer; exec sleep 1000", address, volumes=mounts)
+            subscriber = lab.run(f"web-{number}", "cat /etc/hosts", labels=SUBSCRIBER)
+            subscriber.wait(timeout=20)
+            right += line(address) in log(service) and line(address) in log(subscriber)
+            service.remove(force=True)
+    assert right == ROUNDS
+
+
+def test_it_takes_the_real_time_priority(lab: Lab) -> None:
+    """The capabilities that config/compose.yaml leaves are enough for it."""
+    with contained(lab, *real_time(lab)) as hostwatch:
+        assert hostwatch.exec_run(["python3", "-c", SCHEDULER]).output == b"True\n"
+
+
+def test_it_can_be_stopped_while_it_starts(lab: Lab) -> None:
+    """A signal that comes before it listens for signals is not lost."""
+    with contained(lab) as hostwatch:
+        hostwatch.stop(timeout=10)
+        hostwatch.start()
+        hostwatch.stop(timeout=5)
+        assert hostwatch.wait()["StatusCode"] in (0, 143)
+        hostwatch.start()
+        eventually(lambda: log(hostwatch).count("connected to engine") == 2)
+
+
+def test_it_writes_and_leases_files_that_are_not_roots(lab: Lab) -> None:
+    """A container gives its hosts file to somebody else and forbids writing it."""
+    with contained(lab) as hostwatch:
+        web = lab.run("web", "chown 1000 /etc/hosts; chmod 400 /etc/hosts; exec sleep 1000", labels=SUBSCRIBER)
+        eventually(lambda: lab.hosts_path(web).stat().st_uid == 1000)
+        lab.run("db", address="10.123.5.5")
+        followed(lab, web, "10.123.5.5")
+        leased = hostwatch.exec_run(["python3", "-c", TAKE_LEASE, str(lab.hosts_path(web))])
+        assert leased.exit_code == 0, leased.output
+
+
+def test_without_any_capability_only_files_that_are_not_roots_are_refused(lab: Lab) -> None:
+    """It says so, and serves all others."""
+    with contained(lab, override(lab, "cap_add: !reset []")) as hostwatch:
+        own = "chown 1000 /etc/hosts; chmod 600 /etc/hosts; exec sleep 1000"
+        stranger = lab.run("stranger", own, labels=SUBSCRIBER)
+        eventually(lambda: lab.hosts_path(stranger).stat().st_uid == 1000)
+        web = lab.run("web", labels=SUBSCRIBER)
+        lab.run("db", address="10.123.5.5")
+        followed(lab, web, "10.123.5.5")
+        eventually(lambda: re.search("stranger: refused: .* may not", log(hostwatch)))
+
+
+def test_what_the_proxy_lets_pass_is_enough(lab: Lab, tmp_path: Path) -> None:
+    """The requests that config/compose.proxy.yaml allows are all that hostwatch makes, and all others are refused."""
+    services = yaml.safe_load(compose(lab.engine, [COMPOSE_FILE, PROXY_FILE], "config"))["services"]
+    [allowed] = [option for option in services["engine-proxy"]["command"] if option.startswith("-allow")]
+    pattern = allowed.removeprefix("-allowGET=")
+    with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
+        proxy.refuse = re.compile(rf"^(?!GET {pattern}(\?.*)?$)")
+        web = lab.run("web", labels=SUBSCRIBER)
+        with contained(lab, socket=proxy.path):
+            db = lab.run("db", address="10.123.5.5")
+            db.restart(timeout=0)
+            followed(lab, web, "10.123.5.5")
+            lab.network.disconnect(db)
+            shared = make_network(lab.client, "shared", "10.124.0.0/16")
+            shared.connect(web)
+            shared.connect(db, ipv4_address="10.124.5.5")
+            followed(lab, web, "10.124.5.5")
+        assert any("/networks/" in request for request in proxy.requests)
+        assert re.fullmatch(pattern, "/_ping")  # asked every ten seconds; nobody need wait for that
+        assert not [request for request in proxy.requests if proxy.refuse.search(request)]
+
+
+def test_behind_the_proxy_it_has_no_socket_of_the_engine(lab: Lab) -> None:
+    """config/compose.proxy.yaml takes the engine's socket away, and leaves the rest as it is."""
+    [alone, behind] = (
+        yaml.safe_load(compose(lab.engine, files, "config"))["services"]["hostwatch"]
+        for files in ([COMPOSE_FILE], [COMPOSE_FILE, PROXY_FILE])
+    )
+    sockets = [mount["source"] for mount in alone["volumes"] if mount["source"].endswith(".sock")]
+    assert sockets == [str(lab.engine.socket)]
+    assert [mount for mount in alone["volumes"] if mount["source"] not in sockets] == behind["volumes"][1:]
+    assert behind["volumes"][0]["type"] == "volume"
+    assert {"volumes", "environment", "depends_on"} >= {name for name in behind if behind[name] != alone.get(name)}
+
+
+def test_it_serves_its_own_container_like_any_other(lab: Lab) -> None:
+    """Its own hosts file gets a block, once, although its root is read-only."""
+    own = "network_mode: bridge, labels: {hostwatch.hosts: '@{self.ip} myself'}"
+    with contained(lab, override(lab, own)) as hostwatch:
+        eventually(lambda: b"myself" in hostwatch.exec_run(["python3", "-c", READ_HOSTS]).output)
+        web = lab.run("web", labels=SUBSCRIBER)
+        lab.run("db", address="10.123.5.5")
+        followed(lab, web, "10.123.5.5")
+        assert log(hostwatch).count("myself") == 1
