@@ -24,6 +24,7 @@ _OLDEST_API = (1, 41)
 """Docker Engine 20.10's, the oldest whose behaviour is known."""
 _PATIENCE_SECONDS = 20.0
 """How long the engine may take for all answers together."""
+_REQUEST_SECONDS = 3.0
 
 
 def examined(settings: Settings, url: str | None) -> Iterator[Finding]:
@@ -104,15 +105,19 @@ async def _faults(url: str | None, container: Container | None) -> tuple[str, ..
             async with source.events():
                 pass
 
-        tried = [await _fault(work) for work in (source.ping, inspect, subscribe)]
+        requests = {"/_ping": source.ping, "/containers/ID/json": inspect, "/events": subscribe}
+        tried = [await _fault(path, work) for path, work in requests.items()]
     return tuple(fault for fault in tried if fault is not None)
 
 
-async def _fault(work: Callable[[], Awaitable[None]]) -> str | None:
+async def _fault(path: str, work: Callable[[], Awaitable[None]]) -> str | None:
     try:
-        await work()
+        with anyio.fail_after(_REQUEST_SECONDS):
+            await work()
+    except TimeoutError:
+        return f"GET {path}: the engine did not answer in time ({_REQUEST_SECONDS:.0f} s)"
     except EngineError as error:
-        return str(error)
+        return f"GET {path}: {error}"
     except GoneError:
         pass  # the container is; what else answers 404 is no engine, and was noticed before
     return None

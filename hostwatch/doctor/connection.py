@@ -12,11 +12,11 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hostwatch.core.names import shown
 from hostwatch.doctor.finding import Finding, problem
 from hostwatch.hosts import probe
 
 _TIMEOUT_SECONDS = 5.0
+_MAX_SHOWN = 300
 _NAME_IT = "name the engine's address by --docker-host, docker.host or DOCKER_HOST"
 _START = "start the engine (systemctl start docker)"
 _NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
@@ -38,7 +38,7 @@ def unreachable(url: str | None, error: str) -> Finding:
 
 def unanswered(error: str) -> Finding:
     """Something listens there, but does not answer as an engine does."""
-    what = shown(" ".join(error.split()))
+    what = _in_a_line(error)
     if "HTTPS" in error or "disconnected" in error:
         return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
     if "SSL" in error or "certificate" in error:
@@ -48,6 +48,12 @@ def unanswered(error: str) -> Finding:
     if "engine answered" in error or "in time" in error:
         return problem(what, "look at the log of the engine, and of what is in front of it, and restart what hangs")
     return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")
+
+
+def _in_a_line(error: str) -> str:
+    """What may come from anybody, as it may stand on a terminal."""
+    printable = "".join(character if character.isprintable() else " " for character in error)
+    return " ".join(printable.split())[:_MAX_SHOWN]
 
 
 def _at_socket(path: Path, error: str) -> Finding:

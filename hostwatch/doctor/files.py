@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hostwatch.control.survey import FileReport
@@ -56,15 +57,18 @@ def _mount_remedy(view: View) -> str:
     return f"run hostwatch on the engine's host, as root, or set docker.root to where its {view.engine.root} is visible"
 
 
-def _read_only_remedy(directory: Path) -> str:
-    point = probe.mount_point(directory.resolve())
+def _read_only_remedy(path: Path) -> str:
+    point = probe.mount_point(path.resolve())
     if probe.in_container():
         return f"mount {point} into hostwatch's container without `:ro` or `readonly`"
-    return f"mount it read-write: mount -o remount,rw {point}; in a systemd unit, ReadWritePaths={directory}"
+    return f"mount it read-write: mount -o remount,rw {point}; in a systemd unit, ReadWritePaths={path}"
 
 
 def _denied_remedy(path: Path) -> str:
     """What to do where the kernel does not let us."""
+    with suppress(OSError):
+        if probe.is_read_only(path):
+            return _read_only_remedy(path)
     if (label := probe.confinement()) is not None:
         return f"SELinux confines hostwatch ({label}): run its container with --security-opt label=disable"
     if os.geteuid() != 0:

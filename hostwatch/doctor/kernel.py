@@ -50,8 +50,16 @@ def priority() -> Iterator[Finding]:
     if probe.grants_priority():
         yield fine("real-time priority: granted")
         return
-    what = "no real-time priority: on a busy machine hostwatch is late for some starts"
-    yield note(what, "give it CAP_SYS_NICE (in a container --cap-add SYS_NICE; in a systemd unit LimitRTPRIO=1)")
+    yield note("no real-time priority: on a busy machine hostwatch is late for some starts", _priority_remedy())
+
+
+def _priority_remedy() -> str:
+    if not probe.may_raise_priority():
+        return "give it CAP_SYS_NICE (in a container --cap-add SYS_NICE; in a systemd unit LimitRTPRIO=1)"
+    if probe.in_container():
+        # With control groups of version 1, the engine gives a container no real-time unless both are told.
+        return "start the engine with --cpu-rt-runtime=500000, and hostwatch's container with --cpu-rt-runtime=100000"
+    return "give its control group real-time (cpu.rt_runtime_us), and run it outside of user namespaces"
 
 
 def _of_leases(*, granted: bool) -> Finding:

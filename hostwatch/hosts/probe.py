@@ -18,6 +18,7 @@ _ROOT = Path("/")
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 """Docker's and Podman's. Control groups tell it too, but with version 2 of them a container sees nothing but `/`."""
 _CONTAINER_GROUP = re.compile(r"/(docker|kubepods|libpod|lxc|containerd)\b|docker-[0-9a-f]{64}|cri-containerd")
+_CAP_SYS_NICE = 23
 _UNCONFINED = ("unconfined_t", "spc_t", "initrc_t", "unconfined_service_t", "kernel_t")
 """SELinux types that may write the engine's files; `spc_t` is that of a privileged container."""
 
@@ -78,6 +79,13 @@ def grants_priority() -> bool:
     except OSError:
         return False
     return True
+
+
+def may_raise_priority(root: Path = _ROOT) -> bool:
+    """Whether this process has CAP_SYS_NICE; a control group without real-time (version 1) or a user namespace may
+    withhold what it stands for."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(root / "proc/self/status"), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> _CAP_SYS_NICE & 1)
 
 
 @dataclass(frozen=True, slots=True)
