@@ -15,28 +15,30 @@ _LABEL_REMEDY = "correct it where the container is defined, and recreate the con
 
 def data_root(view: View) -> Iterator[Finding]:
     """Whether the engine's hosts files are visible, its own, and writable."""
+    if (fault := _root_fault(view)) is not None:
+        yield out_of_sight(*fault, path_only=view.path_only)
+    else:
+        known = "" if view.witnesses else "; it has no containers yet that would prove it the engine's"
+        yield fine(f"data root: {view.directory} is visible and writable{known}")
+
+
+def _root_fault(view: View) -> tuple[str, str] | None:
+    """What is wrong with the engine's directory, and what to do."""
     directory = view.directory
     try:
         names = frozenset(child.name for child in directory.iterdir())
         read_only = probe.is_read_only(directory)
     except PermissionError as error:
         what = f"user {os.geteuid()} may not read the engine's {directory} ({error.strerror})"
-        yield out_of_sight(what, _denied_remedy(directory), path_only=view.path_only)
-        return
+        return what, _denied_remedy(directory)
     except OSError as error:
-        what = f"the engine's {directory} is not visible here ({error.strerror})"
-        yield out_of_sight(what, _mount_remedy(view), path_only=view.path_only)
-        return
-    witnesses = [container.key.id for container in view.witnesses]
-    if witnesses and names.isdisjoint(witnesses):
-        what = f"{directory} is not this engine's: it has none of its {len(witnesses)} containers"
-        yield out_of_sight(what, _mount_remedy(view), path_only=view.path_only)
-    elif read_only:
-        what = f"{directory} is mounted read-only here"
-        yield out_of_sight(what, _read_only_remedy(directory), path_only=view.path_only)
-    else:
-        known = "" if witnesses else "; it has no containers yet that would prove it the engine's"
-        yield fine(f"data root: {directory} is visible and writable{known}")
+        return f"the engine's {directory} is not visible here ({error.strerror})", _mount_remedy(view)
+    ids = [container.key.id for container in view.witnesses]
+    if ids and names.isdisjoint(ids):
+        return f"{directory} is not this engine's: it has none of its {len(ids)} containers", _mount_remedy(view)
+    if read_only:
+        return f"{directory} is mounted read-only here", _read_only_remedy(directory)
+    return None
 
 
 def out_of_sight(what: str, remedy: str, *, path_only: bool) -> Finding:

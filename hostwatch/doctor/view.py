@@ -1,6 +1,5 @@
 """What one look at the engine and its files has shown: what every check is about."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +34,9 @@ class View:
         return sorted(running, key=lambda container: container.name)
 
     @property
-    def witnesses(self) -> Iterable[Container]:
+    def witnesses(self) -> list[Container]:
         """The containers whose directories prove whose data root it is; stopped ones will do where none runs."""
-        return self.running or self.inventory.containers
+        return self.running or list(self.inventory.containers)
 
     @property
     def path_only(self) -> bool:

@@ -242,18 +242,13 @@ def test_a_wrong_tcp_address_is_told_apart(lab: Lab, tmp_path: Path) -> None:
         server.shutdown()
 
 
-def test_a_context_that_does_not_exist_is_a_problem(lab: Lab) -> None:
-    """As after `docker context rm` by another tool."""
-    environ = {name: value for name, value in lab.environ.items() if name != "DOCKER_HOST"}
-    done = subprocess.run(
-        [sys.executable, "-m", "hostwatch", "doctor"],
-        env=environ | {"DOCKER_CONTEXT": "gone"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "docker context" in parsed(done, 1).problem
+def test_a_context_that_names_no_engine_is_a_problem(lab: Lab) -> None:
+    """As after `docker context rm` by another tool, and where no socket is there either."""
+    del lab.environ["DOCKER_HOST"]
+    assert "docker context" in doctor(lab, DOCKER_CONTEXT="gone").problem
+    (lab.directory / "config.json").write_text('{"currentContext": "gone"}')
+    lab.environ |= {"DOCKER_CONFIG": str(lab.directory), "HOME": str(lab.directory)}
+    assert "docker context" in doctor_after(lab, "mount -t tmpfs none /run").problem
 
 
 def test_who_may_not_use_the_socket_is_told_who_may(lab: Lab) -> None:
