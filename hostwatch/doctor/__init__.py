@@ -22,9 +22,9 @@ from hostwatch.doctor.view import View
 
 _OLDEST_API = (1, 41)
 """Docker Engine 20.10's, the oldest whose behaviour is known."""
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 30.0
 """How long the engine may take for all answers together."""
-_REQUEST_SECONDS = 3.0
+_REQUEST_SECONDS = 5.0
 
 
 def examined(settings: Settings, url: str | None) -> Iterator[Finding]:
