@@ -1,5 +1,6 @@
 """The command line: arguments in, exit statuses out. Results go to standard output, errors to standard error."""
 
+import dataclasses
 import functools
 import inspect
 import json
@@ -17,10 +18,13 @@ from rich.table import Table
 
 from hostwatch import __version__, app
 from hostwatch.config import ConfigError, Settings, load, located, schema
+from hostwatch.config.values import docker_host
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
 from hostwatch.docker.engine import located_engine
+from hostwatch.doctor import examined, verdict
+from hostwatch.doctor.finding import Level
 from hostwatch.log import start_log
 
 T = TypeVar("T")
@@ -105,8 +109,12 @@ class Common:
         return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {self.file}"
 
     def engine(self, settings: Settings) -> str | None:
-        """The engine's URL; `None` for the current docker context."""
-        return located_engine(self.docker_host or settings.docker.host, os.environ)
+        """The engine's URL; `None` for the current docker context. Ends the program with status 2 where it is none."""
+        url = located_engine(self.docker_host or settings.docker.host, os.environ)
+        try:
+            return docker_host(url) if url is not None else None
+        except ValueError as error:
+            _fail(f"cannot use {url} as an engine: {error}", USAGE)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -227,6 +235,19 @@ def clean(common: Common) -> None:
         return _told([report async for report in survey.cleaned()], "block removed")
 
     if not _surveyed(common, settings, remove):
+        raise typer.Exit(FAILED)
+
+
+@_command
+def doctor(common: Common) -> None:
+    """Tell what would keep hostwatch from working here, each with its remedy. Status 1 if anything would."""
+    # What is logged on the way is among the findings.
+    settings = dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR).settings()
+    found = list(examined(settings, common.engine(settings)))
+    for finding in found:
+        typer.echo(finding)
+    typer.echo(verdict(found))
+    if any(finding.level is Level.PROBLEM for finding in found):
         raise typer.Exit(FAILED)
 
 

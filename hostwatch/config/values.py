@@ -164,7 +164,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _docker_host(value: str) -> str:
+def docker_host(value: str) -> str:
+    """The URL of an engine, if it is one that can be used. Raises `ValueError`."""
     scheme, separator, rest = value.partition("://")
     match scheme if separator else "":
         case "unix":
@@ -259,7 +260,7 @@ LookupName = Annotated[StrictStr, AfterValidator(_lookup_name)]
 ServiceKey = Annotated[StrictStr, AfterValidator(_service_key)]
 Template = Annotated[StrictStr, AfterValidator(_template)]
 Text = Annotated[StrictStr, AfterValidator(_text)]
-DockerHost = Annotated[StrictStr, AfterValidator(_docker_host)]
+DockerHost = Annotated[StrictStr, AfterValidator(docker_host)]
 AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
 HostFile = Annotated[AbsolutePath, AfterValidator(_host_file)]
 CommandWords = Annotated[tuple[StrictStr, ...], BeforeValidator(_words), AfterValidator(_command)]

@@ -89,8 +89,9 @@ class DockerEngine:
             self._connector = aiohttp.UnixConnector(self._url.removeprefix("unix://"), limit=0)
         try:
             self._docker = aiodocker.Docker(url=self._url, connector=self._connector, timeout=_REQUEST_TIMEOUT)
-        except (ValueError, OSError, aiodocker.DockerError) as error:
-            raise EngineError(f"cannot use {self.address}: {error}") from error
+        except (ValueError, OSError, AssertionError, aiodocker.DockerError) as error:
+            # The assertion is aiodocker's, where a context names no engine and no socket is there either.
+            raise EngineError(f"cannot use {self.address}: {str(error) or 'it names no engine'}") from error
         if self._connector is not None:
             self._docker.docker_host = "unix://localhost"  # aiodocker sets it for connectors of its own only
         return self
@@ -106,11 +107,13 @@ class DockerEngine:
     async def info(self) -> EngineInfo:
         """Who the engine is. Settles the API version and the identity that all keys carry from now on."""
         version = await self._get("/version", versioned=False)
-        self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
+        with _readable(self.address):
+            self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
         info = await self._get("/info")
-        self._engine = EngineId(info.get("ID") or self.address)
-        root = Path(info.get("DockerRootDir") or "/var/lib/docker")
-        return EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
+        with _readable(self.address):
+            self._engine = EngineId(info.get("ID") or self.address)
+            root = Path(info.get("DockerRootDir") or "/var/lib/docker")
+            return EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
 
     async def ping(self) -> None:
         """Return if the engine answers."""

@@ -120,7 +120,7 @@ def test_version_schema_and_help_need_no_engine(lab: Lab) -> None:
     schema = json.loads(lab.command("schema", DOCKER_HOST=absent).stdout)
     assert schema["properties"].keys() >= {"docker", "labels", "services", "subscribers", "timing", "on_exit", "log"}
     commands = set(re.findall(r"\w+", lab.command("--help", DOCKER_HOST=absent).stdout))
-    assert {"run", "sync", "plan", "status", "check", "clean", "schema"} <= commands
+    assert {"run", "sync", "plan", "status", "check", "clean", "doctor", "schema"} <= commands
 
 
 @pytest.mark.parametrize("host", ["unix:///no/such.sock", "tcp://127.0.0.1:1"])

@@ -1,0 +1,123 @@
+"""What would keep hostwatch from working here, each with its remedy: the command `doctor`.
+
+It looks and never changes anything, neither in the engine's directory nor in the system. What can be tried without
+harm is tried, as an engine's answer or the kernel's tells more than any rule about when they should give it. Lines that
+are withheld are no findings: they are what the configuration and the containers come to, and `status` shows them.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import anyio
+
+from hostwatch import app
+from hostwatch.config import Settings
+from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_leaf
+from hostwatch.core.model import Container
+from hostwatch.docker.engine import DockerEngine
+from hostwatch.doctor.connection import unanswered, unreachable
+from hostwatch.doctor.files import data_root, labels, subscribers
+from hostwatch.doctor.finding import Finding, Level, fine, problem
+from hostwatch.doctor.kernel import leases, priority, watches
+from hostwatch.doctor.view import View
+
+_OLDEST_API = (1, 41)
+"""Docker Engine 20.10's, the oldest whose behaviour is known."""
+_PATIENCE_SECONDS = 30.0
+"""How long the engine may take for all answers together."""
+_REQUEST_SECONDS = 5.0
+
+
+def examined(settings: Settings, url: str | None) -> Iterator[Finding]:
+    """Everything that was looked at, problems or not."""
+    seen = anyio.run(_seen, settings, url)
+    if isinstance(seen, str):
+        yield unreachable(url, seen)
+    else:
+        yield of_engine(seen.engine, url)
+        yield from map(unanswered, seen.faults)
+        yield from _of_files(seen)
+        yield from labels(seen)
+    yield from priority()
+
+
+def _of_files(view: View) -> Iterator[Finding]:
+    found = list(data_root(view))
+    yield from found
+    visible = all(finding.level is Level.OK for finding in found)
+    yield from subscribers(view, visible=visible)
+    if visible:
+        yield from watches(view)
+        yield from leases(view)
+
+
+def verdict(found: list[Finding]) -> str:
+    """All findings in a line."""
+    problems, notes = (sum(finding.level is level for finding in found) for level in (Level.PROBLEM, Level.NOTE))
+    if problems:
+        return f"{problems} problem{'s' * (problems > 1)} to be mended"
+    limits = f", with {notes} limit{'s' * (notes > 1)}" if notes else ""
+    return f"hostwatch works here{limits}"
+
+
+def of_engine(engine: EngineInfo, url: str | None) -> Finding:
+    """Which engine it is, and whether it is new enough."""
+    shown = f"engine {engine.version} (API {engine.api}) at {url or 'the current docker context'}"
+    if tuple(int(part) for part in engine.api.split(".")) < _OLDEST_API:
+        oldest = ".".join(map(str, _OLDEST_API))
+        return problem(f"{shown} is too old", f"upgrade it to Docker Engine 20.10 (API {oldest}) or newer")
+    return fine(shown)
+
+
+async def _seen(settings: Settings, url: str | None) -> View | str:
+    """What can be seen, or why the engine could not be asked."""
+    try:
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            return await _view(settings, url)
+    except TimeoutError:
+        return f"{url or 'the current docker context'} did not answer in time ({_PATIENCE_SECONDS:.0f} s)"
+    except (EngineError, GoneError) as error:
+        return str(error)
+    except BaseExceptionGroup as group:
+        known, other = group.split((EngineError, GoneError))
+        if known is None or other is not None:
+            raise
+        return str(first_leaf(known))
+
+
+async def _view(settings: Settings, url: str | None) -> View:
+    async with app.survey(settings, url) as survey:
+        reports = tuple([report async for report in survey.reports()])
+        container = next(iter(survey.inventory.containers), None)
+        faults = await _faults(url, container)
+        return View(survey.engine, survey.inventory, reports, settings.docker.root, faults)
+
+
+async def _faults(url: str | None, container: Container | None) -> tuple[str, ...]:
+    """What is refused of the requests whose failure the survey survives, or that only `run` makes."""
+    async with DockerEngine(url) as source:
+        await source.info()
+
+        async def inspect() -> None:
+            if container is not None:
+                await source.container(container.key)
+
+        async def subscribe() -> None:
+            async with source.events():
+                pass
+
+        requests = {"/_ping": source.ping, "/containers/ID/json": inspect, "/events": subscribe}
+        tried = [await _fault(path, work) for path, work in requests.items()]
+    return tuple(fault for fault in tried if fault is not None)
+
+
+async def _fault(path: str, work: Callable[[], Awaitable[None]]) -> str | None:
+    try:
+        with anyio.fail_after(_REQUEST_SECONDS):
+            await work()
+    except TimeoutError:
+        return f"GET {path}: the engine did not answer in time ({_REQUEST_SECONDS:.0f} s)"
+    except EngineError as error:
+        return f"GET {path}: {error}"
+    except GoneError:
+        pass  # the container is; what else answers 404 is no engine, and was noticed before
+    return None

@@ -1,0 +1,148 @@
+"""Why no engine answers at an address: looked into only when one did not.
+
+The client's own error says that it failed; whether the socket, the rights on it, the network or what listens there is
+to blame is found out here, by looking at the same address again step by step.
+"""
+
+import grp
+import os
+import pwd
+import socket
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hostwatch.doctor.finding import Finding, problem
+from hostwatch.hosts import probe
+
+_TIMEOUT_SECONDS = 5.0
+_MAX_SHOWN = 300
+_NAME_IT = "name the engine's address by --docker-host, docker.host or DOCKER_HOST"
+_START = "start the engine (systemctl start docker)"
+_NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
+_TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the engine's ca.pem and our cert.pem, key.pem"
+
+
+def unreachable(url: str | None, error: str) -> Finding:
+    """Why the engine could not be asked; `error` is what came of the attempt, `url` `None` for a docker context."""
+    scheme, _, rest = (url or "").partition("://")
+    match scheme:
+        case "unix":
+            return _at_socket(Path(rest), error)
+        case "tcp" | "http" | "https":
+            parts = urlsplit(url or "")
+            return _at_host(parts.hostname or "", parts.port or 80, error)
+        case _:
+            return problem(error, f"mend it (`docker context ls`, `docker context inspect`), or {_NAME_IT}")
+
+
+def unanswered(error: str) -> Finding:
+    """Something listens there, but does not answer as an engine does."""
+    what = _in_a_line(error)
+    if "HTTPS" in error or "disconnected" in error:
+        return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
+    if "SSL" in error or "certificate" in error:
+        return problem(what, f"{_TLS}; the certificate must be valid for the host name that is used")
+    if "engine answered 4" in error:
+        return problem(what, f"let whatever guards the engine's socket pass {_NEEDED}")
+    if "engine answered" in error or "in time" in error:
+        return problem(what, "look at the log of the engine, and of what is in front of it, and restart what hangs")
+    return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")
+
+
+def _in_a_line(error: str) -> str:
+    """What may come from anybody, as it may stand on a terminal."""
+    printable = "".join(character if character.isprintable() else " " for character in error)
+    return " ".join(printable.split())[:_MAX_SHOWN]
+
+
+def _at_socket(path: Path, error: str) -> Finding:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return problem(f"there is no socket {path}", _absent(path))
+    except OSError as fault:
+        what = f"{_user()} cannot look at the socket {path} ({fault.strerror})"
+        return problem(what, "run hostwatch as root, or let that user enter each directory above the socket")
+    if not stat.S_ISSOCK(status.st_mode):
+        return _no_socket(path, status)
+    return _connected(path, status) or unanswered(error)
+
+
+def _connected(path: Path, status: os.stat_result) -> Finding | None:
+    """What keeps us from connecting, `None` for nothing."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(_TIMEOUT_SECONDS)
+            client.connect(str(path))
+    except PermissionError:
+        return _denied(path, status)
+    except ConnectionRefusedError:
+        return problem(f"nothing listens on the socket {path}", f"{_START}, or {_NAME_IT}")
+    except OSError as fault:
+        return problem(f"the socket {path} cannot be used: {fault}", f"restart the engine, or {_NAME_IT}")
+    return None
+
+
+def _absent(path: Path) -> str:
+    if probe.in_container():
+        return f"{_START}, run hostwatch's container with `-v {path}:{path}`, or {_NAME_IT}"
+    return f"{_START}, or {_NAME_IT}"
+
+
+def _no_socket(path: Path, status: os.stat_result) -> Finding:
+    if stat.S_ISDIR(status.st_mode):
+        # Where `-v` names a file that is not there, Docker makes a directory.
+        made = f"if a container's `-v` made it as there was no socket, remove it and start the engine; else {_NAME_IT}"
+        return problem(f"{path} is a directory, not the engine's socket", made)
+    return problem(f"{path} is not a socket", _NAME_IT)
+
+
+def _denied(path: Path, status: os.stat_result) -> Finding:
+    what = f"{_user()} may not use the socket {path}, which is {_owners(status)}"
+    if os.geteuid() == 0:
+        policy = "run hostwatch's container with --security-opt label=disable (SELinux); look for other policies"
+        return problem(what, f"{policy}; in a user namespace root is not the engine's root")
+    remedy = "run hostwatch as root, which the hosts files need as well"
+    if status.st_mode & stat.S_IWGRP and status.st_gid != 0:
+        group = _group(status.st_gid)
+        remedy += f"; for the socket alone the group {group} is enough (in a container --group-add {status.st_gid})"
+    return problem(what, remedy)
+
+
+def _at_host(host: str, port: int, error: str) -> Finding:
+    where = f"{host}:{port}"
+    if error.startswith("cannot use"):
+        return problem(error, f"{_TLS}, or unset DOCKER_TLS_VERIFY")
+    try:
+        socket.create_connection((host, port), _TIMEOUT_SECONDS).close()
+    except socket.gaierror as fault:
+        return problem(f"the host {host} is not known ({fault.strerror})", f"correct its name, or {_NAME_IT}")
+    except ConnectionRefusedError:
+        what = f"nothing listens at {where}"
+        return problem(what, f"start the engine there with `-H tcp://…:{port}` and TLS, or {_NAME_IT}")
+    except OSError as fault:
+        return problem(
+            f"{where} cannot be reached ({fault})", f"look at routes and firewalls on the way, or {_NAME_IT}"
+        )
+    return unanswered(error)
+
+
+def _user() -> str:
+    uid = os.geteuid()
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name} ({uid})"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _owners(status: os.stat_result) -> str:
+    mode = stat.filemode(status.st_mode)
+    return f"{mode} of user {status.st_uid} and group {_group(status.st_gid)} ({status.st_gid})"

@@ -1,0 +1,103 @@
+"""Whether hostwatch can see and write the engine's hosts files, and which subscribers can be served."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hostwatch.control.survey import FileReport
+from hostwatch.doctor.finding import Finding, fine, note, problem
+from hostwatch.doctor.view import View
+from hostwatch.hosts import probe
+
+_LABEL_REMEDY = "correct it where the container is defined, and recreate the container: its labels never change"
+
+
+def data_root(view: View) -> Iterator[Finding]:
+    """Whether the engine's hosts files are visible, its own, and writable."""
+    if (fault := _root_fault(view)) is not None:
+        yield out_of_sight(*fault, path_only=view.path_only)
+    else:
+        known = "" if view.witnesses else "; it has no containers yet that would prove it the engine's"
+        yield fine(f"data root: {view.directory} is visible and writable{known}")
+
+
+def _root_fault(view: View) -> tuple[str, str] | None:
+    """What is wrong with the engine's directory, and what to do."""
+    directory = view.directory
+    try:
+        names = frozenset(child.name for child in directory.iterdir())
+        read_only = probe.is_read_only(directory)
+    except PermissionError as error:
+        what = f"user {os.geteuid()} may not read the engine's {directory} ({error.strerror})"
+        return what, _denied_remedy(directory)
+    except OSError as error:
+        return f"the engine's {directory} is not visible here ({error.strerror})", _mount_remedy(view)
+    ids = [container.key.id for container in view.witnesses]
+    if ids and names.isdisjoint(ids):
+        return f"{directory} is not this engine's: it has none of its {len(ids)} containers", _mount_remedy(view)
+    if read_only:
+        return f"{directory} is mounted read-only here", _read_only_remedy(directory)
+    return None
+
+
+def out_of_sight(what: str, remedy: str, *, path_only: bool) -> Finding:
+    """No hosts file can be kept through its path. Whoever wants that (`path_only`) is lost, others have `exec`."""
+    if path_only:
+        return problem(what, remedy)
+    late = "files are written through `docker exec` instead, too late for a container's first instruction"
+    return note(f"{what}; {late}", remedy)
+
+
+def _mount_remedy(view: View) -> str:
+    own = view.engine.root / "containers"
+    if view.root is not None and any(os.access(own / container.key.id, os.F_OK) for container in view.witnesses):
+        return f"leave docker.root out: the engine's own {view.engine.root} is visible here"
+    if probe.in_container():
+        mount = f"run hostwatch's container with `-v {own}:{view.directory}`"
+        return f"{mount}, or set docker.root to where the engine's {view.engine.root} is visible in it"
+    return f"run hostwatch on the engine's host, as root, or set docker.root to where its {view.engine.root} is visible"
+
+
+def _read_only_remedy(path: Path) -> str:
+    point = probe.mount_point(path.resolve())
+    if probe.in_container():
+        return f"mount {point} into hostwatch's container without `:ro` or `readonly`"
+    return f"mount it read-write: mount -o remount,rw {point}; in a systemd unit, ReadWritePaths={path}"
+
+
+def _denied_remedy(path: Path) -> str:
+    """What to do where the kernel does not let us."""
+    with suppress(OSError):
+        if probe.is_read_only(path):
+            return _read_only_remedy(path)
+    if (label := probe.confinement()) is not None:
+        return f"SELinux confines hostwatch ({label}): run its container with --security-opt label=disable"
+    if os.geteuid() != 0:
+        return "run hostwatch as root"
+    return f"look for an immutable file (lsattr {path}; chattr -i), a security policy or a user namespace"
+
+
+def subscribers(view: View, *, visible: bool) -> Iterator[Finding]:
+    """Who cannot be served, and how many can. What is wrong with the data root is not said for each again."""
+    found = [finding for report in view.reports if (finding := _subscriber(report, visible=visible)) is not None]
+    yield from found
+    if visible:
+        yield fine(f"subscribers: {len(view.reports) - len(found)} of {len(view.reports)} can be served")
+
+
+def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
+    name, path = report.container.name, report.path
+    if report.error is not None and (visible or report.container.hosts_mount is not None):
+        what, _, remedy = report.error.partition("; ")
+        return problem(f"{name}: {what}", remedy or f"look at {path}")
+    if visible and report.error is None and not os.access(path, os.W_OK):
+        return problem(f"{name}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
+    return None
+
+
+def labels(view: View) -> Iterator[Finding]:
+    """Labels of running containers that count for nothing."""
+    for container in view.running:
+        for fault in view.inventory.roles(container.key).faults:
+            yield problem(f"{container.name}: label {fault.label} is refused: {fault.reason}", _LABEL_REMEDY)

@@ -1,0 +1,45 @@
+"""What the doctor says: one finding for each check, and what to do about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_INDENT = " " * 9
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It works, with this limit."""
+    PROBLEM = "problem"
+    """It does not work, or not for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One of them."""
+
+    level: Level
+    what: str
+    remedy: str = ""
+    """What to do; empty only where nothing is wrong."""
+
+    def __str__(self) -> str:
+        line = f"{self.level:<{len(_INDENT)}}{self.what}"
+        return f"{line}\n{_INDENT}  {self.remedy}" if self.remedy else line
+
+
+def fine(what: str) -> Finding:
+    """Nothing is wrong there."""
+    return Finding(Level.OK, what)
+
+
+def note(what: str, remedy: str) -> Finding:
+    """It works, with this limit."""
+    return Finding(Level.NOTE, what, remedy)
+
+
+def problem(what: str, remedy: str) -> Finding:
+    """It does not work."""
+    return Finding(Level.PROBLEM, what, remedy)

@@ -1,0 +1,76 @@
+"""Limits of the system that hostwatch runs into, or that cost it one of its guarantees."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from hostwatch.doctor.finding import Finding, fine, note, problem
+from hostwatch.doctor.view import View
+from hostwatch.hosts import probe
+from hostwatch.hosts.probe import Watched
+
+_SPARE = 4
+"""How many times the watches that are needed now there should be: containers come, and other programs watch too."""
+_LEAST_WATCHES = 8192
+"""The kernel's own default where memory is small."""
+
+
+def watches(view: View) -> Iterator[Finding]:
+    """Whether each container's directory can be watched."""
+    directories = [view.directory / container.key.id for container in view.inventory.containers]
+    yield of_watches(probe.watched([view.directory, *directories]), probe.inotify_limit("max_user_watches"))
+
+
+def of_watches(watched: Watched, limit: int | None) -> Finding:
+    """What the watches that were got come to; `limit` is the sysctl's."""
+    late = "files are put right by events and resyncs only, too late for a container's first instruction"
+    enough = max(_SPARE * watched.wanted, _LEAST_WATCHES)
+    if not watched.instance:
+        remedy = "raise it: sysctl fs.inotify.max_user_instances=1024, and the same in /etc/sysctl.d"
+        return problem(f"no inotify instance is left for this user: {late}", remedy)
+    if watched.got < watched.wanted:
+        what = f"inotify watches only {watched.got} of {watched.wanted} directories (limit {limit or 'unknown'})"
+        return problem(f"{what}: {late}", _raised(enough, limit))
+    if limit is not None and limit < 2 * watched.wanted:
+        what = f"inotify has {limit} watches for each user, and hostwatch needs {watched.wanted} of them now"
+        return note(what, _raised(enough, limit))
+    return fine(f"inotify: {watched.got} directories can be watched (limit {limit or 'unknown'})")
+
+
+def leases(view: View) -> Iterator[Finding]:
+    """Whether files can be written under a lease, tried on the first subscriber's."""
+    for report in view.reports:
+        if report.error is None:
+            with suppress(OSError):  # gone meanwhile
+                yield _of_leases(granted=probe.grants_leases(report.path))
+            return
+
+
+def priority() -> Iterator[Finding]:
+    """Whether hostwatch may run as soon as there is something to do."""
+    if probe.grants_priority():
+        yield fine("real-time priority: granted")
+        return
+    yield note("no real-time priority: on a busy machine hostwatch is late for some starts", _priority_remedy())
+
+
+def _priority_remedy() -> str:
+    if not probe.may_raise_priority():
+        return "give it CAP_SYS_NICE (in a container --cap-add SYS_NICE; in a systemd unit LimitRTPRIO=1)"
+    if probe.in_container():
+        # With control groups of version 1, the engine gives a container no real-time unless both are told.
+        return "start the engine with --cpu-rt-runtime=500000, and hostwatch's container with --cpu-rt-runtime=100000"
+    return "give its control group real-time (cpu.rt_runtime_us), and run it outside of user namespaces"
+
+
+def _of_leases(*, granted: bool) -> Finding:
+    if granted:
+        return fine("write leases: granted")
+    what = "no write leases: a reader may, very rarely, see a change of several lines half done"
+    return note(
+        what, "run hostwatch as root or with CAP_LEASE (in a container --cap-add LEASE), on a local file system"
+    )
+
+
+def _raised(enough: int, limit: int | None) -> str:
+    wanted = max(enough, 2 * (limit or 0))
+    return f"raise it: sysctl fs.inotify.max_user_watches={wanted}, and the same in /etc/sysctl.d"

@@ -1,0 +1,44 @@
+"""What one look at the engine and its files has shown: what every check is about."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostwatch.control.source import EngineInfo
+from hostwatch.control.survey import FileReport
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container, State
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The engine, its containers and their files."""
+
+    engine: EngineInfo
+    inventory: Inventory
+    reports: tuple[FileReport, ...]
+    """A report of each subscriber's file."""
+    root: Path | None
+    """`docker.root`, where it is set."""
+    faults: tuple[str, ...] = ()
+    """What the engine refused of the requests that only `run` makes."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the engine's containers should be visible."""
+        return (self.root or self.engine.root) / "containers"
+
+    @property
+    def running(self) -> list[Container]:
+        """The containers that run, by name."""
+        running = (container for container in self.inventory.containers if container.state is not State.STOPPED)
+        return sorted(running, key=lambda container: container.name)
+
+    @property
+    def witnesses(self) -> list[Container]:
+        """The containers whose directories prove whose data root it is; stopped ones will do where none runs."""
+        return self.running or list(self.inventory.containers)
+
+    @property
+    def path_only(self) -> bool:
+        """Whether some subscriber is lost where its file is out of sight: all are, there is no other writer yet."""
+        return True

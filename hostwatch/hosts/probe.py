@@ -1,0 +1,139 @@
+"""What this system would let hostwatch do: asked of the kernel itself, and nothing is created, written or changed.
+
+Rights depend on users, capabilities, mounts, security modules and limits, in containers on all of them at once; so what
+can be tried without harm is tried rather than derived. Knows neither engines nor remedies.
+"""
+
+import fcntl
+import os
+import re
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncinotify import Inotify, Mask
+
+_ROOT = Path("/")
+_CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
+"""Docker's and Podman's. Control groups tell it too, but with version 2 of them a container sees nothing but `/`."""
+_CONTAINER_GROUP = re.compile(r"/(docker|kubepods|libpod|lxc|containerd)\b|docker-[0-9a-f]{64}|cri-containerd")
+_CAP_SYS_NICE = 23
+_UNCONFINED = ("unconfined_t", "spc_t", "initrc_t", "unconfined_service_t", "kernel_t")
+"""SELinux types that may write the engine's files; `spc_t` is that of a privileged container."""
+
+
+def in_container(root: Path = _ROOT) -> bool:
+    """Whether this process runs in a container, as far as that shows."""
+    if any((root / mark).exists() for mark in _CONTAINER_MARKS):
+        return True
+    return _CONTAINER_GROUP.search(_text(root / "proc/1/cgroup")) is not None
+
+
+def mount_point(path: Path, root: Path = _ROOT) -> Path:
+    """Where the file system that holds the path is mounted."""
+    lines = _text(root / "proc/self/mountinfo").splitlines()
+    points = [Path(_unescaped(line.split(" ")[4])) for line in lines]
+    return max((point for point in points if path.is_relative_to(point)), key=lambda p: len(p.parts), default=_ROOT)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether the mount that holds the path is read-only. Raises `OSError`."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def confinement(root: Path = _ROOT) -> str | None:
+    """The SELinux label that confines this process; `None` where nothing enforces it, or it may do as it likes."""
+    if _text(root / "sys/fs/selinux/enforce").strip() != "1":
+        return None
+    label = _text(root / "proc/self/attr/current").strip("\0\n")
+    kind = label.split(":")[2] if label.count(":") >= 2 else label
+    return None if kind in _UNCONFINED else label
+
+
+def grants_leases(path: Path) -> bool:
+    """Whether the kernel gives this process a write lease on the file. Raises `OSError`.
+
+    It is held for some microseconds, in which whoever opens the file waits, as at every change that hostwatch makes.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # the default, SIGIO, would kill the process
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True  # not now, as somebody has the file open: that is asked only of who may have one
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def grants_priority() -> bool:
+    """Whether this process may have the lowest real-time priority. It has it for an instant."""
+    policy, before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
+        os.sched_setscheduler(0, policy, before)
+    except OSError:
+        return False
+    return True
+
+
+def may_raise_priority(root: Path = _ROOT) -> bool:
+    """Whether this process has CAP_SYS_NICE; a control group without real-time (version 1) or a user namespace may
+    withhold what it stands for."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(root / "proc/self/status"), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> _CAP_SYS_NICE & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How far inotify goes."""
+
+    wanted: int
+    """Watches that were asked for."""
+    got: int
+    instance: bool
+    """Whether there was an inotify instance at all."""
+
+
+def watched(directories: Iterable[Path]) -> Watched:
+    """Watches all of the directories for an instant. A limit that others have used up shows only in that."""
+    wanted = tuple(directories)
+    try:
+        inotify = Inotify()
+    except OSError:
+        return Watched(len(wanted), 0, instance=False)
+    with inotify:
+        return Watched(len(wanted), sum(_is_watched(inotify, directory) for directory in wanted), instance=True)
+
+
+def inotify_limit(name: str, root: Path = _ROOT) -> int | None:
+    """The sysctl `fs.inotify.<name>`; `None` where it cannot be read."""
+    text = _text(root / "proc/sys/fs/inotify" / name).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _is_watched(inotify: Inotify, directory: Path) -> bool:
+    try:
+        inotify.add_watch(directory, Mask.CLOSE_WRITE | Mask.ONLYDIR)
+    except FileNotFoundError:
+        return True  # its container is just gone
+    except OSError:
+        return False
+    return True
+
+
+def _text(path: Path) -> str:
+    """What the system says there, nothing where there is no such file."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _unescaped(field: str) -> str:
+    # mountinfo writes blanks and backslashes as three octal digits.
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)

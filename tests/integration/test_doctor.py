@@ -1,0 +1,433 @@
+"""`hostwatch doctor` on a machine that is well, and on one where one thing is wrong: really wrong, in a namespace of
+its own where the whole machine would be, and each remedy that can be followed in a test is followed."""
+
+import os
+import re
+import shlex
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lab, newest_only
+from tests.integration.test_commands import NOBODY
+from tests.proxy import proxied
+
+pytestmark = newest_only
+
+WANTS_DB = {"hostwatch.hosts": "@{db.ip} db\n@{cache.ip} cache"}
+REPOSITORY = Path(__file__).resolve().parents[2]
+AS_NOBODY = f"""\
+import os, sys
+import anyio._backends._asyncio  # what is imported late may be out of the sight of nobody
+from hostwatch.cli import main
+os.setgroups([int(group) for group in sys.argv.pop(1).split()])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+main()
+"""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a doctor printed."""
+
+    findings: tuple[tuple[str, str, str], ...]
+    """Level, what was found, and the remedy."""
+    verdict: str
+
+    def of(self, level: str) -> list[tuple[str, str]]:
+        """The findings of a level, with their remedies."""
+        return [(what, remedy) for found, what, remedy in self.findings if found == level]
+
+    @property
+    def problem(self) -> str:
+        """The only problem there is, with its remedy."""
+        (found,) = self.of("problem")
+        return "\n".join(found)
+
+
+def parsed(done: subprocess.CompletedProcess[str], status: int) -> Findings:
+    """What was printed: each finding but the good ones with a remedy, and the status that follows from them."""
+    assert done.returncode == status, done
+    assert done.stderr == "", done.stderr
+    *lines, verdict = done.stdout.splitlines()
+    found: list[tuple[str, str, str]] = []
+    for line in lines:
+        if line.startswith(" "):
+            found[-1] = (*found[-1][:2], line.strip())
+        else:
+            level, what = line.split(None, 1)
+            found.append((level, what, ""))
+    assert {level for level, _, _ in found} <= {"ok", "note", "problem"}
+    assert all(bool(remedy) == (level != "ok") for level, _, remedy in found), found
+    assert status == any(level == "problem" for level, _, _ in found)
+    return Findings(tuple(found), verdict)
+
+
+def doctor(lab: Lab, *arguments: str, status: int = 1, **environ: str) -> Findings:
+    """What `hostwatch doctor` finds."""
+    return parsed(lab.command("doctor", *arguments, status=status, **environ), status)
+
+
+def doctor_after(lab: Lab, script: str, *namespaces: str, status: int = 1) -> Findings:
+    """What it finds after a shell script in namespaces of its own, a mount namespace among them."""
+    command = shlex.join([sys.executable, "-m", "hostwatch", "doctor"])
+    return parsed(
+        subprocess.run(
+            ["unshare", "--mount", *namespaces, "sh", "-ec", f"{script}\nexec {command}"],
+            env=lab.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        ),
+        status,
+    )
+
+
+def doctor_as_nobody(lab: Lab, *groups: int) -> Findings:
+    """What it finds as a user with no rights but those of the groups."""
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, " ".join(map(str, groups)), "doctor"],
+        env=lab.environ | {"HOME": "/"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return parsed(done, 1)
+
+
+def containers(lab: Lab) -> Path:
+    """The directory of the engine's containers."""
+    return lab.engine.data_root / "containers"
+
+
+# All is well.
+
+
+def test_where_all_is_well_it_tells_engine_root_and_subscribers(lab: Lab) -> None:
+    """Nothing is written on the way; a line that is withheld is no finding."""
+    lab.run("db")
+    web = lab.run("web", labels=WANTS_DB)
+    before = lab.hosts(web), sorted(lab.hosts_path(web).parent.iterdir())
+    found = doctor(lab, status=0)
+    told = "\n".join(what for what, _ in found.of("ok"))
+    for part in (lab.client.version()["Version"], lab.engine.docker_host, str(containers(lab)), "1 of 1"):
+        assert part in told
+    assert "inotify: 3 directories" in told
+    assert "works here" in found.verdict
+    assert (lab.hosts(web), sorted(lab.hosts_path(web).parent.iterdir())) == before
+
+
+def test_without_any_container_all_is_well(lab: Lab) -> None:
+    """As on a machine where hostwatch is the first to be there."""
+    told = "\n".join(what for what, _ in doctor(lab, status=0).of("ok"))
+    assert "0 of 0" in told
+    assert "no containers yet" in told
+
+
+# The configuration.
+
+
+def test_a_bad_configuration_comes_before_anything_else(lab: Lab) -> None:
+    """Status 2, and what `check` says."""
+    bad = lab.configured("labels: maybe\n")
+    found = lab.command("doctor", "-c", bad, status=2)
+    assert found.stdout == ""
+    assert found.stderr == lab.command("check", "-c", bad, status=2).stderr
+
+
+def test_an_address_that_is_none_is_a_usage_error(lab: Lab) -> None:
+    """Wherever it comes from."""
+    for arguments, environ in (
+        (["doctor", "--docker-host", "npipe:////./pipe/engine"], {}),
+        (["run"], {"DOCKER_HOST": "tcp://a b"}),
+    ):
+        found = lab.command(*arguments, status=2, **environ)
+        assert found.stdout == ""
+        assert "as an engine: " in found.stderr
+
+
+# The engine's address.
+
+
+class Silent(socketserver.BaseRequestHandler):
+    """A server that hangs up."""
+
+    def handle(self) -> None:
+        """Read, and end."""
+        self.request.recv(4096)
+
+
+class Web(socketserver.BaseRequestHandler):
+    """A web server that is no engine."""
+
+    def handle(self) -> None:
+        """Answer whatever is asked."""
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n<p>\x1b[1m\nhello</p>")
+
+
+class Json(socketserver.BaseRequestHandler):
+    """One that even speaks JSON."""
+
+    def handle(self) -> None:
+        """Answer whatever is asked."""
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+
+@pytest.fixture
+def sockets(tmp_path: Path) -> Iterator[Path]:
+    """A directory with everything that a socket's path may lead to but an engine."""
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "dead"))
+    servers = [
+        socketserver.ThreadingUnixStreamServer(str(tmp_path / kind.__name__.lower()), kind)
+        for kind in (Silent, Web, Json)
+    ]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    yield tmp_path
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "remedy"),
+    [
+        ("absent", "there is no socket", "start the engine"),
+        ("file/below", "there is no socket", "start the engine"),
+        ("directory", "is a directory", "`-v` made it"),
+        ("file", "is not a socket", "--docker-host"),
+        ("dead", "nothing listens", "start the engine"),
+        ("silent", "disconnected", "no engine"),
+        ("web", "no Docker Engine", "--docker-host"),
+        ("json", "no Docker Engine", "--docker-host"),
+    ],
+)
+def test_a_wrong_socket_is_told_apart(lab: Lab, sockets: Path, name: str, what: str, remedy: str) -> None:
+    """Each kind by itself, and with its path."""
+    found = doctor(lab, "--docker-host", f"unix://{sockets / name}").of("problem")
+    assert len(found) == 1
+    assert what in found[0][0]
+    assert str(sockets / name) in found[0][0]
+    assert remedy in found[0][1]
+    assert "\x1b" not in found[0][0]
+
+
+def test_a_wrong_tcp_address_is_told_apart(lab: Lab, tmp_path: Path) -> None:
+    """Nobody there, an unknown name, a server that is none, a server with TLS for one without, missing certificates."""
+    assert "nothing listens at 127.0.0.1:1" in doctor(lab, "--docker-host", "tcp://127.0.0.1:1").problem
+    assert "not known" in doctor(lab, "--docker-host", "tcp://no-such-host.invalid:2375").problem
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        host = f"tcp://127.0.0.1:{server.server_address[1]}"
+        assert "no Docker Engine" in doctor(lab, "--docker-host", host).problem
+        assert "DOCKER_CERT_PATH" in doctor(lab, "--docker-host", host, DOCKER_TLS_VERIFY="1").problem
+        absent = str(tmp_path)
+        found = doctor(lab, "--docker-host", host, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=absent)
+        assert "DOCKER_CERT_PATH" in found.problem
+        server.shutdown()
+
+
+def test_a_context_that_names_no_engine_is_a_problem(lab: Lab) -> None:
+    """As after `docker context rm` by another tool, and where no socket is there either."""
+    del lab.environ["DOCKER_HOST"]
+    assert "docker context" in doctor(lab, DOCKER_CONTEXT="gone").problem
+    (lab.directory / "config.json").write_text('{"currentContext": "gone"}')
+    lab.environ |= {"DOCKER_CONFIG": str(lab.directory), "HOME": str(lab.directory)}
+    assert "docker context" in doctor_after(lab, "mount -t tmpfs none /run").problem
+
+
+def test_who_may_not_use_the_socket_is_told_who_may(lab: Lab) -> None:
+    """The user, the owners and the mode; the group only where that has a right that root does not need."""
+    found = doctor_as_nobody(lab).problem
+    assert all(part in found for part in (str(NOBODY), str(lab.engine.socket), "srw-rw----", "as root"))
+    assert "--group-add" not in found
+    os.chown(lab.engine.socket, -1, 4242)
+    try:
+        assert "--group-add 4242" in doctor_as_nobody(lab).problem
+    finally:
+        os.chown(lab.engine.socket, -1, 0)
+
+
+def test_who_may_use_the_socket_but_not_the_files_is_told_so(lab: Lab) -> None:
+    """A member of the socket's group, on the engine's host; there is neither priority nor a word of the subscribers."""
+    lab.run("web", labels=WANTS_DB)
+    found = doctor_as_nobody(lab, 0)
+    assert f"may not read the engine's {containers(lab)}" in found.problem
+    assert "run hostwatch as root" in found.problem
+    assert any("CAP_SYS_NICE" in remedy for _, remedy in found.of("note"))
+
+
+def test_what_a_socket_proxy_refuses_is_a_problem(lab: Lab, tmp_path: Path) -> None:
+    """Requests that no other command needs, or whose failure it survives, too."""
+    web = lab.run("web", labels=WANTS_DB)
+    with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
+        doctor(lab, "--docker-host", proxy.host, status=0)
+        for request in ("/_ping", f"/containers/{web.id}/json", "/info"):
+            proxy.refuse = re.compile(request)
+            assert "answered 500" in doctor(lab, "--docker-host", proxy.host).problem
+        proxy.refuse, proxy.hold = None, re.compile("/events")
+        assert "GET /events: the engine did not answer in time" in doctor(lab, "--docker-host", proxy.host).problem
+        # A connection without a request is the doctor's own look at the socket.
+        assert not [request for request in proxy.requests if request and not request.startswith("GET ")]
+
+
+# The data root.
+
+
+def test_a_data_root_elsewhere_is_a_problem_until_it_is_put_right(lab: Lab) -> None:
+    """Absent, a file, empty, or another engine's; the remedy names the right one."""
+    lab.run("web", labels=WANTS_DB)
+    (lab.directory / "empty/containers").mkdir(parents=True)
+    (lab.directory / "other/containers" / ("0" * 64)).mkdir(parents=True)
+    (lab.directory / "file").mkdir()
+    (lab.directory / "file/containers").touch()
+    for name, what in {
+        "absent": "is not visible here (No such file or directory)",
+        "file": "is not visible here (Not a directory)",
+        "empty": "is not this engine's",
+        "other": "is not this engine's",
+    }.items():
+        found = doctor(lab, "-c", lab.configured(f"docker: {{root: {lab.directory}/{name}}}")).problem
+        assert f"{lab.directory}/{name}/containers {what}" in found
+        assert "leave docker.root out" in found
+    (lab.directory / "same").symlink_to(lab.engine.data_root)
+    doctor(lab, "-c", lab.configured(f"docker: {{root: {lab.directory}/same}}"), status=0)
+
+
+def test_in_a_container_without_the_data_root_the_mount_is_named(lab: Lab) -> None:
+    """The machine of this test looks like a container of Podman's; what is hidden is mounted in the way it says."""
+    lab.run("web", labels=WANTS_DB)
+    directory = containers(lab)
+    marked = "mount -t tmpfs none /run; touch /run/.containerenv"
+    hidden = f"mkdir /run/kept; mount --rbind {directory} /run/kept; mount -t tmpfs none {lab.engine.data_root}"
+    assert f"`-v {directory}:{directory}`" in doctor_after(lab, f"{marked}; {hidden}").problem
+    followed = f"mkdir -p {directory}; mount --bind /run/kept {directory}"
+    doctor_after(lab, f"{marked}; {hidden}; {followed}", status=0)
+
+
+def test_a_read_only_mount_is_a_problem(lab: Lab) -> None:
+    """As root; said once, with the mount to be changed, and not for each subscriber again."""
+    for name in ("web-1", "web-2"):
+        lab.run(name, labels=WANTS_DB)
+    directory = containers(lab)
+    mount = f"mount --bind {directory} {directory}; mount -o remount,bind,ro {directory}"
+    found = doctor_after(lab, mount).problem
+    assert f"{directory} is mounted read-only" in found
+    assert re.search(rf"{directory}\b", found.splitlines()[1])
+    doctor_after(lab, f"{mount}; mount -o remount,rw,bind {directory}", status=0)
+
+
+# Subscribers.
+
+
+def test_who_cannot_be_served_is_told_by_name(lab: Lab) -> None:
+    """A mount of its own on /etc/hosts, a file that may not be written, one that is none; others are served."""
+    own = lab.directory / "hosts"
+    own.write_text("127.0.0.1 localhost\n")
+    bound = lab.run("bound", labels=WANTS_DB, volumes={str(own): {"bind": "/etc/hosts", "mode": "rw"}})
+    locked = lab.run("locked", labels=WANTS_DB)
+    linked = lab.run("linked", labels=WANTS_DB)
+    lab.run("served", labels=WANTS_DB)
+    os.link(lab.hosts_path(linked), lab.hosts_path(linked).with_name("another"))
+    file = lab.hosts_path(locked)
+    found = doctor_after(lab, f"mount --bind {file} {file}; mount -o remount,bind,ro {file}")
+    assert {what.split(":")[0]: remedy for what, remedy in found.of("problem")}.keys() == {"bound", "locked", "linked"}
+    told = "\n".join("\n".join(each) for each in found.of("problem"))
+    assert str(own) in told
+    assert str(file) in told
+    assert "hard links" in told
+    assert any("1 of 4" in what for what, _ in found.of("ok"))
+    bound.remove(force=True)
+    lab.hosts_path(linked).with_name("another").unlink()
+    doctor(lab, status=0)
+
+
+def test_an_immutable_file_is_a_problem(lab: Lab) -> None:
+    """Not even root may write it, and no mode says so."""
+    web = lab.run("web", labels=WANTS_DB)
+    try:
+        subprocess.run(["chattr", "+i", lab.hosts_path(web)], check=True)
+        assert "chattr -i" in doctor(lab).problem
+    finally:
+        subprocess.run(["chattr", "-i", lab.hosts_path(web)], check=True)
+
+
+def test_a_refused_label_is_a_problem_while_its_container_runs(lab: Lab) -> None:
+    """Each with the container and the label; a stopped one is history."""
+    lab.create("old", labels={"hostwatch.names": "not/a/name"})
+    doctor(lab, status=0)
+    web = lab.run("web", labels={"hostwatch.names": "not/a/name", "hostwatch.health": "maybe"})
+    found = doctor(lab).of("problem")
+    assert sorted(what.split(" is refused")[0] for what, _ in found) == [
+        "web: label hostwatch.health",
+        "web: label hostwatch.names",
+    ]
+    assert "recreate" in found[0][1]
+    web.remove(force=True)
+    doctor(lab, status=0)
+
+
+# The kernel.
+
+
+def test_too_few_inotify_watches_are_a_problem(lab: Lab) -> None:
+    """In a user namespace, which has limits of its own; there, real-time priority is out of reach, and that is none."""
+    for name in ("web-1", "web-2"):
+        lab.run(name, labels=WANTS_DB)
+    user = ("--user", "--map-root-user")
+    found = doctor_after(lab, "echo 2 >/proc/sys/user/max_inotify_watches", *user)
+    assert "inotify watches only 2 of 3" in found.problem
+    assert "fs.inotify.max_user_watches=" in found.problem
+    assert any("real-time priority" in what for what, _ in found.of("note"))
+    found = doctor_after(lab, "echo 0 >/proc/sys/user/max_inotify_instances", *user)
+    assert "fs.inotify.max_user_instances=" in found.problem
+    found = doctor_after(lab, "echo 3 >/proc/sys/user/max_inotify_watches", *user, status=0)
+    assert "works here, with 1 limit" in found.verdict
+
+
+# A real container.
+
+
+def test_in_a_real_container_each_remedy_helps(lab: Lab) -> None:
+    """From nothing but the program to a container in which it works, one remedy after the other."""
+    lab.run("web", labels=WANTS_DB)
+    absent = in_container(lab)
+    assert f"`-v {lab.engine.socket}:{lab.engine.socket}`" in absent.problem
+    blind = in_container(lab, "-v", f"{lab.engine.socket}:{lab.engine.socket}")
+    mount = re.findall(r"`(-v) (\S+)`", blind.problem)[0]
+    assert mount[1] == f"{containers(lab)}:{containers(lab)}"
+    mounts = ("-v", f"{lab.engine.socket}:{lab.engine.socket}", *mount)
+    slow = in_container(lab, *mounts, status=0)
+    capability = [found for _, remedy in slow.of("note") for found in re.findall(r"(--cap-add) (\w+)", remedy)]
+    assert capability == [("--cap-add", "SYS_NICE")]
+    # Control groups of version 1 withhold what the capability stands for, unless the engine was told otherwise.
+    left = in_container(lab, *mounts, *capability[0], status=0).of("note")
+    assert all("--cpu-rt-runtime" in remedy for _, remedy in left)
+    read_only = in_container(lab, *mounts[:3], f"{mounts[3]}:ro").problem
+    assert "read-only" in read_only
+    assert "without `:ro`" in read_only
+
+
+def in_container(lab: Lab, *options: str, status: int = 1) -> Findings:
+    """What the doctor finds in a container of this engine that was started with these options of `docker run`."""
+    mounted = dict.fromkeys(["/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix, str(REPOSITORY)])
+    program = [f"-v=/host{path}:{path}:ro" for path in mounted if Path(path).exists()]
+    environ = [f"--env=DOCKER_HOST={lab.engine.docker_host}", "--env=PYTHONDONTWRITEBYTECODE=1"]
+    command = [f"--workdir={REPOSITORY}", "busybox", sys.executable, "-m", "hostwatch", "doctor"]
+    run = lab.engine.command("run", "--rm", "--network=none", *program, *environ, *options, *command)
+    return parsed(subprocess.run(run, capture_output=True, text=True, timeout=60, check=False), status)
