@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,9 @@ def _hurry() -> None:
     try:
         os.sched_setscheduler(0, os.SCHED_RR, lowest)
     except OSError as error:
-        logger.debug("no real-time priority ({}): without CAP_SYS_NICE a busy machine may make us late", error.strerror)
+        logger.debug("no real-time priority ({}): a busy machine may make us late; see doctor", error.strerror)
+        with suppress(OSError):  # a kernel with real-time groups may refuse one and grant the other
+            os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 
 @asynccontextmanager
@@ -117,7 +119,7 @@ async def survey(settings: Settings, url: str | None) -> AsyncIterator[Survey]:
 
 
 def _paths(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
-    return PathHostsFiles(engine.id, settings.docker.root or engine.root)
+    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts)
 
 
 class Daemon:
@@ -194,7 +196,7 @@ class Daemon:
         self._scope.cancel()
         self._files = files
         self._inventory.add_host_files(engine.id, socket.gethostname())
-        ways, linger = Ways(files, ExecHostsFiles(self._source)), self.settings.timing.linger
+        ways, linger = Ways(files, ExecHostsFiles(self._source), engine.keeps_comments), self.settings.timing.linger
         self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, linger)
         await tasks.start(self._look_after, files, self._reconciler, name="look after files")
 

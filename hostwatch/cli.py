@@ -330,6 +330,8 @@ def _print_status(found: Mapping[str, Any]) -> None:
     console.print(f"engine {engine['version']} (API {engine['api']})", highlight=False)
     console.print(_services_table(found["services"]))
     for subscriber in found["subscribers"]:
+        verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
+        console.print(f"{subscriber['name']}: {verdict}", highlight=False, markup=False)
         console.print(_subscriber_table(subscriber))
     if not found["subscribers"]:
         console.print("no running container subscribes", highlight=False)
@@ -351,8 +353,7 @@ def _services_table(services: list[Mapping[str, Any]]) -> Table:
 
 
 def _subscriber_table(subscriber: Mapping[str, Any]) -> Table:
-    verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
-    table = Table(title=f"{subscriber['name']}: {verdict}", title_justify="left", box=None, show_header=False)
+    table = Table(box=None, show_header=False)
     for record in subscriber["records"]:
         table.add_row(record["address"], " ".join(record["names"]))
     for withheld in subscriber["withheld"]:

@@ -64,3 +64,5 @@ class Ways:
     paths: HostsFiles
     execs: HostsFiles
     """By commands in the running container."""
+    keeps_comments: bool = True
+    """Whether our markers survive when the engine rewrites a file."""

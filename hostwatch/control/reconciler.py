@@ -94,6 +94,7 @@ class Reconciler:
         self._inventory = inventory
         self._paths = ways.paths
         self._execs = ways.execs
+        self._keeps_comments = ways.keeps_comments
         self._queue = queue
         self._notifier = notifier
         self.linger_seconds = linger_seconds
@@ -139,10 +140,10 @@ class Reconciler:
         try:
             await self._look_at(work, container, hinted)
         except FileGoneError as error:
-            if not self._found_out_of_sight(work, container):
+            if not self._found_out_of_sight(work, container, error):
                 logger.debug("{}: {}", container.name, error)
         except FileRefusedError as error:
-            if not (isinstance(error, FileDeniedError) and self._found_out_of_sight(work, container)):
+            if not (isinstance(error, FileDeniedError) and self._found_out_of_sight(work, container, error)):
                 self._refused(work.key, container, error)
         except FileFailedError as error:
             self._failed(work.key, container, str(error))
@@ -200,7 +201,7 @@ class Reconciler:
         if by_exec and state.in_sync and state.wanted == wanted.block and not _is_to_be_read(work):
             return b""
         state.wanted = wanted.block
-        rewriting = Rewriting(wanted.block, container)
+        rewriting = Rewriting(wanted.block, container, Block() if self._keeps_comments else state.block)
         update = await files.update(container, rewriting)
         self._updated(work, container, update, rewriting.standing, state)
         return update.before
@@ -285,13 +286,14 @@ class Reconciler:
     def _is_by_exec(self, key: ContainerKey) -> bool:
         return key in self._unseen or self._inventory.writer(key) is Writer.EXEC
 
-    def _found_out_of_sight(self, work: Work, container: Container) -> bool:
+    def _found_out_of_sight(self, work: Work, container: Container, error: Exception) -> bool:
         """Go on by exec with a file that its path does not reach, if that is allowed and can be."""
         key = work.key
         allowed = self._inventory.writer(key) is Writer.AUTO and container.host_file is None
         if not allowed or key in self._unseen or container.state is not State.RUNNING or not self._is_ours(key):
             return False
-        logger.debug("{}: its hosts file is out of sight and will be written by exec", container.name)
+        level = "DEBUG" if isinstance(error, OutOfSightError) else "INFO"
+        logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
         self._unseen.add(key)
         for cause in work.causes:
             self._queue.add(key, cause, work.since)
@@ -347,13 +349,14 @@ def refusal(container: Container) -> str | None:
 class Rewriting:
     """The change that a worker thread makes to a file's text; it may be called again when somebody else wrote."""
 
-    def __init__(self, block: Block, container: Container) -> None:
+    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
         self._block = block
+        self._unmarked = unmarked or Block()
         self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
         self.standing = Block()
         """The block as it really stands in the text that was made last."""
 
     def __call__(self, text: bytes) -> bytes:
-        result = hostsfile.rewritten(text, self._block, self._reserved)
+        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
         self.standing = result.block
         return result.text

@@ -53,7 +53,17 @@ class EngineInfo:
     version: str
     api: str
     root: Path
-    """Its data root, as it sees it."""
+    """Its data root, as it sees it; with Podman its run root, where it has its hosts files."""
+    containers: Path = Path("containers")
+    """Where below its root each container has a directory called by its id."""
+    hosts: Path = Path("hosts")
+    """Where in its directory a container's hosts file is."""
+    keeps_comments: bool = True
+    """Whether comments survive when the engine rewrites a hosts file; Podman drops them, our markers among them."""
+
+    def directory(self, visible: Path | None) -> Path:
+        """The directory of the containers' directories; `visible` is where the root is seen, if not where it says."""
+        return (visible or self.root) / self.containers
 
 
 @dataclass(frozen=True, slots=True)

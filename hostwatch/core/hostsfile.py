@@ -35,13 +35,18 @@ class Rewritten:
     block: Block
 
 
-def rewritten(text: bytes, block: Block, reserved: frozenset[str] = frozenset()) -> Rewritten:
+def rewritten(
+    text: bytes, block: Block, reserved: frozenset[str] = frozenset(), unmarked: Block | None = None
+) -> Rewritten:
     """The whole text with `block` as its only block; with an empty one, without a block.
 
     Names that foreign lines bind to another address, names that are never published, and `reserved` ones (the
-    subscriber's own, in lower case) move from the records to the withheld lines.
+    subscriber's own, in lower case) move from the records to the withheld lines. `unmarked` is what the block said
+    before, if its markers may have been lost: Podman drops comments and writes the other lines anew, with tabs.
     """
     parts = _parts(text)
+    if parts.place is None and unmarked is not None:
+        parts = _by_content(parts.foreign, unmarked)
     standing = _standing(block, parts.foreign, reserved)
     if parts.place is None and not standing:
         return Rewritten(text, standing)  # nothing here is ours, not even a missing last newline
@@ -106,6 +111,16 @@ def _parts(text: bytes) -> _Parts:
     if opened is not None:
         _settle(opened, foreign, inside)
     return _Parts(foreign, inside, place)
+
+
+def _by_content(lines: list[bytes], last: Block) -> _Parts:
+    """Takes a text apart that lost its markers: ours is for each record of before the last line that says the same."""
+    places: dict[Record | None, list[int]] = {}
+    for place, line in enumerate(lines):
+        places.setdefault(_record(line), []).append(place)
+    ours = {places[record].pop() for record in last.records if places.get(record)}
+    foreign = [line for place, line in enumerate(lines) if place not in ours]
+    return _Parts(foreign, [], min(ours, default=None))
 
 
 def _lines(text: bytes) -> list[bytes]:

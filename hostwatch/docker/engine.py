@@ -4,6 +4,7 @@ The only importer of aiodocker, of which the connection is used (URLs, contexts,
 one never comes back after a lost connection.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -113,7 +114,23 @@ class DockerEngine:
         with _readable(self.address):
             self._engine = EngineId(info.get("ID") or self.address)
             root = Path(info.get("DockerRootDir") or "/var/lib/docker")
-            return EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
+            found = EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
+            is_podman = any(part.get("Name") == "Podman Engine" for part in version.get("Components") or ())
+        return await self._podman(found) if is_podman else found
+
+    async def _podman(self, found: EngineInfo) -> EngineInfo:
+        """What is different with Podman (4.3): its `ID` is another one at each request, and its files are elsewhere."""
+        self._engine = EngineId(self.address)
+        store = (await self._get("/libpod/info"))["store"]
+        with _readable(self.address):
+            return dataclasses.replace(
+                found,
+                id=self._engine,
+                root=Path(store["runRoot"]),
+                containers=Path(f"{store['graphDriverName']}-containers"),
+                hosts=Path("userdata/hosts"),
+                keeps_comments=False,
+            )
 
     async def ping(self) -> None:
         """Return if the engine answers."""

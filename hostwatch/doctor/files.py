@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hostwatch.control.survey import FileReport
+from hostwatch.core.rules import Writer
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
@@ -50,7 +51,7 @@ def out_of_sight(what: str, remedy: str, *, path_only: bool) -> Finding:
 
 
 def _mount_remedy(view: View) -> str:
-    own = view.engine.root / "containers"
+    own = view.engine.directory(None)
     if view.root is not None and any(os.access(own / container.key.id, os.F_OK) for container in view.witnesses):
         return f"leave docker.root out: the engine's own {view.engine.root} is visible here"
     if probe.in_container():
@@ -82,16 +83,17 @@ def subscribers(view: View, *, visible: bool) -> Iterator[Finding]:
     """Who cannot be served, and how many can. What is wrong with the data root is not said for each again."""
     found = [finding for report in view.reports if (finding := _subscriber(report, visible=visible)) is not None]
     yield from found
-    if visible:
+    if visible or not view.path_only:
         yield fine(f"subscribers: {len(view.reports) - len(found)} of {len(view.reports)} can be served")
 
 
 def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
-    name, path = report.container.name, report.path
-    if report.error is not None and (visible or report.container.hosts_mount is not None):
+    name, path, by_path = report.container.name, report.path, report.writer is Writer.PATH
+    of_its_own = report.container.host_file is not None or report.container.hosts_mount is not None or not by_path
+    if report.error is not None and (visible or of_its_own):
         what, _, remedy = report.error.partition("; ")
         return problem(f"{name}: {what}", remedy or f"look at {path}")
-    if visible and report.error is None and not os.access(path, os.W_OK):
+    if report.error is None and by_path and not os.access(path, os.W_OK):
         return problem(f"{name}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
     return None
 

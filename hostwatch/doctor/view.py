@@ -7,6 +7,7 @@ from hostwatch.control.source import EngineInfo
 from hostwatch.control.survey import FileReport
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, State
+from hostwatch.core.rules import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class View:
     @property
     def directory(self) -> Path:
         """Where the engine's containers should be visible."""
-        return (self.root or self.engine.root) / "containers"
+        return self.engine.directory(self.root)
 
     @property
     def running(self) -> list[Container]:
@@ -40,5 +41,5 @@ class View:
 
     @property
     def path_only(self) -> bool:
-        """Whether some subscriber is lost where its file is out of sight: all are, there is no other writer yet."""
-        return True
+        """Whether some subscriber is lost where its file is out of sight: others are written by exec."""
+        return any(self.inventory.writer(report.container.key) is Writer.PATH for report in self.reports)

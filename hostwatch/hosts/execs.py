@@ -27,7 +27,8 @@ _OTHERS_WROTE = 75
 """The script's exit status where the file is not what was read before (EX_TEMPFAIL of sysexits.h)."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
-_READ = "cat /etc/hosts"
+# Opened for writing too, which changes nothing: what can only be read is as unreachable as what cannot.
+_READ = ": >>/etc/hosts && cat /etc/hosts"
 # $1 old text, $2 new text, both as formats of printf, $3 whether the new one is shorter; then three words for each
 # step: block size, blocks to skip, and the data, `-` for a truncation. With the offset as the block size the data goes
 # out as one write, whatever `dd` it is.

@@ -32,11 +32,12 @@ _CONCURRENT = 8
 
 
 class PathHostsFiles:
-    """The hosts files below one engine's data root (`<root>/containers/<id>/hosts`), and those on the host."""
+    """The hosts files of one engine's containers (`<directory>/<id>/<hosts>`), and those on the host."""
 
-    def __init__(self, engine: EngineId, root: Path) -> None:
+    def __init__(self, engine: EngineId, directory: Path, hosts: Path) -> None:
         self.engine = engine
-        self.directory = root / "containers"
+        self.directory = directory
+        self._hosts = hosts
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
     def __repr__(self) -> str:
@@ -44,7 +45,7 @@ class PathHostsFiles:
 
     def path(self, container: Container) -> Path:
         """Where the file is."""
-        return container.host_file or self.directory / container.key.id / "hosts"
+        return container.host_file or self.directory / container.key.id / self._hosts
 
     async def read(self, container: Container) -> bytes:
         """The file's text."""
@@ -62,7 +63,7 @@ class PathHostsFiles:
         `None` when changes were lost and all must be compared. Raises `FileRefusedError` where they cannot be watched.
         """
         with _inotify() as inotify:
-            watch = Watch(inotify, self.directory)
+            watch = Watch(inotify, self.directory, self._hosts)
             try:
                 await anyio.to_thread.run_sync(watch.add_all)
             except OSError as error:

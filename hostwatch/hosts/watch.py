@@ -15,7 +15,6 @@ from loguru import logger
 
 from hostwatch.core.model import ContainerId
 
-_HOSTS = Path("hosts")
 _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
@@ -23,11 +22,12 @@ _FILES = Mask.CLOSE_WRITE | Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DO
 
 
 class Watch:
-    """The watches on an engine's containers directory and on each container's own."""
+    """The watches on an engine's containers directory, and in each container's own on the way to its hosts file."""
 
-    def __init__(self, inotify: Inotify, directory: Path) -> None:
+    def __init__(self, inotify: Inotify, directory: Path, hosts: Path) -> None:
         self._inotify = inotify
         self._directory = directory
+        self._hosts = hosts
         self._exhausted = False
 
     def add_all(self) -> None:
@@ -37,7 +37,7 @@ class Watch:
             self._add(child)
 
     async def changed_containers(self) -> AsyncIterator[ContainerId | None]:
-        """The containers whose `<directory>/<id>/hosts` has been written, for ever.
+        """The containers whose `<directory>/<id>/<hosts>` has been written, for ever.
 
         `None` when changes may have been missed, as the kernel's queue ran over: compare all.
         """
@@ -51,16 +51,23 @@ class Watch:
     def _changed(self, event: Event) -> ContainerId | None:
         if event.watch is None or event.name is None:
             return None
-        if event.watch.path != self._directory:
-            return ContainerId(event.watch.path.name) if event.name == _HOSTS else None
-        child = self._directory / event.name
-        # The file may have been written before the watch was there.
-        return ContainerId(child.name) if self._add(child) else None
+        place = event.watch.path / event.name
+        child, *rest = place.relative_to(self._directory).parts
+        if rest and Path(*rest) == self._hosts:
+            return ContainerId(child)
+        if rest != [*self._hosts.parts[: len(rest)]]:
+            return None
+        # A directory on the way has come; the file may have been written before the watch was there.
+        return ContainerId(child) if self._add(self._directory / child) else None
 
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether that worked."""
+        places = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
+        return all(map(self._add_directory, places))
+
+    def _add_directory(self, place: Path) -> bool:
         try:
-            self._inotify.add_watch(child, _FILES)
+            self._inotify.add_watch(place, _FILES)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
                 self._warn(error)
