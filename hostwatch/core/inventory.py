@@ -436,11 +436,11 @@ class Inventory:
     def _near(self, service: Container, readers: set[ContainerKey]) -> set[ContainerKey]:
         """Those of the readers that may reach the container, as far as that is known."""
         sandbox = self.sandbox(service)
+        near = readers & self._keys("roaming", service.key.engine)
         if sandbox is None:
-            return set()
+            return near
         if sandbox.network_mode in (NetworkMode.HOST, None):
             return readers
-        near = readers & self._keys("roaming", service.key.engine)
         for endpoint in sandbox.endpoints:
             near |= readers & self._keys("network", service.key.engine, endpoint.network_name)
         return near

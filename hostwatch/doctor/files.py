@@ -93,7 +93,7 @@ def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
     if report.error is not None and (visible or of_its_own):
         what, _, remedy = report.error.partition("; ")
         return problem(f"{name}: {what}", remedy or f"look at {path}")
-    if report.error is None and by_path and not os.access(path, os.W_OK):
+    if report.error is None and (visible or of_its_own) and by_path and not os.access(path, os.W_OK):
         return problem(f"{name}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
     return None
 

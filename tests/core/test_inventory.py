@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,9 @@ from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.outcome import Outcome, Published
-from hostwatch.core.rules import Rules, Subscription
+from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from tests.core.build import (
+    ENGINE,
     RUNNING,
     STOPPED,
     UNKNOWN,
@@ -34,9 +36,23 @@ NETS = ("bridge", "front", "back")
 ALIASES = ("db", "web", "x")
 RULES = Rules(
     services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
-    subscribers=(subscriber("c", Subscription(services=("x",), any_scope=True)),),
+    subscribers=(
+        subscriber("c", Subscription(services=("x",), any_scope=True)),
+        SubscriberRule("all", Path("/all"), Subscription(everything=True)),
+        SubscriberRule(
+            "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web",))
+        ),
+    ),
     advertise=ip("192.0.2.1"),
 )
+FILES_ALONE = Rules(subscribers=RULES.subscribers[1:], labels=False)
+
+
+def watched() -> Inventory:
+    """An inventory under these rules, with the files on the host that they name."""
+    made = Inventory(RULES)
+    made.add_host_files(ENGINE, "host")
+    return made
 
 
 # Every sequence of facts.
@@ -127,6 +143,7 @@ steps = st.one_of(
     st.tuples(st.just(Inventory.connecting), st.tuples(keys, endpoints(True))),
     st.tuples(st.just(Inventory.put_network), st.tuples(networks)),
     st.tuples(st.just(Inventory.drop_network), st.tuples(networks.map(lambda network: network.key))),
+    st.tuples(st.just(Inventory.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
 )
 histories: st.SearchStrategy[list[Step]] = st.builds(
     list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
@@ -143,7 +160,7 @@ def everything_told(made: Inventory) -> dict[ContainerKey, tuple[Outcome, ...]]:
 @given(histories)
 def test_each_step_names_every_file_that_is_to_say_something_else(history: list[Step]) -> None:
     """Never too few: a file that is not named would stay wrong until the next resync."""
-    made = Inventory(RULES)
+    made = watched()
     before = everything_told(made)
     for method, arguments in history:
         named = method(made, *arguments)
@@ -169,6 +186,8 @@ def answers(made: Inventory) -> object:
         [made.aliases_unread(like, place) for place in places],
         [made.holders(like, address) for address in hosts],
         made.host_mode(like),
+        made.any_aliases_unread(like),
+        [made.called(like, name) for name in (*ALIASES, "db.p")],
         [(made.joiners(key(name)), made.sharers(key(name)), made.subscribed(key(name))) for name in NAMES],
     )
 
@@ -177,10 +196,15 @@ def answers(made: Inventory) -> object:
 @given(histories)
 def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None:
     """What an inventory knows depends on the facts alone, not on how it came to know them."""
-    made = Inventory(RULES)
+    made = watched()
     for method, arguments in history:
         method(made, *arguments)
-    fresh = inventory(*made.containers, *made.networks, rules=RULES)
+    fresh = watched()
+    fresh.adopt(made.rules)
+    for container in made.containers:
+        fresh.put(container)
+    for network in made.networks:
+        fresh.put_network(network)
     assert answers(made) == answers(fresh)
     assert everything_told(made) == everything_told(fresh)
 
@@ -189,7 +213,7 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
 @given(histories)
 def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None:
     """Whoever has it last has it alone, however the facts came in; and what is stopped has none."""
-    made = Inventory(RULES)
+    made = watched()
     for method, arguments in history:
         method(made, *arguments)
     had: list[tuple[str, Address]] = []
