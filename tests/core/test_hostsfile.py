@@ -361,3 +361,42 @@ def test_many_bindings_of_one_name_take_linear_time() -> None:
     started = time.monotonic()
     assert rewritten(text, DB).block.withheld[0].reason == "db: shadowed by 10.0.0.0 in the file"
     assert time.monotonic() - started < 10
+
+
+# A block that lost its markers.
+
+PODMAN = b"127.0.0.1\tlocalhost\n10.88.0.1\thost.containers.internal\n172.18.0.5\tdb mysql.internal\n10.88.0.7\tafter\n"
+
+
+def test_own_lines_are_known_by_their_content() -> None:
+    """As Podman writes them anew: no comments, and tabs. The block stands where they stood."""
+    wanted = block(record("172.18.0.6", "db"))
+    expected = PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", rewritten(b"", wanted).text)
+    assert rewritten(PODMAN, wanted, unmarked=DB).text == expected
+    assert rewritten(PODMAN, Block(), unmarked=DB).text == PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", b"")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PODMAN.replace(b"172.18.0.5", b"172.18.0.9"),
+        PODMAN.replace(b"db mysql.internal", b"db"),
+        PODMAN.replace(b"db mysql", b"mysql db"),
+        PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", b""),
+    ],
+)
+def test_lines_that_say_something_else_are_foreign(text: bytes) -> None:
+    """Other addresses, fewer names, or none of them at all."""
+    assert rewritten(text, DB, unmarked=DB).text.startswith(text)
+
+
+def test_of_two_equal_lines_one_is_ours() -> None:
+    """The last: what the user gave the container comes before."""
+    given = b"172.18.0.5 db mysql.internal\n"
+    assert rewritten(given + PODMAN, DB, unmarked=DB).text.startswith(given)
+
+
+def test_with_a_marker_lines_are_not_known_by_their_content() -> None:
+    """Nothing was lost, so nothing is looked for."""
+    text = PODMAN + DB_LINES
+    assert rewritten(text, DB, unmarked=DB).text == text

@@ -1,12 +1,14 @@
 """What a name stands for: tiers, replicas, ambiguity, and the names in reach."""
 
+from pathlib import Path
+
 import pytest
 
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import Ambiguous, Service, Tier, View
 from hostwatch.core.model import Container, NetworkMode
-from hostwatch.core.rules import Match, Rules, ServiceRule
-from tests.core.build import STOPPED, UNKNOWN, box, inventory, key, net, on, service
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service
 
 WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
 BY_TIER = {
@@ -27,7 +29,12 @@ def view(made: Inventory, name: str = "web", any_scope: bool = False) -> View:
 
 def answer(made: Inventory, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
     """The names of the containers that a name stands for, or why it stands for none."""
-    match view(made, any_scope=any_scope).service(name):
+    return behind(view(made, any_scope=any_scope).service(name))
+
+
+def behind(found: Service | Ambiguous | None) -> tuple[str, ...] | str | None:
+    """The names of the containers, or why there is none."""
+    match found:
         case Service(containers=containers):
             return tuple(container.name for container in containers)
         case Ambiguous(reason):
@@ -210,3 +217,67 @@ def test_what_is_unread_may_answer_to_anything() -> None:
     assert not view(inventory(box("web", mode=None))).whole()
     assert not view(inventory(box("web", join="gone"))).whole()
     assert view(inventory(running, box("web", mode=NetworkMode.HOST))).whole()
+
+
+# A file on the host, which sees all projects and all networks.
+
+
+def host_view(*facts: Container, rules: Rules | None = None) -> View:
+    """The names as a file on the host sees them."""
+    given = rules or Rules()
+    subscription = Subscription(everything=True)
+    rules = Rules(given.services, (SubscriberRule("host", Path("/hosts"), subscription),))
+    made = inventory(*facts, rules=rules)
+    made.add_host_files(ENGINE, "host")
+    (file,) = made.host_files
+    return View(made, file, any_scope=False)
+
+
+def test_the_host_knows_compose_services_of_all_projects() -> None:
+    """By `service.project`, and by the service's name alone while one project has it."""
+    shop = [box(f"shop-db-{number}", compose="shop/db", number=number) for number in (1, 2)]
+    seen = host_view(*shop)
+    assert behind(seen.service("db")) == behind(seen.service("db.shop")) == ("shop-db-1", "shop-db-2")
+    seen = host_view(*shop, box("blog-db-1", compose="blog/db"))
+    assert behind(seen.service("db")) == "db: claimed by blog-db-1 and shop-db-1 and shop-db-2"
+    assert behind(seen.service("db.blog")) == ("blog-db-1",)
+    assert behind(seen.service("db.none")) is None
+    assert behind(seen.service("db.")) is None
+
+
+def test_the_host_knows_aliases_of_all_networks() -> None:
+    """One container's on any number of them; of two containers, nobody's."""
+    one = box("one", on("front", "10.0.0.2", aliases=("x", "y")), on("back", "10.1.0.2", aliases=("x",)))
+    two = box("two", on("back", "10.1.0.3", aliases=("y",)))
+    seen = host_view(one, two)
+    assert behind(seen.service("x")) == ("one",)
+    assert behind(seen.service("y")) == "y: claimed by one and two"
+
+
+def test_on_the_host_too_the_first_tier_wins() -> None:
+    """The configuration, `service.project`, a container's name, then aliases, then labels."""
+    named = box("db", on("front", "10.0.0.2"))
+    aliased = box("other", on("front", "10.0.0.3", aliases=("db", "z")))
+    labelled = box("third", on("front", "10.0.0.4"), labels={"hostwatch.names": "db z"})
+    configured = box("db-1", on("front", "10.0.0.5"))
+    facts = (named, aliased, labelled, configured)
+    assert behind(host_view(*facts).service("db")) == ("db",)
+    assert behind(host_view(*facts).service("z")) == ("other",)
+    assert behind(host_view(*facts, rules=Rules(services=(service("db"),))).service("db")) == ("db-1",)
+    dotted = box("db.shop", on("front", "10.0.0.6"))
+    assert behind(host_view(dotted, box("c", compose="shop/db")).service("db.shop")) == ("c",)
+
+
+def test_a_file_on_the_host_is_nobodys_service() -> None:
+    """Neither by its name nor as one in host mode."""
+    seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
+    assert behind(seen.service("host")) is None
+    assert seen.inventory.host_mode(key("any")) == []
+    assert [container.name for container in seen.inventory.containers] == ["web"]
+    assert "host" not in seen.names_in_reach()
+
+
+def test_until_all_aliases_are_read_the_host_knows_nothing_for_sure() -> None:
+    """An unread one anywhere may be the name that is looked for."""
+    assert host_view(box("web", on("front", "10.0.0.2"))).whole()
+    assert not host_view(box("web", on("front", "10.0.0.2", aliases=None))).whole()

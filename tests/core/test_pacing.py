@@ -1,0 +1,26 @@
+"""Backoff and debounce: what they come to at given times."""
+
+import pytest
+
+from hostwatch.core.pacing import Backoff, Debounce
+
+
+def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
+    """Without chance the whole wait, with it as little as half."""
+    backoff = Backoff(1.0, 5.0)
+    assert [backoff.failed(0.0) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
+    assert backoff.failed(1.0) == 2.5
+    backoff.succeeded()
+    assert backoff.failed(0.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [([], 11.0), ([10.5], 11.5), ([10.5, 11.4, 12.3], 13.3), ([10.9, 11.8, 12.7, 13.6, 14.5], 15.0)],
+)
+def test_debounce_waits_for_quiet_but_not_for_ever(changes: list[float], due: float) -> None:
+    """Quiet for a second since the last change, and five after the first at the latest."""
+    debounce = Debounce(10.0, 1.0, 5.0)
+    for now in changes:
+        debounce.changed(now)
+    assert debounce.due == due

@@ -1,0 +1,115 @@
+"""SIGHUP: a valid configuration takes effect at once, another one not at all. And blocks that nobody wants any more."""
+
+import json
+import signal
+from pathlib import Path
+
+from tests.conftest import Hostwatch, Lab, eventually, newest_only
+
+pytestmark = newest_only
+
+LEFT = "# hostwatch: begin\n192.0.2.1       left\n# hostwatch: end\n"
+
+
+def reloaded(
+    lab: Lab, hostwatch: Hostwatch, text: str, answer: str = "SIGHUP: the configuration was read again"
+) -> None:
+    """Give a running hostwatch another configuration, and wait until it says so."""
+    before = hostwatch.log.count("SIGHUP:")
+    lab.configured(text)
+    hostwatch.process.send_signal(signal.SIGHUP)
+    eventually(lambda: hostwatch.log.count("SIGHUP:") > before)
+    assert answer in hostwatch.log
+
+
+def subscriber(name: str, more: str = "") -> str:
+    """A configuration with one subscriber to `db`."""
+    return f"subscribers: {{x: {{match: {{name: {name}}}, services: [db]}}}}\n{more}"
+
+
+def test_another_configuration_is_followed_at_once(lab: Lab) -> None:
+    """Who subscribes no more loses the block, who does from now on has it; services change; the connection stays."""
+    lab.run("db", address="10.123.7.1")
+    lab.run("other", address="10.123.7.2")
+    one, two = lab.run("one"), lab.run("two")
+    bare = lab.hosts(one)
+    with lab.hostwatch("-c", lab.configured(subscriber("one", "timing: {resync: 1h}"))) as hostwatch:
+        eventually(lambda: lab.records(one) == {"db": ["10.123.7.1"]})
+        reloaded(lab, hostwatch, subscriber("two", "timing: {resync: 1h}"))
+        eventually(lambda: lab.records(two) == {"db": ["10.123.7.1"]})
+        eventually(lambda: lab.hosts(one) == bare)
+        reloaded(lab, hostwatch, subscriber("two", "services: {db: {match: {name: other}}}"))
+        eventually(lambda: lab.records(two) == {"db": ["10.123.7.2"]})
+        reloaded(lab, hostwatch, "labels: true\n")
+        eventually(lambda: lab.records(two) == {})
+    assert "two: db - → 10.123.7.1 (configuration, " in hostwatch.log
+    assert hostwatch.log.count("connected to engine") == 1
+
+
+def test_an_invalid_configuration_is_reported_and_the_old_one_stays(lab: Lab) -> None:
+    """With the place and the value; a valid one that follows is taken."""
+    db = lab.run("db", address="10.123.7.1")
+    web = lab.run("web")
+    with lab.hostwatch("-c", lab.configured(subscriber("web"))) as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+        reloaded(lab, hostwatch, "labels: perhaps\nzzz: 1\n", "the configuration stays as it was")
+        eventually(lambda: "hostwatch.yaml:1:9: must be true or false" in hostwatch.log)
+        assert "hostwatch.yaml:2:1: unknown key" in hostwatch.log
+        Path(lab.configured("")).unlink()
+        reloaded(lab, hostwatch, f"log: {{file: {lab.directory}/hostwatch.yaml/log}}", "mend log.file")
+        lab.network.disconnect(db)
+        lab.network.connect(db, ipv4_address="10.123.7.2")
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.2"]})
+        reloaded(lab, hostwatch, subscriber("nobody"))
+        eventually(lambda: lab.records(web) == {})
+
+
+def test_everything_else_is_reread_too(lab: Lab) -> None:
+    """The engine's data root, a file on the host, the log's format, how long a service lingers."""
+    db = lab.run("db", address="10.123.7.1")
+    web = lab.run("web")
+    hosts = lab.directory / "hosts"
+    hosts.write_text("")
+    elsewhere = subscriber("web", f"docker: {{root: {lab.directory}/nothing}}\ntiming: {{linger: 1h}}\n")
+    with lab.hostwatch("-c", lab.configured(elsewhere)) as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+        assert "written by exec" in hostwatch.log
+        reloaded(lab, hostwatch, subscriber("web", "timing: {linger: 1h}\n"))
+        eventually(lambda: hostwatch.log.count("connected to engine") == 2)
+        host = f"subscribers: {{host: {{file: {hosts}, services: [db]}}}}\ntiming: {{linger: 0}}\n"
+        reloaded(lab, hostwatch, host + "log: {format: json}\n")
+        eventually(lambda: "10.123.7.1      db" in hosts.read_text())
+        hosts.write_text("192.0.2.1 foreign\n")
+        eventually(lambda: "10.123.7.1      db" in hosts.read_text())
+        db.remove(force=True)
+        eventually(lambda: "# withheld: @{db.ip} db" in hosts.read_text())
+        reloaded(lab, hostwatch, "labels: false")
+        eventually(lambda: hosts.read_text() == "192.0.2.1 foreign\n")
+    told = [json.loads(line) for line in hostwatch.log.splitlines() if line.startswith("{")]
+    assert any(entry.get("subscriber") == "host" and entry["changes"] for entry in told)
+
+
+def test_on_exit_is_reread(lab: Lab) -> None:
+    """What becomes of the blocks is decided by the last valid configuration."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web")
+    with lab.hostwatch("-c", lab.configured(subscriber("web"))) as hostwatch:
+        eventually(lambda: lab.records(web))
+        reloaded(lab, hostwatch, subscriber("web", "on_exit: remove"))
+    assert "hostwatch" not in lab.hosts(web)
+
+
+def test_blocks_that_nobody_wants_are_swept_away(lab: Lab) -> None:
+    """At the start and at each resync; but not in containers that are to be left alone."""
+    former, alone = lab.run("former"), lab.run("alone", labels={"hostwatch.enable": "false"})
+    bare = lab.hosts(former)
+    for container in (former, alone):
+        path = lab.hosts_path(container)
+        path.write_text(path.read_text() + LEFT)
+    with lab.hostwatch("-c", lab.configured("timing: {resync: 1s}")) as hostwatch:
+        eventually(lambda: lab.hosts(former) == bare)
+        path = lab.hosts_path(former)
+        path.write_text(bare + LEFT + "192.0.2.2 kept\n")
+        eventually(lambda: path.read_text() == bare + "192.0.2.2 kept\n")
+    assert hostwatch.log.count("former: block removed, as nobody subscribes to it") == 2
+    assert LEFT in lab.hosts(alone)
