@@ -66,9 +66,10 @@ class Project:
 
     def containers(self, service: str) -> list[Container]:
         """The containers of a service, by number."""
-        labels = [f"com.docker.compose.project={self.name}", f"com.docker.compose.service={service}"]
-        found = self.lab.client.containers.list(all=True, filters={"label": labels})
-        return sorted(found, key=lambda container: int(container.labels["com.docker.compose.container-number"]))
+        found = {"project": self.name, "service": service, "oneoff": "False"}
+        labels = [f"com.docker.compose.{label}={value}" for label, value in found.items()]
+        listed = self.lab.client.containers.list(all=True, filters={"label": labels})
+        return sorted(listed, key=lambda container: int(container.labels["com.docker.compose.container-number"]))
 
     def addresses(self, service: str) -> list[str]:
         """What the engine says that their addresses are: of the two networks that all share, the first by name."""
@@ -153,6 +154,7 @@ def test_each_project_finds_its_own_services(world: World) -> None:
     assert len(shop.addresses("db")) == 3
     shop.follows()
     world.outside_follows()
+    shop.compose("run", "--detach", "--no-deps", "db")  # serves nobody: it is there for one command
     shop.compose("up", "--detach", "--scale", "db=1")
     shop.follows()
     assert "# withheld: @{db.ip[1]} second  (db: no replica 1 (there are 1))" in world.lab.block(shop.web)
@@ -208,7 +210,7 @@ def test_a_project_that_is_down_leaves_nothing(world: World) -> None:
     shop, blog = world.shop, world.blog
     untouched = world.lab.hosts_path(blog.web).stat().st_mtime_ns
     told = len(world.told())
-    shop.compose("down")
+    shop.compose("down", "--remove-orphans")
     gone = "# withheld: @{shop-db.ip} shop-db  (shop-db: no running container)"
     eventually(lambda: gone in world.lab.block(world.outside))
     assert world.lab.records(world.outside) == {"blog-db": blog.addresses("db")}

@@ -25,7 +25,8 @@ def test_a_service_that_must_be_healthy_is_published_only_while_it_is(lab: Lab) 
     with lab.hostwatch("-c", lab.configured(configuration)) as hostwatch:
         web = lab.run("web", labels={"hostwatch.services": "db, sick, slow, labelled"})
         lab.run("slow", address="10.123.7.1", healthcheck=slow, labels=required)
-        sick = lab.run("sick", address="10.123.7.2", healthcheck=HEALTH, labels=required)
+        mine = required | {"hostwatch.hosts": "@{self.ip} me"}
+        sick = lab.run("sick", address="10.123.7.2", healthcheck=HEALTH, labels=mine)
         lab.run("labelled", address="10.123.7.3", labels=required)
         alone = {"labelled": ["10.123.7.3"]}
         eventually(lambda: lab.records(web) == alone and "is unhealthy" in withheld(lab, web)["sick"])
@@ -39,6 +40,7 @@ def test_a_service_that_must_be_healthy_is_published_only_while_it_is(lab: Lab) 
             eventually(lambda both=both: {n: sorted(a) for n, a in lab.records(web).items()} == alone | both)  # type: ignore[misc]
             sick.exec_run(["rm", "/well"])
             eventually(lambda: lab.records(web) == alone | {"db": ["10.123.7.4"]})
+        assert lab.records(sick) == {"me": ["10.123.7.2"]}
     assert "10.123.7.1" not in hostwatch.log
 
 
