@@ -303,7 +303,7 @@ class Inventory:
             return frozenset()
         others = tuple(known for known in old.endpoints if not known.same_network(endpoint))
         before = next((known for known in old.endpoints if known.same_network(endpoint)), endpoint)
-        found = dataclasses.replace(endpoint, aliases=before.aliases, gateway=endpoint.gateway or before.gateway)
+        found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)
         return self._doubt(dataclasses.replace(old, endpoints=(*others, found)))
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:

@@ -84,7 +84,8 @@ class Endpoint:
     ipv4: ipaddress.IPv4Address | None = None
     ipv6: ipaddress.IPv6Address | None = None
     mac: str | None = None
-    gateway: Address | None = None
+    gateways: tuple[Address, ...] = ()
+    """One of each family at most."""
     aliases: frozenset[str] | None = None
     """Names given on this network (`--network-alias`, compose). `None`: not read yet, a list does not tell them."""
 

@@ -89,7 +89,7 @@ def _host(inventory: Inventory, source: Container) -> Reach:
         return Reached(_LOOPBACK, None)
     for endpoint in sorted(source.endpoints, key=_network_order):
         network = inventory.network_of(source, endpoint)
-        gateways = [endpoint.gateway, *(network.gateways if network is not None else ())]
+        gateways = [*endpoint.gateways, *(network.gateways if network is not None else ())]
         ipv4 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv4Address)), None)
         ipv6 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv6Address)), None)
         if ipv4 is not None or ipv6 is not None:

@@ -35,8 +35,7 @@ def restarting(health: Health | None) -> Health | None:
 
 def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endpoint:
     """The endpoint, on this network with this address."""
-    gateway = next((gateway for gateway in network.gateways if gateway.version == address.version), endpoint.gateway)
-    found = dataclasses.replace(endpoint, network=network.key.id, gateway=endpoint.gateway or gateway)
+    found = dataclasses.replace(endpoint, network=network.key.id)
     if address.version == 4:
         return dataclasses.replace(found, ipv4=address)
     return dataclasses.replace(found, ipv6=address)

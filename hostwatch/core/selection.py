@@ -62,7 +62,8 @@ def roles(container: Container, rules: Rules) -> Roles:
         return Roles(enabled=False, faults=tuple(faults))
     subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
     subscriptions += filter(None, [reader.subscription()])
-    notices = [*(subscription.notice for subscription in subscriptions), reader.notice()] if subscriptions else []
+    own_notice = reader.notice()  # read in any case: who slips in both labels is told of both
+    notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
     return Roles(
         services=tuple(rule for rule in rules.services if container.host_file is None and rule.match.holds(container)),
         names=reader.names(),

@@ -187,13 +187,14 @@ def _endpoint(name: str, settings: Json, with_aliases: bool) -> Endpoint:
     if identity == name:
         # Podman repeats the name, while its networks have ids; its default one, listed as `bridge`, is `podman` here.
         identity, name = "", "bridge" if name == "podman" else name
+    gateways = (_address(settings.get(key)) for key in ("Gateway", "IPv6Gateway"))
     return Endpoint(
         network=NetworkId(identity),
         network_name="bridge" if name == "default" else name,
         ipv4=_ipv4(settings.get("IPAddress")),
         ipv6=_ipv6(settings.get("GlobalIPv6Address")),
         mac=settings.get("MacAddress") or None,
-        gateway=_address(settings.get("Gateway")) or _address(settings.get("IPv6Gateway")),
+        gateways=tuple(gateway for gateway in gateways if gateway is not None),
         aliases=aliases,
     )
 

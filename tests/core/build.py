@@ -41,7 +41,7 @@ def on(
     network: str,
     *addresses: str,
     aliases: tuple[str, ...] | None = (),
-    gateway: str | None = None,
+    gateways: tuple[str, ...] = (),
     mac: str | None = None,
     known: bool = True,
 ) -> Endpoint:
@@ -53,7 +53,7 @@ def on(
         ipv4=next((address for address in found if isinstance(address, ipaddress.IPv4Address)), None),
         ipv6=next((address for address in found if isinstance(address, ipaddress.IPv6Address)), None),
         mac=mac,
-        gateway=ip(gateway) if gateway is not None else None,
+        gateways=tuple(map(ip, gateways)),
         aliases=None if aliases is None else frozenset(aliases),
     )
 

@@ -210,6 +210,13 @@ def test_health_counts_where_it_is_required(health: Health | None, outcome: str)
     assert said(box("db", place, health=health), lines=("@{db.ip} db",)) == ["10.0.0.5 db"]
 
 
+def test_its_own_health_keeps_nobody_from_its_own_lines() -> None:
+    """Else a healthcheck that needs them would never come out well."""
+    labels = {"hostwatch.health": "required", "hostwatch.hosts": "@{self.ip} me"}
+    ill = box("ill", on("front", "10.0.0.5"), health=Health.STARTING, labels=labels)
+    assert told(inventory(ill), "ill") == ["10.0.0.5 me"]
+
+
 def test_an_unhealthy_replica_is_left_out() -> None:
     """The others are published."""
     sick = replica(1, health=Health.UNHEALTHY, labels={"hostwatch.health": "required"})

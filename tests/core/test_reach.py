@@ -34,7 +34,7 @@ WORLD = inventory(
     box("empty", on("front")),
     # Subscribers.
     box("web", on("front", "10.1.0.50")),
-    box("both", on("bridge", "10.9.0.51"), on("back", "10.2.0.51"), on("front", "10.1.0.51", gateway="10.1.0.99")),
+    box("both", on("bridge", "10.9.0.51"), on("back", "10.2.0.51"), on("front", "10.1.0.51", gateways=("10.1.0.99",))),
     box("mixed", on("bridge", "10.9.0.53"), on("front", "10.1.0.53")),
     box("bridged", on("bridge", "10.9.0.52")),
     box("onhost", mode=HOST),
@@ -180,14 +180,16 @@ def test_both_families_come_from_one_network() -> None:
     assert reached("web", "hosted") == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
 
 
-def test_the_endpoint_s_own_gateway_comes_first() -> None:
-    """It is what the container's routes say."""
+def test_the_endpoint_s_own_gateways_come_first() -> None:
+    """They are what the container's routes say; the engine gives an IPv6 gateway that the network does not tell of."""
     made = inventory(
         net("front", gateways=("10.1.0.1",)),
-        box("web", on("front", "10.1.0.2", gateway="10.1.0.99")),
+        box("web", on("front", "10.1.0.2", gateways=("10.1.0.99",))),
+        box("dual", on("front", "10.1.0.3", "fd01::3", gateways=("10.1.0.1", "fd01::1"))),
         box("hosted", mode=HOST),
     )
     assert reached("web", "hosted", made=made) == Reached(ip("10.1.0.99"), None)  # type: ignore[arg-type]
+    assert reached("dual", "hosted", made=made) == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
 
 
 def test_networks_without_a_known_id_are_compared_by_name() -> None:

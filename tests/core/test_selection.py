@@ -144,6 +144,13 @@ def test_a_bad_label_is_skipped_and_the_others_count(label: str, value: str, rea
     assert (found.names, found.network, found.health_required) == ((), None, False)
 
 
+def test_a_bad_notice_is_reported_where_nobody_subscribes() -> None:
+    """Its author may have slipped in the other label, too, or counts on the configuration."""
+    found = roles(box("x", labels={"hostwatch.notify": "SIGNAL"}), Rules())
+    assert [fault.label for fault in found.faults] == ["hostwatch.notify"]
+    assert roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).notices == ()
+
+
 def test_many_unknown_labels_are_reported_a_few_times() -> None:
     """The log is not theirs to fill, nor to write into."""
     found = roles(box("x", labels={f"hostwatch.\n{number}": "" for number in range(100_000)}), Rules())

@@ -23,6 +23,14 @@ REPLICAS = """\
 @{db.ip[3]}  fourth
 @{self.ip}   me @{self.name}.internal
 """
+SIDECAR = """\
+@{db.ip}      side db
+@{multi.ip}   side-multi
+@{hosted.ip}  side-hosted
+@{joined.ip}  side-joined
+@{far.ip}     side-far
+@{self.ip}    side-self
+"""
 SIX = "@{dual.ip} four\n@{dual.ip6} six"
 CONFIGURATION = f"""\
 subscribers:
@@ -103,7 +111,7 @@ def _add_services(world: World) -> None:
 
 def _add_subscribers(world: World) -> None:
     world.add("web", "front", "back", labels=LABELS)
-    world.add("sidecar", mode="container:web", labels={"hostwatch.hosts": "@{db.ip} side\n@{db.ip} db"})
+    world.add("sidecar", mode="container:web", labels={"hostwatch.hosts": SIDECAR})
     world.add("bridged", "bridge", labels=LABELS)
     world.add("anyone", "bridge")
     world.add("everywhere", mode="host", labels=LABELS)
@@ -135,7 +143,7 @@ def test_of_several_shared_networks_the_service_may_choose(world: World) -> None
 
 def test_a_service_without_a_shared_network_is_withheld(world: World) -> None:
     """An address that cannot be reached is worse than none."""
-    assert world.withheld("web") == {"lone", "far"}
+    assert world.withheld("web") == {"lone", "far", "side-far"}
     assert world.withheld("bridged") == {"db", "chosen", "joined", "lone", "far"}
 
 
@@ -186,6 +194,14 @@ def test_containers_that_share_a_file_are_one_subscriber(world: World) -> None:
     assert world.records("web")["db"] == world.address("db", "front")
     assert not world.lab.hosts_path(world.containers["sidecar"]).exists()
     assert world.lab.seen(world.containers["sidecar"]) == world.lab.hosts(world.containers["web"])
+
+
+def test_who_joined_another_container_reaches_what_that_one_reaches(world: World) -> None:
+    """Each kind of service; and its own address is that of the container it joined."""
+    for name in ("multi", "hosted", "joined"):
+        assert world.records("web")[f"side-{name}"] == world.records("web")[name]
+    assert world.records("web")["side-self"] in (world.address("web", "front"), world.address("web", "back"))
+    assert "side-far" in world.withheld("web")
 
 
 def test_a_subscriber_on_no_network_gets_nothing(world: World) -> None:

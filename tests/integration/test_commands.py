@@ -270,6 +270,21 @@ def test_the_log_can_go_to_a_file(lab: Lab) -> None:
     assert all(json.loads(line)["message"] for line in path.read_text().splitlines())
 
 
+def test_a_log_file_is_rotated_and_old_ones_are_removed(lab: Lab) -> None:
+    """`rotation` is a file's size, `retention` how many old ones stay; the newest lines are in the file itself."""
+    path = lab.directory / "logs" / "hostwatch.log"
+    configuration = lab.configured(f"log: {{file: {path}, rotation: 500 B, retention: 1}}")
+    web = lab.run("web", labels=WANTS_DB)
+    with lab.hostwatch("-c", configuration, ready=""):
+        for number in range(1, 7):
+            db = lab.run("db", address=f"10.123.7.{number}")
+            eventually(lambda number=number: lab.records(web).get("db") == [f"10.123.7.{number}"])  # type: ignore[misc]
+            db.remove(force=True)
+    assert len(list(path.parent.iterdir())) == 2
+    assert all(file.stat().st_size < 1000 for file in path.parent.iterdir())
+    assert "stopping" in path.read_text()
+
+
 def recreate_db(lab: Lab, address: str) -> None:
     """Replace the database by one at another address."""
     lab.client.containers.get("db").remove(force=True)
