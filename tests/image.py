@@ -1,6 +1,6 @@
-"""What it takes to run hostwatch in a container of an engine that reaches no registry: a base image, and Compose.
+"""Programs of Debian's for the tests, on engines that reach no registry: a base image with Python, Compose, nginx.
 
-Both are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
+All are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
 wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
 """
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker
@@ -36,19 +37,23 @@ def import_base(client: docker.DockerClient) -> None:
 
 
 def compose() -> Path:
-    """The program of Docker Compose; it needs the C library that engines 26.1 and newer have."""
-    return roots.made("compose", _compose_root) / _COMPOSE
+    """The program of Docker Compose 2."""
+    return roots.made("compose", lambda scratch: _root("trixie", ["docker-compose"], scratch)) / _COMPOSE
 
 
-def _compose_root(scratch: Path) -> Path:
+def nginx() -> Path:
+    """A root with nginx and all that it needs."""
+    return roots.made("nginx", lambda scratch: _root(_SUITE, ["nginx"], scratch))
+
+
+def _root(suite: str, packages: Sequence[str], scratch: Path) -> Path:
     root = scratch / "root"
-    roots.unpack(apt.download("trixie", ["docker-compose"], scratch), root)
+    roots.unpack(apt.download(suite, packages, scratch), root)
     return root
 
 
 def _base(pins: list[str], scratch: Path) -> Path:
-    root = scratch / "root"
-    roots.unpack(apt.download(_SUITE, _PACKAGES, scratch), root)
+    root = _root(_SUITE, _PACKAGES, scratch)
     if not (root / "bin/sh").exists():
         (root / "bin/sh").symlink_to("dash")
     (root / "tmp").mkdir(mode=0o1777, exist_ok=True)
