@@ -178,7 +178,7 @@ def sync(common: Common) -> None:
     settings = common.settings()
 
     async def bring_right(survey: Survey) -> bool:
-        return _told([report async for report in survey.synced()], "brought right")
+        return _told(await survey.synced(), "brought right")
 
     if not _surveyed(common, settings, bring_right):
         raise typer.Exit(FAILED)
@@ -194,7 +194,7 @@ def plan(
 ) -> None:
     """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
     settings = common.settings()
-    reports = _surveyed(common, settings, _reports)
+    reports = _surveyed(common, settings, Survey.reports)
     if as_json:
         _print_json([_planned(report) for report in reports])
     else:
@@ -210,7 +210,7 @@ def status(common: Common, as_json: Json = False) -> None:
     settings = common.settings()
 
     async def described(survey: Survey) -> Any:
-        return state(survey.engine, survey.inventory, await _reports(survey))
+        return state(survey.engine, survey.inventory, await survey.reports())
 
     found = _surveyed(common, settings, described)
     if as_json:
@@ -232,7 +232,7 @@ def clean(common: Common) -> None:
     settings = common.settings()
 
     async def remove(survey: Survey) -> bool:
-        return _told([report async for report in survey.cleaned()], "block removed")
+        return _told(await survey.cleaned(), "block removed")
 
     if not _surveyed(common, settings, remove):
         raise typer.Exit(FAILED)
@@ -260,10 +260,6 @@ def print_schema() -> None:
 def main() -> None:
     """The program."""
     cli()
-
-
-async def _reports(survey: Survey) -> list[FileReport]:
-    return [report async for report in survey.reports()]
 
 
 def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]]) -> T:

@@ -115,16 +115,14 @@ class Notifier:
 
     async def _tell_all(self, file: ContainerKey, changes: tuple[NameChange, ...]) -> None:
         addresses = frozenset(address for change in changes for address in change.addresses)
-        for container in self._inventory.sharers(file):
-            for notice in self._inventory.roles(container.key).notices:
-                # One that does not run will start with the records as they are.
-                if container.state is State.STOPPED:
-                    continue
-                lineage = self._lineage(container.key, addresses)
-                if lineage is None:
-                    logger.info("{}: not notified, as its own restart has changed its records", container.name)
-                else:
-                    await self._tell(container, notice, changes, lineage)
+        for container, notice in self._inventory.notices(file):
+            if container.state is State.STOPPED:  # it will start with the records as they are
+                continue
+            lineage = self._lineage(container.key, addresses)
+            if lineage is None:
+                logger.info("{}: not notified, as its own restart has changed its records", container.name)
+            else:
+                await self._tell(container, notice, changes, lineage)
 
     def _lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
         """The restarts that led to this change, with the target's own; `None` where that was among them already."""

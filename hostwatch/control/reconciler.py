@@ -221,6 +221,8 @@ class Reconciler:
     def _tell(self, container: Container, before: Block, block: Block, state: FileState) -> None:
         """Have the application told, if it runs and knows other records."""
         key, running = container.key, container.state is State.RUNNING
+        if not self._inventory.notices(key):
+            return
         if not running:
             self._notifier.starts_with(key, block, time.time())
         elif state.restarting and self._is_by_exec(key):
@@ -292,7 +294,8 @@ class Reconciler:
         allowed = self._inventory.writer(key) is Writer.AUTO and container.host_file is None
         if not allowed or key in self._unseen or container.state is not State.RUNNING or not self._is_ours(key):
             return False
-        level = "DEBUG" if isinstance(error, OutOfSightError) else "INFO"
+        # A file that is not there may be that of a container which is just being removed.
+        level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
         logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
         self._unseen.add(key)
         for cause in work.causes:

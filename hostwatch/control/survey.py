@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -29,6 +30,11 @@ from hostwatch.core.model import Container, State
 from hostwatch.core.records import Block
 from hostwatch.core.rules import Writer
 
+Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
+"""What is done with one file, in one way of reaching it."""
+
+_CONCURRENT = 8
+
 
 async def surveyed(source: Source, inventory: Inventory) -> EngineInfo:
     """Read everything into the inventory, once. Raises `EngineError`."""
@@ -49,11 +55,15 @@ class FileReport:
     before: bytes
     after: bytes
     block: Block
-    error: str | None = None
-    missing: bool = False
-    """Whether the error is that there is no such file."""
     writer: Writer = Writer.PATH
     """How it is written."""
+    fault: Exception | None = None
+    """Why it could not be looked at or written."""
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, in words."""
+        return str(self.fault) if self.fault is not None else None
 
     @property
     def changes(self) -> bool:
@@ -81,59 +91,58 @@ class Survey:
         self.inventory = inventory
         self._ways = ways
 
-    async def reports(self) -> AsyncIterator[FileReport]:
+    async def reports(self) -> list[FileReport]:
         """Each subscriber's file, by the container's name. Nothing is written."""
-        for container in self._subscribers():
-            yield await self._report(container, write=False)
+        return await self._each(self._subscribers(), partial(self._compared, write=False))
 
-    async def synced(self) -> AsyncIterator[FileReport]:
+    async def synced(self) -> list[FileReport]:
         """Each subscriber's file, once it has been brought right; what could not be has its error."""
-        for container in self._subscribers():
-            yield await self._report(container, write=True)
+        return await self._each(self._subscribers(), partial(self._compared, write=True))
 
-    async def cleaned(self) -> AsyncIterator[FileReport]:
+    async def cleaned(self) -> list[FileReport]:
         """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
         everyone = [*self.inventory.containers, *self.inventory.host_files]
-        for container in sorted(everyone, key=lambda container: container.name):
-            if refusal(container) is None:
-                report = await self._reported(container, self._clean)
-                if not report.in_sync and not self._had_none(report):
-                    yield report
+        found = await self._each([container for container in everyone if refusal(container) is None], _cleaned)
+        return [report for report in found if not report.in_sync and not self._had_none(report)]
+
+    async def _each(self, containers: Iterable[Container], work: Work) -> list[FileReport]:
+        """What the work reports of each file, by name; some are in work at a time, so that a slow one delays few."""
+        reports: list[FileReport] = []
+        limiter = anyio.CapacityLimiter(_CONCURRENT)
+
+        async def report(container: Container) -> None:
+            async with limiter:
+                reports.append(await self._reported(container, work))
+
+        async with anyio.create_task_group() as tasks:
+            for container in containers:
+                tasks.start_soon(report, container)
+        return sorted(reports, key=lambda report: (report.container.name, report.container.key))
 
     def _had_none(self, report: FileReport) -> bool:
         """Whether an error means that there is no block: nobody subscribes and no command gets in, or no file yet."""
-        if report.error is None:
-            return False
-        by_exec = report.writer is Writer.EXEC and not self.inventory.subscribed(report.container.key)
-        return by_exec or (report.missing and report.container.state is State.STOPPED)
+        if report.writer is Writer.EXEC:
+            return report.fault is not None and not self.inventory.subscribed(report.container.key)
+        return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
 
     def _subscribers(self) -> list[Container]:
         found = (self.inventory.container(key) for key in self.inventory.subscriber_files)
-        running = (container for container in found if container is not None and container.state is not State.STOPPED)
-        return sorted(running, key=lambda container: container.name)
+        return [container for container in found if container is not None and container.state is not State.STOPPED]
 
-    async def _report(self, container: Container, *, write: bool) -> FileReport:
-        async def compared(container: Container, files: HostsFiles) -> FileReport:
-            return await self._compared(container, files, write=write)
-
-        return await self._reported(container, compared)
-
-    async def _reported(
-        self, container: Container, work: Callable[[Container, HostsFiles], Awaitable[FileReport]]
-    ) -> FileReport:
-        """What the work reports, by the path or, where that does not reach the file, by exec; or why it failed."""
+    async def _reported(self, container: Container, work: Work) -> FileReport:
+        """What the work reports, by the path or, where that does not reach the file, by exec."""
         wanted = self.inventory.writer(container.key)
-        auto = wanted is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
-        for writer in (Writer.PATH, Writer.EXEC) if auto else (Writer.EXEC if wanted is Writer.EXEC else Writer.PATH,):
-            files = self._ways.execs if writer is Writer.EXEC else self._ways.paths
-            try:
-                return dataclasses.replace(await work(container, files), writer=writer)
-            except (FileGoneError, FileRefusedError, FileFailedError) as fault:
-                missing, denied = isinstance(fault, FileGoneError), isinstance(fault, FileDeniedError)
-                report = FileReport(container, files.path(container), b"", b"", Block(), str(fault), missing, writer)
-            if not (missing or denied):
-                break
-        return report
+        report = await self._tried(Writer.EXEC if wanted is Writer.EXEC else Writer.PATH, container, work)
+        unreached = isinstance(report.fault, FileGoneError | FileDeniedError)
+        may_exec = wanted is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
+        return await self._tried(Writer.EXEC, container, work) if unreached and may_exec else report
+
+    async def _tried(self, writer: Writer, container: Container, work: Work) -> FileReport:
+        files = self._ways.execs if writer is Writer.EXEC else self._ways.paths
+        try:
+            return dataclasses.replace(await work(container, files), writer=writer)
+        except (FileGoneError, FileRefusedError, FileFailedError) as fault:
+            return FileReport(container, files.path(container), b"", b"", Block(), writer, fault)
 
     async def _compared(self, container: Container, files: HostsFiles, *, write: bool) -> FileReport:
         if (reason := refusal(container)) is not None:
@@ -147,8 +156,9 @@ class Survey:
             return await _written(container, files, rewriting)
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
 
-    async def _clean(self, container: Container, files: HostsFiles) -> FileReport:
-        return await _written(container, files, Rewriting(Block(), container))
+
+async def _cleaned(container: Container, files: HostsFiles) -> FileReport:
+    return await _written(container, files, Rewriting(Block(), container))
 
 
 async def _written(container: Container, files: HostsFiles, rewriting: Rewriting) -> FileReport:

@@ -22,6 +22,7 @@ from hostwatch.core.model import (
     NetworkMode,
     State,
 )
+from hostwatch.core.notices import Notice
 from hostwatch.core.reading import (
     details_of,
     restarting,
@@ -176,6 +177,10 @@ class Inventory:
         """How the hosts file of `owner` is to be written: as the first says that does not leave it to us."""
         wanted = (s.writer for container in self.sharers(owner) for s in self._roles[container.key].subscriptions)
         return next((writer for writer in wanted if writer is not Writer.AUTO), Writer.AUTO)
+
+    def notices(self, owner: ContainerKey) -> list[tuple[Container, Notice]]:
+        """Who is to be told of a change in the hosts file of `owner`, and how."""
+        return [(container, n) for container in self.sharers(owner) for n in self._roles[container.key].notices]
 
     def subscribed(self, owner: ContainerKey) -> bool:
         """Whether anybody subscribes to the hosts file of `owner`."""

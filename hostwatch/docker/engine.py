@@ -29,6 +29,7 @@ _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
 _LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
 """For what may take as long as an application likes: a command, or its stop."""
+_BODY_LIMIT = 4 << 20
 _LINE_LIMIT = 16 << 20
 """An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
 
@@ -249,13 +250,23 @@ class DockerEngine:
         with _translated(self.address):
             async with self._client.session.post(self._at(path), json=body, timeout=limits) as response:
                 await _check(response)
-                return await response.read()
+                return await _bounded(response)
 
     async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> bytes:
         with _translated(self.address):
             async with self._client.session.get(self._at(path, versioned), params=params) as response:
                 await _check(response)
                 return await response.read()
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body, unless it is longer than any that is of use: what a command prints is up to the container."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _BODY_LIMIT:
+            raise EngineError(f"more than {_BODY_LIMIT} bytes were answered")
+    return bytes(body)
 
 
 def _capped(version: str) -> str:

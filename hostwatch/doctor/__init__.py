@@ -86,7 +86,7 @@ async def _seen(settings: Settings, url: str | None) -> View | str:
 
 async def _view(settings: Settings, url: str | None) -> View:
     async with app.survey(settings, url) as survey:
-        reports = tuple([report async for report in survey.reports()])
+        reports = tuple(await survey.reports())
         container = next(iter(survey.inventory.containers), None)
         faults = await _faults(url, container)
         return View(survey.engine, survey.inventory, reports, settings.docker.root, faults)

@@ -27,6 +27,8 @@ _OTHERS_WROTE = 75
 """The script's exit status where the file is not what was read before (EX_TEMPFAIL of sysexits.h)."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
+# The image's own search path may lead to programs that somebody else than its root can change.
+_SEARCH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
 # Opened for writing too, which changes nothing: what can only be read is as unreachable as what cannot.
 _READ = ": >>/etc/hosts && cat /etc/hosts"
 # $1 old text, $2 new text, both as formats of printf, $3 whether the new one is shorter; then three words for each
@@ -84,7 +86,7 @@ class ExecHostsFiles:
         raise FileFailedError("somebody else keeps writing to /etc/hosts in the container; it will be tried again")
 
     async def _shell(self, container: Container, script: str, *arguments: str) -> ExecResult:
-        command = ("sh", "-c", script, "sh", *arguments)
+        command = ("/bin/sh", "-c", _SEARCH + script, "sh", *arguments)
         try:
             with anyio.fail_after(_TIMEOUT_SECONDS):
                 return await self._engine.exec(container.key, command, user="0")
