@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from hostwatch.core.model import Container as Known
 from hostwatch.core.model import ContainerId, ContainerKey, State
+from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
 from tests.conftest import Lab, eventually, make_network, newest_only
@@ -99,7 +100,7 @@ async def test_any_text_becomes_any_other(lab: Lab, programs: tuple[str, ...]) -
     container = without(lab, *programs)
     chance = random.Random(7)
     path = lab.hosts_path(container)
-    async with DockerEngine(lab.engine.docker_host) as engine:
+    async with DockerEngine(located_engine(lab.engine.docker_host, {})) as engine:
         known = Known(ContainerKey((await engine.info()).id, ContainerId(str(container.id))), "web", State.RUNNING, {})
         files = ExecHostsFiles(engine)
         old = path.read_bytes()
