@@ -125,7 +125,7 @@ def _of_context(name: str, store: Path) -> Connection:
 def _read(path: Path) -> Any:
     """What a JSON file holds; `None` where there is no such file."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes() or b"{}")  # an empty one is what the docker command takes for none
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -85,7 +85,7 @@ def test_no_context_is_the_default(home: Path, name: object) -> None:
     """However that is written; settings for others say nothing of it."""
     use(home, name)
     assert found(home).address == DEFAULT_SOCKET
-    (home / ".docker/config.json").write_text("[]")
+    (home / ".docker/config.json").write_text("")
     assert found(home).address == DEFAULT_SOCKET
 
 
@@ -245,7 +245,7 @@ def test_a_broken_context_is_told(home: Path, text: str) -> None:
     assert str(path) in refusal(home, DOCKER_CONTEXT="broken")
 
 
-@pytest.mark.parametrize("text", ["{broken", "", '{"currentContext": 1}', '{"currentContext": ["a"]}'])
+@pytest.mark.parametrize("text", ["{broken", '{"currentContext": 1}', '{"currentContext": ["a"]}'])
 def test_settings_that_cannot_be_read_are_told(home: Path, text: str) -> None:
     """For the engine that is meant may be another one than the default."""
     settings = home / ".docker/config.json"
