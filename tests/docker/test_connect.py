@@ -164,6 +164,22 @@ def test_an_authority_of_ones_own_is_the_only_one(home: Path, certificates: Path
     assert authorities(found(home, "https://engine")) == [own]
 
 
+def test_a_connection_is_the_same_until_something_else_is_meant(home: Path, certificates: Path) -> None:
+    """So that a configuration which is read again keeps the connection, or does not."""
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "good")}
+    assert found(home, ENGINE, **environ) == found(home, ENGINE, **environ)
+    assert found(home, ENGINE, **environ) != found(home, OTHER, **environ)
+    assert found(home, ENGINE, **environ) != found(home, ENGINE)
+    assert found(home, ENGINE, **environ) != found(
+        home, ENGINE, **environ | {"DOCKER_TLS_VERIFY": "", "DOCKER_TLS": "1"}
+    )
+    shutil.copytree(certificates / "unsure", home / "tls")
+    environ["DOCKER_CERT_PATH"] = str(home / "tls")
+    before = found(home, ENGINE, **environ)
+    shutil.copy(certificates / "good" / "ca.pem", home / "tls")
+    assert found(home, ENGINE, **environ) != before
+
+
 def authorities(connection: Connection) -> list[object]:
     """Who is trusted."""
     assert connection.tls is not None
