@@ -51,7 +51,7 @@ class Tls:
     def renew(self) -> None:
         """Read the files again, as a daemon outlives certificates. Who was trusted before stays so until a restart."""
         if self._has_ca:
-            _check_readable(self._ca, "the authority that signed the engine's certificate")
+            _check_readable(self._ca, "the certificate of the authority that signed the engine's")
             try:
                 self.context.load_verify_locations(self._ca)
             except ssl.SSLError as error:
@@ -121,4 +121,5 @@ def _check_readable(path: Path, what: str) -> None:
     try:
         path.read_bytes()
     except OSError as error:
-        raise EngineError(f"cannot read {path} ({error.strerror}); {what} belongs there") from error
+        remedy = f"put {what} there, or name the directory that has it by DOCKER_CERT_PATH"
+        raise EngineError(f"cannot read {path} ({error.strerror}); {remedy}") from error

@@ -116,7 +116,7 @@ def test_an_address_may_be_short(home: Path, host: str, address: str, base: str)
         ("npipe:////./pipe/docker", ["unix://", "tcp://"]),
         ("fd://", ["unix://", "tcp://"]),
         ("/run/docker.sock", ["unix:///run/docker.sock"]),
-        ("tcp://engine:99999", ["port", "tcp://"]),
+        ("tcp://engine:99999", ["Port", "tcp://"]),
         ("tcp://[2001:db8::1", ["tcp://"]),
     ],
 )

@@ -135,6 +135,14 @@ def test_what_is_wrong_with_certificates_is_told(
     assert all(word in told for word in words), told
 
 
+def test_doctor_tells_the_same(remote: Lab, certificates: Path) -> None:
+    """What, and behind it the remedy."""
+    environ = {"DOCKER_HOST": TLS_URL, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "expired")}
+    told = remote.command("doctor", status=1, **environ).stdout
+    assert "refuses our certificate" in told.splitlines()[0]
+    assert "--tlscacert" in told.splitlines()[1]
+
+
 def test_tls_and_plain_http_are_told_apart(remote: Lab, plain: Lab, certificates: Path) -> None:
     """Whichever of the two sides expects the other one."""
     told = refused(remote, DOCKER_HOST=TLS_URL)
