@@ -25,6 +25,7 @@ from hostwatch.control.source import EngineError, EngineInfo
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.inventory import Files, Inventory
 from hostwatch.core.model import ContainerKey
+from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.store import PathHostsFiles, watch_host_files
@@ -41,7 +42,7 @@ class Configured:
     """What the daemon is to do, and with which engine."""
 
     settings: Settings
-    url: str | None
+    connection: Connection
 
 
 Reread = Callable[[], Configured]
@@ -59,7 +60,7 @@ async def run(configured: Configured, reread: Reread) -> None:
 
 async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread) -> Configured | None:
     """Keep the subscribers of one engine right; returns what to go on with, `None` at the end."""
-    async with DockerEngine(configured.url) as source:
+    async with DockerEngine(configured.connection) as source:
         async with anyio.create_task_group() as tasks:
             daemon = Daemon(configured.settings, source)
             tasks.start_soon(daemon.run, name="daemon")
@@ -85,7 +86,7 @@ async def _until_signalled(
             logger.error("SIGHUP: the configuration stays as it was, as the new one is not valid:\n{}", error)
             continue
         logger.info("SIGHUP: the configuration was read again")
-        if (fresh.url, fresh.settings.docker) != (configured.url, configured.settings.docker):
+        if (fresh.connection, fresh.settings.docker) != (configured.connection, configured.settings.docker):
             return fresh
         daemon.adopt(fresh.settings)
     return None
@@ -109,10 +110,10 @@ def _hurry() -> None:
 
 
 @asynccontextmanager
-async def survey(settings: Settings, url: str | None) -> AsyncIterator[Survey]:
+async def survey(settings: Settings, connection: Connection) -> AsyncIterator[Survey]:
     """What the engine and the files say now, for commands that run once. Raises `EngineError`."""
     inventory = Inventory(settings.rules())
-    async with DockerEngine(url) as source:
+    async with DockerEngine(connection) as source:
         engine = await surveyed(source, inventory)
         inventory.add_host_files(engine.id, socket.gethostname())
         yield Survey(engine, inventory, Ways(_paths(settings, engine), ExecHostsFiles(source)))

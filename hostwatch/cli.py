@@ -18,12 +18,12 @@ from rich.table import Table
 
 from hostwatch import __version__, app
 from hostwatch.config import ConfigError, Settings, load, located, schema
-from hostwatch.config.values import docker_host
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
-from hostwatch.docker.engine import located_engine
+from hostwatch.docker.connect import AddressError, Connection, located_engine
 from hostwatch.doctor import examined, verdict
+from hostwatch.doctor.connection import unlocated
 from hostwatch.doctor.finding import Level
 from hostwatch.log import start_log
 
@@ -108,13 +108,9 @@ class Common:
     def _log_fault(self, settings: Settings, error: OSError) -> str:
         return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {self.file}"
 
-    def engine(self, settings: Settings) -> str | None:
-        """The engine's URL; `None` for the current docker context. Ends the program with status 2 where it is none."""
-        url = located_engine(self.docker_host or settings.docker.host, os.environ)
-        try:
-            return docker_host(url) if url is not None else None
-        except ValueError as error:
-            _fail(f"cannot use {url} as an engine: {error}", USAGE)
+    def engine(self, settings: Settings) -> Connection:
+        """How the engine is reached. Raises `EngineError`."""
+        return located_engine(self.docker_host or settings.docker.host, os.environ)
 
 
 _OPTIONS: dict[str, Any] = {
@@ -169,7 +165,11 @@ def _root(
 def run(common: Common) -> None:
     """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
     settings = common.settings()
-    _anyio(app.run, app.Configured(settings, common.engine(settings)), common.reread)
+
+    async def follow() -> None:
+        await app.run(app.Configured(settings, common.engine(settings)), common.reread)
+
+    _anyio(follow)
 
 
 @_command
@@ -243,7 +243,12 @@ def doctor(common: Common) -> None:
     """Tell what would keep hostwatch from working here, each with its remedy. Status 1 if anything would."""
     # What is logged on the way is among the findings.
     settings = dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR).settings()
-    found = list(examined(settings, common.engine(settings)))
+    try:
+        found = list(examined(settings, common.engine(settings)))
+    except AddressError as error:
+        _fail(str(error), USAGE)
+    except EngineError as error:
+        found = [unlocated(str(error))]
     for finding in found:
         typer.echo(finding)
     typer.echo(verdict(found))
@@ -273,6 +278,8 @@ def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Corout
 def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
     try:
         return anyio.run(function, *arguments)
+    except AddressError as error:
+        _fail(str(error), USAGE)
     except (EngineError, GoneError) as error:
         _fail(str(error), FAILED)
     except BaseExceptionGroup as group:

@@ -61,11 +61,13 @@ class Lab:
     network: Network
     directory: Path
     environ: dict[str, str]
+    within: tuple[str, ...] = ()
+    """What runs hostwatch elsewhere, as in a network namespace; in front of its command line."""
 
     def command(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a hostwatch command to its end."""
         found = subprocess.run(
-            [sys.executable, "-m", "hostwatch", *arguments],
+            [*self.within, sys.executable, "-m", "hostwatch", *arguments],
             env=self.environ | environ,
             capture_output=True,
             text=True,
@@ -82,7 +84,9 @@ class Lab:
         log_file = self.directory / f"hostwatch-{time.monotonic_ns()}.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "hostwatch", "run", *arguments], env=self.environ | environ, stderr=log
+                [*self.within, sys.executable, "-m", "hostwatch", "run", *arguments],
+                env=self.environ | environ,
+                stderr=log,
             )
         running = Hostwatch(process, log_file)
         try:

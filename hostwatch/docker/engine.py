@@ -1,12 +1,14 @@
 """An engine's API: the requests that are made, the event stream, and the translation of every failure.
 
-The only importer of aiodocker, of which the connection is used (URLs, contexts, TLS) but not the event reader: that
-one never comes back after a lost connection.
+The only importer of aiodocker, of which the event reader is not used: that one never comes back after a lost
+connection. Where the engine is, is decided in `hostwatch.docker.connect`.
 """
 
 import dataclasses
 import json
 import os
+import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,15 +17,16 @@ from typing import Any, Self
 
 import aiodocker
 import aiohttp
+import anyio.to_thread
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker import decode
+from hostwatch.docker.connect import Connection
+from hostwatch.docker.tls import wants_tls
 
 NEWEST_API = (1, 52)
 """The newest API version whose answers are known here (engine 29); a newer engine is asked for this one."""
-
-DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
@@ -47,34 +50,17 @@ _EVENT_FILTERS = {
 }
 
 
-def located_engine(explicit: str | None, environ: Mapping[str, str]) -> str | None:
-    """The engine's URL: what is given, else `DOCKER_HOST`, else the default socket.
-
-    `None` where the docker command has a current context; aiodocker knows how to read that.
-    """
-    if url := explicit or environ.get("DOCKER_HOST"):
-        return url
-    return None if _has_context(environ) else DEFAULT_SOCKET
-
-
-def _has_context(environ: Mapping[str, str]) -> bool:
-    name = environ.get("DOCKER_CONTEXT")
-    if name is None:
-        directory = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-        try:
-            name = json.loads((directory / "config.json").read_bytes()).get("currentContext")
-        except (OSError, ValueError, AttributeError):
-            return False
-    return name not in (None, "", "default")
+class _TlsWantedError(EngineError):
+    """The engine speaks TLS alone, and was asked without."""
 
 
 class DockerEngine:
     """One engine. Enter it to open the connection; no request is made by that."""
 
-    def __init__(self, url: str | None) -> None:
-        self._url = url
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._docker: aiodocker.Docker | None = None
-        self._connector: aiohttp.UnixConnector | None = None
+        self._connector: aiohttp.BaseConnector | None = None
         self._engine = EngineId("")
 
     def __repr__(self) -> str:
@@ -83,19 +69,11 @@ class DockerEngine:
     @property
     def address(self) -> str:
         """Where the engine is, for people."""
-        return self._url or "the current docker context"
+        return self._connection.address
 
     async def __aenter__(self) -> Self:
-        # No limit: a request that the engine holds up (an inspection during a start) must not keep others waiting.
-        if self._url is not None and self._url.startswith("unix://"):
-            self._connector = aiohttp.UnixConnector(self._url.removeprefix("unix://"), limit=0)
-        try:
-            self._docker = aiodocker.Docker(url=self._url, connector=self._connector, timeout=_REQUEST_TIMEOUT)
-        except (ValueError, OSError, AssertionError, aiodocker.DockerError) as error:
-            # The assertion is aiodocker's, where a context names no engine and no socket is there either.
-            raise EngineError(f"cannot use {self.address}: {str(error) or 'it names no engine'}") from error
-        if self._connector is not None:
-            self._docker.docker_host = "unix://localhost"  # aiodocker sets it for connectors of its own only
+        self._connector = _connector(self._connection)
+        self._docker = aiodocker.Docker(self._connection.base, self._connector, timeout=_REQUEST_TIMEOUT)
         return self
 
     async def __aexit__(
@@ -108,6 +86,8 @@ class DockerEngine:
 
     async def info(self) -> EngineInfo:
         """Who the engine is. Settles the API version and the identity that all keys carry from now on."""
+        if self._connection.tls is not None:
+            await anyio.to_thread.run_sync(self._connection.tls.renew)
         version = await self._get("/version", versioned=False)
         with _readable(self.address):
             self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
@@ -182,7 +162,7 @@ class DockerEngine:
     async def events(self) -> AsyncIterator[AsyncIterator[Event | None]]:
         """Subscribe to what may change an address."""
         params = {"filters": json.dumps(_EVENT_FILTERS)}
-        with _translated(self.address):
+        with _translated(self._connection):
             async with self._client.session.get(
                 self._at("/events"), params=params, timeout=_STREAM_TIMEOUT
             ) as response:
@@ -190,7 +170,7 @@ class DockerEngine:
                 yield self._read(response)
 
     async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[Event | None]:
-        with _translated(self.address):
+        with _translated(self._connection):
             async for line in _lines(response.content):
                 if line is None:
                     yield None
@@ -247,13 +227,13 @@ class DockerEngine:
             raise EngineError(f"{self.address}: GET {path}: the answer is no JSON: {error}") from error
 
     async def _post(self, path: str, body: object = None, limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT) -> bytes:
-        with _translated(self.address):
+        with _translated(self._connection):
             async with self._client.session.post(self._at(path), json=body, timeout=limits) as response:
                 await _check(response)
                 return await _bounded(response)
 
     async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> bytes:
-        with _translated(self.address):
+        with _translated(self._connection):
             async with self._client.session.get(self._at(path, versioned), params=params) as response:
                 await _check(response)
                 return await response.read()
@@ -287,19 +267,28 @@ async def _check(response: aiohttp.ClientResponse) -> None:
         message = text or response.reason or ""
     if response.status == 404:
         raise GoneError(message)
+    if wants_tls(message):
+        raise _TlsWantedError(message)
     raise EngineError(f"the engine answered {response.status}: {message}")
 
 
 @contextmanager
-def _translated(address: str) -> Iterator[None]:
+def _translated(connection: Connection) -> Iterator[None]:
     """Turn what aiohttp and the operating system raise into `EngineError`, saying what to do where that is known."""
+    address = connection.address
     try:
         yield
+    except _TlsWantedError as error:
+        remedy = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or give the docker context its certificates"
+        raise EngineError(f"{address} speaks TLS alone; {remedy}") from error
     except TimeoutError as error:
         raise EngineError(f"{address} did not answer in time") from error
     except aiohttp.ClientConnectorError as error:
-        raise EngineError(_unconnected(address, error.os_error)) from error
+        raise EngineError(_unconnected(connection, error.os_error)) from error
     except (aiohttp.ClientError, OSError) as error:
+        # A refusal of our certificate comes in place of the first answer: the handshake is over for us by then.
+        if connection.tls is not None and isinstance(error.__cause__, ssl.SSLError):
+            raise EngineError(connection.tls.fault(address, error.__cause__)) from error
         raise EngineError(f"{address}: {str(error) or type(error).__name__}") from error
 
 
@@ -312,8 +301,11 @@ def _readable(address: str) -> Iterator[None]:
         raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}") from error
 
 
-def _unconnected(address: str, error: OSError) -> str:
+def _unconnected(connection: Connection, error: OSError) -> str:
+    address = connection.address
     match error:
+        case ssl.SSLError() if connection.tls is not None:
+            return connection.tls.fault(address, error)
         case PermissionError():
             remedy = "run hostwatch as root or as a member of the socket's group"
             return f"permission denied on {address} for user {os.geteuid()}; {remedy}"
@@ -321,8 +313,17 @@ def _unconnected(address: str, error: OSError) -> str:
             return f"no engine at {address}: there is no such socket"
         case ConnectionRefusedError():
             return f"no engine at {address}: nothing listens there"
+        case socket.gaierror():
+            return f"no engine at {address}: the host's name is not known ({error.strerror})"
         case _:
             return f"no engine at {address}: {error}"
+
+
+def _connector(connection: Connection) -> aiohttp.BaseConnector:
+    # No limit: a request that the engine holds up (an inspection during a start) must not keep others waiting.
+    if connection.socket is not None:
+        return aiohttp.UnixConnector(connection.socket, limit=0)
+    return aiohttp.TCPConnector(ssl=connection.tls.context if connection.tls is not None else True, limit=0)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:

@@ -13,6 +13,7 @@ from hostwatch import app
 from hostwatch.config import Settings
 from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_leaf
 from hostwatch.core.model import Container
+from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.doctor.connection import unanswered, unreachable
 from hostwatch.doctor.files import data_root, labels, subscribers
@@ -27,13 +28,13 @@ _PATIENCE_SECONDS = 30.0
 _REQUEST_SECONDS = 5.0
 
 
-def examined(settings: Settings, url: str | None) -> Iterator[Finding]:
+def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
     """Everything that was looked at, problems or not."""
-    seen = anyio.run(_seen, settings, url)
+    seen = anyio.run(_seen, settings, connection)
     if isinstance(seen, str):
-        yield unreachable(url, seen)
+        yield unreachable(connection, seen)
     else:
-        yield of_engine(seen.engine, url)
+        yield of_engine(seen.engine, connection)
         yield from map(unanswered, seen.faults)
         yield from _of_files(seen)
         yield from labels(seen)
@@ -59,22 +60,22 @@ def verdict(found: list[Finding]) -> str:
     return f"hostwatch works here{limits}"
 
 
-def of_engine(engine: EngineInfo, url: str | None) -> Finding:
+def of_engine(engine: EngineInfo, connection: Connection) -> Finding:
     """Which engine it is, and whether it is new enough."""
-    shown = f"engine {engine.version} (API {engine.api}) at {url or 'the current docker context'}"
+    shown = f"engine {engine.version} (API {engine.api}) at {connection.address}"
     if tuple(int(part) for part in engine.api.split(".")) < _OLDEST_API:
         oldest = ".".join(map(str, _OLDEST_API))
         return problem(f"{shown} is too old", f"upgrade it to Docker Engine 20.10 (API {oldest}) or newer")
     return fine(shown)
 
 
-async def _seen(settings: Settings, url: str | None) -> View | str:
+async def _seen(settings: Settings, connection: Connection) -> View | str:
     """What can be seen, or why the engine could not be asked."""
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
-            return await _view(settings, url)
+            return await _view(settings, connection)
     except TimeoutError:
-        return f"{url or 'the current docker context'} did not answer in time ({_PATIENCE_SECONDS:.0f} s)"
+        return f"{connection.address} did not answer in time ({_PATIENCE_SECONDS:.0f} s)"
     except (EngineError, GoneError) as error:
         return str(error)
     except BaseExceptionGroup as group:
@@ -84,17 +85,17 @@ async def _seen(settings: Settings, url: str | None) -> View | str:
         return str(first_leaf(known))
 
 
-async def _view(settings: Settings, url: str | None) -> View:
-    async with app.survey(settings, url) as survey:
+async def _view(settings: Settings, connection: Connection) -> View:
+    async with app.survey(settings, connection) as survey:
         reports = tuple(await survey.reports())
         container = next(iter(survey.inventory.containers), None)
-        faults = await _faults(url, container)
+        faults = await _faults(connection, container)
         return View(survey.engine, survey.inventory, reports, settings.docker.root, faults)
 
 
-async def _faults(url: str | None, container: Container | None) -> tuple[str, ...]:
+async def _faults(connection: Connection, container: Container | None) -> tuple[str, ...]:
     """What is refused of the requests whose failure the survey survives, or that only `run` makes."""
-    async with DockerEngine(url) as source:
+    async with DockerEngine(connection) as source:
         await source.info()
 
         async def inspect() -> None:

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hostwatch.docker.connect import Connection
 from hostwatch.doctor.finding import Finding, problem
 from hostwatch.hosts import probe
 
@@ -23,31 +24,37 @@ _NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
 _TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the engine's ca.pem and our cert.pem, key.pem"
 
 
-def unreachable(url: str | None, error: str) -> Finding:
-    """Why the engine could not be asked; `error` is what came of the attempt, `url` `None` for a docker context."""
-    scheme, _, rest = (url or "").partition("://")
-    match scheme:
-        case "unix":
-            return _at_socket(Path(rest), error)
-        case "tcp" | "http" | "https":
-            parts = urlsplit(url or "")
-            return _at_host(parts.hostname or "", parts.port or 80, error)
-        case _:
-            return problem(error, f"mend it (`docker context ls`, `docker context inspect`), or {_NAME_IT}")
+def unlocated(error: str) -> Finding:
+    """It is not known where the engine is, or not how it is reached."""
+    return _told(error) or problem(error, _NAME_IT)
+
+
+def unreachable(connection: Connection, error: str) -> Finding:
+    """Why the engine could not be asked; `error` is what came of the attempt."""
+    if connection.socket is not None:
+        return _at_socket(Path(connection.socket), error)
+    parts = urlsplit(connection.base)
+    return _at_host(parts.hostname or "", parts.port or 80, error)
 
 
 def unanswered(error: str) -> Finding:
     """Something listens there, but does not answer as an engine does."""
+    if told := _told(error):
+        return told
     what = _in_a_line(error)
-    if "HTTPS" in error or "disconnected" in error:
+    if "disconnected" in error:
         return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
-    if "SSL" in error or "certificate" in error:
-        return problem(what, f"{_TLS}; the certificate must be valid for the host name that is used")
     if "engine answered 4" in error:
         return problem(what, f"let whatever guards the engine's socket pass {_NEEDED}")
     if "engine answered" in error or "in time" in error:
         return problem(what, "look at the log of the engine, and of what is in front of it, and restart what hangs")
     return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")
+
+
+def _told(error: str) -> Finding | None:
+    """The finding that an error is by itself: its remedy stands behind a semicolon."""
+    what, separator, remedy = error.partition("; ")
+    return problem(_in_a_line(what), _in_a_line(remedy)) if separator else None
 
 
 def _in_a_line(error: str) -> str:
@@ -112,8 +119,6 @@ def _denied(path: Path, status: os.stat_result) -> Finding:
 
 def _at_host(host: str, port: int, error: str) -> Finding:
     where = f"{host}:{port}"
-    if error.startswith("cannot use"):
-        return problem(error, f"{_TLS}, or unset DOCKER_TLS_VERIFY")
     try:
         socket.create_connection((host, port), _TIMEOUT_SECONDS).close()
     except socket.gaierror as fault:

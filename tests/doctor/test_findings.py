@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.model import EngineId
+from hostwatch.docker.connect import Connection
 from hostwatch.doctor import of_engine
 from hostwatch.doctor.files import out_of_sight
 from hostwatch.doctor.finding import Level
@@ -16,7 +17,7 @@ def test_an_engine_that_is_too_old_is_a_problem() -> None:
     """19.03 and older; no such engine runs on a machine of today."""
 
     def level(version: str, api: str) -> Level:
-        return of_engine(EngineInfo(EngineId("x"), version, api, Path("/")), None).level
+        return of_engine(EngineInfo(EngineId("x"), version, api, Path("/")), Connection("x", "x")).level
 
     assert level("19.03.15", "1.40") is Level.PROBLEM
     assert level("1.13.1", "1.9") is Level.PROBLEM

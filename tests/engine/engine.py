@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tests.engine import api, machine, roots
 from tests.engine.machine import EngineError
@@ -167,6 +168,9 @@ class Engine:
         command = self._podman() if self._release.podman else self._dockerd()
         if not detach(self.enter("env", "-i", "PATH=/usr/sbin:/usr/bin", *script, *command), self.log):
             raise self._failed("could not run its daemon")
+        self._await_answer()
+
+    def _await_answer(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not api.answers(self.socket):
             if not self.alive():
@@ -235,16 +239,25 @@ class Engine:
         return EngineError("\n".join([f"engine {self.name} ({self.version}): {what}; its log:", *lines]))
 
 
+EngineT = TypeVar("EngineT", bound=Engine)
+
+
 def start(version: str, name: str, *, args: Sequence[str] = ()) -> Engine:
     """Start a new engine, with these arguments for its daemon beside or in place of ours."""
+    return begin(Engine(version, name, machine.home() / "run" / name, tuple(args)))
+
+
+def begin(engine: EngineT) -> EngineT:
+    """Start a new engine, or leave nothing of it."""
     machine.check()
-    roots.fetch(version)
-    engine = Engine(version, name, machine.home() / "run" / name, tuple(args))
+    roots.fetch(engine.version)
     _check_name(engine)
     try:
         engine.directory.mkdir(parents=True)
     except FileExistsError:
-        raise EngineError(f"there is an engine {name!r} already: python -m tests.engine stop {name}") from None
+        raise EngineError(
+            f"there is an engine {engine.name!r} already: python -m tests.engine stop {engine.name}"
+        ) from None
     try:
         note = {"version": engine.version, "args": engine.args}
         (engine.directory / "engine.json").write_text(json.dumps(note))

@@ -1,6 +1,6 @@
 """Which engines there are, and where the one recipe differs between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.engine.machine import EngineError
 
@@ -31,8 +31,13 @@ _DOCKER = {
 VERSIONS = tuple(_DOCKER)
 """Docker's. Podman speaks the same API, but is another engine: what is true of each of these need not be of it."""
 
+ROOTLESS = "28.5-rootless"
+"""The newest one with what it needs to run as a user; `nsenter` as busybox has it would run busybox's own `ip`."""
+_ROOTLESS_PACKAGES = ("rootlesskit", "slirp4netns", "uidmap", "util-linux")
+
 RELEASES = _DOCKER | {
     PODMAN: Release("bookworm", _PODMAN_PACKAGES, "10.204.0.1/16", "10.214.0.0/16", podman=True),
+    ROOTLESS: replace(_DOCKER["28.5"], packages=(*_DOCKER["28.5"].packages, *_ROOTLESS_PACKAGES)),
 }
 
 

@@ -131,7 +131,7 @@ def _check_version(root: Path, version: str) -> None:
     daemon = "/usr/bin/podman" if release(version).podman else "/usr/sbin/dockerd"
     ask = ["unshare", f"--root={root}", daemon, "--version"]
     said = subprocess.run(ask, capture_output=True, text=True, check=False)
-    if f"version {version.removeprefix('podman-')}." not in said.stdout:
+    if f"version {version.removeprefix('podman-').removesuffix('-rootless')}." not in said.stdout:
         suite = release(version).suite
         raise EngineError(f"Debian {suite} should have engine {version}, but has: {said.stdout or said.stderr}")
 

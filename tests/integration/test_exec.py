@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from hostwatch.core.model import Container as Known
 from hostwatch.core.model import ContainerId, ContainerKey, State
+from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
 from tests.conftest import Lab, eventually, make_network, newest_only
@@ -55,8 +56,10 @@ def test_a_subscriber_out_of_sight_is_served(lab: Lab) -> None:
     assert hostwatch.log.count("out of sight") + hostwatch.log.count("docker.root") == 1
     shown = json.loads(lab.command("status", "--json", *out_of_sight(lab)).stdout)["subscribers"]
     assert [(each["writer"], each["path"], each["in_sync"]) for each in shown] == [("exec", "/etc/hosts", True)]
+    before, block, after = lab.hosts(web).partition("# hostwatch: begin\n10.123.7.22     db\n# hostwatch: end\n")
+    assert block
     lab.command("clean", *out_of_sight(lab))
-    assert lab.hosts(web) == bare
+    assert lab.hosts(web) == before + after
 
 
 @newest_only
@@ -99,7 +102,7 @@ async def test_any_text_becomes_any_other(lab: Lab, programs: tuple[str, ...]) -
     container = without(lab, *programs)
     chance = random.Random(7)
     path = lab.hosts_path(container)
-    async with DockerEngine(lab.engine.docker_host) as engine:
+    async with DockerEngine(located_engine(lab.engine.docker_host, {})) as engine:
         known = Known(ContainerKey((await engine.info()).id, ContainerId(str(container.id))), "web", State.RUNNING, {})
         files = ExecHostsFiles(engine)
         old = path.read_bytes()

@@ -12,6 +12,7 @@ from blockbuster import blockbuster_ctx
 
 from hostwatch.app import Daemon
 from hostwatch.config import Settings
+from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually
 from tests.proxy import proxied
@@ -33,7 +34,10 @@ async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
 
     threads = threading.active_count()
     with blockbuster_ctx("hostwatch"):
-        async with DockerEngine(lab.engine.docker_host) as source, anyio.create_task_group() as tasks:
+        async with (
+            DockerEngine(located_engine(lab.engine.docker_host, {})) as source,
+            anyio.create_task_group() as tasks,
+        ):
             tasks.start_soon(Daemon(Settings(), source).run)
             await anyio.to_thread.run_sync(history)
             tasks.cancel_scope.cancel()

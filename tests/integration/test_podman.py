@@ -11,6 +11,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests import engine as engines
 from tests.conftest import Lab, eventually, make_lab, make_network
@@ -153,7 +154,7 @@ def test_a_subscriber_that_changes_networks_gets_its_line(lab: Lab) -> None:
 
 async def test_the_engine_has_one_identity(lab: Lab) -> None:
     """All that is known of its containers is kept under it."""
-    async with DockerEngine(lab.engine.docker_host) as source:
+    async with DockerEngine(located_engine(lab.engine.docker_host, {})) as source:
         first, second = await source.info(), await source.info()
     assert first.id == second.id
 

@@ -1,0 +1,125 @@
+"""TLS to an engine: whom we trust, who we are, and what a failure means to the one who set it up.
+
+As the docker command has it: `ca.pem`, `cert.pem` and `key.pem` of one directory, and where there is a `ca.pem`, it
+alone is trusted (aiodocker trusts the system's authorities besides). Which directory that is, and whether TLS is
+spoken at all, is for `hostwatch.docker.connect` to say.
+"""
+
+import os
+import ssl
+from pathlib import Path
+
+from hostwatch.control.source import EngineError
+
+FILES = ("ca.pem", "cert.pem", "key.pem")
+
+# X509_V_ERR_… of OpenSSL's x509_vfy.h.
+_OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
+_NOT_SIGNED = (2, 18, 19, 20, 21)
+_OTHER_NAME = (62, 64)
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+"""What OpenSSL makes of an answer in plain HTTP; which of them depends on its version."""
+
+_WANTS_TLS = ("HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port")
+"""Go's and nginx's answers to plain HTTP where they expect TLS."""
+
+
+class Tls:
+    """What a connection by TLS needs."""
+
+    def __init__(self, directory: Path, *, verify: bool, authority: bool) -> None:
+        """With the directory's files; `authority`: there must be a `ca.pem`. Raises `EngineError`."""
+        self._ca, self._certificate, self._key = (directory / name for name in FILES)
+        self._has_ca = authority or is_there(self._ca)
+        self._certified = False
+        self.context = _context(verify)
+        if not self._has_ca:
+            self.context.load_default_certs()
+        self.renew()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same are trusted, with the same files: a configuration that is read again may say otherwise."""
+        return isinstance(other, Tls) and self._trust == other._trust
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _trust(self) -> tuple[Path, ssl.VerifyMode, set[bytes]]:
+        return self._ca, self.context.verify_mode, set(self.context.get_ca_certs(binary_form=True))
+
+    def renew(self) -> None:
+        """Read the files again, as a daemon outlives certificates. Who was trusted before stays so until a restart."""
+        if self._has_ca:
+            _check_readable(self._ca, "the certificate of the authority that signed the engine's")
+            try:
+                self.context.load_verify_locations(self._ca)
+            except ssl.SSLError as error:
+                raise EngineError(f"{self._ca} holds no certificate in PEM form ({error.reason or error})") from error
+        self._certified = is_there(self._certificate) or is_there(self._key)
+        if self._certified:
+            _check_readable(self._certificate, "our certificate")
+            _check_readable(self._key, "our certificate's key")
+            try:
+                # A password, though there is none: OpenSSL would ask the terminal for it.
+                self.context.load_cert_chain(self._certificate, self._key, password=lambda: "")
+            except ssl.SSLError as error:
+                remedy = "they must be a certificate and its own key, in PEM form and without a password"
+                told = f"cannot use {self._certificate} with {self._key} ({error.reason or error})"
+                raise EngineError(f"{told}; {remedy}") from error
+
+    def fault(self, address: str, error: ssl.SSLError) -> str:
+        """What is wrong and what to do."""
+        reason = error.reason or str(error)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"the certificate of {address} {self._distrust(error)}"
+        if reason in _NO_TLS:
+            remedy = "give its TLS port (2376), or ask for no TLS (DOCKER_TLS_VERIFY, the context's certificates)"
+            return f"{address} does not speak TLS; {remedy}"
+        words = reason.partition("ALERT_")[2].lower().replace("_", " ")
+        if not words:
+            return f"no TLS with {address}: {reason}"
+        if self._certified:
+            remedy = "put one there that is valid, and signed by the authority that the engine trusts (its --tlscacert)"
+            return f"{address} refuses our certificate {self._certificate} ({words}); {remedy}"
+        remedy = f"put it into {self._certificate} and its key into {self._key}"
+        return f"{address} wants a certificate of ours ({words}); {remedy}"
+
+    def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
+        code = error.verify_code
+        if code in _OTHER_NAME:
+            return f"is for another host ({error.verify_message}); call the engine by a name that is in it"
+        if code in _OUT_OF_DATE:
+            return f"{_OUT_OF_DATE[code]}; give the engine a new one, or set the clock right"
+        if code in _NOT_SIGNED:
+            by = f"by the authority in {self._ca}" if self._has_ca else "by an authority that this machine trusts"
+            return f"is not signed {by}; put the certificate of the one that signed it into {self._ca}"
+        return f"is not good: {error.verify_message}"
+
+
+def wants_tls(said: str) -> bool:
+    """Whether an answer to plain HTTP says that TLS is to be spoken."""
+    return any(words in said for words in _WANTS_TLS)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there, as far as we may know."""
+    return os.access(path, os.F_OK)
+
+
+def _context(verify: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Whatever certificate is in ca.pem is trusted, whoever signed it: so Go has it.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_readable(path: Path, what: str) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        remedy = f"put {what} there, or name the directory that has it by DOCKER_CERT_PATH"
+        raise EngineError(f"cannot read {path} ({error.strerror}); {remedy}") from error
