@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -176,7 +175,7 @@ class Daemon:
             await self._reconciler.remove_all()
 
     def _changed(self, files: Files, cause: str) -> None:
-        now = time.monotonic()
+        now = anyio.current_time()
         for key in files:
             self._queue.add(key, cause, now)
 

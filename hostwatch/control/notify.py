@@ -6,7 +6,6 @@ container's own address, and so change the records of others, and theirs in turn
 that his own notice has brought about.
 """
 
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -80,7 +79,7 @@ class Notifier:
             return
         self._now[file] = block
         if file in self._pending:
-            self._pending[file].changed(time.monotonic())
+            self._pending[file].changed(anyio.current_time())
         else:
             self._pending[file] = self._debounce()
             self._tasks.start_soon(self._settle, file, name=f"notify {file}")
@@ -92,11 +91,11 @@ class Notifier:
         self._starting.pop(file, None)
 
     def _debounce(self) -> Debounce:
-        return Debounce(time.monotonic(), self.debounce_seconds, self.debounce_seconds * _MOST)
+        return Debounce(anyio.current_time(), self.debounce_seconds, self.debounce_seconds * _MOST)
 
     async def _settle(self, file: ContainerKey) -> None:
         """Wait until the records have settled, and tell of what has changed."""
-        while (wait := self._pending[file].due - time.monotonic()) > 0 or self._is_in_doubt(file):
+        while (wait := self._pending[file].due - anyio.current_time()) > 0 or self._is_in_doubt(file):
             if wait <= 0:
                 self._pending[file] = self._debounce()
             await anyio.sleep(max(wait, 0.0))
@@ -141,7 +140,7 @@ class Notifier:
         return frozenset(found)
 
     def _forget_restarts(self) -> None:
-        now = time.monotonic()
+        now = anyio.current_time()
         self._restarted = {key: restarted for key, restarted in self._restarted.items() if restarted.until > now}
 
     # The notices themselves.
@@ -163,7 +162,7 @@ class Notifier:
 
     def _expect_restart(self, container: Container, lineage: frozenset[ContainerKey]) -> None:
         addresses = frozenset(address for endpoint in container.endpoints for address in endpoint.addresses)
-        until = time.monotonic() + _ECHO_SECONDS + self.debounce_seconds * _MOST
+        until = anyio.current_time() + _ECHO_SECONDS + self.debounce_seconds * _MOST
         self._restarted[container.key] = _Restarted(addresses, lineage, until)
 
     async def _fault_of(self, key: ContainerKey, notice: Notice) -> str | None:

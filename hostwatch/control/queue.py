@@ -6,7 +6,6 @@ it is being worked on is worked on again afterwards.
 
 import heapq
 import math
-import time
 from dataclasses import dataclass, field
 
 import anyio
@@ -24,7 +23,7 @@ class Work:
 
     key: ContainerKey
     since: float
-    """When the first of its causes arrived (monotonic seconds)."""
+    """When the first of its causes arrived (the event loop's seconds)."""
     causes: list[str] = field(default_factory=list)
 
     def add(self, cause: str) -> None:
@@ -47,16 +46,16 @@ class WorkQueue:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
 
     def add(self, key: ContainerKey, cause: str, since: float | None = None) -> None:
-        """Have a file compared. `since` is when the cause arrived (monotonic seconds), now if it is not given."""
+        """Have a file compared. `since` is when the cause arrived (the event loop's seconds), now if it is not given."""
         work = self._waiting.get(key)
         if work is None:
-            work = self._waiting[key] = Work(key, time.monotonic() if since is None else since)
+            work = self._waiting[key] = Work(key, anyio.current_time() if since is None else since)
             if key not in self._busy:
                 self._send.send_nowait(key)
         work.add(cause)
 
     def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
-        """Have a file compared at `when` (monotonic seconds)."""
+        """Have a file compared at `when` (the event loop's seconds)."""
         heapq.heappush(self._delayed, (when, key, cause))
         if self._delayed[0][0] == when:
             self._sooner.set()
@@ -77,11 +76,11 @@ class WorkQueue:
         """Move delayed keys into the queue when their time has come. Runs until it is cancelled."""
         while True:
             self._sooner = anyio.Event()
-            wait = self._delayed[0][0] - time.monotonic() if self._delayed else math.inf
+            wait = self._delayed[0][0] - anyio.current_time() if self._delayed else math.inf
             if wait > 0:
                 with anyio.move_on_after(wait):
                     await self._sooner.wait()
-            while self._delayed and self._delayed[0][0] <= time.monotonic():
+            while self._delayed and self._delayed[0][0] <= anyio.current_time():
                 _, key, cause = heapq.heappop(self._delayed)
                 self.add(key, cause)
 

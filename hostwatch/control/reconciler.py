@@ -34,6 +34,7 @@ from hostwatch.control.files import (
 from hostwatch.control.journal import log_change, log_withheld, name_changes
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
+from hostwatch.control.rewriting import Rewriting, refusal
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes
 from hostwatch.core.hold import Held, Memory, held, memory_of
@@ -77,7 +78,7 @@ class FileState:
     """Whether its container did not run when it was last looked at."""
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
     not_before: float = 0.0
-    """When it may be tried by exec again (monotonic seconds)."""
+    """When it may be tried by exec again (the event loop's seconds)."""
 
 
 class Reconciler:
@@ -201,7 +202,7 @@ class Reconciler:
         if by_exec and state.in_sync and state.wanted == wanted.block and not _is_to_be_read(work):
             return b""
         state.wanted = wanted.block
-        rewriting = Rewriting(wanted.block, container, Block() if self._keeps_comments else state.block)
+        rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
         update = await files.update(container, rewriting)
         self._updated(work, container, update, rewriting.standing, state)
         return update.before
@@ -239,7 +240,7 @@ class Reconciler:
         def holders(address: Address) -> frozenset[ContainerKey]:
             return self._inventory.holders(key, address)
 
-        return held(outcomes(self._inventory, key), memory, time.monotonic(), self.linger_seconds, holders)
+        return held(outcomes(self._inventory, key), memory, anyio.current_time(), self.linger_seconds, holders)
 
     def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
         before = hostsfile.found(update.before) or Block()
@@ -249,7 +250,7 @@ class Reconciler:
         quiet, state.rebuilt = rebuilt and same and state.rebuilt, rebuilt
         if cause == FILE_CHANGED:
             cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-        log_change(container.name, cause, name_changes(before, after), time.monotonic() - work.since, quiet=quiet)
+        log_change(container.name, cause, name_changes(before, after), anyio.current_time() - work.since, quiet=quiet)
 
     async def _sweep(self, container: Container) -> bytes:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
@@ -307,7 +308,7 @@ class Reconciler:
         if container.state is not State.RUNNING:
             state.restarting, state.in_sync, state.not_before = True, False, 0.0
             return False
-        if time.monotonic() < state.not_before and RESYNC not in work.causes:
+        if anyio.current_time() < state.not_before and RESYNC not in work.causes:
             self._queue.add_at(state.not_before, work.key, "trying again")
             return False
         return True
@@ -330,36 +331,10 @@ class Reconciler:
         wait = state.backoff.failed(random.random())  # noqa: S311
         # The engine may just be rebuilding the file: what is over by the next round is nobody's business.
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
-        state.in_sync, state.error, state.not_before = False, error, time.monotonic() + wait
+        state.in_sync, state.error, state.not_before = False, error, anyio.current_time() + wait
         self._queue.add_at(state.not_before, key, "trying again")
 
 
 def _is_to_be_read(work: Work) -> bool:
     """Whether the file may have been changed: the engine rewrites it where a network comes or goes."""
     return any(cause in (RESYNC, FILE_CHANGED) or cause.startswith("network ") for cause in work.causes)
-
-
-def refusal(container: Container) -> str | None:
-    """Why the container's hosts file must be left alone, `None` if it need not."""
-    if container.hosts_mount is None:
-        return None
-    return (
-        f"{container.hosts_mount} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
-        " remove the mount to have it kept"
-    )
-
-
-class Rewriting:
-    """The change that a worker thread makes to a file's text; it may be called again when somebody else wrote."""
-
-    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
-        self._block = block
-        self._unmarked = unmarked or Block()
-        self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
-        self.standing = Block()
-        """The block as it really stands in the text that was made last."""
-
-    def __call__(self, text: bytes) -> bytes:
-        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
-        self.standing = result.block
-        return result.text

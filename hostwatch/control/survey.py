@@ -19,8 +19,8 @@ from hostwatch.control.files import (
 )
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
-from hostwatch.control.reconciler import Rewriting, refusal
 from hostwatch.control.refresh import Refresher
+from hostwatch.control.rewriting import Rewriting, refusal
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes

@@ -1,0 +1,31 @@
+"""The change of one hosts file's text, and which files must be left alone."""
+
+from hostwatch.core import hostsfile
+from hostwatch.core.model import Container
+from hostwatch.core.records import Block
+
+
+def refusal(container: Container) -> str | None:
+    """Why the container's hosts file must be left alone, `None` if it need not."""
+    if container.hosts_mount is None:
+        return None
+    return (
+        f"{container.hosts_mount} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
+        " remove the mount to have it kept"
+    )
+
+
+class Rewriting:
+    """The change that a worker thread makes to a file's text; it may be called again when somebody else wrote."""
+
+    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
+        self._block = block
+        self._unmarked = unmarked
+        self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
+        self.standing = Block()
+        """The block as it really stands in the text that was made last."""
+
+    def __call__(self, text: bytes) -> bytes:
+        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
+        self.standing = result.block
+        return result.text
