@@ -46,7 +46,7 @@ class WorkQueue:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
 
     def add(self, key: ContainerKey, cause: str, since: float | None = None) -> None:
-        """Have a file compared. `since` is when the cause arrived (the event loop's seconds), now if it is not given."""
+        """Have a file compared. `since` is when the cause arrived (the event loop's seconds), else it is now."""
         work = self._waiting.get(key)
         if work is None:
             work = self._waiting[key] = Work(key, anyio.current_time() if since is None else since)
