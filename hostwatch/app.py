@@ -22,7 +22,8 @@ from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
 from hostwatch.control.source import EngineError, EngineInfo
 from hostwatch.control.survey import Survey, surveyed
-from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine

@@ -37,8 +37,9 @@ from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.control.rewriting import Rewriting, refusal
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes
+from hostwatch.core.facts import Files
 from hostwatch.core.hold import Held, Memory, held, memory_of
-from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block

@@ -19,7 +19,8 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
-from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, State
 from hostwatch.core.pacing import Backoff
 

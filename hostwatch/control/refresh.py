@@ -13,7 +13,8 @@ from loguru import logger
 
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, GoneError, Source
-from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey, NetworkKey, State
 from hostwatch.core.pacing import Backoff
 

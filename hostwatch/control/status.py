@@ -5,14 +5,14 @@ from typing import Any
 
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.survey import FileReport
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.facts import Facts
 from hostwatch.core.model import Container, Health, State
 from hostwatch.core.records import Block
 
 Json = Mapping[str, Any]
 
 
-def state(engine: EngineInfo | None, inventory: Inventory, reports: Iterable[FileReport]) -> Json:
+def state(engine: EngineInfo | None, inventory: Facts, reports: Iterable[FileReport]) -> Json:
     """The whole answer; without an engine it is not connected."""
     return {
         "engine": {
@@ -47,7 +47,7 @@ def block(standing: Block) -> Json:
     }
 
 
-def _services(inventory: Inventory) -> Iterator[Json]:
+def _services(inventory: Facts) -> Iterator[Json]:
     """The services of the configuration, then those of compose, then the containers that are in neither."""
     for rule in inventory.rules.services:
         yield _service(rule.key, rule.names, "config", inventory.behind_rule(rule))

@@ -7,8 +7,8 @@ about time: what is gone may linger, what is not known changes nothing, what is 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from hostwatch.core.facts import Facts
 from hostwatch.core.filling import line_outcome
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import Ambiguous, Service, View
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, ContainerKey
@@ -18,7 +18,7 @@ from hostwatch.core.records import Record
 from hostwatch.core.rules import Subscription
 
 
-def outcomes(inventory: Inventory, owner: ContainerKey) -> tuple[Outcome, ...]:
+def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
     """The outcome of each line that anybody wants in the hosts file of `owner`.
 
     The file's own container comes first, then those that share it; the configuration before labels. A name that an

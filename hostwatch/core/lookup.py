@@ -18,7 +18,7 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.facts import Facts
 from hostwatch.core.model import Container, Endpoint, State
 from hostwatch.core.names import name_fault
 from hostwatch.core.reach import in_reach, is_placed
@@ -68,7 +68,7 @@ class Ambiguous:
 class View:
     """The names as one subscriber sees them."""
 
-    inventory: Inventory
+    inventory: Facts
     subscriber: Container
     any_scope: bool
 

@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.facts import Facts
 from hostwatch.core.model import Container, Endpoint, NetworkMode, State
 from hostwatch.core.names import shown
 
@@ -46,9 +46,7 @@ class NotKnown:
 Reach = Reached | Unreached | NotKnown
 
 
-def reach(
-    inventory: Inventory, subscriber: Container, target: Container, network: str | None, any_scope: bool
-) -> Reach:
+def reach(inventory: Facts, subscriber: Container, target: Container, network: str | None, any_scope: bool) -> Reach:
     """How `subscriber` reaches `target`; `network` is the only one that the service publishes, if it says so."""
     source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
     if source is None:
@@ -69,7 +67,7 @@ def reach(
     return _first(service, sorted(endpoints, key=_network_order))
 
 
-def in_reach(inventory: Inventory, subscriber: Container, target: Container, any_scope: bool) -> bool:
+def in_reach(inventory: Facts, subscriber: Container, target: Container, any_scope: bool) -> bool:
     """Whether the target could be reached if it ran: what decides whose name a name is."""
     source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
     if source is None or service is None:
@@ -84,7 +82,7 @@ def is_placed(container: Container) -> bool:
     return container.network_mode is not None or bool(container.endpoints)
 
 
-def _host(inventory: Inventory, source: Container) -> Reach:
+def _host(inventory: Facts, source: Container) -> Reach:
     if source.network_mode is NetworkMode.HOST:
         return Reached(_LOOPBACK, None)
     for endpoint in sorted(source.endpoints, key=_network_order):
@@ -99,7 +97,7 @@ def _host(inventory: Inventory, source: Container) -> Reach:
     return Unreached("the subscriber is on no network with a gateway to the host")
 
 
-def _is_named(inventory: Inventory, service: Container, endpoint: Endpoint, name: str) -> bool:
+def _is_named(inventory: Facts, service: Container, endpoint: Endpoint, name: str) -> bool:
     """Whether the endpoint is on the network of that name: the engine's, or the one in the service's compose file."""
     if endpoint.network_name == name:
         return True

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hostwatch.core.desired import outcomes
-from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.outcome import Outcome, Published
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription

@@ -1,0 +1,84 @@
+"""Whom a change concerns: the hosts files that may have to say something else, found by the index and not by a walk.
+
+Too many is a little work for nothing; too few would leave a file wrong until the next resync.
+"""
+
+from collections.abc import Iterable
+
+from hostwatch.core.facts import Facts, Files
+from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
+from hostwatch.core.terms import called, qualified
+
+
+def concerned(facts: Facts, key: ContainerKey) -> Files:
+    """The hosts files in which the container may appear, or that it reads, or that must not keep its address."""
+    files: set[ContainerKey] = set()
+    for changed in (key, *facts.joiners(key)):
+        container = facts.container(changed)
+        if container is not None:
+            files.update(map(facts.file_of, _readers(facts, container)))
+            if facts.roles(changed).subscriptions:
+                files.add(facts.file_of(changed))
+    if (container := facts.container(key)) is not None:
+        for endpoint in container.endpoints:
+            for address in endpoint.addresses:
+                files |= facts.keys("kept", key.engine, address)
+    return frozenset(files)
+
+
+def _readers(facts: Facts, service: Container) -> set[ContainerKey]:
+    """The subscribers that may be told of the container, tier by tier (`hostwatch.core.lookup`)."""
+    engine, own = service.key.engine, facts.roles(service.key)
+    if not own.enabled:
+        return set()
+    anywhere = {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}
+    local = {service.name, *own.names, *called(service), *filter(None, [qualified(service)])}
+    found = _near(facts, service, _asking(facts, engine, local))
+    for name in anywhere:
+        found |= facts.keys("reads", engine, name)
+    if service.project is not None and service.compose_service is not None:
+        found |= _asking(facts, engine, {service.compose_service}) & facts.keys("project", engine, service.project)
+    return found
+
+
+def _asking(facts: Facts, engine: EngineId, names: set[str]) -> set[ContainerKey]:
+    """The subscribers to one of the names, to every name, or to a service that may have such a name besides."""
+    found = set(facts.keys("reads all", engine))
+    for name in names:
+        found |= facts.keys("reads", engine, name)
+        if facts.keys("label", engine, name):
+            found |= facts.keys("reads services", engine)
+    return found
+
+
+def _near(facts: Facts, service: Container, readers: set[ContainerKey]) -> set[ContainerKey]:
+    """Those of the readers that may reach the container, as far as that is known."""
+    sandbox = facts.sandbox(service)
+    near = readers & facts.keys("roaming", service.key.engine)
+    if sandbox is None:
+        return near
+    if sandbox.network_mode in (NetworkMode.HOST, None):
+        return readers
+    for endpoint in sandbox.endpoints:
+        near |= readers & facts.keys("network", service.key.engine, endpoint.network_name)
+    return near
+
+
+def concerned_by_network(facts: Facts, network: Network) -> Files:
+    """The hosts files that a network's gateway or name may concern: those of its members, and of who reads these."""
+    members = facts.keys("network", network.key.engine, network.name)
+    return frozenset(file for member in members for file in concerned(facts, member))
+
+
+def unread_places(facts: Facts, *containers: Container | None) -> set[tuple[EngineId, str]]:
+    """The networks of the containers on which somebody's aliases are not read yet."""
+    places = {(c.key.engine, e.network_name) for c in containers if c is not None for e in c.endpoints}
+    return {(engine, name) for engine, name in places if facts.keys("unread", engine, name)}
+
+
+def subscribers_on(facts: Facts, places: Iterable[tuple[EngineId, str]]) -> Files:
+    """The hosts files of subscribers that see one of these networks."""
+    found: set[ContainerKey] = set()
+    for engine, name in places:
+        found |= facts.keys("subscriber") & (facts.keys("network", engine, name) | facts.keys("roaming", engine))
+    return frozenset(map(facts.file_of, found))

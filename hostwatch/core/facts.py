@@ -1,0 +1,195 @@
+"""What is known of one or more engines, and the questions that can be asked about it, each answered by an index.
+
+Nothing changes here: that is `hostwatch.core.inventory`. What the facts come to in a hosts file is
+`hostwatch.core.desired`.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from collections.abc import Set as AbstractSet
+
+from hostwatch.core.model import (
+    Address,
+    Container,
+    ContainerKey,
+    Endpoint,
+    Network,
+    NetworkKey,
+    NetworkMode,
+    State,
+)
+from hostwatch.core.notices import Notice
+from hostwatch.core.rules import Rules, ServiceRule, Writer
+from hostwatch.core.selection import Roles
+
+_MAX_JOINS = 8
+"""How many `container:X` are followed; the engine allows chains, and nothing forbids a loop in what we last read."""
+
+Files = frozenset[ContainerKey]
+"""Hosts files, by the containers that own them."""
+
+
+class Facts:
+    """Containers, networks and derived roles, under one set of rules."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._containers: dict[ContainerKey, Container] = {}
+        self._roles: dict[ContainerKey, Roles] = {}
+        self._networks: dict[NetworkKey, Network] = {}
+        self._index: defaultdict[Hashable, set[ContainerKey]] = defaultdict(set)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
+
+    def keys(self, *term: Hashable) -> AbstractSet[ContainerKey]:
+        """The containers under a term of `hostwatch.core.terms`."""
+        return self._index.get(term, frozenset())
+
+    @property
+    def containers(self) -> Iterable[Container]:
+        """All containers, in no particular order."""
+        return (container for container in self._containers.values() if container.host_file is None)
+
+    @property
+    def host_files(self) -> list[Container]:
+        """The files on the host that subscribe, or did so under the rules of before."""
+        return [container for container in self._containers.values() if container.host_file is not None]
+
+    @property
+    def networks(self) -> Iterable[Network]:
+        """All networks, in no particular order."""
+        return self._networks.values()
+
+    def container(self, key: ContainerKey) -> Container | None:
+        """The container of that key, `None` if there is none."""
+        return self._containers.get(key)
+
+    def network_of(self, container: Container, endpoint: Endpoint) -> Network | None:
+        """The network that an endpoint of the container is on."""
+        return self._networks.get(NetworkKey(container.key.engine, endpoint.network))
+
+    def roles(self, key: ContainerKey) -> Roles:
+        """The roles of a container; empty ones for an unknown container."""
+        return self._roles.get(key, Roles())
+
+    def behind_rule(self, rule: ServiceRule) -> list[Container]:
+        """The containers behind a service of the configuration, in replica order."""
+        return self._found(("rule", rule.key))
+
+    def in_compose(self, like: ContainerKey, project: str, service: str) -> list[Container]:
+        """The containers of a compose service on the engine of `like`, in replica order."""
+        return self._found(("compose", like.engine, project, service))
+
+    def named(self, like: ContainerKey, name: str) -> list[Container]:
+        """The containers of that name on the engine of `like`: one, but for an instant during a rename."""
+        return self._found(("name", like.engine, name))
+
+    def aliased(self, like: ContainerKey, endpoint: Endpoint, alias: str) -> list[Container]:
+        """The containers with that alias on the endpoint's network, in replica order."""
+        found = self._found(("alias", like.engine, endpoint.network_name, alias))
+        return [c for c in found if any(e.same_network(endpoint) and alias in (e.aliases or ()) for e in c.endpoints)]
+
+    def labelled(self, like: ContainerKey, name: str) -> list[Container]:
+        """The containers with that name in `hostwatch.names`, in replica order."""
+        return self._found(("label", like.engine, name))
+
+    def on_network(self, like: ContainerKey, endpoint: Endpoint) -> list[Container]:
+        """The containers on the endpoint's network, in replica order."""
+        found = self._found(("network", like.engine, endpoint.network_name))
+        return [c for c in found if any(e.same_network(endpoint) for e in c.endpoints)]
+
+    def holders(self, like: ContainerKey, address: Address) -> frozenset[ContainerKey]:
+        """The containers that have this address now."""
+        return frozenset(self.keys("address", like.engine, address))
+
+    def host_mode(self, like: ContainerKey) -> list[Container]:
+        """The containers in the host's network stack, in replica order."""
+        return self._found(("host", like.engine))
+
+    def aliases_unread(self, like: ContainerKey, endpoint: Endpoint) -> bool:
+        """Whether a container that runs on the endpoint's network may have an alias there that was not read yet."""
+        return ("unread", like.engine, endpoint.network_name) in self._index
+
+    def any_aliases_unread(self, like: ContainerKey) -> bool:
+        """Whether that is so on any network."""
+        return ("unread", like.engine) in self._index
+
+    def called(self, like: ContainerKey, name: str) -> list[Container]:
+        """The containers with that alias on any network, or of the compose service of that name in any project."""
+        return self._found(("called", like.engine, name))
+
+    def _found(self, term: Hashable) -> list[Container]:
+        keys = self._index.get(term)
+        if not keys:
+            return []
+        return sorted((self._containers[key] for key in keys), key=lambda container: container.replica_order)
+
+    # Who shares what.
+
+    def sandbox(self, container: Container) -> Container | None:
+        """The container whose network stack this one uses, itself as a rule; `None` while that one is not known."""
+        for _ in range(_MAX_JOINS):
+            if container.network_mode is not NetworkMode.CONTAINER or container.joined is None:
+                return container
+            joined = self._containers.get(ContainerKey(container.key.engine, container.joined))
+            if joined is None:
+                return None
+            container = joined
+        return None
+
+    def joiners(self, key: ContainerKey) -> set[ContainerKey]:
+        """The containers that use the network stack and hosts file of this one, at any depth, without itself."""
+        found: set[ContainerKey] = set()
+        frontier = [key]
+        while frontier:
+            for joiner in self.keys("joined", frontier.pop()):
+                if joiner not in found and joiner != key:
+                    found.add(joiner)
+                    frontier.append(joiner)
+        return found
+
+    def sharers(self, owner: ContainerKey) -> list[Container]:
+        """The containers that read the hosts file of `owner`: itself first, then by replica order.
+
+        Nobody reads that of a container which uses another one's: there is no such file.
+        """
+        first = [self._containers[owner]] if owner in self._containers else []
+        joined = (self._containers[key] for key in self.joiners(owner))
+        sharing = [*first, *sorted(joined, key=lambda container: container.replica_order)]
+        return [container for container in sharing if self.file_of(container.key) == owner]
+
+    def writer(self, owner: ContainerKey) -> Writer:
+        """How the hosts file of `owner` is to be written: as the first says that does not leave it to us."""
+        wanted = (s.writer for container in self.sharers(owner) for s in self._roles[container.key].subscriptions)
+        return next((writer for writer in wanted if writer is not Writer.AUTO), Writer.AUTO)
+
+    def notices(self, owner: ContainerKey) -> list[tuple[Container, Notice]]:
+        """Who is to be told of a change in the hosts file of `owner`, and how."""
+        return [(container, n) for container in self.sharers(owner) for n in self._roles[container.key].notices]
+
+    def subscribed(self, owner: ContainerKey) -> bool:
+        """Whether anybody subscribes to the hosts file of `owner`."""
+        return any(self._roles[container.key].subscriptions for container in self.sharers(owner))
+
+    @property
+    def subscriber_files(self) -> Files:
+        """The hosts files that somebody subscribes to."""
+        return frozenset(map(self.file_of, self.keys("subscriber")))
+
+    @property
+    def other_files(self) -> Files:
+        """The hosts files of running containers that nobody subscribes to, but for containers that are left alone."""
+        running = (c for c in self.containers if c.state is State.RUNNING and self._roles[c.key].enabled)
+        return frozenset(self.file_of(c.key) for c in running) - self.subscriber_files
+
+    @property
+    def in_doubt(self) -> frozenset[ContainerKey]:
+        """The containers whose state is unknown, and that are to be read again before long."""
+        return frozenset(self.keys("in doubt"))
+
+    def file_of(self, key: ContainerKey) -> ContainerKey:
+        """Whose hosts file the container reads: its own as a rule."""
+        container = self._containers.get(key)
+        sandbox = self.sandbox(container) if container is not None else None
+        return key if sandbox is None else sandbox.key
