@@ -124,6 +124,8 @@ def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
     for endpoint in endpoints:
         if endpoint.addresses:
             return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac)
+        if service.state is State.UNKNOWN:  # it is told of one network after the other; this one comes before the rest
+            break
     if service.state is State.UNKNOWN:
         return NotKnown(f"the address of {service.name} is not known yet")
     return Unreached(f"{service.name} has no address")

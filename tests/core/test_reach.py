@@ -240,6 +240,15 @@ def test_in_doubt_the_last_address_counts() -> None:
     assert isinstance(reached("web", "db", made=made), Reached)
 
 
+def test_a_starting_service_is_not_published_on_its_second_choice() -> None:
+    """The address on the network that comes first is still to come: two changes of one start would be one too many."""
+    first, second = on("back"), on("front", "10.0.0.3")
+    web = box("web", on("back", "10.1.0.2"), on("front", "10.0.0.2"))
+    starting, running = box("db", first, second, state=UNKNOWN), box("db", first, second)
+    assert isinstance(reach(inventory(web, starting), web, starting, None, any_scope=False), NotKnown)
+    assert reach(inventory(web, running), web, running, None, any_scope=False) == Reached(second.ipv4, None)
+
+
 def test_a_container_that_another_one_joined_may_have_stopped() -> None:
     """Then there is no network that the other could use."""
     made = inventory(box("web", on("front")), box("db", join="x"), box("x", on("front"), state=STOPPED))
