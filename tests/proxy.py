@@ -54,6 +54,8 @@ class Proxy:
         try:
             head = _head(client)
             request = " ".join(head.decode("latin-1").split("\r\n", 1)[0].split(" ")[:2])
+            if not head:  # a connection that was closed before its request
+                return
             self.requests.append(request)
             if self.hold is not None and self.hold.search(request):
                 self.held.append(request)
