@@ -15,7 +15,7 @@ run: $(VENV)/ready
 	$(BIN)/python -m tests.run
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

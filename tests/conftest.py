@@ -160,12 +160,22 @@ class Lab:
             container.remove(force=True, v=True)
 
 
+@pytest.fixture(scope="session")
+def started() -> Iterator[dict[str, engines.Engine]]:
+    """The private engines of this session, by version: each is started once, and ends with the session."""
+    found: dict[str, engines.Engine] = {}
+    yield found
+    for engine in found.values():
+        engine.stop()
+
+
 @pytest.fixture(scope="session", params=engines.VERSIONS)
-def engine(request: pytest.FixtureRequest) -> Iterator[engines.Engine]:
+def engine(request: pytest.FixtureRequest, started: dict[str, engines.Engine]) -> engines.Engine:
     """A private engine of each version."""
-    started = engines.start(request.param, f"pytest-{request.param}-{os.getpid()}")
-    yield started
-    started.stop()
+    version = request.param
+    if version not in started:
+        started[version] = engines.start(version, f"pytest-{version}-{os.getpid()}")
+    return started[version]
 
 
 @pytest.fixture(scope="session")
