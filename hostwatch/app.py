@@ -1,5 +1,6 @@
 """The composition root: builds the parts, owns the tasks, and decides the order of start and stop."""
 
+import math
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
+from hostwatch import systemd
 from hostwatch.config import ConfigError, Settings
 from hostwatch.control.files import FILE_CHANGED, FileRefusedError, OutOfSightError, Ways
 from hostwatch.control.notify import Notifier
@@ -24,7 +26,7 @@ from hostwatch.control.source import EngineError, EngineInfo
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
@@ -35,6 +37,14 @@ _SWITCH_SECONDS = 0.0002
 engine's last rebuild of a file and the container's first instruction."""
 _GRACE_SECONDS = 0.9
 """How long the blocks may take to be removed at the end (`on_exit: remove`)."""
+_READY_SECONDS = 10.0
+"""How long to wait for the engine, and for every subscriber to be right, before we say that we are ready all the same.
+
+We are: what is missing is not ours to bring, and whoever starts the machine must not wait for ever."""
+_TELL_SECONDS = 30.0
+"""How often at least the service manager is told how we stand."""
+_PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
+"""The file of no container: it goes the way of all files, and shows that the way is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals],
         async with anyio.create_task_group() as tasks:
             daemon = Daemon(configured.settings, source)
             tasks.start_soon(daemon.run, name="daemon")
+            if systemd.is_listening():
+                tasks.start_soon(_tell_how_it_stands, daemon, name="tell systemd")
             following = await _until_signalled(daemon, configured, signals, reread)
             tasks.cancel_scope.cancel()
         if following is None and daemon.settings.on_exit == "remove":
@@ -79,17 +91,38 @@ async def _until_signalled(
     async for received in signals:
         if received != signal.SIGHUP:
             logger.info("stopping on {}", signal.Signals(received).name)
+            systemd.tell("STOPPING=1")
             return None
+        systemd.tell_reloading()
         try:
             fresh = await anyio.to_thread.run_sync(reread)
         except (ConfigError, EngineError) as error:
             logger.error("SIGHUP: the configuration stays as it was, as the new one is not valid:\n{}", error)
+            systemd.tell("READY=1")
             continue
         logger.info("SIGHUP: the configuration was read again")
         if (fresh.connection, fresh.settings.docker) != (configured.connection, configured.settings.docker):
             return fresh
         daemon.adopt(fresh.settings)
+        systemd.tell("READY=1")
     return None
+
+
+async def _tell_how_it_stands(daemon: "Daemon") -> None:
+    """Say when we are ready, then how we stand: after each change, and often enough for a watchdog.
+
+    Not before a round has gone the whole way through the event loop, the queue and a worker: where one of them hangs,
+    nothing is said, and the watchdog has us started anew.
+    """
+    pause = min((systemd.watchdog_seconds() or math.inf) / 2, _TELL_SECONDS)
+    with anyio.move_on_after(min(_READY_SECONDS, pause)):
+        await daemon.compared()
+    systemd.tell("READY=1", f"STATUS={daemon.standing}")
+    while True:
+        await daemon.pass_through()
+        systemd.tell("WATCHDOG=1", f"STATUS={daemon.standing}")
+        with anyio.move_on_after(pause):
+            await daemon.news()
 
 
 def _hurry() -> None:
@@ -100,6 +133,8 @@ def _hurry() -> None:
     highest nice value, none with the lowest real-time one. What is done at a time takes a millisecond or two.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    if os.sched_getscheduler(0) == os.SCHED_RR:  # whoever started us has seen to it
+        return
     lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
     try:
         os.sched_setscheduler(0, os.SCHED_RR, lowest)
@@ -138,6 +173,8 @@ class Daemon:
         self._scope = anyio.CancelScope()
         self._host_watch = anyio.CancelScope()
         self._swept = anyio.Event()
+        self._loaded = anyio.Event()
+        self._news = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
@@ -153,7 +190,7 @@ class Daemon:
                     await self._identified(engine, tasks, notifier)
 
                 tasks.start_soon(self._queue.run_delayed, name="delays")
-                tasks.start_soon(self._reflector.run, identified, name="follow the engine")
+                tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
         finally:
             self._queue.close()
 
@@ -175,6 +212,30 @@ class Daemon:
         if self._reconciler is not None:
             await self._reconciler.remove_all()
 
+    @property
+    def standing(self) -> str:
+        """A line that says how it stands."""
+        reflector, subscribers = self._reflector, len(self._inventory.subscriber_files)
+        if reflector.connected and reflector.engine is not None:
+            return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
+        return f"waiting for the engine ({reflector.fault or 'no answer yet'}); subscribers: {subscribers}"
+
+    async def compared(self) -> None:
+        """Wait until the engine is there, and every subscriber has been compared once."""
+        await self._loaded.wait()
+        await self._queue.worked_on(self._inventory.subscriber_files)
+
+    async def pass_through(self) -> None:
+        """Go the way of a file, through the queue and a worker; there is none before the engine was there."""
+        if self._reconciler is not None:
+            self._queue.add(_PROBE, "watchdog")
+            await self._queue.worked_on([_PROBE])
+
+    async def news(self) -> None:
+        """Wait until the engine is lost or regained."""
+        await self._news.wait()
+        self._news = anyio.Event()
+
     def _changed(self, files: Files, cause: str) -> None:
         now = anyio.current_time()
         for key in files:
@@ -183,6 +244,11 @@ class Daemon:
     def _resynced(self) -> None:
         self._changed(self._inventory.subscriber_files, RESYNC)
         self._swept.set()
+        self._loaded.set()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        self._news.set()
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
         container = self._inventory.container(key)

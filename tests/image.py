@@ -46,6 +46,11 @@ def nginx() -> Path:
     return roots.made("nginx", lambda scratch: _root(_SUITE, ["nginx"], scratch))
 
 
+def systemd() -> Path:
+    """The /usr of a root with systemd and all that it needs."""
+    return roots.made("systemd", lambda scratch: _root(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
+
+
 def _root(suite: str, packages: Sequence[str], scratch: Path) -> Path:
     root = scratch / "root"
     roots.unpack(apt.download(suite, packages, scratch), root)

@@ -6,6 +6,8 @@ it is being worked on is worked on again afterwards.
 
 import heapq
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import anyio
@@ -41,6 +43,7 @@ class WorkQueue:
         self._send, self._receive = anyio.create_memory_object_stream[ContainerKey](math.inf)
         self._delayed: list[tuple[float, ContainerKey, str]] = []
         self._sooner = anyio.Event()
+        self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
 
     def __repr__(self) -> str:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
@@ -69,8 +72,23 @@ class WorkQueue:
     def done(self, key: ContainerKey) -> None:
         """The file is worked on no more; if it was added meanwhile, it is next in line."""
         self._busy.discard(key)
+        for left, over in self._awaited:
+            left[key] -= 1
+            if not +left:
+                over.set()
         if key in self._waiting:
             self._send.send_nowait(key)
+
+    async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
+        """Wait until those of these files that are in the queue by now have been worked on, whoever adds them again."""
+        left = Counter([*self._waiting, *self._busy])
+        left = Counter({key: left[key] for key in keys if key in left})
+        if left:
+            self._awaited.append((left, over := anyio.Event()))
+            try:
+                await over.wait()
+            finally:
+                self._awaited = [awaited for awaited in self._awaited if awaited[1] is not over]
 
     async def run_delayed(self) -> None:
         """Move delayed keys into the queue when their time has come. Runs until it is cancelled."""

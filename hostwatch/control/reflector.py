@@ -58,13 +58,17 @@ class Reflector:
     def __repr__(self) -> str:
         return f"<Reflector of {self._source!r}, {'connected' if self.connected else 'away'}>"
 
-    async def run(self, identified: Callable[[EngineInfo], Awaitable[None]]) -> NoReturn:
-        """Follow the engine for ever. `identified` is called each time that it says who it is."""
+    async def run(self, identified: Callable[[EngineInfo], Awaitable[None]], lost: Callable[[], None]) -> NoReturn:
+        """Follow the engine for ever.
+
+        `identified` is called each time that it says who it is, `lost` each time that it is found to be away.
+        """
         while True:
             try:
                 await self._follow(identified)
             except* (EngineError, GoneError) as group:
                 self._lost(first_leaf(group))
+                lost()
             await anyio.sleep(self._backoff.failed(random.random()))  # noqa: S311
 
     def adopt(self, resync_seconds: float) -> None:

@@ -1,0 +1,253 @@
+"""Under systemd: the unit of `config/` on a machine of its own, with systemd as process 1, beside a real engine.
+
+What it tells of itself is looked at closer without systemd, at a socket in the place of systemd's.
+"""
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.booted import Machine, booted
+from tests.conftest import Lab, eventually, newest_only
+from tests.proxy import Proxy
+
+CONFIG = "docker: {root: /var/lib/docker}\n"
+AWAY = CONFIG.replace("{", "{host: 'unix:///run/nobody.sock', ")
+HASTY = "WatchdogSec=2\nRestartSec=100ms\n"
+"""All that is other than in the unit as it is shipped: nobody wants to wait that long here."""
+FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
+DAC_OVERRIDE, LEASE = 1 << 1, 1 << 28
+
+
+@pytest.fixture
+def boot(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    """Boots a machine with hostwatch installed, and not started yet."""
+    (tmp_path / "machine").mkdir()
+    with booted(lab.engine, tmp_path / "machine", HASTY) as machine:
+
+        def configured(config: str) -> Machine:
+            machine.config.write_text(config)
+            return machine
+
+        yield configured
+
+
+@newest_only
+def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) -> None:
+    """Right when `systemctl start` returns; for files of any owner; with two capabilities and real-time priority."""
+    lab.run("db", address="10.123.7.1")
+    labels = {"hostwatch.services": "db"}
+    web, odd = lab.run("web", labels=labels), lab.run("odd", labels=labels)
+    assert odd.exec_run(["sh", "-c", "chown 1234:1234 /etc/hosts && chmod 600 /etc/hosts"]).exit_code == 0
+    machine = boot(CONFIG + "subscribers: {this-host: {file: /etc/hosts, services: [db]}}\n")
+    machine.run("systemctl", "start", "hostwatch")
+    assert lab.records(web) == lab.records(odd) == {"db": ["10.123.7.1"]}
+    assert (lab.hosts_path(odd).stat().st_uid, lab.hosts_path(odd).stat().st_mode & 0o777) == (1234, 0o600)
+    late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels=labels)
+    assert b"10.123.7.1      db\n" in late.exec_run(["cat", "/seen"]).output
+    active, told = machine.show("ActiveState", "StatusText")
+    assert active == "active"
+    assert told.startswith("connected to engine 28.5")
+    _assert_confined(machine.main_pid)
+    # What is not in ReadWritePaths= is out of reach, root or not.
+    assert "its file system is read-only" in machine.log
+    machine.run("systemctl", "stop", "hostwatch")
+    assert machine.show("Result", "ExecMainStatus", "NRestarts") == ["success", "0", "0"]
+
+
+def _assert_confined(pid: int) -> None:
+    """Hold a process to what the unit promises."""
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert {int(status[f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Bnd")} == {DAC_OVERRIDE | LEASE}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    assert len(threads) > 1
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_RR}
+
+
+@newest_only
+def test_an_engine_that_is_away_holds_up_no_boot(lab: Lab, boot: Callable[[str], Machine]) -> None:
+    """It is started all the same, and says why it waits. A reload brings it another engine; nothing is restarted."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    machine = boot(AWAY)
+    machine.run("systemctl", "start", "hostwatch")
+    active, told = machine.show("ActiveState", "StatusText")
+    assert active == "active"
+    assert told.startswith("waiting for the engine (no engine at unix:")
+    machine.config.write_text(CONFIG)
+    machine.run("systemctl", "reload", "hostwatch")
+    eventually(lambda: machine.show("StatusText")[0].startswith("connected to engine 28.5"))
+    assert lab.records(web) == {"db": ["10.123.7.1"]}
+    time.sleep(2.5)  # longer than the watchdog's time
+    assert machine.show("NRestarts") == ["0"]
+
+
+@newest_only
+def test_the_watchdog_starts_it_anew(lab: Lab, boot: Callable[[str], Machine]) -> None:
+    """A process that stands still is ended, and the next one does the work."""
+    lab.run("db", address="10.123.7.1")
+    machine = boot(CONFIG)
+    machine.run("systemctl", "start", "hostwatch")
+    os.kill(machine.main_pid, signal.SIGSTOP)
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    eventually(lambda: machine.show("NRestarts", "ActiveState") == ["1", "active"])
+    assert lab.records(web) == {"db": ["10.123.7.1"]}
+    assert "Fatal Python error: Aborted" in machine.log
+
+
+@newest_only
+def test_the_unit_is_as_tight_as_it_says(boot: Callable[[str], Machine]) -> None:
+    """Valid, and at most 0.9 in systemd's own judgement."""
+    machine = boot("")
+    unit = "/etc/systemd/system/hostwatch.service"
+    assert machine.run("systemd-analyze", "verify", unit) == ""
+    assert "→ Overall exposure level for hostwatch.service: 0.9" in machine.run(
+        "systemd-analyze", "security", "--offline=true", "--threshold=9", "--no-pager", unit
+    )
+
+
+@dataclass
+class Manager:
+    """A socket in the place of systemd's."""
+
+    channel: socket.socket
+    told: list[str] = field(default_factory=list)
+
+    def read(self) -> list[str]:
+        """All that was told until now, an entry for each datagram."""
+        try:
+            while True:
+                self.told.append(self.channel.recv(65536).decode())
+        except BlockingIOError:
+            return self.told
+
+    def heard(self, word: str) -> bool:
+        """Whether a datagram that begins so has come."""
+        return any(told.startswith(word) for told in self.read())
+
+    def is_silent(self, seconds: float) -> bool:
+        """Whether nothing comes for a while."""
+        before = len(self.read())
+        time.sleep(seconds)
+        return len(self.read()) == before
+
+
+@contextmanager
+def managed(place: str) -> Iterator[Manager]:
+    """Listen where NOTIFY_SOCKET points to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind("\0" + place[1:] if place.startswith("@") else place)
+        channel.setblocking(False)
+        yield Manager(channel)
+
+
+@newest_only
+def test_what_is_told(lab: Lab, proxy: Proxy) -> None:
+    """Ready when all is right, and not while the engine keeps an answer to itself. Reloads, outages, the end."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    place = f"@hostwatch-{os.getpid()}"  # an abstract socket, as some managers have
+    proxy.hold = re.compile("/networks")
+    with managed(place) as manager:
+        with lab.hostwatch("-c", lab.configured(""), ready="", NOTIFY_SOCKET=place) as hostwatch:
+            eventually(lambda: proxy.held)
+            assert manager.is_silent(0.3)
+            proxy.release()
+            eventually(lambda: manager.heard("READY=1\nSTATUS=connected to engine 28.5"))
+            assert lab.records(web) == {"db": ["10.123.7.1"]}
+            assert manager.told[0].startswith("READY=1")
+            for config in ("labels: false", "not: valid"):
+                before = time.monotonic_ns() // 1000
+                lab.configured(config)
+                hostwatch.process.send_signal(signal.SIGHUP)
+                reloading = eventually(lambda: next((t for t in manager.read() if t.startswith("RELOADING=1\n")), ""))
+                assert before < int(reloading.partition("MONOTONIC_USEC=")[2]) < time.monotonic_ns() // 1000
+                eventually(lambda: manager.read()[-1] == "READY=1")
+                manager.told.clear()
+            proxy.refuse = re.compile("")
+            proxy.cut()
+            eventually(lambda: manager.heard("WATCHDOG=1\nSTATUS=waiting for the engine ("))
+            proxy.refuse = None
+            eventually(lambda: manager.heard("WATCHDOG=1\nSTATUS=connected to engine 28.5"), 20)
+        assert manager.read()[-1] == "STOPPING=1"
+
+
+@newest_only
+def test_nobody_has_to_listen(lab: Lab) -> None:
+    """A service manager that is gone, or does not read, is no fault of ours."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    with lab.hostwatch(NOTIFY_SOCKET="/nowhere/notify", WATCHDOG_USEC="20000"):
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+    place = str(lab.directory / "notify")
+    with managed(place) as deaf, lab.hostwatch(NOTIFY_SOCKET=place, WATCHDOG_USEC="2000"):
+        time.sleep(1.0)  # the socket's queue takes some ten datagrams
+        lab.network.disconnect(web)
+        lab.network.connect(web)
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+        assert deaf.heard("READY=1")
+
+
+def test_a_status_is_one_line(tmp_path: Path) -> None:
+    """Whatever an error says, it can tell the service manager nothing else."""
+    place = str(tmp_path / "notify")
+    tell = "from hostwatch import systemd; systemd.tell('STATUS=no\\nMAINPID=1', 'READY=1')"
+    with managed(place) as manager:
+        subprocess.run([sys.executable, "-c", tell], env=os.environ | {"NOTIFY_SOCKET": place}, check=True)
+        assert manager.read() == ["STATUS=no MAINPID=1\nREADY=1"]
+
+
+@newest_only
+def test_hung_workers_are_not_alive(lab: Lab) -> None:
+    """A file system that stands still takes all workers; the event loop runs on, but the watchdog is told nothing."""
+    lab.run("db", address="10.123.7.1")
+    disk, inside, place = lab.directory / "disk", lab.directory / "mounted", str(lab.directory / "notify")
+    with disk.open("wb") as image:
+        image.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    inside.mkdir()
+    mount = 'mount -o loop "$0" "$1" && shift && exec "$@"'
+    lab.within = ("unshare", "--mount", "--propagation=private", "sh", "-c", mount, str(disk), str(inside))
+    files = [inside / f"hosts{number}" for number in range(12)]
+    entries = [f"  h{number}: {{file: {file}, services: [db]}}\n" for number, file in enumerate(files)]
+    config = lab.configured("timing: {linger: 0}\nsubscribers:\n" + "".join(entries))
+    environ = {"NOTIFY_SOCKET": place, "WATCHDOG_USEC": "200000"}
+    with managed(place) as manager, lab.hostwatch("-c", config, **environ) as hostwatch:
+        seen = [Path(f"/proc/{hostwatch.process.pid}/root{file}") for file in files]
+        for file in seen:
+            file.write_text("")
+        eventually(lambda: all("10.123.7.1" in file.read_text() for file in seen))
+        eventually(lambda: manager.heard("WATCHDOG=1"))
+        assert not manager.is_silent(0.5)
+        with frozen(seen[0].parent):
+            lab.client.containers.get("db").remove(force=True)
+            eventually(lambda: manager.is_silent(0.5))
+            assert hostwatch.process.poll() is None
+        eventually(lambda: not manager.is_silent(0.3))
+        eventually(lambda: all("withheld" in file.read_text() for file in seen))
+
+
+@contextmanager
+def frozen(directory: Path) -> Iterator[None]:
+    """Have the file system of a directory stand still: who writes to it waits, in the kernel."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.ioctl(handle, FIFREEZE, 0)
+        try:
+            yield
+        finally:
+            fcntl.ioctl(handle, FITHAW, 0)
+    finally:
+        os.close(handle)
