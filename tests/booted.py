@@ -83,19 +83,12 @@ def booted(engine: Engine, directory: Path, drop_in: str) -> Iterator[Machine]:
     _furnish(directory, drop_in)
     cgroup = _cgroup(directory)
     cgroup.mkdir()
-    places = [
-        directory,
-        Path(sys.base_prefix),
-        Path(sysconfig.get_path("purelib")),
-        REPOSITORY,
-        engine.directory,
-        _usr(),
-    ]
-    script: list[str | Path] = ["sh", REPOSITORY / "tests/boot.sh", *places]
-    into: list[str | Path] = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
+    python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
+    script = ["sh", REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, _usr()]
+    into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
     with (directory / "console").open("w") as console:
         process = subprocess.Popen(
-            [*into, "unshare", *_NAMESPACES, "--fork", "--kill-child", *script],
+            [*map(str, into), "unshare", *_NAMESPACES, "--fork", "--kill-child", *map(str, script)],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,

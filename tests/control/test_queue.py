@@ -63,3 +63,29 @@ async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
         assert [(await queue.take()).key, (await queue.take()).key] == [B, A]
         tasks.cancel_scope.cancel()
     queue.close()
+
+
+async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> None:
+    """For the round in work and the one that follows it, not for what is added later, nor for what is not there."""
+    queue = WorkQueue()
+    queue.add(A, "one")
+    await queue.take()
+    queue.add(A, "two")
+    over = anyio.Event()
+
+    async def wait() -> None:
+        await queue.worked_on([A, B])
+        over.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.lowlevel.checkpoint()
+        queue.done(A)
+        await queue.take()
+        queue.add(A, "three")
+        await anyio.wait_all_tasks_blocked()
+        assert not over.is_set()
+        queue.done(A)
+        with anyio.fail_after(1):
+            await over.wait()
+    queue.close()

@@ -164,6 +164,7 @@ def test_what_is_told(lab: Lab, proxy: Proxy) -> None:
         with lab.hostwatch("-c", lab.configured(""), ready="", NOTIFY_SOCKET=place) as hostwatch:
             eventually(lambda: proxy.held)
             assert manager.is_silent(0.3)
+            assert not manager.told
             proxy.release()
             eventually(lambda: manager.heard("READY=1\nSTATUS=connected to engine 28.5"))
             assert lab.records(web) == {"db": ["10.123.7.1"]}
