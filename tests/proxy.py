@@ -29,8 +29,12 @@ class Proxy:
     """Requests that match are answered with a 500."""
     drop: re.Pattern[bytes] | None = None
     """Lines of the event stream that match are lost."""
+    garble: Callable[[bytes], bytes] | None = None
+    """What becomes of a line of the event stream, of the same length."""
     _released: threading.Event = field(default_factory=threading.Event)
-    _open: set[socket.socket] = field(default_factory=set)
+    _frozen: re.Pattern[str] | None = None
+    _thawed: threading.Event = field(default_factory=threading.Event)
+    _open: dict[socket.socket, str] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -42,43 +46,59 @@ class Proxy:
         self.hold = None
         self._released.set()
 
-    def cut(self) -> None:
-        """Close every connection that is open now, the event stream among them."""
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+    def freeze(self, rule: str = "") -> None:
+        """Pass no more bytes of answers to requests that match, and keep their connections."""
+        self._thawed.clear()
+        self._frozen = re.compile(rule)
+
+    def thaw(self) -> None:
+        """Pass everything on again, what was kept back included."""
+        self._frozen = None
+        self._thawed.set()
+
+    def cut(self, rule: str = "") -> None:
+        """Close every connection of requests that match that is open now, the event stream among them."""
+        for connection, request in list(self._open.items()):
+            if re.search(rule, request):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def serve(self, client: socket.socket) -> None:
         """One request and its answer; the connection is closed after it."""
-        self._open.add(client)
+        self._open[client] = ""
         try:
             head = _head(client)
             request = " ".join(head.decode("latin-1").split("\r\n", 1)[0].split(" ")[:2])
             if not head:  # a connection that was closed before its request
                 return
             self.requests.append(request)
+            self._open[client] = request
             if self.hold is not None and self.hold.search(request):
                 self.held.append(request)
                 self._released.wait()
             if self.refuse is not None and self.refuse.search(request):
                 client.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             else:
-                self._pass_on(client, head, "/events" in request)
+                self._pass_on(client, head, request)
         finally:
-            self._open.discard(client)
+            self._open.pop(client, None)
 
-    def _pass_on(self, client: socket.socket, head: bytes, is_stream: bool) -> None:
+    def _pass_on(self, client: socket.socket, head: bytes, request: str) -> None:
         with socket.socket(socket.AF_UNIX) as upstream:
             upstream.connect(str(self.engine))
-            self._open.add(upstream)
+            self._open[upstream] = request
             try:
                 upstream.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
                 while chunk := upstream.recv(65536):
+                    while self._frozen is not None and self._frozen.search(request):
+                        self._thawed.wait()
                     # An engine sends each event as a chunk of its own.
-                    if not (is_stream and self.drop is not None and self.drop.search(chunk)):
+                    if "/events" not in request:
                         client.sendall(chunk)
+                    elif self.drop is None or not self.drop.search(chunk):
+                        client.sendall(self.garble(chunk) if self.garble is not None else chunk)
             finally:
-                self._open.discard(upstream)
+                self._open.pop(upstream, None)
 
 
 def _head(client: socket.socket) -> bytes:
@@ -120,6 +140,7 @@ def proxied(engine: Path, path: Path) -> Iterator[Proxy]:
             yield proxy
         finally:
             proxy.release()
+            proxy.thaw()
             server.shutdown()
             proxy.cut()
             thread.join()

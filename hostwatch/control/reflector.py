@@ -4,14 +4,11 @@ It keeps the inventory true and says which hosts files a change may concern. Wha
 `hostwatch.control.reconciler`.
 """
 
-import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NoReturn
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from loguru import logger
 
 from hostwatch.control.files import FILE_CHANGED
@@ -19,14 +16,16 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
+from hostwatch.control.subscription import Subscription, answer_in_time
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, State
 from hostwatch.core.pacing import Backoff
 
-_PING_SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
-"""An engine that does not answer the simplest requests in this time is away: the stream alone would be silent."""
+_AGAIN_SECONDS = (0.1, 1.0)
+"""How long to wait for an engine that is away: all is to be right within two seconds of its return."""
+_SETTLED_SECONDS = 10.0
+"""How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
 
 
 class Reflector:
@@ -48,10 +47,14 @@ class Reflector:
         self._refresher: Refresher | None = None
         self._labels = LabelJournal()
         self._resync_now = anyio.Event()
-        self._backoff = Backoff(0.1, 10.0)
+        self._backoff = Backoff(*_AGAIN_SECONDS)
+        self._since = 0.0
+        """When the last connection was made (the event loop's seconds)."""
         self.engine: EngineInfo | None = None
         self.connected = False
         self._whole = False
+        self._unsettled: Files = frozenset()
+        """What changes until everything has been read, and is compared then."""
         self.fault: str | None = None
         """Why the engine is away; `None` while it is there."""
 
@@ -85,36 +88,29 @@ class Reflector:
             self._refresher.confirm(key)
 
     async def _follow(self, identified: Callable[[EngineInfo], Awaitable[None]]) -> None:
-        with _answer_in_time():
+        with answer_in_time():
             self.engine = await self._source.info()
         await identified(self.engine)
-        send, receive = anyio.create_memory_object_stream[Event | None](math.inf)
-        with send, receive:
-            async with self._source.events() as events, anyio.create_task_group() as tasks:
-                tasks.start_soon(_read, events, send, name="read events")
-                tasks.start_soon(self._ping, name="ping the engine")
-                self._refresher = Refresher(self._source, self._inventory, self._labels, self._read_again, tasks)
-                try:
+        async with anyio.create_task_group() as tasks:
+            self._refresher = Refresher(self._source, self._inventory, self._labels, self._read_again, tasks)
+            try:
+                with Subscription(self._source, self.engine, tasks) as subscription:
+                    await subscription.begin()
                     await load(self._source, self._inventory, self._refresher, "resync")
                     self._regained()
                     tasks.start_soon(self._resync, self._refresher, name="resync")
-                    await self._apply_all(receive, self._refresher)
-                finally:
-                    self._refresher = None
-                    self._whole = False
-
-    async def _ping(self) -> None:
-        while True:
-            await anyio.sleep(_PING_SECONDS)
-            with _answer_in_time():
-                await self._source.ping()
+                    await self._apply_all(subscription, self._refresher)
+            finally:
+                self._refresher = None
+                self._whole = False
 
     async def _resync(self, refresher: Refresher) -> None:
+        self._resync_now = anyio.Event()
         while True:
-            self._resync_now = anyio.Event()
             with anyio.move_on_after(self._resync_seconds):
                 await self._resync_now.wait()
                 await anyio.sleep(1.0)  # more may ask for it; one serves them all
+            self._resync_now = anyio.Event()  # who asks from here on may have changed what was read by then
             await load(self._source, self._inventory, refresher, "resync")
             self._resynced()
 
@@ -122,18 +118,24 @@ class Reflector:
         # Until everything has been read once, a name may seem to be nobody's, or somebody else's.
         if self._whole:
             self._changed(files, cause)
+        else:
+            self._unsettled |= files
 
     def _regained(self) -> None:
         self._whole = True
+        self._since = anyio.current_time()
         if not self.connected and self.engine is not None:
             logger.info("connected to engine {} (API {})", self.engine.version, self.engine.api)
         self.connected = True
         self.fault = None
-        self._backoff.succeeded()
+        unsettled, self._unsettled = self._unsettled, frozenset()
+        self._changed(unsettled, "resync")
         self._resynced()
 
     def _lost(self, error: BaseException) -> None:
         if self.connected:
+            if anyio.current_time() > self._since + _SETTLED_SECONDS:
+                self._backoff.succeeded()
             logger.warning("lost the engine ({}); all records stay until it is back", error)
         elif self.fault is None:
             logger.error("{}; trying again until it is there", error)
@@ -142,8 +144,8 @@ class Reflector:
 
     # Events.
 
-    async def _apply_all(self, events: ObjectReceiveStream[Event | None], refresher: Refresher) -> None:
-        async for event in events:
+    async def _apply_all(self, subscription: Subscription, refresher: Refresher) -> None:
+        async for event in subscription.events:
             if event is None:
                 logger.debug("an event could not be read; everything will be compared")
                 self._resync_now.set()
@@ -194,19 +196,3 @@ class Reflector:
 
 def _has_address(endpoints: Iterable[Endpoint], network: NetworkId) -> bool:
     return any(endpoint.network == network and endpoint.addresses for endpoint in endpoints)
-
-
-async def _read(events: AsyncIterator[Event | None], send: ObjectSendStream[Event | None]) -> None:
-    # Only reads: an engine waits 100 ms for each event that a slow reader leaves behind (moby: daemon/events).
-    async for event in events:
-        await send.send(event)
-    raise EngineError("the engine ended the event stream")
-
-
-@contextmanager
-def _answer_in_time() -> Iterator[None]:
-    try:
-        with anyio.fail_after(_ANSWER_SECONDS):
-            yield
-    except TimeoutError:
-        raise EngineError(f"the engine did not answer within {_ANSWER_SECONDS:g} s") from None

@@ -1,7 +1,7 @@
 """Reading containers and networks again: one task for each, so that none waits for one that the engine holds up.
 
 A container that is asked for while it is being read is read once more afterwards; what fails is tried again with
-backoff, and leaves what was known as it is.
+backoff, or as soon as it is asked for once more, and leaves what was known as it is.
 """
 
 import random
@@ -18,6 +18,8 @@ from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey, NetworkKey, State
 from hostwatch.core.pacing import Backoff
 
+_AGAIN_SECONDS = (0.2, 10.0)
+"""How long to wait with what could not be read, unless an event asks for it."""
 _DOUBT = (0.5, 5.0)
 """How long a container may be in doubt without an event that has it read again: seconds at first, and at most."""
 _BULK = 16
@@ -41,6 +43,7 @@ class Refresher:
         self._changed = changed
         self._tasks = tasks
         self._asked: dict[ContainerKey | NetworkKey, str | None] = {}
+        self._pauses: dict[ContainerKey | NetworkKey, anyio.Event] = {}
         self._doubted: set[ContainerKey] = set()
 
     def __repr__(self) -> str:
@@ -50,6 +53,8 @@ class Refresher:
         """Have a container or network read again, soon and in the background."""
         if key in self._asked:
             self._asked[key] = cause
+            if key in self._pauses:
+                self._pauses[key].set()
         else:
             self._asked[key] = None
             self._tasks.start_soon(self._until_read, key, cause, name=f"read {key}")
@@ -74,7 +79,7 @@ class Refresher:
 
         async def read_next() -> None:
             for key in remaining:
-                if key not in self._asked and not await self._read_soon(key, cause):
+                if key in self._asked or not await self._read_soon(key, cause):
                     self.want(key, cause)
 
         async with anyio.create_task_group() as workers:
@@ -91,9 +96,18 @@ class Refresher:
         return read
 
     async def _until_read(self, key: ContainerKey | NetworkKey, cause: str) -> None:
-        backoff = Backoff(0.2, 30.0)
-        while not await self._read_once(key, cause):  # noqa: ASYNC110
-            await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
+        backoff = Backoff(*_AGAIN_SECONDS)
+        while not await self._read_once(key, cause):
+            if self._asked[key] is None:
+                await self._pause(key, backoff.failed(random.random()))  # noqa: S311
+            cause, self._asked[key] = self._asked[key] or cause, None
+
+    async def _pause(self, key: ContainerKey | NetworkKey, seconds: float) -> None:
+        """Wait until it may be tried again, or is asked for."""
+        self._pauses[key] = asked = anyio.Event()
+        with anyio.move_on_after(seconds):
+            await asked.wait()
+        del self._pauses[key]
 
     async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> bool:
         """Read once, and again for each time that it was asked for meanwhile; returns whether that worked."""

@@ -39,6 +39,8 @@ class Event:
     container: ContainerKey | None
     network: NetworkKey | None
     attributes: Mapping[str, str]
+    clock: int | None = None
+    """When, in nanoseconds by the engine's clock."""
 
     def __str__(self) -> str:
         kind = "" if self.kind == "container" else "network "
@@ -58,6 +60,8 @@ class EngineInfo:
     """Where below its root each container has a directory called by its id."""
     hosts: Path = Path("hosts")
     """Where in its directory a container's hosts file is."""
+    clock: int | None = None
+    """When it said this, in nanoseconds by its own clock."""
     keeps_comments: bool = True
     """Whether comments survive when the engine rewrites a hosts file; Podman drops them, our markers among them."""
 
@@ -95,11 +99,11 @@ class Source(Protocol):
     async def info(self) -> EngineInfo:
         """Who the engine is; also the first sign that it answers."""
 
-    def events(self) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
-        """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read."""
+    def events(self, after: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
+        """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read.
 
-    async def ping(self) -> None:
-        """Return if the engine answers."""
+        The events that came after a time (the engine's nanoseconds) are told first, as far as the engine has them.
+        """
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too, as the list tells them."""

@@ -107,21 +107,22 @@ def network_endpoint(data: Json, container: ContainerId) -> Endpoint | None:
 
 
 def event(engine: EngineId, data: Json) -> Event | None:
-    """A line of `GET /events`; `None` for one that is of no interest."""
+    """A line of `GET /events`; `None` for one that is of no interest. Raises `ValueError` where it names nothing."""
     actor = _dict(data.get("Actor"))
     identity, attributes = actor.get("ID"), _dict(actor.get("Attributes"))
-    kind, action = data.get("Type"), data.get("Action")
-    if not isinstance(identity, str) or not isinstance(action, str) or not identity:
-        return None
+    kind, action, moment = data.get("Type"), data.get("Action"), data.get("timeNano")
+    member = attributes.get("container")
+    if not (identity and action) or not all(isinstance(word, str) for word in (identity, action, member or "")):
+        raise ValueError(f"no event: {kind} {action} {identity} {member}")
+    moment = moment if isinstance(moment, int) else None
     if kind == "container":
-        return Event(kind, _plain(action), ContainerKey(engine, ContainerId(identity)), None, attributes)
+        return Event(kind, _plain(action), ContainerKey(engine, ContainerId(identity)), None, attributes, moment)
     if kind == "network":
         if action in ("connect", "disconnect") and "container" not in attributes:
             # Podman's actor is the container; which network it is about is not said.
-            return Event("container", action, ContainerKey(engine, ContainerId(identity)), None, attributes)
-        member = attributes.get("container")
+            return Event("container", action, ContainerKey(engine, ContainerId(identity)), None, attributes, moment)
         container = ContainerKey(engine, ContainerId(member)) if member else None
-        return Event(kind, action, container, NetworkKey(engine, NetworkId(identity)), attributes)
+        return Event(kind, action, container, NetworkKey(engine, NetworkId(identity)), attributes, moment)
     return None
 
 
@@ -138,6 +139,14 @@ def created_container(happened: Event) -> Container | None:
         labels=labels,
         image=attributes.get("image", ""),
     )
+
+
+def clock(info: Json) -> int | None:
+    """The engine's own time in `GET /info`, in nanoseconds, the last whole second: a little early rather than late."""
+    try:
+        return int(datetime.fromisoformat(info["SystemTime"]).timestamp()) * 10**9
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def output(stream: bytes) -> tuple[bytes, bytes]:

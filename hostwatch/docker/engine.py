@@ -95,7 +95,8 @@ class DockerEngine:
         with _readable(self.address):
             self._engine = EngineId(info.get("ID") or self.address)
             root = Path(info.get("DockerRootDir") or "/var/lib/docker")
-            found = EngineInfo(self._engine, version.get("Version", ""), self._client.api_version[1:], root)
+            api, clock = self._client.api_version[1:], decode.clock(info)
+            found = EngineInfo(self._engine, version.get("Version", ""), api, root, clock=clock)
             is_podman = any(part.get("Name") == "Podman Engine" for part in version.get("Components") or ())
         return await self._podman(found) if is_podman else found
 
@@ -112,10 +113,6 @@ class DockerEngine:
                 hosts=Path("userdata/hosts"),
                 keeps_comments=False,
             )
-
-    async def ping(self) -> None:
-        """Return if the engine answers."""
-        await self._text("/_ping", versioned=False)
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
@@ -159,9 +156,11 @@ class DockerEngine:
         return decode.created_container(event)
 
     @asynccontextmanager
-    async def events(self) -> AsyncIterator[AsyncIterator[Event | None]]:
-        """Subscribe to what may change an address."""
+    async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
+        """Subscribe to what may change an address; what happened after that time is told first."""
         params = {"filters": json.dumps(_EVENT_FILTERS)}
+        if after is not None:  # the engine's `since` includes its own moment
+            params["since"] = "{}.{:09}".format(*divmod(after + 1, 10**9))
         with _translated(self._connection):
             async with self._client.session.get(
                 self._at("/events"), params=params, timeout=_STREAM_TIMEOUT

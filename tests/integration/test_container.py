@@ -178,7 +178,6 @@ def test_what_the_proxy_lets_pass_is_enough(lab: Lab, tmp_path: Path) -> None:
             shared.connect(db, ipv4_address="10.124.5.5")
             followed(lab, web, "10.124.5.5")
         assert any("/networks/" in request for request in proxy.requests)
-        assert re.fullmatch(pattern, "/_ping")  # asked every ten seconds; nobody need wait for that
         assert not [request for request in proxy.requests if proxy.refuse.search(request)]
 
 

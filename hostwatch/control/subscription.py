@@ -1,0 +1,93 @@
+"""The event stream, one after the other without a gap, and the proof that the engine still answers.
+
+A stream has no sign of life: one that has gone deaf (a connection that a proxy or a firewall forgot) looks like an
+engine on which nothing happens. So it is not asked whether the engine lives, but each stream is replaced by a new one
+before long, which begins where the last one ended: a deaf one is made up for by its successor, an engine that does
+not answer is noticed by the same request, and no proxy finds a stream idle for long.
+
+Which events there are, and what they mean, is not known here.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from hostwatch.control.source import EngineError, EngineInfo, Event, Source
+
+_RENEWAL_SECONDS = 10.0
+"""How long a stream is read; it is also how long an engine that has fallen silent may go unnoticed."""
+_ANSWER_SECONDS = 5.0
+"""An engine that does not answer the simplest requests in this time is away."""
+
+
+class Subscription:
+    """What an engine tells for as long as one connection to it lasts; to be closed with `with`."""
+
+    def __init__(self, source: Source, engine: EngineInfo, tasks: TaskGroup) -> None:
+        self._source = source
+        self._engine = engine
+        self._tasks = tasks
+        self._latest = engine.clock
+        """The engine's time of what was told last; at first when it said who it is."""
+        self._send, self.events = anyio.create_memory_object_stream[Event | None](math.inf)
+        """What was told, `None` for what could not be read; there is room for all, so that reading never waits."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._send.close()
+        self.events.close()
+
+    async def begin(self) -> None:
+        """Subscribe, and stay so from now on. Raises `EngineError`; the task group ends with it if that comes later."""
+        self._tasks.start_soon(self._renew, await self._stream(None), name="renew the event stream")
+
+    async def _renew(self, current: anyio.CancelScope) -> None:
+        while True:
+            await anyio.sleep(_RENEWAL_SECONDS)
+            await self._check()
+            following = await self._stream(self._latest)
+            current.cancel()
+            current = following
+
+    async def _check(self) -> None:
+        """What stands before several engines may have changed over to another one, with no connection lost."""
+        with answer_in_time():
+            found = (await self._source.info()).id
+        if found != self._engine.id:
+            raise EngineError("another engine answers in its place")
+
+    async def _stream(self, after: int | None) -> anyio.CancelScope:
+        """Begin to read one more stream; returns what ends it."""
+        with answer_in_time():
+            scope: anyio.CancelScope = await self._tasks.start(self._read, after, name="read events")
+            return scope
+
+    async def _read(self, after: int | None, *, task_status: TaskStatus[anyio.CancelScope]) -> None:
+        # Only reads: an engine waits 100 ms for each event that a slow reader leaves behind (moby: daemon/events).
+        with anyio.CancelScope() as scope:
+            async with self._source.events(after) as events:
+                task_status.started(scope)
+                async for event in events:
+                    self._note(event)
+                raise EngineError("the engine ended the event stream")
+
+    def _note(self, event: Event | None) -> None:
+        self._send.send_nowait(event)
+        if event is not None:
+            self._latest = event.clock or self._latest
+
+
+@contextmanager
+def answer_in_time() -> Iterator[None]:
+    """Turn a wait for the engine that is too long into `EngineError`."""
+    try:
+        with anyio.fail_after(_ANSWER_SECONDS):
+            yield
+    except TimeoutError:
+        raise EngineError(f"the engine did not answer within {_ANSWER_SECONDS:g} s") from None

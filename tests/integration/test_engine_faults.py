@@ -1,0 +1,357 @@
+"""The engine goes away and comes back, falls silent, tells nonsense, or is another one: real daemons, really killed.
+
+Whatever happens, records stay while nothing is known, all is right within two seconds of the engine's return, each loss
+and each return is one line in the log, and hostwatch is idle meanwhile.
+"""
+
+import itertools
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests import engine as engines
+from tests.conftest import Hostwatch, Lab, eventually, make_lab
+from tests.integration.test_drift import end_inside
+from tests.integration.test_faults import SUBSCRIBER, connections, followed, line
+from tests.proxy import Proxy
+
+pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
+
+RETURN_SECONDS = 2.0
+"""How long after the engine's return everything may take to be right."""
+IDLE = 0.05
+"""How much of a core hostwatch may use while the engine is away."""
+
+down = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+
+
+def end(engine: engines.Engine, number: signal.Signals) -> None:
+    """End the daemon by this signal, and wait until it is gone."""
+    engine.kill(number)
+    eventually(lambda: not engine.alive(), 30)
+
+
+def cpu_seconds(hostwatch: Hostwatch) -> float:
+    """How long hostwatch has been computing."""
+    fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def idle(hostwatch: Hostwatch, seconds: float) -> Iterator[None]:
+    """What is done within, and this time at least, must cost next to nothing."""
+    before, begin = cpu_seconds(hostwatch), time.monotonic()
+    yield
+    # Nothing can be waited for where nothing may happen.
+    time.sleep(max(0.0, begin + seconds - time.monotonic()))
+    share = (cpu_seconds(hostwatch) - before) / (time.monotonic() - begin)
+    print(f"{share:.1%} of a core")
+    assert share < IDLE
+
+
+def move(lab: Lab, container: Container, given: str) -> None:
+    """Have a running container go to another address."""
+    lab.network.disconnect(container)
+    lab.network.connect(container, ipv4_address=given)
+
+
+def nonsense(*words: bytes) -> Callable[[bytes], bytes]:
+    """What makes of each line of the event stream one of these, in turn, as long as it was."""
+    turn = itertools.cycle(words)
+
+    def garbled(chunk: bytes) -> bytes:
+        head, end, body = chunk.partition(b"\r\n")
+        return head + end + next(turn).ljust(len(body) - 3) + body[-3:]
+
+    return garbled
+
+
+def address(lab: Lab, container: Container) -> str:
+    """Where the container is by now, as the engine says."""
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][lab.network.name]["IPAddress"])
+
+
+def losses(hostwatch: Hostwatch, wanted: int) -> None:
+    """Check that each loss and each return has been told, and nothing more."""
+    assert hostwatch.log.count("lost the engine") == wanted
+    assert hostwatch.log.count("connected to engine") == wanted + 1
+    assert "ERROR" not in hostwatch.log
+
+
+@pytest.fixture(scope="module", params=["--live-restore=true", "--live-restore=false"])
+def daemon(request: pytest.FixtureRequest, engine: engines.Engine) -> Iterator[engines.Engine]:
+    """An engine whose daemon may be ended: its containers live on, or die with it."""
+    own = engines.start(engine.version, f"{engine.name}-down", args=[request.param])
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def frail(daemon: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
+    """A lab on it."""
+    with (
+        closing(docker.DockerClient(base_url=daemon.docker_host, timeout=60)) as client,
+        make_lab(daemon, client, tmp_path) as lab,
+    ):
+        yield lab
+
+
+live = pytest.mark.parametrize("daemon", ["--live-restore=true"], indirect=True)
+mortal = pytest.mark.parametrize("daemon", ["--live-restore=false"], indirect=True)
+
+
+@live
+@down
+def test_containers_live_on_without_their_engine(frail: Lab, number: signal.Signals) -> None:
+    """Two die meanwhile: nothing says so, so nothing goes. One stays dead and lingers from when that is known."""
+    lab, restarted = frail, {"Name": "always"}
+    lab.run("db")
+    # An address that nobody else takes: a line whose address belongs to another container goes at once.
+    lab.run("cache", address="10.123.5.5")
+    queue = lab.run("queue", restart_policy=restarted)
+    web = lab.run("web", labels={"hostwatch.services": "db, cache, queue"})
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: len(lab.records(web)) == 3)
+        right = lab.hosts(web)
+        pids = [lab.client.api.inspect_container(name)["State"]["Pid"] for name in ("cache", "queue")]
+        end(lab.engine, number)
+        eventually(lambda: "lost the engine" in hostwatch.log)
+        with idle(hostwatch, 2):
+            for pid in pids:
+                end_inside(lab.engine, pid)
+            lab.hosts_path(web).write_text(right.replace(" db\n", " xx\n"))
+            eventually(lambda: lab.hosts(web) == right)
+        assert lab.hosts(web) == right
+        lab.engine.start()
+        connections(hostwatch, 2)
+        known = time.monotonic()
+        eventually(lambda: lab.records(web)["queue"] == [address(lab, queue)], RETURN_SECONDS)
+        assert "cache" in lab.records(web)
+        eventually(lambda: "cache" not in lab.records(web), 4)
+        assert time.monotonic() - known > 1
+        losses(hostwatch, 1)
+
+
+@mortal
+@down
+def test_containers_come_back_with_their_engine_on_other_addresses(frail: Lab, number: signal.Signals) -> None:
+    """In another order, so that they take each other's addresses."""
+    lab, restarted = frail, {"Name": "always"}
+    lab.run("first")  # does not come back, so that the others move up
+    names = [f"db-{number}" for number in range(5)]
+    services = {name: lab.run(name, restart_policy=restarted) for name in names}
+    web = lab.run("web", labels={"hostwatch.services": ", ".join(names)}, restart_policy=restarted)
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: len(lab.records(web)) == 5)
+        before = lab.records(web)
+        end(lab.engine, number)
+        with idle(hostwatch, 2):
+            pass
+        assert lab.records(web) == before
+        lab.engine.start()
+        returned = time.monotonic()
+
+        def right() -> bool:
+            return lab.records(web) == {name: [address(lab, found)] for name, found in services.items()}
+
+        eventually(right, RETURN_SECONDS)
+        print(f"right after {time.monotonic() - returned:.2f} s")
+        assert lab.records(web) != before
+        connections(hostwatch, 2)
+        losses(hostwatch, 1)
+
+
+# What a proxy between the two does.
+
+
+def swap(lab: Lab, *pair: Container) -> None:
+    """Have two containers take each other's addresses."""
+    addresses = [address(lab, container) for container in pair]
+    for container in pair:
+        lab.network.disconnect(container)
+    for container, given in zip(pair, reversed(addresses), strict=True):
+        lab.network.connect(container, ipv4_address=given)
+
+
+def test_what_happens_meanwhile_is_known_at_once_afterwards(lab: Lab, proxy: Proxy) -> None:
+    """Swapped addresses, a removal, a death, a restart, a new name: all while hostwatch is cut off; and it is idle."""
+    names = ("one", "two", "gone", "dead", "moved", "named")
+    services = {name: lab.run(name, address=f"10.123.5.{number + 1}") for number, name in enumerate(names)}
+    web = lab.run("web", labels={"hostwatch.services": ", ".join((*names, "renamed"))})
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: len(lab.records(web)) == 6)
+        before = lab.hosts(web)
+        proxy.refuse = re.compile("")
+        proxy.cut()
+        eventually(lambda: "lost the engine" in hostwatch.log)
+        with idle(hostwatch, 2):
+            swap(lab, services["one"], services["two"])
+            services["gone"].remove(force=True)
+            services["dead"].kill()
+            services["moved"].remove(force=True)
+            lab.run("moved", address="10.123.6.6")
+            services["named"].rename("renamed")
+        assert lab.hosts(web) == before
+        proxy.refuse = None
+        expected = {"one": ["10.123.5.2"], "two": ["10.123.5.1"], "moved": ["10.123.6.6"], "renamed": ["10.123.5.6"]}
+        lingering = {"gone": ["10.123.5.3"], "dead": ["10.123.5.4"]}
+        returned = time.monotonic()
+        eventually(lambda: lab.records(web).items() >= expected.items(), RETURN_SECONDS)
+        print(f"right after {time.monotonic() - returned:.2f} s")
+        assert lab.records(web).items() >= lingering.items()
+        # The swap is one change: neither name has ever been without an address, or with a wrong one.
+        assert len(re.findall(r"web: .*\bone ", hostwatch.log)) == 2
+        eventually(lambda: lab.records(web) == expected, 4)
+        losses(hostwatch, 1)
+
+
+def test_an_engine_that_falls_silent_is_away(lab: Lab, proxy: Proxy) -> None:
+    """No byte passes any more, at the start and later, though every connection stands."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    proxy.freeze()
+    with lab.hostwatch(ready="ERROR") as hostwatch:
+        assert "did not answer within 5 s" in hostwatch.log
+        assert not lab.records(web)
+        proxy.thaw()
+        followed(lab, web, "10.123.5.5", RETURN_SECONDS)
+        connections(hostwatch, 1)
+        proxy.freeze()
+        eventually(lambda: "lost the engine (the engine did not answer within 5 s)" in hostwatch.log, 25)
+        with idle(hostwatch, 1):
+            service.remove(force=True)
+            lab.run("db", address="10.123.5.6")
+        assert line("10.123.5.5") in lab.hosts(web)
+        proxy.thaw()
+        followed(lab, web, "10.123.5.6", RETURN_SECONDS)
+        assert hostwatch.log.count("lost the engine") == hostwatch.log.count("ERROR") == 1
+        connections(hostwatch, 2)
+
+
+def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
+    """Everything else is answered, so nothing is lost; the next stream begins where the deaf one ended."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        proxy.freeze("/events(?!.*since=)")
+        move(lab, service, "10.123.5.6")
+        followed(lab, web, "10.123.5.6", 20)
+        losses(hostwatch, 0)
+    assert len([request for request in proxy.requests if "/events" in request]) == 2
+
+
+def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Proxy) -> None:
+    """At once: each return is followed by a loss, at an even pace. Then again and again: all is followed."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        with idle(hostwatch, 5):
+            seen = hostwatch.log.count("connected to engine")
+            for _ in range(250):
+                proxy.cut("/events")
+                time.sleep(0.02)
+        returns = hostwatch.log.count("connected to engine") - seen
+        assert 3 < returns < 12
+        for number in range(4):
+            service.remove(force=True)
+            service = lab.run("db", address=f"10.123.6.{number + 1}")
+            proxy.cut("/events")
+            followed(lab, web, f"10.123.6.{number + 1}", RETURN_SECONDS)
+        eventually(lambda: hostwatch.log.count("connected to engine") == hostwatch.log.count("lost the engine") + 1)
+
+
+def test_nonsense_in_the_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
+    """Half a line, lines that are no JSON, and JSON that is no event: each is compared for, none ends the stream."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        for number, word in enumerate((b'{"Type":', b"\xff\x00}{", b"7", b'{"Type":"container","Actor":{"ID":7}}')):
+            proxy.garble = nonsense(word)
+            move(lab, service, f"10.123.6.{number + 1}")
+            followed(lab, web, f"10.123.6.{number + 1}", 4)
+        losses(hostwatch, 0)
+
+
+def test_nonsense_during_a_comparison_leads_to_another_one(lab: Lab, proxy: Proxy) -> None:
+    """It tells of a service that has been read already, while the comparison waits for somebody else."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service, other = lab.run("db", address="10.123.5.5"), lab.run("other")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        proxy.hold, proxy.garble = re.compile(rf"/containers/{other.id}/json"), nonsense(b"{")
+        move(lab, service, "10.123.5.6")
+        eventually(lambda: proxy.held)
+        move(lab, service, "10.123.5.7")
+        followed(lab, web, "10.123.5.7", 5)
+        losses(hostwatch, 0)
+
+
+def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
+    """A chunk that is none, in the middle of a line."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        proxy.garble = lambda chunk: chunk[:40] + b"?" * 4000
+        move(lab, service, "10.123.5.6")
+        eventually(lambda: "lost the engine" in hostwatch.log)
+        proxy.garble = None
+        followed(lab, web, "10.123.5.6", RETURN_SECONDS)
+        connections(hostwatch, 2)
+        losses(hostwatch, 1)
+
+
+def test_who_cannot_be_read_is_asked_for_again_by_an_event(lab: Lab, proxy: Proxy) -> None:
+    """Whether its inspection fails or hangs, its record stays; what has failed for long need not wait long."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    inspection = re.compile(rf"/containers/{service.id}/json")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        proxy.refuse = inspection
+        asked = len(proxy.requests)
+        move(lab, service, "10.123.5.6")
+        eventually(lambda: len(list(filter(inspection.search, proxy.requests[asked:]))) >= 6, 30)
+        assert line("10.123.5.5") in lab.hosts(web)
+        proxy.refuse = None
+        move(lab, service, "10.123.5.7")
+        followed(lab, web, "10.123.5.7", RETURN_SECONDS)
+        proxy.hold = inspection
+        move(lab, service, "10.123.5.8")
+        eventually(lambda: proxy.held)
+        proxy.release()
+        followed(lab, web, "10.123.5.8", RETURN_SECONDS)
+        losses(hostwatch, 0)
+
+
+@mortal
+def test_another_engine_in_the_same_place_is_followed_instead(lab: Lab, frail: Lab, proxy: Proxy) -> None:
+    """First no connection is lost, then all; the files of the one that is not there stay as they are."""
+    here, there = lab.run("web", labels=SUBSCRIBER), frail.run("web", labels=SUBSCRIBER)
+    service = lab.run("db", address="10.123.5.5")
+    frail.run("db", address="10.123.7.7")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, here, "10.123.5.5")
+        proxy.engine = frail.engine.socket
+        followed(frail, there, "10.123.7.7", 20)
+        assert "lost the engine (another engine answers in its place)" in hostwatch.log
+        assert line("10.123.5.5") in lab.hosts(here)
+        service.remove(force=True)
+        lab.run("db", address="10.123.5.6")
+        proxy.engine = lab.engine.socket
+        proxy.cut()
+        followed(lab, here, "10.123.5.6", RETURN_SECONDS)
+        assert line("10.123.7.7") in frail.hosts(there)
+        losses(hostwatch, 2)
