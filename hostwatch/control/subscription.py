@@ -1,9 +1,9 @@
 """The event stream, one after the other without a gap, and the proof that the engine still answers.
 
 A stream has no sign of life: one that has gone deaf (a connection that a proxy or a firewall forgot) looks like an
-engine on which nothing happens. So it is not asked whether the engine lives, but each stream is replaced by a new one
-before long, which begins where the last one ended: a deaf one is made up for by its successor, an engine that does
-not answer is noticed by the same request, and no proxy finds a stream idle for long.
+engine on which nothing happens, and so does one that aiohttp (3.14) cannot parse any more. Hence each stream is
+replaced by a new one before long, which begins where the last one ended: a deaf one is made up for by its successor,
+an engine that does not answer is noticed by the same request, and no proxy finds a stream idle for long.
 
 Which events there are, and what they mean, is not known here.
 """

@@ -33,6 +33,7 @@ _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
 _LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
 """For what may take as long as an application likes: a command, or its stop."""
 _BODY_LIMIT = 4 << 20
+_MESSAGE_LIMIT = 300
 _LINE_LIMIT = 16 << 20
 """An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
 
@@ -288,7 +289,9 @@ def _translated(connection: Connection) -> Iterator[None]:
         # A refusal of our certificate comes in place of the first answer: the handshake is over for us by then.
         if connection.tls is not None and isinstance(error.__cause__, ssl.SSLError):
             raise EngineError(connection.tls.fault(address, error.__cause__)) from error
-        raise EngineError(f"{address}: {str(error) or type(error).__name__}") from error
+        # aiohttp quotes what it could not parse, over several lines.
+        text = " ".join(str(error).split())[:_MESSAGE_LIMIT]
+        raise EngineError(f"{address}: {text or type(error).__name__}") from error
 
 
 @contextmanager
