@@ -148,7 +148,7 @@ def _carried_out(file: int, todo: tuple[Step, ...], update: Update) -> bool:
         try:
             _carry_out(file, step)
         except OSError:
-            _take_back_growth(file, update)
+            _take_back_surplus(file, text, update)
             raise
         text = applied(text, step)
     return True
@@ -165,13 +165,22 @@ def _carry_out(file: int, step: Step) -> None:
             os.ftruncate(file, size)
 
 
-def _take_back_growth(file: int, update: Update) -> None:
-    """Cuts off a growth that came no further (a full disk), or each new try would leave some more blank lines."""
+def _take_back_surplus(file: int, text: bytes, update: Update) -> None:
+    """Cuts off the newlines of an edit that came no further (a full disk), or each try would leave some blank lines.
+
+    `text` is what should stand there, but for a growth that was carried out in part.
+    """
     with suppress(OSError):
-        text = os.pread(file, LIMIT + 1, 0)
-        grown = text[len(update.before) :]
-        if text.startswith(update.before) and (not grown.strip(b"\n") or update.after.startswith(text)):
-            os.ftruncate(file, len(update.before))
+        found = os.pread(file, LIMIT + 1, 0)
+        grown = found[len(text) :]
+        if found.startswith(text) and (not grown.strip(b"\n") or update.after.startswith(found)):
+            ends = max(_newlines(update.before), _newlines(update.after))
+            os.ftruncate(file, len(text) - max(_newlines(text) - ends, 0))
+
+
+def _newlines(text: bytes) -> int:
+    """How many newlines a text ends with."""
+    return len(text) - len(text.rstrip(b"\n"))
 
 
 def _mended(text: bytes, ours: bytes) -> bytes:
