@@ -1,5 +1,6 @@
 """What goes wrong with hostwatch itself: killed, stopped, without room, descriptors or watches. All by the kernel."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -194,3 +195,26 @@ def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
             lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
         eventually(lambda: lab.hosts(web) == text)
         assert hostwatch.log.count("changes of hosts files were lost; all are compared") == 1
+
+
+def test_a_full_disk_for_the_log(lab: Lab, small: str) -> None:
+    """Said once on standard error, no traceback; work goes on, and so does the log when there is room again."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    chosen = lab.configured(f"log: {{file: {small}/log}}\n")
+    with lab.hostwatch("-c", chosen, ready="") as hostwatch:
+        log, fill = inside(hostwatch, f"{small}/log"), inside(hostwatch, f"{small}/fill")
+        followed(lab, web, "10.123.5.5")
+        inside(hostwatch, f"{small}/hosts").unlink()
+        os.truncate(log, 4096)
+        with fill.open("wb", buffering=0) as file:
+            file.write(b"\0" * 8192)
+        for number in range(3):
+            move(lab, service, f"10.123.6.{number}")
+            followed(lab, web, f"10.123.6.{number}")
+        assert hostwatch.log.count("\n") == 1
+        assert f"cannot write the log to {small}/log: No space left on device; make room" in hostwatch.log
+        fill.unlink()
+        move(lab, service, "10.123.6.7")
+        eventually(lambda: "10.123.6.7" in log.read_text(errors="replace"))
+        assert "is written to" in hostwatch.log
