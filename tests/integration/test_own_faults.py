@@ -37,6 +37,13 @@ def move(lab: Lab, service: Container, address: str) -> None:
     lab.network.connect(service, ipv4_address=address)
 
 
+def drifts(lab: Lab, container: Container, address: str) -> None:
+    """Break a record of the database, and wait until it is right again."""
+    text = lab.hosts(container)
+    lab.hosts_path(container).write_text(text.replace(address, "192.0.2.99"))
+    eventually(lambda: lab.hosts(container) == text)
+
+
 @contextmanager
 def stopped(hostwatch: Hostwatch) -> Iterator[None]:
     """Hold the daemon by SIGSTOP."""
@@ -195,6 +202,33 @@ def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
             lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
         eventually(lambda: lab.hosts(web) == text)
         assert hostwatch.log.count("changes of hosts files were lost; all are compared") == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("0 >/proc/sys/user/max_inotify_watches", "no inotify watch is left"),
+        ("2 >/proc/sys/user/max_inotify_watches", "no inotify watch is left"),
+        ("0 >/proc/sys/user/max_inotify_instances", "no inotify (Too many open files)"),
+    ],
+)
+def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) -> None:
+    """None, or not enough for all: events and resyncs do it, which is said once for each kind of file."""
+    web = lab.run("web", labels=WANTS_DB)
+    hosts = tmp_path / "hosts"
+    hosts.write_text(LOCALHOST)
+    lab.within = (*USER, f'echo {limit}; exec "$@"', "sh")
+    subscriber = f"subscribers: {{this: {{file: {hosts}, services: [db]}}}}"
+    with lab.hostwatch("-c", lab.configured(f"{subscriber}\ntiming: {{resync: 1s}}\n")) as hostwatch:
+        lab.run("db", address="10.123.5.5")
+        followed(lab, web, "10.123.5.5")
+        drifts(lab, web, "10.123.5.5")
+        eventually(lambda: line("10.123.5.5") in hosts.read_text())
+        hosts.write_text(LOCALHOST)
+        eventually(lambda: line("10.123.5.5") in hosts.read_text())
+        warnings = [found for found in hostwatch.log.splitlines() if " INFO " not in found]
+        assert len(warnings) == len({*warnings}) > 0
+        assert all(told in found and "raise the sysctl fs.inotify" in found for found in warnings)
 
 
 def test_a_full_disk_for_the_log(lab: Lab, small: str) -> None:
