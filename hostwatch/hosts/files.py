@@ -42,6 +42,8 @@ _SMALL = 16
 _ROUNDS = 3
 _ROUND_PAUSE_SECONDS = 0.001
 """Before the next round, when somebody else wrote: the engine's truncating and writing are some 20 µs apart."""
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+"""No descriptor is left, for this process or for the whole system: nothing is said about any file by that."""
 
 
 class HostsFileError(Exception):
@@ -296,6 +298,9 @@ def _translated(error: OSError, path: Path) -> HostsFileError:
             kind, message = HostsFileBusy, f"somebody keeps it to himself ({what}); it will be tried again"
         case errno.ENOSPC | errno.EDQUOT:
             kind, message = HostsFileFailed, f"no room ({what}); make room on its file system, it will be tried again"
+        case number if number in OUT_OF_FILES:
+            limit = "the limit of open files (LimitNOFILE, --ulimit nofile; sysctl fs.file-max)"
+            kind, message = HostsFileFailed, f"{what}; raise {limit}, it will be tried again"
         case _:
             kind, message = HostsFileFailed, f"{what}; look at its file system, it will be tried again"
     return kind(path, message)

@@ -1,6 +1,7 @@
 """What goes wrong with hostwatch itself: killed, stopped, without room, descriptors or watches. All by the kernel."""
 
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -52,6 +53,12 @@ def stopped(hostwatch: Hostwatch) -> Iterator[None]:
         yield
     finally:
         hostwatch.process.send_signal(signal.SIGCONT)
+
+
+def busy_seconds(hostwatch: Hostwatch) -> float:
+    """How long it has kept a processor so far."""
+    fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # Killed and stopped.
@@ -229,6 +236,38 @@ def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) 
         warnings = [found for found in hostwatch.log.splitlines() if " INFO " not in found]
         assert len(warnings) == len({*warnings}) > 0
         assert all(told in found and "raise the sysctl fs.inotify" in found for found in warnings)
+
+
+def test_no_descriptor_left(lab: Lab) -> None:
+    """The limit of open files is reached, and raised again: told with what to do, at rest meanwhile, then right."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        pid = hostwatch.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+        busy = busy_seconds(hostwatch)
+        move(lab, service, "10.123.6.6")
+        more = lab.run("more", labels=WANTS_DB)
+        eventually(lambda: all(f"WARNING {name}: " in hostwatch.log for name in ("web", "more")))
+        assert hostwatch.log.count("Too many open files; raise the limit of open files") == 2
+        assert busy_seconds(hostwatch) - busy < 0.5
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        followed(lab, web, "10.123.6.6")
+        followed(lab, more, "10.123.6.6")
+
+
+def test_started_with_too_few_descriptors(lab: Lab) -> None:
+    """Neither the engine nor inotify is to be had: each is told with what to do; right once there are more."""
+    web = lab.run("web", labels=WANTS_DB)
+    lab.run("db", address="10.123.5.5")
+    lab.within = ("prlimit", "--nofile=9:1024")
+    with lab.hostwatch(ready="trying again until it is there") as hostwatch:
+        found = [fault for fault in hostwatch.log.splitlines() if "Too many open files" in fault]
+        assert all("limit of open files" in fault for fault in found)
+        resource.prlimit(hostwatch.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        followed(lab, web, "10.123.5.5", 20)
 
 
 def test_a_full_disk_for_the_log(lab: Lab, small: str) -> None:
