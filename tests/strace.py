@@ -30,5 +30,5 @@ def traced(process: int, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def calls(trace: Path) -> list[str]:
     """The names of the system calls in a trace of one thread (`--output`), in order."""
-    lines = [line.split(" ", 1)[-1] for line in trace.read_text().splitlines()]
+    lines = [line.split(None, 1)[-1] for line in trace.read_text().splitlines()]  # without the process
     return [line.partition("(")[0] for line in lines if line[:1].isalpha()]

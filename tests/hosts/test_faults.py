@@ -2,9 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -29,8 +33,13 @@ CHANGES = {
 }
 
 
-def updated_under(path: Path, change: Callable[[bytes], bytes], *options: str) -> tuple[str, str] | None:
-    """Updates the file in a process of its own, with strace attached; returns its error, `None` if it was killed."""
+Updating = tuple[int, Connection, IO[bytes]]
+"""A process, the pipe to it, and what strace says about it."""
+
+
+@contextmanager
+def updating(path: Path, change: Callable[[bytes], bytes], *options: str) -> Iterator[Updating]:
+    """Updates the file in a process of its own, which then sends its error, with strace attached."""
 
     def work(connection: Connection) -> None:
         connection.send(os.getpid())
@@ -39,8 +48,17 @@ def updated_under(path: Path, change: Callable[[bytes], bytes], *options: str) -
         os.getppid()  # the end, for who reads the trace
         connection.send(error)
 
-    with child(work) as connection, traced(answer(connection), *options):
-        connection.send(None)
+    with child(work) as connection:
+        process = answer(connection)
+        with traced(process, *options) as tracer:
+            assert tracer.stderr is not None
+            connection.send(None)
+            yield process, connection, tracer.stderr
+
+
+def updated_under(path: Path, change: Callable[[bytes], bytes], *options: str) -> tuple[str, str] | None:
+    """Updates the file in a process of its own, with strace attached; returns its error, `None` if it was killed."""
+    with updating(path, change, *options) as (_, connection, _):
         try:
             found: tuple[str, str] = answer(connection)
         except EOFError:
@@ -120,3 +138,31 @@ def test_interrupted_at_every_call(hosts: Path, kind: str) -> None:
             hosts.write_bytes(old)
             assert updated_under(hosts, change, f"--inject={name}:error=EINTR:when={number}") == ("", "")
             assert hosts.read_bytes() == change(old)
+
+
+@pytest.fixture
+def short_patience() -> Iterator[None]:
+    """The kernel takes a lease away after one second in which somebody wants the file, in place of 45."""
+    setting = Path("/proc/sys/fs/lease-break-time")
+    before = setting.read_text()
+    setting.write_text("1")
+    yield
+    setting.write_text(before)
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_stopped_until_the_lease_is_taken_away(hosts: Path) -> None:
+    """The engine rebuilds the file just before our write, which we do not know: nothing of ours is left in its text."""
+    old, change = CHANGES["address"]
+    hosts.write_bytes(old)
+    calls_made = sequence(hosts, change)
+    name, number = calls_made[calls_made.index(("pwrite64", 1)) - 1]
+    hosts.write_bytes(old)
+    with updating(hosts, change, f"--inject={name}:signal=SIGSTOP:when={number}") as (process, connection, said):
+        assert any(b"stopped by SIGSTOP" in told for told in said)
+        since = time.monotonic()
+        hosts.write_bytes(b"rebuilt\n")
+        assert time.monotonic() - since > 0.5
+        os.kill(process, signal.SIGCONT)
+        assert answer(connection) == ("", "")
+    assert hosts.read_bytes() == change(b"rebuilt\n")
