@@ -11,6 +11,9 @@ instead of waiting.) Where no lease is to be had, the edit alone is careful (`ho
 this: if the engine truncates the file in the microseconds between our last look and our write, the write lands in the
 new text. Behind its end it makes a hole of NULs, which is found and mended; within it, it overwrites some bytes with
 ours until the engine writes the file again, which cannot be told from somebody's wish.
+
+Who ends us by SIGKILL between two steps leaves whole lines, and blank ones at the end, which cannot be told from
+somebody's own either: they stay until the engine writes the file again. Everything else the next update mends.
 """
 
 import errno
