@@ -1,8 +1,10 @@
 """Where the log goes and how it looks: lines for people, or JSON, one object a line."""
 
+import copy
 import json
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -35,15 +37,9 @@ def start_log(
         sink = _Stream(sys.stderr, form)
         logger.add(sink, level=level, format=_human, backtrace=False, diagnose=False)
     else:
-        logger.add(
-            file,
-            level=level,
-            format=_human if form == "human" else _json,
-            rotation=rotation,
-            retention=retention,
-            backtrace=False,
-            diagnose=False,
-        )
+        writer = _File(file, rotation, retention)
+        shape = _human if form == "human" else _json
+        logger.add(writer, level=level, format=shape, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Intercepted()], level=logging.WARNING, force=True)
 
 
@@ -54,8 +50,42 @@ class _Stream:
 
     def __call__(self, message: "Message") -> None:
         text = str(message) if self._form == "human" else _object(message.record) + "\n"
-        self._stream.write(text)
-        self._stream.flush()
+        _say(self._stream, text)
+
+
+class _File:
+    """A log file. That it cannot be written, as on a full disk, is said once, on standard error, and so is the end."""
+
+    def __init__(self, file: Path, rotation: str | None, retention: int | None) -> None:
+        self._file = file
+        self._fault: str | None = None
+        # A logger of its own: the common one would print a traceback for each line that it cannot write.
+        self._writer = copy.deepcopy(logger)
+        self._writer.add(file, level=0, format="{message}", rotation=rotation, retention=retention, catch=False)
+
+    def write(self, message: str) -> None:
+        try:
+            self._writer.opt(raw=True).info(message)
+        except (OSError, ValueError) as error:  # the latter for a file that was closed, but could not be opened again
+            if self._fault is None:
+                self._fault = (error.strerror if isinstance(error, OSError) else None) or str(error)
+                remedy = "make room or mend log.file; lines are lost until then"
+                _say(sys.stderr, f"hostwatch: cannot write the log to {self._file}: {self._fault}; {remedy}\n")
+        else:
+            if self._fault is not None:
+                self._fault = None
+                _say(sys.stderr, f"hostwatch: the log is written to {self._file} again\n")
+
+    def stop(self) -> None:
+        with suppress(OSError, ValueError):
+            self._writer.remove()
+
+
+def _say(stream: TextIO, text: str) -> None:
+    """Write to standard error; where that fails, there is nobody left to tell."""
+    with suppress(OSError, ValueError):
+        stream.write(text)
+        stream.flush()
 
 
 def _human(record: "Record") -> str:

@@ -1,4 +1,4 @@
-"""Programs of Debian's for the tests, on engines that reach no registry: a base image with Python, Compose, nginx.
+"""Programs of Debian's for the tests, where no registry is reached: Python for an image, Compose, nginx, strace.
 
 All are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
 wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
@@ -39,6 +39,13 @@ def import_base(client: docker.DockerClient) -> None:
 def compose() -> Path:
     """The program of Docker Compose 2."""
     return roots.made("compose", lambda scratch: _root("trixie", ["docker-compose"], scratch)) / _COMPOSE
+
+
+def strace() -> list[str | Path]:
+    """How to run strace, with its own C library: the machine's may be an older one."""
+    root = roots.made("strace", lambda scratch: _root(_SUITE, ["strace"], scratch))
+    (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
+    return [loader, "--library-path", loader.parent, root / "usr/bin/strace"]
 
 
 def nginx() -> Path:

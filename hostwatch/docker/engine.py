@@ -5,6 +5,7 @@ connection. Where the engine is, is decided in `hostwatch.docker.connect`.
 """
 
 import dataclasses
+import errno
 import json
 import os
 import socket
@@ -311,12 +312,14 @@ def _unconnected(connection: Connection, error: OSError) -> str:
         case PermissionError():
             remedy = "run hostwatch as root or as a member of the socket's group"
             return f"permission denied on {address} for user {os.geteuid()}; {remedy}"
-        case FileNotFoundError():
-            return f"no engine at {address}: there is no such socket"
-        case ConnectionRefusedError():
-            return f"no engine at {address}: nothing listens there"
+        case FileNotFoundError() | ConnectionRefusedError():
+            is_missing = isinstance(error, FileNotFoundError)
+            return f"no engine at {address}: {'there is no such socket' if is_missing else 'nothing listens there'}"
         case socket.gaierror():
             return f"no engine at {address}: the host's name is not known ({error.strerror})"
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            remedy = "raise the limit of open files (LimitNOFILE, --ulimit nofile; sysctl fs.file-max)"
+            return f"no connection to {address}: {error.strerror}; {remedy}"
         case _:
             return f"no engine at {address}: {error}"
 

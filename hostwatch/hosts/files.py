@@ -11,6 +11,9 @@ instead of waiting.) Where no lease is to be had, the edit alone is careful (`ho
 this: if the engine truncates the file in the microseconds between our last look and our write, the write lands in the
 new text. Behind its end it makes a hole of NULs, which is found and mended; within it, it overwrites some bytes with
 ours until the engine writes the file again, which cannot be told from somebody's wish.
+
+Who ends us by SIGKILL between two steps leaves whole lines, and blank ones at the end, which cannot be told from
+somebody's own either: they stay until the engine writes the file again. Everything else the next update mends.
 """
 
 import errno
@@ -42,6 +45,8 @@ _SMALL = 16
 _ROUNDS = 3
 _ROUND_PAUSE_SECONDS = 0.001
 """Before the next round, when somebody else wrote: the engine's truncating and writing are some 20 µs apart."""
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+"""No descriptor is left, for this process or for the whole system: nothing is said about any file by that."""
 
 
 class HostsFileError(Exception):
@@ -148,7 +153,7 @@ def _carried_out(file: int, todo: tuple[Step, ...], update: Update) -> bool:
         try:
             _carry_out(file, step)
         except OSError:
-            _take_back_growth(file, update)
+            _take_back_surplus(file, text, update)
             raise
         text = applied(text, step)
     return True
@@ -165,13 +170,22 @@ def _carry_out(file: int, step: Step) -> None:
             os.ftruncate(file, size)
 
 
-def _take_back_growth(file: int, update: Update) -> None:
-    """Cuts off a growth that came no further (a full disk), or each new try would leave some more blank lines."""
+def _take_back_surplus(file: int, text: bytes, update: Update) -> None:
+    """Cuts off the newlines of an edit that came no further (a full disk), or each try would leave some blank lines.
+
+    `text` is what should stand there, but for a growth that was carried out in part.
+    """
     with suppress(OSError):
-        text = os.pread(file, LIMIT + 1, 0)
-        grown = text[len(update.before) :]
-        if text.startswith(update.before) and (not grown.strip(b"\n") or update.after.startswith(text)):
-            os.ftruncate(file, len(update.before))
+        found = os.pread(file, LIMIT + 1, 0)
+        grown = found[len(text) :]
+        if found.startswith(text) and (not grown.strip(b"\n") or update.after.startswith(found)):
+            ends = max(_newlines(update.before), _newlines(update.after))
+            os.ftruncate(file, len(text) - max(_newlines(text) - ends, 0))
+
+
+def _newlines(text: bytes) -> int:
+    """How many newlines a text ends with."""
+    return len(text) - len(text.rstrip(b"\n"))
 
 
 def _mended(text: bytes, ours: bytes) -> bytes:
@@ -287,6 +301,9 @@ def _translated(error: OSError, path: Path) -> HostsFileError:
             kind, message = HostsFileBusy, f"somebody keeps it to himself ({what}); it will be tried again"
         case errno.ENOSPC | errno.EDQUOT:
             kind, message = HostsFileFailed, f"no room ({what}); make room on its file system, it will be tried again"
+        case number if number in OUT_OF_FILES:
+            limit = "the limit of open files (LimitNOFILE, --ulimit nofile; sysctl fs.file-max)"
+            kind, message = HostsFileFailed, f"{what}; raise {limit}, it will be tried again"
         case _:
             kind, message = HostsFileFailed, f"{what}; look at its file system, it will be tried again"
     return kind(path, message)

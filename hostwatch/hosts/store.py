@@ -67,6 +67,8 @@ class PathHostsFiles:
             try:
                 await anyio.to_thread.run_sync(watch.add_all)
             except OSError as error:
+                if error.errno in files.OUT_OF_FILES:
+                    raise FileRefusedError(_no_inotify(error)) from error
                 raise OutOfSightError(out_of_sight(self.directory, error)) from error
             yield self._changes(watch)
 
@@ -79,7 +81,8 @@ class PathHostsFiles:
         try:
             os.close(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
-            return out_of_sight(self.directory, error)
+            # Without a descriptor left, nothing is known of the directory.
+            return None if error.errno in files.OUT_OF_FILES else out_of_sight(self.directory, error)
         return None
 
     async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:
@@ -122,9 +125,15 @@ def _inotify() -> Inotify:
     try:
         return Inotify(cache_size=64)
     except OSError as error:
-        raise FileRefusedError(
-            f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances"
-        ) from error
+        raise FileRefusedError(_no_inotify(error)) from error
+
+
+def _no_inotify(error: OSError) -> str:
+    """Why nothing can be watched. The kernel has the same word for both limits."""
+    return (
+        f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances, or the limit of open files"
+        " (LimitNOFILE), and restart hostwatch"
+    )
 
 
 def out_of_sight(directory: Path, error: OSError) -> str:

@@ -19,6 +19,36 @@ _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
+_EXHAUSTED = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+class _Watches:
+    """The watches of one inotify instance. That there are no more of them is said once."""
+
+    def __init__(self, inotify: Inotify, what: str) -> None:
+        self._inotify = inotify
+        self._what = what
+        self._exhausted = False
+
+    def add(self, place: Path, mask: Mask) -> bool:
+        """Watch a place; returns whether that worked: it may be gone again, or no watch may be left."""
+        try:
+            self._inotify.add_watch(place, mask)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._warn(error)
+            return False
+        return True
+
+    def _warn(self, error: OSError) -> None:
+        if not self._exhausted:
+            self._exhausted = True
+            logger.warning(
+                "no inotify watch is left ({}): {} are put right by events and resyncs only; raise the sysctl"
+                " fs.inotify.max_user_watches, and restart hostwatch",
+                error.strerror,
+                self._what,
+            )
 
 
 class Watch:
@@ -26,13 +56,13 @@ class Watch:
 
     def __init__(self, inotify: Inotify, directory: Path, hosts: Path) -> None:
         self._inotify = inotify
+        self._watches = _Watches(inotify, "hosts files")
         self._directory = directory
         self._hosts = hosts
-        self._exhausted = False
 
     def add_all(self) -> None:
-        """Watch the directory and all that is in it. Blocks for a moment; raises `OSError`."""
-        self._inotify.add_watch(self._directory, _DIRECTORIES)
+        """Watch the directory and all that is in it. Blocks for a moment; raises `OSError` where it cannot be read."""
+        self._watches.add(self._directory, _DIRECTORIES)
         for child in self._directory.iterdir():
             self._add(child)
 
@@ -43,7 +73,8 @@ class Watch:
         """
         async for event in self._inotify:
             if Mask.Q_OVERFLOW in event.mask:
-                await anyio.to_thread.run_sync(self.add_all)
+                with suppress(OSError):  # all are compared; what is not watched is left to events and resyncs
+                    await anyio.to_thread.run_sync(self.add_all)
                 yield None
             elif (found := self._changed(event)) is not None:
                 yield found
@@ -63,25 +94,7 @@ class Watch:
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether that worked."""
         places = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
-        return all(map(self._add_directory, places))
-
-    def _add_directory(self, place: Path) -> bool:
-        try:
-            self._inotify.add_watch(place, _FILES)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-                self._warn(error)
-            return False  # gone again, or not a directory
-        return True
-
-    def _warn(self, error: OSError) -> None:
-        if not self._exhausted:
-            self._exhausted = True
-            logger.warning(
-                "no inotify watch is left ({}): hosts files are put right by events and resyncs only; raise the sysctl"
-                " fs.inotify.max_user_watches",
-                error.strerror,
-            )
+        return all(self._watches.add(place, _FILES) for place in places)
 
 
 class HostFileWatch:
@@ -92,14 +105,14 @@ class HostFileWatch:
 
     def __init__(self, inotify: Inotify, paths: Iterable[Path]) -> None:
         self._inotify = inotify
+        self._watches = _Watches(inotify, "files on the host")
         self._paths = tuple(paths)
 
     def add_all(self) -> None:
         """Watch all that is there by now. Blocks for a moment."""
         for path in self._paths:
             for place, mask in ((path, _HOST_FILE), *((parent, _HOST_DIRECTORY) for parent in path.parents)):
-                with suppress(OSError):  # it is not there yet, or no watch is left: then events and resyncs do it
-                    self._inotify.add_watch(place, mask)
+                self._watches.add(place, mask)
 
     async def changed_files(self) -> AsyncIterator[Path]:
         """The files that have been written or have appeared, for ever."""

@@ -1,0 +1,293 @@
+"""What goes wrong with hostwatch itself: killed, stopped, without room, descriptors or watches. All by the kernel."""
+
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from docker.models.containers import Container
+
+from tests.conftest import Hostwatch, Lab, eventually, newest_only
+from tests.strace import traced
+
+pytestmark = newest_only
+
+WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
+LOCALHOST = "127.0.0.1\tlocalhost\n"
+USER = ("unshare", "--user", "--map-root-user", "sh", "-ec")
+"""What gives the daemon limits of its own."""
+
+
+def line(address: str) -> str:
+    """The line that announces the database."""
+    return f"{address:<16}db\n"
+
+
+def followed(lab: Lab, container: Container, address: str, seconds: float = 10.0) -> None:
+    """Wait until the container's file announces the database at this address."""
+    eventually(lambda: line(address) in lab.hosts(container), seconds)
+
+
+def move(lab: Lab, service: Container, address: str) -> None:
+    """Give the running database another address; of the files, the engine writes its own alone."""
+    lab.network.disconnect(service)
+    lab.network.connect(service, ipv4_address=address)
+
+
+def drifts(lab: Lab, container: Container, address: str) -> None:
+    """Break a record of the database, and wait until it is right again."""
+    text = lab.hosts(container)
+    lab.hosts_path(container).write_text(text.replace(address, "192.0.2.99"))
+    eventually(lambda: lab.hosts(container) == text)
+
+
+@contextmanager
+def stopped(hostwatch: Hostwatch) -> Iterator[None]:
+    """Hold the daemon by SIGSTOP."""
+    hostwatch.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        hostwatch.process.send_signal(signal.SIGCONT)
+
+
+def busy_seconds(hostwatch: Hostwatch) -> float:
+    """How long it has kept a processor so far."""
+    fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# Killed and stopped.
+
+
+def test_killed_in_a_write(lab: Lab) -> None:
+    """SIGKILL in place of the first and the second write of a change, and of its cut: the next daemon repairs."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    chosen = lab.configured("timing: {linger: 0}\n")
+    lab.command("sync")
+    with lab.hosts_path(web).open("a") as file:
+        file.write("10.3.3.3\tbehind\n")
+    foreign = [found for found in lab.hosts(web).splitlines() if "\t" in found]
+    changes: dict[str, Callable[[], object]] = {
+        "pwrite64:signal=SIGKILL": lambda: move(lab, service, "10.123.6.6"),
+        "pwrite64:signal=SIGKILL:when=2": lambda: service.rename("other"),
+        "ftruncate:signal=SIGKILL": lambda: service.rename("db"),
+    }
+    known = {"", line("10.123.6.6").strip("\n"), "# withheld: @{db.ip} db  (db: no such service)"}
+    for call, change in changes.items():
+        with lab.hostwatch("-c", chosen) as hostwatch:
+            eventually(lambda: lab.block(web))
+            before = lab.hosts(web).splitlines()
+            with traced(hostwatch.process.pid, f"--inject={call}"):
+                change()
+                assert hostwatch.process.wait(10) == -signal.SIGKILL
+        left = lab.hosts(web).splitlines()
+        assert [found for found in left if found in foreign] == foreign
+        assert known.issuperset({*left} - {*before})
+    with lab.hostwatch("-c", chosen):
+        followed(lab, web, "10.123.6.6")
+        assert lab.block(web) == [line("10.123.6.6").strip("\n")]
+
+
+# The file and its file system.
+
+
+@pytest.fixture
+def small(lab: Lab, tmp_path: Path) -> str:
+    """A file system of two pages, at this path, for the daemon alone: at its process, see `inside`."""
+    place = tmp_path / "small"
+    place.mkdir()
+    script = f'mount -t tmpfs -o size=8k none {place}; printf "$LOCALHOST" >{place}/hosts; exec "$@"'
+    lab.within = ("unshare", "--mount", "sh", "-ec", script, "sh")
+    lab.environ["LOCALHOST"] = LOCALHOST
+    return str(place)
+
+
+def inside(hostwatch: Hostwatch, path: str) -> Path:
+    """A path as the daemon sees it."""
+    return Path(f"/proc/{hostwatch.process.pid}/root{path}")
+
+
+def remount(hostwatch: Hostwatch, path: str, option: str) -> None:
+    """Mount the file system anew, where the daemon sees it."""
+    pid = str(hostwatch.process.pid)
+    subprocess.run(["nsenter", "--target", pid, "--mount", "mount", "-o", f"remount,{option}", path], check=True)
+
+
+def test_a_full_disk(lab: Lab, small: str) -> None:
+    """The change does not fit: told once with what to do, nothing of it is left, and made when there is room."""
+    chosen = lab.configured(f"subscribers: {{this: {{file: {small}/hosts, services: [db]}}}}\n")
+    with lab.hostwatch("-c", chosen) as hostwatch:
+        hosts, fill = inside(hostwatch, f"{small}/hosts"), inside(hostwatch, f"{small}/fill")
+        eventually(lambda: "withheld" in hosts.read_text())
+        with fill.open("wb", buffering=0) as file:
+            file.write(b"\0" * 4096)
+        foreign = f"# {'x' * (4096 - 80)}\n{LOCALHOST}"
+        hosts.write_text(foreign)
+        eventually(lambda: "no room (No space left on device); make room" in hostwatch.log)
+        assert hosts.read_text() == foreign
+        lab.run("db", address="10.123.5.5")
+        fill.unlink()
+        eventually(lambda: hosts.read_text() == f"{foreign}# hostwatch: begin\n{line('10.123.5.5')}# hostwatch: end\n")
+    assert hostwatch.log.count("no room") == 1
+
+
+def test_a_file_system_that_becomes_read_only(lab: Lab, small: str) -> None:
+    """And writable again: told once with what to do, and right with the next resync."""
+    lab.run("db", address="10.123.5.5")
+    subscriber = f"subscribers: {{this: {{file: {small}/hosts, services: [db]}}}}"
+    with lab.hostwatch("-c", lab.configured(f"{subscriber}\ntiming: {{resync: 1s, linger: 0}}\n")) as hostwatch:
+        hosts = inside(hostwatch, f"{small}/hosts")
+        eventually(lambda: "10.123.5.5" in hosts.read_text())
+        remount(hostwatch, small, "ro")
+        lab.client.containers.get("db").remove(force=True)
+        lab.run("db", address="10.123.5.6")
+        eventually(lambda: "its file system is read-only; mount it read-write" in hostwatch.log)
+        remount(hostwatch, small, "rw")
+        eventually(lambda: line("10.123.5.6") in hosts.read_text())
+    assert hostwatch.log.count("is read-only") == 1
+
+
+def away(path: Path) -> None:
+    """Move it away."""
+    path.rename(path.with_name("away"))
+
+
+def directory(path: Path) -> None:
+    """Put a directory in its place."""
+    away(path)
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    """Put a link to it in its place."""
+    away(path)
+    path.symlink_to("away")
+
+
+@pytest.mark.parametrize("replace", [away, directory, link])
+def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]) -> None:
+    """By nothing, by a directory, by a link: left alone, others are served, and it is kept again when it is back."""
+    path_only = "subscribers: {web: {match: {name: web}, services: [db], writer: path}}\n"
+    web, other = lab.run("web"), lab.run("other", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch("-c", lab.configured(path_only)) as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        path = lab.hosts_path(web)
+        replace(path)
+        text = path.with_name("away").read_text()
+        move(lab, service, "10.123.6.6")
+        followed(lab, other, "10.123.6.6")
+        if replace is not away:
+            eventually(lambda: "web: refused" in hostwatch.log)
+            (path.rmdir if replace is directory else path.unlink)()
+        assert path.with_name("away").read_text() == text
+        path.with_name("away").rename(path)
+        followed(lab, web, "10.123.6.6")
+
+
+# What the kernel has too little of.
+
+
+def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
+    """More writes than it holds while the daemon is stopped, and then drift: healed at once, and told once."""
+    web = lab.run("web", labels=WANTS_DB)
+    lab.run("db", address="10.123.5.5")
+    size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        text = lab.hosts(web)
+        with stopped(hostwatch):
+            for number in range(size + 100):
+                # Two in turn: equal ones one after the other are one.
+                lab.hosts_path(web).with_name(f"other-{number % 2}").open("w").close()
+            lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
+        eventually(lambda: lab.hosts(web) == text)
+        assert hostwatch.log.count("changes of hosts files were lost; all are compared") == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("0 >/proc/sys/user/max_inotify_watches", "no inotify watch is left"),
+        ("2 >/proc/sys/user/max_inotify_watches", "no inotify watch is left"),
+        ("0 >/proc/sys/user/max_inotify_instances", "no inotify (Too many open files)"),
+    ],
+)
+def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) -> None:
+    """None, or not enough for all: events and resyncs do it, which is said once for each kind of file."""
+    web = lab.run("web", labels=WANTS_DB)
+    hosts = tmp_path / "hosts"
+    hosts.write_text(LOCALHOST)
+    lab.within = (*USER, f'echo {limit}; exec "$@"', "sh")
+    subscriber = f"subscribers: {{this: {{file: {hosts}, services: [db]}}}}"
+    with lab.hostwatch("-c", lab.configured(f"{subscriber}\ntiming: {{resync: 1s}}\n")) as hostwatch:
+        lab.run("db", address="10.123.5.5")
+        followed(lab, web, "10.123.5.5")
+        drifts(lab, web, "10.123.5.5")
+        eventually(lambda: line("10.123.5.5") in hosts.read_text())
+        hosts.write_text(LOCALHOST)
+        eventually(lambda: line("10.123.5.5") in hosts.read_text())
+        warnings = [found for found in hostwatch.log.splitlines() if " INFO " not in found]
+        assert len(warnings) == len({*warnings}) > 0
+        assert all(told in found and "raise the sysctl fs.inotify" in found for found in warnings)
+
+
+def test_no_descriptor_left(lab: Lab) -> None:
+    """The limit of open files is reached, and raised again: told with what to do, at rest meanwhile, then right."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        pid = hostwatch.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+        busy = busy_seconds(hostwatch)
+        move(lab, service, "10.123.6.6")
+        more = lab.run("more", labels=WANTS_DB)
+        eventually(lambda: all(f"WARNING {name}: " in hostwatch.log for name in ("web", "more")))
+        assert hostwatch.log.count("Too many open files; raise the limit of open files") == 2
+        assert busy_seconds(hostwatch) - busy < 0.5
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        followed(lab, web, "10.123.6.6")
+        followed(lab, more, "10.123.6.6")
+
+
+def test_started_with_too_few_descriptors(lab: Lab) -> None:
+    """Neither the engine nor inotify is to be had: each is told with what to do; right once there are more."""
+    web = lab.run("web", labels=WANTS_DB)
+    lab.run("db", address="10.123.5.5")
+    lab.within = ("prlimit", "--nofile=9:1024")
+    with lab.hostwatch(ready="trying again until it is there") as hostwatch:
+        found = [fault for fault in hostwatch.log.splitlines() if "Too many open files" in fault]
+        assert all("limit of open files" in fault for fault in found)
+        resource.prlimit(hostwatch.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        followed(lab, web, "10.123.5.5", 20)
+
+
+def test_a_full_disk_for_the_log(lab: Lab, small: str) -> None:
+    """Said once on standard error, no traceback; work goes on, and so does the log when there is room again."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    chosen = lab.configured(f"log: {{file: {small}/log}}\n")
+    with lab.hostwatch("-c", chosen, ready="") as hostwatch:
+        log, fill = inside(hostwatch, f"{small}/log"), inside(hostwatch, f"{small}/fill")
+        followed(lab, web, "10.123.5.5")
+        inside(hostwatch, f"{small}/hosts").unlink()
+        os.truncate(log, 4096)
+        with fill.open("wb", buffering=0) as file:
+            file.write(b"\0" * 8192)
+        for number in range(3):
+            move(lab, service, f"10.123.6.{number}")
+            followed(lab, web, f"10.123.6.{number}")
+        assert hostwatch.log.count("\n") == 1
+        assert f"cannot write the log to {small}/log: No space left on device; make room" in hostwatch.log
+        fill.unlink()
+        move(lab, service, "10.123.6.7")
+        eventually(lambda: "10.123.6.7" in log.read_text(errors="replace"))
+        assert "is written to" in hostwatch.log
