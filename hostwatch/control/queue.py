@@ -41,7 +41,9 @@ class WorkQueue:
         self._waiting: dict[ContainerKey, Work] = {}
         self._busy: set[ContainerKey] = set()
         self._send, self._receive = anyio.create_memory_object_stream[ContainerKey](math.inf)
-        self._delayed: list[tuple[float, ContainerKey, str]] = []
+        self._delayed: dict[ContainerKey, tuple[float, str]] = {}
+        self._times: list[tuple[float, ContainerKey]] = []
+        """A heap of when `_delayed` come; what is not in there any more, or at another time, is passed over."""
         self._sooner = anyio.Event()
         self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
 
@@ -58,9 +60,17 @@ class WorkQueue:
         work.add(cause)
 
     def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
-        """Have a file compared at `when` (the event loop's seconds)."""
-        heapq.heappush(self._delayed, (when, key, cause))
-        if self._delayed[0][0] == when:
+        """Have a file compared at `when` (the event loop's seconds), or sooner if that was asked for already.
+
+        Whoever works on it sees what is still to come, so the sooner one is enough: else a container that changes all
+        the time would leave one behind at each round of each file that lingers.
+        """
+        known = self._delayed.get(key)
+        if known is not None and known[0] <= when:
+            return
+        self._delayed[key] = when, cause
+        heapq.heappush(self._times, (when, key))
+        if self._times[0][0] == when:
             self._sooner.set()
 
     async def take(self) -> Work:
@@ -94,13 +104,18 @@ class WorkQueue:
         """Move delayed keys into the queue when their time has come. Runs until it is cancelled."""
         while True:
             self._sooner = anyio.Event()
-            wait = self._delayed[0][0] - anyio.current_time() if self._delayed else math.inf
+            wait = self._times[0][0] - anyio.current_time() if self._times else math.inf
             if wait > 0:
                 with anyio.move_on_after(wait):
                     await self._sooner.wait()
-            while self._delayed and self._delayed[0][0] <= anyio.current_time():
-                _, key, cause = heapq.heappop(self._delayed)
-                self.add(key, cause)
+            while self._times and self._times[0][0] <= anyio.current_time():
+                self._add_delayed(*heapq.heappop(self._times))
+
+    def _add_delayed(self, when: float, key: ContainerKey) -> None:
+        known = self._delayed.get(key)
+        if known is not None and known[0] == when:
+            del self._delayed[key]
+            self.add(key, known[1])
 
     def close(self) -> None:
         """Give up the channel's ends, so that no warning about them is left behind."""
