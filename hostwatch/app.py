@@ -252,8 +252,7 @@ class Daemon:
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
         container = self._inventory.container(key)
-        self._changed(files, f"start of {container.name if container is not None else key}")
-        self._reflector.confirm(key)
+        self._reflector.hinted(key, files, f"start of {container.name if container is not None else key}")
 
     async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
         """Begin to look after the files of the engine, unless it is the one we know."""
