@@ -54,8 +54,8 @@ class Pace(Generic[Key]):
         self._paid_at: dict[Key, float] = {}
 
     def spend(self, key: Key, now: float, seconds: float) -> None:
-        """Note what a key has spent."""
-        self._paid_at[key] = max(self._paid_at.get(key, now), now) + seconds
+        """Note what a key has spent. Nobody owes more than one such sum, even who went on without waiting."""
+        self._paid_at[key] = min(max(self._paid_at.get(key, now), now), now + self._credit) + seconds
 
     def wait(self, key: Key, now: float) -> float:
         """Seconds until the key may go on; 0 while it has credit."""
