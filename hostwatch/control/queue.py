@@ -25,9 +25,9 @@ _LINE_SECONDS = 0.002
 """How long each line that is compared takes to be paid back. It takes some 0.1 ms of work, so that a file which is
 compared all the time takes a twentieth of a core."""
 _CREDIT_SECONDS = 1.0
+"""What is compared ahead of that: ten lines fifty times, 150 of them three times."""
 _MOST_SECONDS = 1.0
 """What a round takes to be paid back at most, and so how long a file is put off, however long it is."""
-"""What is compared ahead of that: some lines ten times a second for ever, 150 of them three times."""
 
 
 @dataclass(slots=True)
