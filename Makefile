@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NEEDED := python3-venv
+MINUTES ?= 10
 
-.PHONY: demo test run lint format lock clean
+.PHONY: demo test soak run lint format lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/ready
@@ -16,6 +17,10 @@ run: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Churn beside hostwatch, and each file checked each second.
+soak: $(VENV)/ready
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

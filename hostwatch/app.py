@@ -26,7 +26,7 @@ from hostwatch.control.source import EngineError, EngineInfo
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerId, ContainerKey, EngineId
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
@@ -252,8 +252,7 @@ class Daemon:
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
         container = self._inventory.container(key)
-        self._changed(files, f"start of {container.name if container is not None else key}")
-        self._reflector.confirm(key)
+        self._reflector.hinted(key, files, f"start of {container.name if container is not None else key}")
 
     async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
         """Begin to look after the files of the engine, unless it is the one we know."""
@@ -300,7 +299,9 @@ class Daemon:
     async def _compare_changed(self, changes: AsyncIterator[ContainerKey | None]) -> None:
         async for key in changes:
             if key is not None:
-                self._queue.add(key, FILE_CHANGED)
+                container = self._inventory.container(key)
+                starting = container is not None and container.state is not State.RUNNING
+                self._queue.add(key, FILE_CHANGED, urgent=starting)
             else:
                 logger.warning("changes of hosts files were lost; all are compared")
                 self._changed(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)

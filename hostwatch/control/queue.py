@@ -2,6 +2,9 @@
 
 Only a key is queued, with what caused it; the worker reads what is true when it gets there. A key that is added while
 it is being worked on is worked on again afterwards.
+
+A file with many lines that changes all the time, as one that wants every name does in a storm of starts, is put off:
+what comes for it meanwhile is one piece of work.
 """
 
 import heapq
@@ -14,9 +17,17 @@ import anyio
 
 from hostwatch.control.files import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
+from hostwatch.core.pacing import Pace
 
 _MOST_CAUSES = 5
 """How many causes of one comparison are told; a file that is long in work may have been added a thousand times."""
+_LINE_SECONDS = 0.002
+"""How long each line that is compared takes to be paid back. It takes some 0.1 ms of work, so that a file which is
+compared all the time takes a twentieth of a core."""
+_CREDIT_SECONDS = 1.0
+"""What is compared ahead of that: ten lines fifty times, 150 of them three times."""
+_MOST_SECONDS = 1.0
+"""What a round takes to be paid back at most, and so how long a file is put off, however long it is."""
 
 
 @dataclass(slots=True)
@@ -27,6 +38,7 @@ class Work:
     since: float
     """When the first of its causes arrived (the event loop's seconds)."""
     causes: list[str] = field(default_factory=list)
+    urgent: bool = False
 
     def add(self, cause: str) -> None:
         """Note one more cause. The first few tell the story, but a change of the file itself is never left out."""
@@ -41,26 +53,58 @@ class WorkQueue:
         self._waiting: dict[ContainerKey, Work] = {}
         self._busy: set[ContainerKey] = set()
         self._send, self._receive = anyio.create_memory_object_stream[ContainerKey](math.inf)
-        self._delayed: list[tuple[float, ContainerKey, str]] = []
+        self._delayed: dict[ContainerKey, tuple[float, str]] = {}
+        self._resting: dict[ContainerKey, float] = {}
+        self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
+        self._times: list[tuple[float, ContainerKey]] = []
+        """A heap of when those come; what is not in there any more, or at another time, is passed over."""
         self._sooner = anyio.Event()
         self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
 
     def __repr__(self) -> str:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
 
-    def add(self, key: ContainerKey, cause: str, since: float | None = None) -> None:
-        """Have a file compared. `since` is when the cause arrived (the event loop's seconds), else it is now."""
+    def add(self, key: ContainerKey, cause: str, since: float | None = None, *, urgent: bool = False) -> None:
+        """Have a file compared. `since` is when the cause arrived (the event loop's seconds), else it is now.
+
+        `urgent`: at once, however often that was done lately.
+        """
         work = self._waiting.get(key)
         if work is None:
             work = self._waiting[key] = Work(key, anyio.current_time() if since is None else since)
+            work.urgent = urgent
             if key not in self._busy:
+                self._line_up(work)
+        elif urgent and not work.urgent:
+            work.urgent = True
+            if self._resting.pop(key, None) is not None:
                 self._send.send_nowait(key)
         work.add(cause)
 
+    def _line_up(self, work: Work) -> None:
+        now = anyio.current_time()
+        wait = 0.0 if work.urgent else self._pace.wait(work.key, now)
+        if wait <= 0:
+            self._send.send_nowait(work.key)
+        else:
+            self._resting[work.key] = now + wait
+            self._wake_at(now + wait, work.key)
+
     def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
-        """Have a file compared at `when` (the event loop's seconds)."""
-        heapq.heappush(self._delayed, (when, key, cause))
-        if self._delayed[0][0] == when:
+        """Have a file compared at `when` (the event loop's seconds), or sooner if that was asked for already.
+
+        Whoever works on it sees what is still to come, so the sooner one is enough: else a container that changes all
+        the time would leave one behind at each round of each file that lingers.
+        """
+        known = self._delayed.get(key)
+        if known is not None and known[0] <= when:
+            return
+        self._delayed[key] = when, cause
+        self._wake_at(when, key)
+
+    def _wake_at(self, when: float, key: ContainerKey) -> None:
+        heapq.heappush(self._times, (when, key))
+        if self._times[0][0] == when:
             self._sooner.set()
 
     async def take(self) -> Work:
@@ -69,15 +113,19 @@ class WorkQueue:
         self._busy.add(key)
         return self._waiting.pop(key)
 
-    def done(self, key: ContainerKey) -> None:
-        """The file is worked on no more; if it was added meanwhile, it is next in line."""
+    def done(self, key: ContainerKey, lines: int = 0) -> None:
+        """The file is worked on no more, after so many lines; if it was added meanwhile, it is next in line."""
         self._busy.discard(key)
         for left, over in self._awaited:
             left[key] -= 1
             if not +left:
                 over.set()
+        if lines > 0:
+            self._pace.spend(key, anyio.current_time(), min(lines * _LINE_SECONDS, _MOST_SECONDS))
+        else:
+            self._pace.forget(key)
         if key in self._waiting:
-            self._send.send_nowait(key)
+            self._line_up(self._waiting[key])
 
     async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
         """Wait until those of these files that are in the queue by now have been worked on, whoever adds them again."""
@@ -94,13 +142,21 @@ class WorkQueue:
         """Move delayed keys into the queue when their time has come. Runs until it is cancelled."""
         while True:
             self._sooner = anyio.Event()
-            wait = self._delayed[0][0] - anyio.current_time() if self._delayed else math.inf
+            wait = self._times[0][0] - anyio.current_time() if self._times else math.inf
             if wait > 0:
                 with anyio.move_on_after(wait):
                     await self._sooner.wait()
-            while self._delayed and self._delayed[0][0] <= anyio.current_time():
-                _, key, cause = heapq.heappop(self._delayed)
-                self.add(key, cause)
+            while self._times and self._times[0][0] <= anyio.current_time():
+                self._add_delayed(*heapq.heappop(self._times))
+
+    def _add_delayed(self, when: float, key: ContainerKey) -> None:
+        if self._resting.get(key) == when:
+            del self._resting[key]
+            self._send.send_nowait(key)
+        known = self._delayed.get(key)
+        if known is not None and known[0] == when:
+            del self._delayed[key]
+            self.add(key, known[1])
 
     def close(self) -> None:
         """Give up the channel's ends, so that no warning about them is left behind."""

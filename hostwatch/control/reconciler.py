@@ -71,6 +71,8 @@ class FileState:
     """What the block says, as far as we know."""
     wanted: Block | None = None
     """What it was to say when it was last compared; `None` before."""
+    lines: int = 0
+    """How many lines were compared last."""
     in_sync: bool = False
     error: str | None = None
     rebuilt: bool = False
@@ -130,7 +132,8 @@ class Reconciler:
         try:
             await self._round(work, hinted)
         finally:
-            self._queue.done(work.key)
+            state = self._states.get(work.key)
+            self._queue.done(work.key, state.lines if state is not None else 0)
 
     async def _round(self, work: Work, hinted: Hinted) -> None:
         container = self._inventory.container(work.key)
@@ -203,6 +206,7 @@ class Reconciler:
         if by_exec and state.in_sync and state.wanted == wanted.block and not _is_to_be_read(work):
             return b""
         state.wanted = wanted.block
+        state.lines = len(wanted.block.records) + len(wanted.block.withheld)
         rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
         update = await files.update(container, rewriting)
         self._updated(work, container, update, rewriting.standing, state)

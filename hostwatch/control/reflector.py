@@ -82,9 +82,12 @@ class Reflector:
             self._resync_seconds = resync_seconds
             self._resync_now.set()
 
-    def confirm(self, key: ContainerKey) -> None:
-        """Have a container in doubt read again before long."""
-        if self._refresher is not None:
+    def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
+        """An early hint of a container concerns these files; have it read again before long."""
+        if self._refresher is None:
+            self._changed(files, cause)
+        else:
+            self._changed(self._refresher.undamped(key, files, cause), cause)
             self._refresher.confirm(key)
 
     async def _follow(self, identified: Callable[[EngineInfo], Awaitable[None]]) -> None:
@@ -161,9 +164,9 @@ class Reflector:
             case "create":
                 self._create(event, key, refresher)
             case "die":
-                self._changed(self._inventory.doubt(key), cause)
+                self._changed(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
             case "start" if known is not None and known.state is State.STOPPED:
-                self._changed(self._inventory.doubt(key), cause)
+                self._changed(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
             case _:
                 pass
         refresher.want(key, cause)

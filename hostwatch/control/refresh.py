@@ -2,6 +2,9 @@
 
 A container that is asked for while it is being read is read once more afterwards; what fails is tried again with
 backoff, or as soon as it is asked for once more, and leaves what was known as it is.
+
+One that changes all the time, as in a crash loop, is damped: it is read some times a second at most, and whom its
+changes concern is told in step with that. The newest state is always read in the end.
 """
 
 import random
@@ -16,7 +19,7 @@ from hostwatch.control.source import EngineError, GoneError, Source
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerKey, NetworkKey, State
-from hostwatch.core.pacing import Backoff
+from hostwatch.core.pacing import Backoff, Pace
 
 _AGAIN_SECONDS = (0.2, 10.0)
 """How long to wait with what could not be read, unless an event asks for it."""
@@ -26,6 +29,11 @@ _BULK = 16
 """How many containers are read at once when all are; one that hangs takes one of these places, no more."""
 _PATIENCE_SECONDS = 1.0
 """How long reading them all waits for one of them; a slower one is read in the background."""
+
+_READ_SECONDS = 0.25
+"""How long one read of a container or network takes to be paid back, where it is read more often than that."""
+_CREDIT_SECONDS = 5.0
+"""What may be read ahead of that: 20 reads at once, where a start has four and a restart six."""
 
 Changed = Callable[[Files, str], None]
 """Told which hosts files may be concerned, and by what."""
@@ -45,6 +53,9 @@ class Refresher:
         self._asked: dict[ContainerKey | NetworkKey, str | None] = {}
         self._pauses: dict[ContainerKey | NetworkKey, anyio.Event] = {}
         self._doubted: set[ContainerKey] = set()
+        self._pace: Pace[ContainerKey | NetworkKey] = Pace(_CREDIT_SECONDS)
+        self._owed: dict[ContainerKey | NetworkKey, Files] = {}
+        """Whom the changes of a damped container concern that nobody was told of yet."""
 
     def __repr__(self) -> str:
         return f"<Refresher: {len(self._asked)} being read, {len(self._doubted)} in doubt>"
@@ -58,6 +69,17 @@ class Refresher:
         else:
             self._asked[key] = None
             self._tasks.start_soon(self._until_read, key, cause, name=f"read {key}")
+
+    def undamped(self, key: ContainerKey, files: Files, cause: str) -> Files:
+        """Those of the files that a change of the container concerns which are to be compared at once.
+
+        With a container that changes all the time that is its own alone; the others come before it is read next.
+        """
+        if self._pace.wait(key, anyio.current_time()) <= 0:
+            return files
+        self._owed[key] = self._owed.get(key, frozenset()) | files
+        self.want(key, cause)
+        return files & {key}
 
     def want_listed(self, key: ContainerKey, cause: str) -> None:
         """Have a container that is being started read from the list, which waits for no lock."""
@@ -100,7 +122,6 @@ class Refresher:
         while not await self._read_once(key, cause):
             if self._asked[key] is None:
                 await self._pause(key, backoff.failed(random.random()))  # noqa: S311
-            cause, self._asked[key] = self._asked[key] or cause, None
 
     async def _pause(self, key: ContainerKey | NetworkKey, seconds: float) -> None:
         """Wait until it may be tried again, or is asked for."""
@@ -112,6 +133,10 @@ class Refresher:
     async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> bool:
         """Read once, and again for each time that it was asked for meanwhile; returns whether that worked."""
         while True:
+            await self._rest(key)
+            cause, self._asked[key] = self._asked[key] or cause, None
+            if owed := self._owed.pop(key, None):
+                self._changed(owed, cause)
             mark = self._inventory.now()
             try:
                 files = await self._read(key, mark)
@@ -119,12 +144,14 @@ class Refresher:
                 logger.debug("{} is not known, as reading it failed: {}", key, error)
                 return False
             self._changed(files, cause)
-            again = self._asked[key]
-            if again is None:
+            if self._asked[key] is None and not self._in_doubt(key):  # in doubt: the answer was too old to be taken
                 del self._asked[key]
                 return True
-            self._asked[key] = None
-            cause = again
+
+    async def _rest(self, key: ContainerKey | NetworkKey) -> None:
+        """Wait until the key may be read, and note that it is."""
+        await anyio.sleep(self._pace.wait(key, anyio.current_time()))
+        self._pace.spend(key, anyio.current_time(), _READ_SECONDS)
 
     async def _read(self, key: ContainerKey | NetworkKey, mark: int) -> Files:
         if isinstance(key, NetworkKey):
@@ -133,7 +160,8 @@ class Refresher:
             container = await self._source.container(key)
         except GoneError:
             self._labels.forget(key)
-            return self._inventory.drop(key)
+            self._pace.forget(key)
+            return self._inventory.drop(key) | {key}  # what is remembered of its file goes, too
         files = self._inventory.put(container, mark)
         self._labels.tell(key, self._inventory)
         # The answer may be older than what has been seen since, or give this container an address of another.
@@ -145,6 +173,7 @@ class Refresher:
         try:
             return self._inventory.put_network(await self._source.network(key))
         except GoneError:
+            self._pace.forget(key)
             return self._inventory.drop_network(key)
 
     async def _read_listed(self, key: ContainerKey, cause: str) -> None:
@@ -174,6 +203,6 @@ class Refresher:
                 self.want(key, "an early hint was not confirmed")
         self._doubted.discard(key)
 
-    def _in_doubt(self, key: ContainerKey) -> bool:
-        container = self._inventory.container(key)
+    def _in_doubt(self, key: ContainerKey | NetworkKey) -> bool:
+        container = self._inventory.container(key) if isinstance(key, ContainerKey) else None
         return container is not None and container.state is State.UNKNOWN

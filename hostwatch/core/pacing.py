@@ -1,6 +1,10 @@
 """How long to wait: state machines that take the time and their randomness as arguments."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -37,3 +41,26 @@ class Debounce:
     def changed(self, now: float) -> None:
         """It changed once more."""
         self.due = min(now + self._quiet, self._latest)
+
+
+class Pace(Generic[Key]):
+    """How fast each of many keys may go: at once while what it spent is within its credit, then as it is paid back.
+
+    What is spent is in seconds, and paid back in as many. A key that is left alone has all of its credit again.
+    """
+
+    def __init__(self, credit_seconds: float) -> None:
+        self._credit = credit_seconds
+        self._paid_at: dict[Key, float] = {}
+
+    def spend(self, key: Key, now: float, seconds: float) -> None:
+        """Note what a key has spent. Nobody owes more than one such sum, even who went on without waiting."""
+        self._paid_at[key] = min(max(self._paid_at.get(key, now), now), now + self._credit) + seconds
+
+    def wait(self, key: Key, now: float) -> float:
+        """Seconds until the key may go on; 0 while it has credit."""
+        return max(0.0, self._paid_at.get(key, now) - now - self._credit)
+
+    def forget(self, key: Key) -> None:
+        """The key is gone for good."""
+        self._paid_at.pop(key, None)

@@ -89,3 +89,45 @@ async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> N
         with anyio.fail_after(1):
             await over.wait()
     queue.close()
+
+
+async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_time() -> None:
+    """A service that comes and goes all the time has each of its readers linger, at each round of it."""
+    queue = WorkQueue()
+    now = anyio.current_time()
+    for number in range(1000):
+        queue.add_at(now + 1000 - number, A, "linger is over")
+        queue.add_at(now + 0.02 + number, B, f"linger {number} is over")
+    assert "2 delayed" in repr(queue)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(queue.run_delayed)
+        work = await queue.take()
+        assert (work.key, work.causes) == (B, ["linger 0 is over"])
+        queue.add_at(anyio.current_time() + 0.02, B, "lingers again")
+        queue.done(B)
+        assert (await queue.take()).causes == ["lingers again"]
+        tasks.cancel_scope.cancel()
+    queue.close()
+
+
+async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_urgent() -> None:
+    """It is worked on once for all that comes meanwhile; a file that was left alone is not put off."""
+    queue = WorkQueue()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(queue.run_delayed)
+        taken = []
+        with anyio.move_on_after(1.0):
+            while True:
+                queue.add(A, "start")
+                taken.append(await queue.take())
+                queue.done(A, lines=100)
+        assert 8 <= len(taken) <= 12  # five on credit, and five a second
+        queue.add(A, "start")
+        queue.add(B, "start")
+        assert (await queue.take()).key == B
+        queue.add(A, FILE_CHANGED, urgent=True)
+        with anyio.fail_after(0.1):
+            assert (await queue.take()).causes == ["start", FILE_CHANGED]
+        queue.done(A)
+        tasks.cancel_scope.cancel()
+    queue.close()

@@ -1,8 +1,8 @@
-"""Backoff and debounce: what they come to at given times."""
+"""Backoff, debounce and pace: what they come to at given times."""
 
 import pytest
 
-from hostwatch.core.pacing import Backoff, Debounce
+from hostwatch.core.pacing import Backoff, Debounce, Pace
 
 
 def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
@@ -24,3 +24,22 @@ def test_debounce_waits_for_quiet_but_not_for_ever(changes: list[float], due: fl
     for now in changes:
         debounce.changed(now)
     assert debounce.due == due
+
+
+def test_pace_waits_beyond_its_credit_and_for_nobody_else() -> None:
+    """Four spend their quarter of a second at once; from then on each waits until one is paid back."""
+    pace: Pace[str] = Pace(1.0)
+    for _ in range(4):
+        assert pace.wait("a", 10.0) == 0.0
+        pace.spend("a", 10.0, 0.25)
+    pace.spend("a", 10.0, 0.25)
+    assert pace.wait("a", 10.0) == 0.25
+    assert pace.wait("b", 10.0) == 0.0
+    assert pace.wait("a", 10.25) == 0.0
+    pace.spend("a", 100.0, 1.25)  # what was paid back is not saved up
+    assert pace.wait("a", 100.0) == 0.25
+    for _ in range(100):
+        pace.spend("a", 100.0, 0.25)
+    assert pace.wait("a", 100.0) == 0.25
+    pace.forget("a")
+    assert pace.wait("a", 100.0) == 0.0

@@ -1,0 +1,44 @@
+"""What a process uses, from /proc: what must end where it began, whatever it has gone through."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One look at a process."""
+
+    cpu_seconds: float
+    rss_mib: float
+    descriptors: int
+    threads: int
+    watches: int
+    """Of inotify."""
+
+    def __str__(self) -> str:
+        return (
+            f"cpu {self.cpu_seconds:.2f} s, rss {self.rss_mib:.1f} MiB, {self.descriptors} descriptors,"
+            f" {self.threads} threads, {self.watches} watches"
+        )
+
+
+def usage(pid: int) -> Usage:
+    """What the process uses now."""
+    process = Path(f"/proc/{pid}")
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    infos = []
+    for info in (process / "fdinfo").iterdir():
+        with suppress(FileNotFoundError):  # it may just have been closed
+            infos.append(info.read_text())
+    return Usage(
+        cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
+        rss_mib=int((process / "statm").read_text().split()[1]) * _PAGE / 2**20,
+        descriptors=len(infos),
+        threads=int(fields[17]),
+        watches=sum(info.count("inotify wd:") for info in infos),
+    )
