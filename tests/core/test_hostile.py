@@ -5,10 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
+from hostwatch.core import hostsfile
+from hostwatch.core.desired import outcomes
+from hostwatch.core.edit import steps
 from hostwatch.core.hold import memory_of
+from hostwatch.core.names import printable
 from hostwatch.core.outcome import Unknown
 from hostwatch.core.records import Block, Record
-from tests.core.build import box, hosts, inventory, ip, net, on, told
+from hostwatch.core.rules import Match, Rules
+from hostwatch.core.selection import Roles, roles
+from tests.core.build import box, hosts, inventory, ip, key, net, on, told
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -49,3 +55,96 @@ def test_a_thousand_lines_are_found_again_among_many_records() -> None:
     block = Block(tuple(Record(ip("192.0.2.1"), (f"name-{number}",)) for number in range(20_000)))
     lines = [Unknown(f"@{{db.ip}} name-{number}", "") for number in range(1_000)]
     assert cpu_seconds(lambda: memory_of(lines, block)) < 1
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "reason"),
+    [
+        ("hosts", "192.0.2.1 " + "a " * 6_000, "more than 6000 words"),
+        ("hosts", "@{db.ip} db\n" * 100_000, "longer than"),
+        ("hosts", "x" * (1 << 20), "longer than"),
+        ("services", " ".join(map(str, range(1_001))), "more than 1000 services"),
+        ("names", " ".join(f"n{number}" for number in range(65)), "more than 64 names"),
+    ],
+    ids=["words", "100,000 lines", "1 MB", "services", "names"],
+)
+def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value: str, reason: str) -> None:
+    """Whoever may start a container may write it."""
+    found: list[Roles] = []
+    assert cpu_seconds(lambda: found.append(roles(box("web", labels={f"hostwatch.{label}": value}), Rules()))) < 0.1
+    assert [reason in fault.reason for fault in found[0].faults] == [True]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        hosts(*(f"@{{db.ip}} name-{number} n{number} m{number}" for number in range(900))),
+        hosts("\n".join(f"@{{gone{number}.ip}} b" for number in range(1_000))),
+        hosts(*("192.0.2.1 " + "a " * 370 for _ in range(16))),
+        hosts(*(f"@{{db.ip}} y{number} " + "@{db.ip}x " * 370 for number in range(16))),
+        {"hostwatch.services": " ".join(f"s{number}" for number in range(1_000))},
+        {"hostwatch.services": "*"},
+    ],
+    ids=["900 lines", "to nobody", "words", "references", "services", "everything"],
+)
+def test_the_most_that_a_label_can_ask_for_is_soon_told(labels: dict[str, str]) -> None:
+    """With 30 containers that publish as many names as they may; the time is that of each event, for all."""
+    strangers = (
+        box(f"s{number}", on("front", f"10.1.0.{number}"), labels={"hostwatch.names": " ".join(_names(number))})
+        for number in range(30)
+    )
+    made = inventory(
+        net("front", "10.0.0.0/8"),
+        box("db", on("front", "10.0.0.1")),
+        box("web", on("front", "10.0.0.2"), labels=labels),
+        *strangers,
+    )
+    assert made.roles(key("web")).subscriptions
+    assert cpu_seconds(lambda: outcomes(made, key("web"))) < 0.5
+
+
+def _names(number: int) -> list[str]:
+    return [f"n{number}x{other}" for other in range(64)]
+
+
+SIZE = hostsfile.LIMIT
+TEXTS = {
+    "newlines": b"\n" * SIZE,
+    "short lines": b"a\n" * (SIZE // 2),
+    "one line": b"a" * SIZE,
+    "shadows": b"::1 db\n" * (SIZE // 7),
+    "names": b"1.1.1.1" + b" db" * ((SIZE - 7) // 3),
+    "ends": b"# hostwatch: end\n" * (SIZE // 17),
+    "begins": b"# hostwatch: begin\n" * (SIZE // 19),
+    "ours without begin": b"1.1.1.1         a\n" * (SIZE // 18 - 1) + b"# hostwatch: end\n",
+    "ours without end": b"# hostwatch: begin\n" + b"1.1.1.1         a\n" * (SIZE // 18 - 2),
+    "own": b"10.0.0.1\tdb\n" * (SIZE // 12),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_a_look_at_the_largest_file_takes_some_tenths_of_a_second(text: bytes) -> None:
+    """That is in a thread; looking for the engine's own lines is not, and takes hundredths."""
+    block = Block((Record(ip("10.0.0.1"), ("db",)),))
+    new: list[bytes] = []
+    assert cpu_seconds(lambda: new.append(hostsfile.rewritten(text, block).text)) < 0.5
+    assert cpu_seconds(lambda: steps(text, new[0])) < 0.5
+    assert cpu_seconds(lambda: hostsfile.found(text)) < 0.7
+    assert cpu_seconds(lambda: hostsfile.own_addresses(text, "db")) < 0.1
+
+
+GLOBS = ("*a*a*a*a*a*a*a*a*b", "*" * 50 + "b", "*a?" * 10 + "b", "[a-z]*" * 10 + "!", "*a" * 100 + "*b")
+
+
+@pytest.mark.parametrize("glob", GLOBS)
+def test_globs_take_linear_time(glob: str) -> None:
+    """The operator writes them, anybody the labels that they are tried on."""
+    value = "a" * (1 << 20)
+    assert cpu_seconds(lambda: Match(label_values=(("tier", (glob,)),)).holds(box("web", labels={"tier": value}))) < 0.5
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\x9b31m", "\x7f", "a\rb", "\u2028", "\0", "\udc80"])
+def test_nothing_that_is_printed_does_anything_to_a_terminal(text: str) -> None:
+    """Escape sequences, bidirectional overrides, carriage returns."""
+    assert printable(f"{text}ä\t\n").isascii() is False
+    assert printable(text).isprintable()
