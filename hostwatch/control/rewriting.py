@@ -9,8 +9,9 @@ def refusal(container: Container) -> str | None:
     """Why the container's hosts file must be left alone, `None` if it need not."""
     if container.hosts_mount is None:
         return None
+    mounted = ascii(str(container.hosts_mount))[1:-1]  # a path may hold newlines and worse
     return (
-        f"{container.hosts_mount} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
+        f"{mounted} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
         " remove the mount to have it kept"
     )
 
