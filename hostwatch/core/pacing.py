@@ -37,3 +37,26 @@ class Debounce:
     def changed(self, now: float) -> None:
         """It changed once more."""
         self.due = min(now + self._quiet, self._latest)
+
+
+class Allowance:
+    """How often something may happen: `burst` times at once, and from then on `per_second`."""
+
+    def __init__(self, burst: float, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = burst
+        self._at = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until it may happen; 0 if it may now, which then counts."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1.0:
+            return (1.0 - self._left) / self._per_second
+        self._left -= 1.0
+        return 0.0
+
+    def charge(self, times: float) -> None:
+        """Have it count for so many times more."""
+        self._left -= times
