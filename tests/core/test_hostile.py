@@ -14,7 +14,7 @@ from hostwatch.core.outcome import Unknown
 from hostwatch.core.records import Block, Record
 from hostwatch.core.rules import Match, Rules
 from hostwatch.core.selection import Roles, roles
-from tests.core.build import box, hosts, inventory, ip, key, net, on, told
+from tests.core.build import STOPPED, box, hosts, inventory, ip, key, net, on, told
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -148,3 +148,19 @@ def test_nothing_that_is_printed_does_anything_to_a_terminal(text: str) -> None:
     """Escape sequences, bidirectional overrides, carriage returns."""
     assert printable(f"{text}ä\t\n").isascii() is False
     assert printable(text).isprintable()
+
+
+@pytest.mark.parametrize("address", ["10.1.0.66", "10.0.0.254"])
+def test_a_container_that_is_being_started_cannot_claim_what_it_cannot_have(address: str) -> None:
+    """An address on a network that it is not on, or the host's: its first instructions may write such a line."""
+    made = inventory(
+        net("front", "10.0.0.0/16", gateways=("10.0.0.254",)),
+        net("back", "10.1.0.0/16"),
+        box("web", on("back", "10.1.0.2"), labels=hosts("@{db.ip} db")),
+        box("evil", on("front"), state=STOPPED, labels={"hostwatch.names": "db"}),
+    )
+    made.hint(key("evil"), [ip(address)])
+    assert not made.holders(key("evil"), ip(address))
+    assert told(made, "web") == ["Gone db: no running container"]
+    made.hint(key("evil"), [ip("10.0.0.66")])
+    assert made.holders(key("evil"), ip("10.0.0.66")) == {key("evil")}, "what it may have is taken"
