@@ -15,12 +15,14 @@ import anyio
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hostwatch import __version__, app
 from hostwatch.config import ConfigError, Settings, load, located, schema
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
+from hostwatch.core.names import printable
 from hostwatch.docker.connect import AddressError, Connection, located_engine
 from hostwatch.doctor import examined, verdict
 from hostwatch.doctor.connection import unlocated
@@ -199,7 +201,7 @@ def plan(
         _print_json([_planned(report) for report in reports])
     else:
         _tell_errors(reports)
-        typer.echo("".join(report.diff for report in reports), nl=False)
+        typer.echo(printable("".join(report.diff for report in reports)), nl=False)
     if exit_code and any(report.changes for report in reports):
         raise typer.Exit(WOULD_CHANGE)
 
@@ -250,7 +252,7 @@ def doctor(common: Common) -> None:
     except EngineError as error:
         found = [unlocated(str(error))]
     for finding in found:
-        typer.echo(finding)
+        typer.echo(printable(str(finding)))
     typer.echo(verdict(found))
     if any(finding.level is Level.PROBLEM for finding in found):
         raise typer.Exit(FAILED)
@@ -290,7 +292,7 @@ def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> 
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
     raise typer.Exit(status)
 
 
@@ -298,7 +300,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2))
 
 
 def _planned(report: FileReport) -> dict[str, object]:
@@ -324,17 +326,17 @@ def _told(reports: list[FileReport], done: str) -> bool:
 def _tell_errors(reports: list[FileReport]) -> None:
     for report in reports:
         if report.error is not None:
-            typer.echo(f"{report.container.name}: {report.error}", err=True)
+            typer.echo(printable(f"{report.container.name}: {report.error}").replace("\n", "\n    "), err=True)
 
 
 def _print_status(found: Mapping[str, Any]) -> None:
     console = Console()
     engine = found["engine"]
-    console.print(f"engine {engine['version']} (API {engine['api']})", highlight=False)
+    console.print(_plain(f"engine {engine['version']} (API {engine['api']})"))
     console.print(_services_table(found["services"]))
     for subscriber in found["subscribers"]:
         verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
-        console.print(f"{subscriber['name']}: {verdict}", highlight=False, markup=False)
+        console.print(_plain(f"{subscriber['name']}: {verdict}"))
         console.print(_subscriber_table(subscriber))
     if not found["subscribers"]:
         console.print("no running container subscribes", highlight=False)
@@ -348,17 +350,22 @@ def _services_table(services: list[Mapping[str, Any]]) -> Table:
             health = f" ({container['health']})" if container["health"] else ""
             places = container["addresses"].items()
             addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
-            table.add_row(*row, container["name"], container["state"] + health, addresses or "-")
+            table.add_row(*map(_plain, (*row, container["name"], container["state"] + health, addresses or "-")))
             row = ("", "", "")
         if not service["containers"]:
-            table.add_row(*row, "-", "", "")
+            table.add_row(*map(_plain, (*row, "-", "", "")))
     return table
 
 
 def _subscriber_table(subscriber: Mapping[str, Any]) -> Table:
     table = Table(box=None, show_header=False)
     for record in subscriber["records"]:
-        table.add_row(record["address"], " ".join(record["names"]))
+        table.add_row(_plain(record["address"]), _plain(" ".join(record["names"])))
     for withheld in subscriber["withheld"]:
-        table.add_row("withheld", f"{withheld['line']} ({withheld['reason']})")
+        table.add_row("withheld", _plain(f"{withheld['line']} ({withheld['reason']})"))
     return table
+
+
+def _plain(text: str) -> Text:
+    """Text that others choose in part, such as names of networks: no markup, nothing but what can be printed."""
+    return Text(printable(text))

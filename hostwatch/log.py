@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
+from hostwatch.core.names import printable
+
 if TYPE_CHECKING:
     from loguru import Message, Record
 
@@ -32,6 +34,7 @@ def start_log(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.open("ab").close()
     logger.remove()
+    logger.configure(patcher=_tame)
     # No variables in tracebacks: they may hold what a label or an environment holds.
     if file is None:
         sink = _Stream(sys.stderr, form)
@@ -41,6 +44,11 @@ def start_log(
         shape = _human if form == "human" else _json
         logger.add(writer, level=level, format=shape, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Intercepted()], level=logging.WARNING, force=True)
+
+
+def _tame(record: "Record") -> None:
+    """Let no message, parts of which others choose, pass for a line of its own, or do anything to a terminal."""
+    record["message"] = printable(record["message"]).replace("\n", "\n    ")
 
 
 class _Stream:
@@ -107,7 +115,6 @@ def _object(record: "Record") -> str:
             **fields,
         },
         default=str,
-        ensure_ascii=False,
     )
 
 

@@ -5,7 +5,8 @@ hint of the container's address; then, if anybody subscribes to it, the block is
 is the same whatever caused it.
 
 A file is reached by its path, or, where that is out of sight, by commands in its container. These may take long, so
-they have tasks of their own, and the workers never wait for one.
+they have tasks of their own, and the workers never wait for one. Nor do they for a file that its container changes, or
+that is costly to look at: a container may fill its file with anything, and write it in a loop.
 """
 
 import math
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from loguru import logger
 
@@ -26,7 +28,6 @@ from hostwatch.control.files import (
     FileFailedError,
     FileGoneError,
     FileRefusedError,
-    FileUpdate,
     HostsFiles,
     OutOfSightError,
     Ways,
@@ -41,7 +42,7 @@ from hostwatch.core.facts import Files
 from hostwatch.core.hold import Held, Memory, held, memory_of
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
-from hostwatch.core.pacing import Backoff
+from hostwatch.core.pacing import Backoff, Pace
 from hostwatch.core.records import Block
 from hostwatch.core.rules import Writer
 
@@ -56,6 +57,18 @@ Hinted = Callable[[Files, ContainerKey], None]
 _WORKERS = 8
 _EXECS = 4
 """How many files are compared by exec at once: a container that answers slowly delays some others of its kind."""
+_APART = 2
+"""How many files are compared at once that their containers change, or that are costly; by exec, that failed."""
+_COSTLY_SECONDS = 0.02
+"""The processor time that a look at a file may take, for it not to be kept apart: some thousand lines."""
+_LOOK_SECONDS = 0.5
+"""How long a look at a file takes to be paid back that is made only because its running container changed it."""
+_LOOK_CREDIT_SECONDS = 10.0
+"""What may be looked ahead of that: 20 times at once."""
+_COST = 10.0
+"""How many seconds one of processor time costs besides."""
+_SHORT = 1 << 14
+"""Bytes that are looked through between two steps of the event loop; for more there are threads."""
 _EXEC_BACKOFF_SECONDS = (2.0, 300.0)
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
@@ -82,6 +95,11 @@ class FileState:
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
     not_before: float = 0.0
     """When it may be tried by exec again (the event loop's seconds)."""
+    costly: bool = False
+    """Whether it took long to look at, so that others must not wait for it."""
+
+
+_NEW = FileState()
 
 
 class Reconciler:
@@ -106,6 +124,9 @@ class Reconciler:
         self._unseen: set[ContainerKey] = set()
         """The files of running containers that turned out to be out of sight."""
         self._slots = anyio.CapacityLimiter(_EXECS)
+        self._failed_slots = anyio.CapacityLimiter(_APART)
+        self._apart = anyio.CapacityLimiter(_APART)
+        self._looks: Pace[ContainerKey] = Pace(_LOOK_CREDIT_SECONDS)
 
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._states)} files>"
@@ -119,13 +140,38 @@ class Reconciler:
     async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
-            if self._is_by_exec(work.key):
-                tasks.start_soon(self._do_by_exec, work, hinted, name=f"exec in {work.key}")
+            if self._is_to_wait(work):
+                self._queue.done(work.key)
+            elif (slots := self._slots_for(work)) is not None:
+                tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
             else:
                 await self._do(work, hinted)
 
-    async def _do_by_exec(self, work: Work, hinted: Hinted) -> None:
-        async with self._slots:
+    def _slots_for(self, work: Work) -> anyio.CapacityLimiter | None:
+        """Where a file is compared that may keep others waiting; `None`: by the worker itself."""
+        state = self._states.get(work.key, _NEW)
+        if self._is_by_exec(work.key):
+            return self._failed_slots if state.backoff.failures > 0 else self._slots
+        return self._apart if state.costly or self._is_drift(work) else None
+
+    def _is_drift(self, work: Work) -> bool:
+        """Whether nothing asks for a comparison but a change of the file, by a running container perhaps."""
+        container = self._inventory.container(work.key)
+        return work.causes == [FILE_CHANGED] and container is not None and container.state is State.RUNNING
+
+    def _is_to_wait(self, work: Work) -> bool:
+        """Whether the file changes so often that it is looked at later; that is seen to."""
+        key, now = work.key, anyio.current_time()
+        if key not in self._states or not self._is_drift(work):
+            return False
+        if (wait := self._looks.wait(key, now)) > 0:
+            self._queue.add_at(now + wait, key, FILE_CHANGED)
+            return True
+        self._looks.spend(key, now, _LOOK_SECONDS)
+        return False
+
+    async def _do_apart(self, work: Work, hinted: Hinted, slots: anyio.CapacityLimiter) -> None:
+        async with slots:
             await self._do(work, hinted)
 
     async def _do(self, work: Work, hinted: Hinted) -> None:
@@ -179,6 +225,7 @@ class Reconciler:
     def _forget(self, key: ContainerKey) -> None:
         self._states.pop(key, None)
         self._unseen.discard(key)
+        self._looks.forget(key)
         self._inventory.keep(key, frozenset())
         self._notifier.forget(key)
 
@@ -209,17 +256,20 @@ class Reconciler:
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)
         rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
         update = await files.update(container, rewriting)
-        self._updated(work, container, update, rewriting.standing, state)
+        state.costly = rewriting.cpu_seconds > _COSTLY_SECONDS
+        self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
+        before = await _block_in(update.before) if update.changed or self._inventory.notices(key) else None
+        if update.changed:
+            self._log(container, before, rewriting.standing, work, state)
+        self._updated(container, before or Block(), rewriting.standing, state)
         return update.before
 
-    def _updated(self, work: Work, container: Container, update: FileUpdate, block: Block, state: FileState) -> None:
-        """Note, log and tell what has become of the file."""
-        if update.changed:
-            self._log(container, update, block, work, state)
+    def _updated(self, container: Container, before: Block, block: Block, state: FileState) -> None:
+        """Note and tell what has become of the file, which held the block `before` if it was changed."""
         log_withheld(container.name, state.block, block)
         state.block, state.in_sync, state.error = block, True, None
         state.backoff.succeeded()
-        self._tell(container, hostsfile.found(update.before) or Block(), block, state)
+        self._tell(container, before, block, state)
         if not self._inventory.subscribed(container.key):
             del self._states[container.key]
             self._notifier.forget(container.key)
@@ -239,7 +289,8 @@ class Reconciler:
 
     async def _remembered(self, files: HostsFiles, container: Container) -> Memory:
         text = await files.read(container)
-        return memory_of(outcomes(self._inventory, container.key), hostsfile.found(text) or Block())
+        block = await _block_in(text)
+        return memory_of(outcomes(self._inventory, container.key), block or Block())
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
         def holders(address: Address) -> frozenset[ContainerKey]:
@@ -247,15 +298,21 @@ class Reconciler:
 
         return held(outcomes(self._inventory, key), memory, anyio.current_time(), self.linger_seconds, holders)
 
-    def _log(self, container: Container, update: FileUpdate, after: Block, work: Work, state: FileState) -> None:
-        before = hostsfile.found(update.before) or Block()
+    def _log(self, container: Container, before: Block | None, after: Block, work: Work, state: FileState) -> None:
+        changes = name_changes(before or Block(), after)
         cause, same = ", ".join(work.causes), state.in_sync and state.block == after
-        rebuilt = container.state is not State.RUNNING and hostsfile.found(update.before) is None
+        rebuilt = container.state is not State.RUNNING and before is None
         # An engine rebuilds the file up to three times at one start; that is one change.
         quiet, state.rebuilt = rebuilt and same and state.rebuilt, rebuilt
         if cause == FILE_CHANGED:
             cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-        log_change(container.name, cause, name_changes(before, after), anyio.current_time() - work.since, quiet=quiet)
+        log_change(
+            container.name,
+            cause,
+            changes,
+            anyio.current_time() - work.since,
+            quiet=quiet,
+        )
 
     async def _sweep(self, container: Container) -> bytes:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
@@ -277,7 +334,7 @@ class Reconciler:
             if container is None or refusal(container) is not None:
                 continue
             with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                if hostsfile.found(await self._paths.read(container)) is not None:
+                if await _block_in(await self._paths.read(container)) is not None:
                     self._queue.add(key, SWEEP)
 
     async def remove_all(self) -> None:
@@ -338,6 +395,13 @@ class Reconciler:
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
         state.in_sync, state.error, state.not_before = False, error, anyio.current_time() + wait
         self._queue.add_at(state.not_before, key, "trying again")
+
+
+async def _block_in(text: bytes) -> Block | None:
+    """The block in a text, which its container may have made long to keep us busy."""
+    if len(text) <= _SHORT:
+        return hostsfile.found(text)
+    return await anyio.to_thread.run_sync(hostsfile.found, text)
 
 
 def _is_to_be_read(work: Work) -> bool:

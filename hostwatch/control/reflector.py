@@ -192,6 +192,8 @@ class Reflector:
             refresher.want(event.container, str(event))
         elif event.action == "connect" and not _has_address(known.endpoints, event.network.id):
             refresher.want_endpoint(event.network, event.container, str(event))
+            if known.state is State.STOPPED:  # a hint is taken for a network only that it is known to be on
+                refresher.want(event.container, str(event))
         # The engine rewrites the file on these, and may have overwritten ours with what it read before.
         if self._inventory.subscribed(event.container):
             self._changed(frozenset({event.container}), str(event))

@@ -1,5 +1,7 @@
 """The change of one hosts file's text, and which files must be left alone."""
 
+import time
+
 from hostwatch.core import hostsfile
 from hostwatch.core.model import Container
 from hostwatch.core.records import Block
@@ -9,8 +11,9 @@ def refusal(container: Container) -> str | None:
     """Why the container's hosts file must be left alone, `None` if it need not."""
     if container.hosts_mount is None:
         return None
+    mounted = ascii(str(container.hosts_mount))[1:-1]  # a path may hold newlines and worse
     return (
-        f"{container.hosts_mount} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
+        f"{mounted} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
         " remove the mount to have it kept"
     )
 
@@ -24,8 +27,12 @@ class Rewriting:
         self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
         self.standing = Block()
         """The block as it really stands in the text that was made last."""
+        self.cpu_seconds = 0.0
+        """The processor time that it took so far, which depends on what the container has in its file."""
 
     def __call__(self, text: bytes) -> bytes:
+        begun = time.thread_time()
         result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
+        self.cpu_seconds += time.thread_time() - begun
         self.standing = result.block
         return result.text

@@ -167,4 +167,7 @@ async def _written(container: Container, files: HostsFiles, rewriting: Rewriting
 
 
 def _lines(text: bytes) -> list[str]:
-    return text.decode("utf-8", "backslashreplace").splitlines(keepends=True)
+    """The lines, each with its newline; one that lacks it says so, as in any unified diff. Only \\n ends a line."""
+    lines = [line + "\n" for line in text.decode("utf-8", "backslashreplace").split("\n")]
+    last = lines.pop().removesuffix("\n")
+    return [*lines, f"{last}\n\\ No newline at end of file\n"] if last else lines

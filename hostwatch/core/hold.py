@@ -10,7 +10,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -47,20 +47,54 @@ class Held:
 
 
 def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
-    """The memory that a block found in a file stands for: what an earlier run published for each line."""
+    """The memory that a block found in a file stands for: what an earlier run published for each line.
+
+    The block comes from a file that its container may write, and the lines from its labels: names that are written out
+    are looked up, and those that hold a reference are tried while there are not too many of both.
+    """
+    lines = tuple(outcome.line for outcome in found)
+    places: dict[str, list[int]] = {}
+    for place, record in enumerate(block.records):
+        for name in record.names:
+            places.setdefault(name, []).append(place)
+    tries = len(places) * sum(_REFERENCE.search(field) is not None for line in lines for field in _names_of(line))
     memory: dict[str, Last] = {}
-    for outcome in found:
-        mine = _names_of(outcome.line)
-        records = tuple(record for record in block.records if any(map(mine.fullmatch, record.names)))
-        if records:
-            memory[outcome.line] = Last(records, (None,) * len(records))
+    for line in lines:
+        mine = {place for field in _names_of(line) for place in _places(field, places, tries <= _MOST_TRIED)}
+        if mine:
+            records = tuple(block.records[place] for place in sorted(mine))
+            memory[line] = Last(records, (None,) * len(records))
     return memory
 
 
-def _names_of(line: str) -> re.Pattern[str]:
-    """Which names a line may have given: what it says, and anything where it refers to something."""
-    fields = (re.split(r"@\{[^{}]*\}", field) for field in line.split()[1:])
-    return re.compile("|".join("[A-Za-z0-9_.-]+".join(map(re.escape, field)) for field in fields))
+_MOST_TRIED = 50_000
+"""How often a name is tried for a field with references: some 200 of each, in some hundredths of a second."""
+_REFERENCE = re.compile(r"@\{[^{}]*\}")
+_NAME_PART = "[A-Za-z0-9_.-]+"
+
+
+def _places(field: str, places: Mapping[str, Iterable[int]], is_tried: bool) -> Iterator[int]:
+    """Where the records are whose names a field of a line may have given."""
+    if _REFERENCE.search(field) is None:
+        yield from places.get(field, ())
+    elif is_tried:
+        given = _name_pattern(field)
+        for name in filter(given.fullmatch, places):
+            yield from places[name]
+
+
+def _names_of(line: str) -> list[str]:
+    return line.split()[1:]
+
+
+def _name_pattern(field: str) -> re.Pattern[str]:
+    """Which names a field with references may have given. Atomic groups: a match takes linear time, whoever wrote it.
+
+    The first place where a literal stands is as good as any later one: all that lies between may be anything.
+    """
+    first, *literals, last = map(re.escape, _REFERENCE.split(field))
+    middle = (f"(?>{_NAME_PART}?{literal})" for literal in literals)
+    return re.compile(f"{first}{''.join(middle)}{_NAME_PART}{last}")
 
 
 Holders = Callable[[Address], frozenset[ContainerKey]]

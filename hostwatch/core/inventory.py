@@ -116,8 +116,9 @@ class Inventory(Facts):
         """Take in addresses that a container is about to have, before the engine publishes them.
 
         Refused for a container that runs: its file is its own to write, so nothing in it says who it is. Refused for
-        one without networks of its own, for an address that a running container has, and for one that is on no
-        network that is known.
+        one without networks of its own, for an address that a running container or the host has, and for one that is
+        on no network of the container's, as far as these are known: its first instructions come before the engine's
+        word that it runs, and may write into its file what they like.
         """
         old = self._containers.get(key)
         if old is None or old.state is State.RUNNING or old.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
@@ -241,10 +242,12 @@ class Inventory(Facts):
             for network in self._networks.values()
             if network.key.engine == container.key.engine and any(address in subnet for subnet in network.subnets)
         ]
-        if len(around) > 1:  # drivers such as macvlan let subnets overlap
-            names = {endpoint.network_name for endpoint in container.endpoints}
+        names = {endpoint.network_name for endpoint in container.endpoints}
+        is_read = container.network_mode is not None and names  # Podman tells no networks before the start is over
+        if is_read or len(around) > 1:  # drivers such as macvlan let subnets overlap
             around = [network for network in around if network.name in names]
-        return around[0] if len(around) == 1 else None
+        found = around[0] if len(around) == 1 else None
+        return found if found is not None and address not in found.gateways else None
 
     def _taken(self, key: ContainerKey, address: Address) -> bool:
         others = self.holders(key, address) - {key}

@@ -14,6 +14,9 @@ from typing import NewType
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_MAX_NUMBER_LENGTH = 9
+"""The longest container number of compose that counts: anybody may set the label, and Python refuses 4,301 digits."""
+
 EngineId = NewType("EngineId", str)
 """The engine's own identity (`ID` of `GET /info`). Part of every key, so that two engines never share one."""
 ContainerId = NewType("ContainerId", str)
@@ -146,7 +149,8 @@ class Container:
     def replica_order(self) -> tuple[int, float, str]:
         """The stable order of replicas: compose container number, creation time, id."""
         number = self.labels.get("com.docker.compose.container-number", "")
-        return (int(number) if number.isascii() and number.isdigit() else 0, self.created, self.key.id)
+        valid = len(number) <= _MAX_NUMBER_LENGTH and number.isascii() and number.isdigit()
+        return (int(number) if valid else 0, self.created, self.key.id)
 
 
 @dataclass(frozen=True, slots=True)

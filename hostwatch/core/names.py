@@ -36,3 +36,13 @@ def is_reserved(name: str) -> bool:
 def shown(text: str) -> str:
     """Text that somebody else chose, as it may stand in a comment or a log: printable ASCII, and not too much of it."""
     return ascii(text[:_MAX_SHOWN])[1:-1][:_MAX_SHOWN]
+
+
+def printable(text: str) -> str:
+    """Text for a terminal or a log: nothing in it moves the cursor, changes colours or the direction of writing.
+
+    Newlines and tabs stay; what else cannot be printed is shown as its escape.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

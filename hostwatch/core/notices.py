@@ -4,6 +4,8 @@ import shlex
 import signal
 from dataclasses import dataclass
 
+from hostwatch.core.names import shown
+
 _SIGNALS = frozenset(known.name for known in signal.Signals)
 
 
@@ -25,7 +27,7 @@ class Exec:
     command: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"exec: {shlex.join(self.command)}"
+        return f"exec: {shown(shlex.join(self.command))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,11 @@ from hostwatch.core.rules import Rules, ServiceRule, Subscription
 MAX_LABEL_LENGTH = 65_536
 """A longer label is refused unread: it would make a hosts file that the engine's own parser fails on (64 KiB)."""
 
-MAX_NAMES = 256
-"""More names are refused: each of them is looked up for everybody who may see them."""
+MAX_NAMES = 64
+"""More names are refused: each of them is looked up for everybody who may see them, some 10 µs each time."""
+MAX_SERVICES = 1_000
+MAX_WORDS = 6_000
+"""More words in a template are refused: 900 lines have six words each, and ten times as many took 0.2 s each time."""
 _MAX_NETWORK_NAME = 255
 _MAX_UNKNOWN = 10
 """How many unknown labels are reported; a container may have any number of them."""
@@ -146,6 +149,9 @@ class _LabelReader:
     def _lines(self) -> tuple[Line, ...]:
         if "hosts" not in self.labels or not self._fits("hosts"):
             return ()
+        if len(self.labels["hosts"].split()) > MAX_WORDS:
+            self._refuse("hosts", f"more than {MAX_WORDS} words")
+            return ()
         lines, faults = parsed_template(self.labels["hosts"])
         if faults:
             self._refuse("hosts", str(faults[0]))
@@ -154,6 +160,9 @@ class _LabelReader:
 
     def _services(self) -> tuple[str, ...]:
         services = self._words("services")
+        if len(services) > MAX_SERVICES:
+            self._refuse("services", f"more than {MAX_SERVICES} services")
+            return ()
         for service in services:
             if service != "*" and not is_service_name(service):
                 self._refuse("services", f"{service[:80]!r} is not the name of a service")

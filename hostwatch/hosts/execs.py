@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import anyio
+import anyio.to_thread
 
 from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
@@ -23,6 +24,7 @@ _TIMEOUT_SECONDS = 10.0
 _ROUNDS = 3
 _ARGUMENT_LIMIT = 120_000
 """The longest argument, in bytes; the kernel takes 128 KiB (MAX_ARG_STRLEN, execve(2))."""
+_TOO_LARGE = "too large to be written by exec; shorten it, or make the engine's hosts files visible"
 _OTHERS_WROTE = 75
 """The script's exit status where the file is not what was read before (EX_TEMPFAIL of sysexits.h)."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -68,16 +70,19 @@ class ExecHostsFiles:
         result = await self._shell(container, _READ)
         if result.status != 0:
             _refuse(result)
+        if len(result.output) > _ARGUMENT_LIMIT:  # whatever `cat` is in there, and however much it prints
+            raise FileRefusedError(_TOO_LARGE)
         return result.output
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
         first = text = await self.read(container)
         for _ in range(_ROUNDS):
-            wanted = change(text)
+            # In a thread: what the container says is its own choice, and may take time to read.
+            wanted, arguments = await anyio.to_thread.run_sync(_planned, text, change)
             if wanted == text:
                 return FileUpdate(first, text)
-            result = await self._shell(container, _WRITE, *_arguments(text, wanted))
+            result = await self._shell(container, _WRITE, *arguments)
             if result.status == 0 and result.output == wanted:
                 return FileUpdate(first, wanted)
             if result.status not in (0, _OTHERS_WROTE):
@@ -109,12 +114,18 @@ def _refuse(result: ExecResult) -> NoReturn:
     raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({told}); {remedy}")
 
 
+def _planned(text: bytes, change: Callable[[bytes], bytes]) -> tuple[bytes, list[str]]:
+    """What is to become of the text, and what the script needs for that."""
+    wanted = change(text)
+    return wanted, _arguments(text, wanted) if wanted != text else []
+
+
 def _arguments(old: bytes, new: bytes) -> list[str]:
     """What the script needs to turn the old text into the new one."""
     found = [_format(old), _format(new), "shorter" if len(new) < len(old) else "longer"]
     found += [word for step in steps(old, new) for word in _words(step)]
     if max(map(len, found)) > _ARGUMENT_LIMIT:
-        raise FileRefusedError("too large to be written by exec; shorten it, or make the engine's hosts files visible")
+        raise FileRefusedError(_TOO_LARGE)
     return found
 
 

@@ -1,0 +1,124 @@
+"""Containers that mean harm: what they may put in labels, names and files, and what that does to others."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from tests.conftest import Lab, eventually, make_network, newest_only
+
+pytestmark = newest_only
+
+WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
+WANTS_OWN = {"hostwatch.hosts": "192.0.2.1 own"}
+ODD = "\n# hostwatch: end\n10.9.9.9 evil\n\x1b[2J\u202e\x9b\r\x7f"
+
+
+def moved(lab: Lab, number: int) -> float:
+    """Put the database at another address; returns the milliseconds until the subscriber `web` says so."""
+    web, db, address = lab.client.containers.get("web"), lab.client.containers.get("db"), f"10.123.200.{number}"
+    lab.network.disconnect(db)
+    lab.network.connect(db, ipv4_address=address)
+    begun = time.monotonic()
+    line = f"{address:<16}db\n"
+    eventually(lambda: line in lab.hosts(web), 5)
+    return (time.monotonic() - begun) * 1000
+
+
+def honest(lab: Lab) -> None:
+    """A database and a subscriber to it."""
+    lab.run("db", address="10.123.200.1")
+    lab.run("web", labels=WANTS_DB)
+
+
+def delays(lab: Lab, times: int = 10) -> list[float]:
+    """The milliseconds that so many moves took to be followed, sorted."""
+    return sorted(moved(lab, number) for number in range(2, times + 2))
+
+
+_LARGE = "yes '1.1.1.1         db' | head -c 250000 > /tmp/x; "
+WRITERS = (
+    "yes '' | head -c 500000000 > /etc/hosts; sleep 1000",
+    "while :; do : >> /etc/hosts; done",
+    _LARGE + "while :; do cat /tmp/x > /etc/hosts; done",
+    _LARGE + "(echo '# hostwatch: begin'; cat /tmp/x) > /tmp/y; while :; do cat /tmp/y > /etc/hosts; done",
+    "while :; do flock /etc/hosts sh -c 'echo >> /etc/hosts; sleep 1'; done",
+    "exec 9<>/etc/hosts; while :; do echo '10.9.9.9 db' > /etc/hosts; done",
+)
+
+
+def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None:
+    """One of each kind, all subscribers; a pair of others is followed as fast as without them, but for 100 ms.
+
+    What hostwatch does about them is bounded, too: it runs with a priority that nobody else has.
+    """
+    honest(lab)
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: "db" in lab.records(lab.client.containers.get("web")))
+        before = delays(lab)
+        for number, command in enumerate(WRITERS):
+            lab.run(f"hostile-{number}", command, labels=WANTS_OWN, nano_cpus=200_000_000)
+        time.sleep(3)
+        used = cpu_seconds(hostwatch.process.pid)
+        time.sleep(3)
+        share = (cpu_seconds(hostwatch.process.pid) - used) / 3
+        meanwhile = delays(lab)
+    print(f"before {before}, meanwhile {meanwhile}, {share:.2f} of a processor")
+    assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
+    assert share < 0.85
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None:
+    """Labels, host names, mounts and networks with text of all kinds: one file, one log line, one row each."""
+    victim = lab.directory / "shadow"
+    victim.write_text("root:secret\n")
+    before = victim.read_bytes(), victim.stat().st_mtime_ns
+    odd = make_network(lab.client, "[/x]")
+    honest(lab)
+    web = lab.client.containers.get("web")
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
+        for number, label in enumerate(LABELS):
+            lab.run(f"odd-{number}", labels=label | {"com.docker.compose.container-number": "9" * 5_000})
+        lab.run("localhost", labels={"hostwatch.names": "db web ip6-localhost LOCALHOST"}, network=odd.name)
+        lab.run("LOCALHOST", hostname="web", labels={"hostwatch.names": "db"})
+        lab.run("ip6-localhost", hostname="db", labels={"com.docker.compose.service": "db"})
+        for number, place in enumerate(("/etc/hosts", "/etc/../etc/hosts", "/etc//hosts")):
+            lab.run(f"mounts-{number}", labels=WANTS_DB, volumes={str(victim): {"bind": place}})
+        lab.run("joins", labels=WANTS_DB, network_mode="container:mounts-0")
+        everything = lab.run("everything", labels={"hostwatch.services": "*"})
+        moved(lab, 2)
+        eventually(lambda: lab.records(everything).get("db") == ["10.123.200.2"])
+        shown = lab.command("status").stdout + lab.command("plan").stdout + lab.command("doctor", status=None).stdout
+        rows = json.loads(lab.command("status", "--json").stdout)["subscribers"]
+        names = {name.lower() for name in lab.records(everything)}
+    assert not {"localhost", "ip6-localhost"} & names
+    assert lab.records(web) == {"db": ["10.123.200.2"]}
+    assert (victim.read_bytes(), victim.stat().st_mtime_ns) == before
+    assert {row["name"] for row in rows if row["error"]} == {"mounts-0", "mounts-1", "mounts-2"}
+    for text in (shown, hostwatch.log):
+        assert all(line.isprintable() for line in text.replace("\t", "").splitlines()), text
+        assert not any(line.startswith("10.9.9.9") for line in text.splitlines())
+    files = list((lab.engine.data_root / "containers").glob("*/hosts"))
+    assert len(files) > len(LABELS)
+    assert not [file for file in files if "10.9.9.9" in file.read_text()]
+
+
+LABELS: tuple[dict[str, str], ...] = (
+    {"hostwatch.hosts": f"@{{db.ip}} db{ODD}"},
+    {"hostwatch.hosts": "@{db.ip} " + "@{db.name}" * 30 + "z"},
+    {"hostwatch.hosts": "192.0.2.1 own", "hostwatch.notify": f"exec: true '{ODD}'"},
+    {"hostwatch.hosts": "@{db.ip} db", "hostwatch.notify": f"exec: sh -c 'exit 1' '{ODD}'"},
+    {f"hostwatch.{ODD}": ODD, f"{ODD}": ODD},
+    {"hostwatch.services": ODD, "hostwatch.names": ODD, "hostwatch.network": ODD, "hostwatch.health": ODD},
+    {"hostwatch.enable": ODD, "hostwatch.notify": ODD, "hostwatch.hosts": "x" * (1 << 20)},
+    {"hostwatch.hosts": "@{db.ip} db\n" * 100_000},
+    {"hostwatch.names": " ".join(f"n{number}" for number in range(100_000))},
+    {f"hostwatch.{number}": "" for number in range(5_000)},
+)
