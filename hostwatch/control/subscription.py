@@ -9,6 +9,7 @@ Which events there are, and what they mean, is not known here.
 """
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -22,6 +23,9 @@ _RENEWAL_SECONDS = 10.0
 """How long a stream is read; it is also how long an engine that has fallen silent may go unnoticed."""
 _ANSWER_SECONDS = 5.0
 """An engine that does not answer the simplest requests in this time is away."""
+_LATE_SECONDS = 2.0
+"""How much later than others an event may come before more are taken for lost: what somebody leaves unread who stands
+still (a stopped process, a machine without a free processor), the engine drops beyond 1,024 events without a word."""
 
 
 class Subscription:
@@ -33,8 +37,10 @@ class Subscription:
         self._tasks = tasks
         self._latest = engine.clock
         """The engine's time of what was told last; at first when it said who it is."""
+        self._least_delay = time.time() - engine.clock / 1e9 if engine.clock is not None else math.inf
+        """The shortest time from an event to its arrival, as the two clocks have it, which need not agree (seconds)."""
         self._send, self.events = anyio.create_memory_object_stream[Event | None](math.inf)
-        """What was told, `None` for what could not be read; there is room for all, so that reading never waits."""
+        """What was told, `None` for what is lost or unreadable; there is room for all, so that reading never waits."""
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +85,17 @@ class Subscription:
 
     def _note(self, event: Event | None) -> None:
         self._send.send_nowait(event)
-        if event is not None:
-            self._latest = event.clock or self._latest
+        if event is not None and event.clock is not None:
+            self._latest = event.clock
+            if self._is_late(event.clock):
+                self._send.send_nowait(None)
+
+    def _is_late(self, clock: int) -> bool:
+        """Whether an event comes so much later than others did that some may have been dropped; that is said once."""
+        delay = time.time() - clock / 1e9
+        late = delay > self._least_delay + _LATE_SECONDS
+        self._least_delay = delay if late else min(delay, self._least_delay)
+        return late
 
 
 @contextmanager

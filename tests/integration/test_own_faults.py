@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,6 +93,30 @@ def test_killed_in_a_write(lab: Lab) -> None:
     with lab.hostwatch("-c", chosen):
         followed(lab, web, "10.123.6.6")
         assert lab.block(web) == [line("10.123.6.6").strip("\n")]
+
+
+def test_stopped_for_longer_than_the_engine_remembers(lab: Lab) -> None:
+    """More events than the engine keeps for a reader, then a move, and then more than it keeps at all: right soon."""
+    web = lab.run("web", labels=WANTS_DB)
+    service = lab.run("db", address="10.123.5.5")
+    huge = str(lab.create("huge", labels={"huge": "x" * 100_000}).id)
+    noise = [str(lab.create(f"noise-{number}").id) for number in range(4)]
+    with lab.hostwatch() as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        with stopped(hostwatch):
+            renamed(lab, huge, 10)  # what the socket holds
+            with ThreadPoolExecutor(len(noise)) as pool:
+                list(pool.map(lambda each: renamed(lab, each, 270), noise))
+            move(lab, service, "10.123.6.6")
+            for _ in range(260):  # of a kind that hostwatch does not ask for
+                lab.client.api.exec_create(str(web.id), ["true"])
+        followed(lab, web, "10.123.6.6", 8)
+
+
+def renamed(lab: Lab, container: str, times: int) -> None:
+    """Rename a container again and again: an event each, of a kind that hostwatch reads."""
+    for number in range(times):
+        lab.client.api.rename(container, f"{container[:12]}-{number}")
 
 
 # The file and its file system.
