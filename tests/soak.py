@@ -200,7 +200,8 @@ class Soak:
             if told.get(name, []) == wanted:
                 continue
             difference = str(container.id), name, str(told.get(name)), fact
-            since = self._differences[difference] = known.get(difference, now)
+            # Seen first when the file was read, and last before the truth was: both take their time.
+            since = self._differences[difference] = known.get(difference, time.monotonic())
             if now - since > GRACE_SECONDS:
                 self._differences[difference] = math.inf  # told once
                 self.violations.append(f"{container.name}: {name} at {told.get(name)} instead of {wanted}")
@@ -211,6 +212,9 @@ class Soak:
     def calm(self) -> int:
         """End the churn, have everything run again, and return how many names differ after a while."""
         self.over.set()
+        for container in self.lab.client.containers.list(all=True):
+            if container.name not in (*NAMES, "looper"):  # its rename was interrupted
+                container.remove(force=True)
         for name in NAMES:
             self._try(self._start, name)
         deadline = time.monotonic() + SETTLE_SECONDS
