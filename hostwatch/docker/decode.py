@@ -7,6 +7,7 @@ nothing here asks which engine it is.
 """
 
 import ipaddress
+import re
 import struct
 from collections.abc import Mapping
 from datetime import datetime
@@ -33,6 +34,7 @@ from hostwatch.core.model import (
 Json = Mapping[str, Any]
 
 _FRAME = struct.Struct(">BxxxL")
+_EVENT_HEAD = re.compile(rb'"Type":"container","Action":"([a-z_]+)[^"]*","Actor":\{"ID":"([0-9a-f]{64})"')
 _RUNNING = ("running", "paused")
 
 
@@ -126,11 +128,22 @@ def event(engine: EngineId, data: Json) -> Event | None:
     return None
 
 
+def event_of_head(engine: EngineId, head: bytes) -> Event | None:
+    """What the beginning of a container's event tells, where the whole is too long; `None` where it is none."""
+    found = _EVENT_HEAD.search(head)
+    if found is None:
+        return None
+    key = ContainerKey(engine, ContainerId(found[2].decode()))
+    return Event("container", _plain(found[1].decode()), key, None, {})
+
+
 def created_container(happened: Event) -> Container | None:
     """What a `create` event tells of the new container: its name, image and all its labels, without a request."""
     if happened.action != "create" or happened.kind != "container" or happened.container is None:
         return None
     attributes = happened.attributes
+    if "name" not in attributes:
+        return None
     labels = {name: value for name, value in attributes.items() if name not in ("name", "image")}
     return Container(
         key=happened.container,

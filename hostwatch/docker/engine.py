@@ -7,6 +7,7 @@ connection. Where the engine is, is decided in `hostwatch.docker.connect`.
 import dataclasses
 import errno
 import json
+import math
 import os
 import socket
 import ssl
@@ -35,8 +36,11 @@ _LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
 """For what may take as long as an application likes: a command, or its stop."""
 _BODY_LIMIT = 4 << 20
 _MESSAGE_LIMIT = 300
-_LINE_LIMIT = 16 << 20
-"""An event carries all labels of its container, so a line has no natural end; what is longer than this is skipped."""
+_CONTAINER_LIMIT = 1 << 20
+"""An event, and an inspection, carries all labels of its container, which may be any number: 16 MiB of small ones took
+a second to parse, at each event. Of a longer event only the beginning is read; a longer container is not known."""
+_HEAD_LENGTH = 4096
+"""The beginning of an event, which says what it is about; its labels come last."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What decoding raises where an answer is not of the form that Docker documents."""
@@ -131,7 +135,7 @@ class DockerEngine:
 
     async def container(self, key: ContainerKey) -> Container:
         """One container, whole."""
-        data = await self._get(f"/containers/{key.id}/json")
+        data = await self._get(f"/containers/{key.id}/json", limit=_CONTAINER_LIMIT)
         with _readable(self.address):
             return decode.inspected_container(self._engine, data)
 
@@ -173,13 +177,11 @@ class DockerEngine:
     async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[Event | None]:
         with _translated(self._connection):
             async for line in _lines(response.content):
-                if line is None:
-                    yield None
-                elif line.strip():
+                if line.strip():
                     try:
                         found = decode.event(self._engine, json.loads(line))
                     except _UNREADABLE:
-                        yield None
+                        yield decode.event_of_head(self._engine, line)
                     else:
                         if found is not None:
                             yield found
@@ -220,8 +222,10 @@ class DockerEngine:
         version = f"/{self._client.api_version}" if versioned else ""
         return f"{self._client.docker_host}{version}{path}"
 
-    async def _get(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> Any:
-        text = await self._text(path, params, versioned)
+    async def _get(
+        self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True, limit: float = math.inf
+    ) -> Any:
+        text = await self._text(path, params, versioned, limit)
         try:
             return json.loads(text)
         except ValueError as error:
@@ -233,20 +237,22 @@ class DockerEngine:
                 await _check(response)
                 return await _bounded(response)
 
-    async def _text(self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True) -> bytes:
+    async def _text(
+        self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True, limit: float = math.inf
+    ) -> bytes:
         with _translated(self._connection):
             async with self._client.session.get(self._at(path, versioned), params=params) as response:
                 await _check(response)
-                return await response.read()
+                return await _bounded(response, limit)
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+async def _bounded(response: aiohttp.ClientResponse, limit: float = _BODY_LIMIT) -> bytes:
     """The body, unless it is longer than any that is of use: what a command prints is up to the container."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > _BODY_LIMIT:
-            raise EngineError(f"more than {_BODY_LIMIT} bytes were answered")
+        if len(body) > limit:
+            raise EngineError(f"more than {limit} bytes were answered")
     return bytes(body)
 
 
@@ -331,19 +337,19 @@ def _connector(connection: Connection) -> aiohttp.BaseConnector:
     return aiohttp.TCPConnector(ssl=connection.tls.context if connection.tls is not None else True, limit=0)
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes | None]:
-    """The lines of a stream; `None` for one that is longer than the limit, without keeping it."""
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a stream; the beginning of one that is longer than the limit, without keeping it."""
     buffer = bytearray()
-    skipping = False
+    head = b""
     async for chunk in content.iter_any():
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             buffer += chunk[start:end]
             start = end + 1
-            yield None if skipping else bytes(buffer)
-            skipping = False
+            yield head or bytes(buffer)
+            head = b""
             buffer.clear()
         buffer += chunk[start:]
-        if len(buffer) > _LINE_LIMIT:
-            skipping = True
+        if len(buffer) > _CONTAINER_LIMIT:
+            head = head or bytes(buffer[:_HEAD_LENGTH])
             buffer.clear()

@@ -110,6 +110,21 @@ def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None
     assert not [file for file in files if "10.9.9.9" in file.read_text()]
 
 
+def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:
+    """Each of its events carries all of them; nobody parses that, and the rest of the events are read."""
+    honest(lab)
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: "db" in lab.records(lab.client.containers.get("web")))
+        huge = lab.create("huge", labels={f"{number}": "" for number in range(400_000)})
+        used = cpu_seconds(hostwatch.process.pid)
+        for number in range(5):
+            huge.rename(f"huge-{number}")
+            moved(lab, number + 2)
+        used = cpu_seconds(hostwatch.process.pid) - used
+    print(f"{used:.2f} s of processor time for 5 renames and moves")
+    assert used < 0.8
+
+
 LABELS: tuple[dict[str, str], ...] = (
     {"hostwatch.hosts": f"@{{db.ip}} db{ODD}"},
     {"hostwatch.hosts": "@{db.ip} " + "@{db.name}" * 30 + "z"},
