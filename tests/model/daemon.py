@@ -1,0 +1,158 @@
+"""hostwatch beside the simulated engine: its real parts, put together as `hostwatch.app` does it.
+
+Its files are in memory, and a watch on them sees every write at once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hostwatch.control.files import FILE_CHANGED, FileDeniedError, FileFailedError, FileGoneError, FileUpdate, Ways
+from hostwatch.control.notify import Notifier
+from hostwatch.control.queue import WorkQueue
+from hostwatch.control.reconciler import RESYNC, Reconciler
+from hostwatch.control.reflector import Reflector
+from hostwatch.control.source import EngineInfo
+from hostwatch.core.inventory import Files, Inventory
+from hostwatch.core.model import Container, ContainerId, ContainerKey
+from hostwatch.core.rules import Match, Rules, ServiceRule
+from tests.model.engine import ENGINE, Box
+from tests.model.oracle import CONFIGURED
+from tests.model.source import SimulatedSource
+
+RULES = Rules(services=(ServiceRule(CONFIGURED, Match(label_values=(("app", (CONFIGURED,)),)), (CONFIGURED,)),))
+LINGER_SECONDS = 2.0
+RESYNC_SECONDS = 60.0
+DEBOUNCE_SECONDS = 1.0
+_DISK_SECONDS = 0.0005
+
+
+class Judge(Protocol):
+    """Told of each write of a hosts file."""
+
+    def wrote(self, box: Box, before: bytes, after: bytes) -> None:
+        """hostwatch has changed the file, or found it right."""
+
+
+class MemoryFiles:
+    """The simulated engine's hosts files: an implementation of `hostwatch.control.files.HostsFiles`."""
+
+    def __init__(self, source: SimulatedSource, judge: Judge) -> None:
+        self._source = source
+        self._judge = judge
+
+    def path(self, container: Container) -> Path:
+        """Where the file would be."""
+        return Path("/simulated/containers", container.key.id, "hosts")
+
+    async def read(self, container: Container) -> bytes:
+        """The file's text."""
+        await anyio.sleep(_DISK_SECONDS)
+        return self._box(container)[1]
+
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+        """Bring the file to what `change` makes of its text."""
+        await anyio.sleep(_DISK_SECONDS)
+        box, before = self._box(container)
+        after = change(before)
+        if after != before:
+            if box.id in self._source.faults.stuck_files:
+                raise FileFailedError("no space left on device")
+            box.text = after
+            self._source.engine.written(box.id)
+        self._judge.wrote(box, before, after)
+        return FileUpdate(before, after)
+
+    def _box(self, container: Container) -> tuple[Box, bytes]:
+        box = self._source.engine.boxes.get(container.key.id)
+        if box is None or box.text is None:
+            raise FileGoneError(f"no hosts file of {container.name}")
+        return box, box.text
+
+
+class NoExecs:
+    """No container has a shell."""
+
+    def path(self, _container: Container) -> Path:
+        """Where the container sees the file."""
+        return Path("/etc/hosts")
+
+    async def read(self, container: Container) -> bytes:
+        """Refused."""
+        raise FileDeniedError(f"{container.name}: no shell")
+
+    async def update(self, container: Container, _change: Callable[[bytes], bytes]) -> FileUpdate:
+        """Refused."""
+        raise FileDeniedError(f"{container.name}: no shell")
+
+
+class Hostwatch:
+    """One process of hostwatch."""
+
+    def __init__(self, source: SimulatedSource, judge: Judge) -> None:
+        self._source = source
+        self._judge = judge
+        self._scope = anyio.CancelScope()
+        self._queue = WorkQueue()
+        self._inventory = Inventory(RULES)
+        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, RESYNC_SECONDS)
+        self._reconciler: Reconciler | None = None
+        self._swept = anyio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it follows the engine."""
+        return self._reflector.connected
+
+    async def run(self) -> None:
+        """Run until it is killed."""
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    await self._run(tasks)
+        finally:
+            self._queue.close()
+
+    async def _run(self, tasks: TaskGroup) -> None:
+        notifier = Notifier(self._source, self._inventory, tasks, DEBOUNCE_SECONDS)
+
+        async def identified(_engine: EngineInfo) -> None:
+            if self._reconciler is None:
+                ways = Ways(MemoryFiles(self._source, self._judge), NoExecs())
+                self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, LINGER_SECONDS)
+                tasks.start_soon(self._reconciler.run, self._hinted)
+                tasks.start_soon(self._sweep, self._reconciler)
+
+        tasks.start_soon(self._queue.run_delayed)
+        await self._reflector.run(identified)
+
+    def kill(self) -> None:
+        """End it, whatever it is doing."""
+        self._scope.cancel()
+
+    def written(self, file: ContainerId) -> None:
+        """The watch sees that somebody wrote a file."""
+        if self._reconciler is not None and not self._scope.cancel_called:
+            self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED)
+
+    def _changed(self, files: Files, cause: str) -> None:
+        now = anyio.current_time()
+        for key in files:
+            self._queue.add(key, cause, now)
+
+    def _resynced(self) -> None:
+        self._changed(self._inventory.subscriber_files, RESYNC)
+        self._swept.set()
+
+    def _hinted(self, files: Files, key: ContainerKey) -> None:
+        self._changed(files, "hint")
+        self._reflector.confirm(key)
+
+    async def _sweep(self, reconciler: Reconciler) -> None:
+        while True:
+            await self._swept.wait()
+            self._swept = anyio.Event()
+            await reconciler.leftovers()

@@ -1,0 +1,324 @@
+"""What may happen, one step at a time, and how a random history of it is made."""
+
+import operator
+from dataclasses import dataclass, field, replace
+
+from hypothesis import strategies as st
+
+from tests.model.engine import Box, Recipe, Tell
+from tests.model.source import FATES, THE_LIST
+from tests.model.world import World
+
+NAMES = ("db", "web", "api", "tmp")
+WANTED = ("db", "cache", "conf")
+NETWORKS = ("front", "back", "bridge")
+PAUSES = (0.0, 0.005, 0.3, 3.0, 9.0, 25.0)
+"""Seconds between two steps; 9 are enough for all that is under way, 25 are a good part of a resync."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something happens, the events of it have their fates, and then some time passes."""
+
+    fates: tuple[str, ...] = field(default=("ok",), kw_only=True)
+    pause: float = field(default=0.0, kw_only=True)
+
+    def happen(self, world: World) -> None:
+        """Have it happen."""
+        raise NotImplementedError
+
+    def _teller(self, world: World) -> Tell:
+        return world.teller(self.fates)
+
+
+@dataclass(frozen=True)
+class Run(Step):
+    """A container is created and started."""
+
+    name: str
+    recipe: Recipe
+    gap: float = 0.0
+
+    def happen(self, world: World) -> None:
+        box = world.engine.create(self.name, self.recipe, self._teller(world))
+        if box is not None:
+            world.start(box, self._teller(world), self.gap)
+
+
+@dataclass(frozen=True)
+class Named(Step):
+    """Something happens to the container of a name, if there is one and it is not being started."""
+
+    name: str
+
+    def happen(self, world: World) -> None:
+        box = world.engine.named(self.name)
+        if box is not None and not box.starting:
+            self.befall(world, box)
+
+    def befall(self, world: World, box: Box) -> None:
+        """Have it happen to this container."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Start(Named):
+    """It is started, or restarted; perhaps in vain."""
+
+    gap: float = 0.0
+    fails: bool = False
+    twice: bool = False
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.stop(box, self._teller(world))
+        world.start(box, self._teller(world), self.gap, self.fails, self.twice)
+
+
+@dataclass(frozen=True)
+class Stop(Named):
+    """Its process ends."""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.stop(box, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Remove(Named):
+    """It is removed by force."""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.remove(box, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Relabel(Named):
+    """It is recreated with other labels, as compose does it: under another name first."""
+
+    wants: tuple[str, ...] = ()
+    names: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        tell = self._teller(world)
+        fresh = world.engine.create("recreated", replace(box.recipe, wants=self.wants, names=self.names), tell)
+        if fresh is None:
+            return
+        world.engine.remove(box, tell)
+        world.engine.rename(fresh, self.name, tell)
+        world.start(fresh, tell, 0.01)
+
+
+@dataclass(frozen=True)
+class Rename(Named):
+    """It gets another name."""
+
+    new: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.rename(box, self.new, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Swap(Named):
+    """Two are stopped, and started in the other order: each may get the other's address."""
+
+    other: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        other = world.engine.named(self.other)
+        if other is None or other.starting or other is box:
+            return
+        tell = self._teller(world)
+        first, second = sorted((box, other), key=lambda each: max(each.addresses, default=""))
+        for each in (first, second):
+            world.engine.stop(each, tell)
+        for each in (second, first):
+            world.start(each, tell, 0.01)
+
+
+@dataclass(frozen=True)
+class Connect(Named):
+    """It is connected to one more network."""
+
+    network: str = "back"
+    alias: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.calm &= box.running  # of a stopped one nothing is told
+        world.engine.connect(box, self.network, self.alias, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Disconnect(Named):
+    """It is disconnected from a network."""
+
+    network: str = "front"
+
+    def befall(self, world: World, box: Box) -> None:
+        world.calm &= box.running
+        world.engine.disconnect(box, self.network, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Examine(Named):
+    """Its healthcheck says this."""
+
+    health: str = "healthy"
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.examine(box, self.health, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Edit(Named):
+    """Somebody edits its hosts file."""
+
+    how: str = "wipe"
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.edit(box, self.how)
+
+
+@dataclass(frozen=True)
+class Away(Step):
+    """The engine goes away, or comes back."""
+
+    how: str = ""
+
+    def happen(self, world: World) -> None:
+        world.source.go(self.how)
+
+
+@dataclass(frozen=True)
+class Refuse(Step):
+    """Inspections of a container fail with a 500."""
+
+    name: str
+
+    def happen(self, world: World) -> None:
+        world.source.faults.refused.setdefault(self.name, world.now)
+
+
+@dataclass(frozen=True)
+class Slow(Step):
+    """Inspections of a container take long."""
+
+    name: str
+    seconds: float
+
+    def happen(self, world: World) -> None:
+        world.source.faults.slow[self.name] = self.seconds
+        world.slowest = max(world.slowest, self.seconds)
+
+
+@dataclass(frozen=True)
+class Stuck(Named):
+    """Its hosts file cannot be written."""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.source.faults.stuck_files.add(box.id)
+
+
+@dataclass(frozen=True)
+class Heal(Step):
+    """All faults end."""
+
+    def happen(self, world: World) -> None:
+        world.heal()
+
+
+@dataclass(frozen=True)
+class Kill(Step):
+    """hostwatch is killed."""
+
+    def happen(self, world: World) -> None:
+        world.kill()
+
+
+@dataclass(frozen=True)
+class Again(Step):
+    """hostwatch is started again, if it does not run."""
+
+    def happen(self, world: World) -> None:
+        world.run_again()
+
+
+_NAME = st.sampled_from(NAMES)
+_ASKING = st.sampled_from(["web", "api"])
+_SERVING = st.sampled_from(["db", "db", "tmp"])
+_OK: tuple[str, ...] = ("ok",)
+_FATES = st.sampled_from([_OK, _OK, _OK]) | st.lists(st.sampled_from(FATES), min_size=1, max_size=3).map(tuple)
+_ALIAS = st.sampled_from(["", "", "db", "cache"])
+_WANTS = st.lists(st.sampled_from(WANTED), unique=True, min_size=1, max_size=2).map(tuple)
+_PLACE = st.tuples(st.sampled_from(NETWORKS), _ALIAS)
+_PLACES = st.lists(_PLACE, unique_by=lambda place: place[0], max_size=2).map(tuple)
+_AT_FRONT = _ALIAS.map(lambda alias: (("front", alias),))
+_PROJECTS = st.sampled_from(["", "", "", "p/db", "p/cache", "q/db"])
+_SERVICES = st.builds(
+    Recipe,
+    networks=_AT_FRONT | _AT_FRONT | _PLACES,
+    mode=st.sampled_from([""] * 6 + ["host", *(f"container:{name}" for name in NAMES[:2])]),
+    names=st.sampled_from(["", "", "cache", "db"]),
+    compose=_PROJECTS,
+    label=st.sampled_from(["", "", "conf"]),
+    only=st.sampled_from(["", "", "", "", "back"]),
+    checked=st.sampled_from([False, False, False, True]),
+)
+_SUBSCRIBERS = st.builds(
+    Recipe,
+    networks=_AT_FRONT | _AT_FRONT | _PLACES,
+    mode=st.sampled_from([""] * 6 + ["host", "container:db"]),
+    wants=st.just(("db", "cache")) | _WANTS,
+    compose=_PROJECTS,
+    notified=st.booleans(),
+    shadows=st.sampled_from([False, False, False, True]),
+)
+_GAPS = st.sampled_from([0.04, 0.0, 1.0, 8.0])
+_MORE = {"fates": _FATES, "pause": st.sampled_from(PAUSES)}
+_RUNS = st.builds(Run, _ASKING, _SUBSCRIBERS, _GAPS, **_MORE) | st.builds(Run, _SERVING, _SERVICES, _GAPS, **_MORE)
+_SCENES = st.sampled_from(
+    [
+        [Run("db", Recipe(), pause=0.3), Run("web", Recipe(wants=("db",), notified=True), pause=9.0)],
+        [Run("web", Recipe(wants=("db", "cache"))), Run("tmp", Recipe(names="cache")), Run("db", Recipe(), pause=9.0)],
+        [],
+    ]
+)
+
+
+def _happenings() -> st.SearchStrategy[Step]:
+    starts = st.builds(Start, _NAME, _GAPS, st.booleans(), st.booleans(), **_MORE)
+    moves = st.builds(Connect, _NAME, st.sampled_from(NETWORKS), _ALIAS, **_MORE)
+    return st.one_of(
+        _RUNS,
+        _RUNS,
+        starts,
+        starts,
+        st.builds(Stop, _NAME, **_MORE),
+        st.builds(Remove, _NAME, **_MORE),
+        st.builds(Relabel, _NAME, _WANTS, st.sampled_from(["", "cache", "db"]), **_MORE),
+        st.builds(Rename, _NAME, _NAME, **_MORE),
+        st.builds(Swap, _NAME, _NAME, **_MORE),
+        moves,
+        st.builds(Disconnect, _NAME, st.sampled_from(NETWORKS), **_MORE),
+        st.builds(Examine, _NAME, st.sampled_from(["healthy", "healthy", "unhealthy"]), **_MORE),
+        st.builds(Edit, _NAME, st.sampled_from(["wipe", "unmark", "lie", "shadow", "forge"]), **_MORE),
+    )
+
+
+def _troubles() -> st.SearchStrategy[Step]:
+    return st.one_of(
+        st.builds(Away, st.sampled_from(["cut", "hung", "", ""]), **_MORE),
+        st.builds(Refuse, _NAME, **_MORE),
+        st.builds(Slow, _NAME | st.just(THE_LIST), st.sampled_from([0.05, 2.0, 20.0]), **_MORE),
+        st.builds(Stuck, _NAME, **_MORE),
+        st.builds(Heal, **_MORE),
+        st.builds(Kill, **_MORE),
+        st.builds(Again, **_MORE),
+    )
+
+
+def histories(steps: int) -> st.SearchStrategy[list[Step]]:
+    """Histories of at most so many steps; one in four or so is trouble."""
+    usual = _happenings()
+    each = st.one_of(usual, usual, usual, _troubles())
+    short, long = (st.lists(each, min_size=least, max_size=steps) for least in (1, steps // 2))
+    return st.builds(operator.add, _SCENES, short | long | long)

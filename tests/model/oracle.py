@@ -1,0 +1,199 @@
+"""What the contract says that each hosts file must hold, computed naively from the simulated engine's whole state.
+
+Sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`. It shares no code with hostwatch and has no
+index, no cache and no time: it looks at everything for every name.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hostwatch.core.model import ContainerId
+from tests.model.engine import Box, Engine, gateway
+
+CONFIGURED = "conf"
+"""The service of the configuration: the containers with the label `app` of this value."""
+
+Records = dict[str, tuple[str, ...]]
+"""The addresses of each name, in order."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A hosts file, taken apart."""
+
+    records: Records
+    withheld: tuple[str, ...]
+    foreign: tuple[str, ...]
+    blocks: int
+
+
+def said(text: bytes) -> Said:
+    """What a hosts file says; its markers must be whole."""
+    records: Records = {}
+    withheld, foreign, blocks, inside = [], [], 0, False
+    for line in text.decode().splitlines():
+        if line == "# hostwatch: begin":
+            inside, blocks = True, blocks + 1
+        elif line == "# hostwatch: end":
+            inside = False
+        elif not inside:
+            foreign.append(line)
+        elif line.startswith("# withheld: "):
+            withheld.append(line.removeprefix("# withheld: "))
+        else:
+            address, *names = line.split()
+            for name in names:
+                records[name] = (*records.get(name, ()), address)
+    return Said(records, tuple(withheld), tuple(foreign), blocks)
+
+
+class Oracle:
+    """The contract."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def root(self, box: Box) -> Box | None:
+        """The container whose network and hosts file this one uses."""
+        while box.joined is not None:
+            other = self.engine.boxes.get(box.joined)
+            if other is None:
+                return None
+            box = other
+        return box
+
+    def files(self) -> list[Box]:
+        """The containers with a hosts file that counts now."""
+        return [box for box in self.engine.boxes.values() if box.running and box.joined is None]
+
+    def wanted(self, file: Box) -> dict[str, Box]:
+        """The names that the file's readers have lines for, each with the first who has."""
+        found: dict[str, Box] = {}
+        sharing = sorted((box for box in self.engine.boxes.values() if self.root(box) is file), key=_order)
+        for box in sorted(sharing, key=lambda box: box is not file):
+            for name in box.recipe.wants:
+                found.setdefault(name, box)
+        return found
+
+    def records(self, file: Box) -> Records:
+        """The addresses of each name in the file."""
+        found = {name: self._addresses(name, box) for name, box in self.wanted(file).items()}
+        bound = {name for line in file.foreign for name in line.split()[1:]}
+        return {name: addresses for name, addresses in found.items() if addresses and name not in bound}
+
+    def _addresses(self, name: str, subscriber: Box) -> tuple[str, ...]:
+        members = self._members(name, subscriber)
+        found = (self.address(subscriber, box) for box in sorted(members, key=_order) if _is_up(box))
+        return tuple(dict.fromkeys(address for address in found if address))
+
+    def _members(self, name: str, subscriber: Box) -> list[Box]:
+        """Who stands behind the name: the first tier that answers, unless several services claim it there."""
+        for tier, claimants in self.claims(name, subscriber).items():
+            if tier == "configuration" and name == CONFIGURED:
+                return claimants
+            if claimants:
+                return claimants if self._is_one_service(tier, name, subscriber, claimants) else []
+        return []
+
+    def claims(self, name: str, subscriber: Box) -> dict[str, list[Box]]:
+        """Who claims the name, by tier."""
+        boxes = list(self.engine.boxes.values())
+        near = [box for box in boxes if self._in_reach(subscriber, box)]
+        project = subscriber.recipe.compose.partition("/")[0]
+        own = self._networks(subscriber)
+        return {
+            "configuration": [box for box in boxes if name == box.recipe.label == CONFIGURED],
+            "compose": [box for box in boxes if project and box.recipe.compose == f"{project}/{name}"],
+            "container": [box for box in near if box.name == name],
+            "alias": [box for box in boxes if any(box.places[n].alias == name for n in own & set(box.places))],
+            "label": [box for box in near if name in box.recipe.names.split()],
+        }
+
+    def _is_one_service(self, tier: str, name: str, subscriber: Box, claimants: list[Box]) -> bool:
+        if tier == "compose" or len(claimants) == 1:
+            return True
+        if len({box.recipe.compose for box in claimants} | {""}) == 2 and all(b.recipe.compose for b in claimants):
+            return True
+        if all(box.recipe.label == CONFIGURED for box in claimants):
+            return True
+        own = self._networks(subscriber)
+        return tier == "alias" and any(
+            all(network in box.places and box.places[network].alias == name for box in claimants) for network in own
+        )
+
+    def _networks(self, box: Box) -> set[str]:
+        root = self.root(box)
+        return set(root.places) if root is not None else set()
+
+    def _in_reach(self, subscriber: Box, box: Box) -> bool:
+        roots = (self.root(subscriber), self.root(box))
+        if None in roots:
+            return False
+        if any(root is not None and root.recipe.mode == "host" for root in roots):
+            return True
+        return bool(self._networks(subscriber) & self._networks(box))
+
+    def address(self, subscriber: Box, box: Box) -> str:
+        """The address by which the subscriber reaches a container; empty for none."""
+        source, target = self.root(subscriber), self.root(box)
+        if source is None or target is None:
+            return ""
+        if target.recipe.mode == "host":
+            if source.recipe.mode == "host":
+                return "127.0.0.1"
+            return next((gateway(network) for network in _by_preference(source.places)), "")
+        networks = set(target.places)
+        if source.recipe.mode != "host":
+            networks &= set(source.places)
+        if box.recipe.only:
+            networks &= {box.recipe.only}
+        found = (target.places[network].address for network in _by_preference(networks))
+        return next((address for address in found if address), "")
+
+
+def _by_preference(networks: Iterable[str]) -> list[str]:
+    return sorted(networks, key=lambda name: (name == "bridge", name))
+
+
+def _order(box: Box) -> tuple[float, str]:
+    return (box.created, box.id)
+
+
+def _is_up(box: Box) -> bool:
+    return box.running and (not box.recipe.checked or box.health == "healthy")
+
+
+@dataclass
+class Ever:
+    """All that was ever true: what may be written at most, whoever heard of what and when."""
+
+    claims: dict[str, set[ContainerId]] = field(default_factory=dict)
+    """The containers that ever claimed a name."""
+    networks: dict[ContainerId, set[str]] = field(default_factory=dict)
+    """The networks that a container was ever on; `host` for the host's."""
+    addresses: dict[ContainerId, set[tuple[str, str]]] = field(default_factory=dict)
+    """The networks and addresses that a container ever had."""
+
+    def note(self, oracle: Oracle) -> None:
+        """Take in what is true now."""
+        for box in oracle.engine.boxes.values():
+            root = oracle.root(box)
+            if root is None:
+                continue
+            on = {"host"} if root.recipe.mode == "host" else set(root.places)
+            self.networks.setdefault(box.id, set()).update(on)
+            found = {(network, place.address) for network, place in root.places.items() if place.address}
+            self.addresses.setdefault(box.id, set()).update(found)
+            names = {box.name, *box.recipe.names.split(), box.recipe.compose.partition("/")[2], box.recipe.label}
+            for name in {*names, *(place.alias for place in box.places.values())}:
+                self.claims.setdefault(name, set()).add(box.id)
+
+    def was_true(self, file: ContainerId, name: str, address: str) -> bool:
+        """Whether a container behind that name ever had that address, where the file's readers ever were."""
+        own = self.networks.get(file, set())
+        return any(self._reached(own, box, address) for box in self.claims.get(name, ()))
+
+    def _reached(self, own: set[str], box: ContainerId, address: str) -> bool:
+        if "host" in self.networks.get(box, ()):
+            return address in {gateway(network) for network in own - {"host"}} | {"127.0.0.1"}
+        return any(address == had and (network in own or "host" in own) for network, had in self.addresses[box])
