@@ -1,10 +1,10 @@
-"""A recording proxy between hostwatch and a real engine, on a socket: passes on, or holds, cuts, refuses, drops."""
+"""A recording proxy between hostwatch and a real engine, on a socket: passes on, or holds, cuts, refuses, upsets."""
 
 import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ class Proxy:
     """Lines of the event stream that match are lost."""
     garble: Callable[[bytes], bytes] | None = None
     """What becomes of a line of the event stream, of the same length."""
+    upset: Callable[[], Sequence[float]] | None = None
+    """Says for each line of the event stream after how many seconds it is passed on: once, several times, or never."""
     _released: threading.Event = field(default_factory=threading.Event)
     _frozen: re.Pattern[str] | None = None
     _thawed: threading.Event = field(default_factory=threading.Event)
@@ -96,9 +98,21 @@ class Proxy:
                     if "/events" not in request:
                         client.sendall(chunk)
                     elif self.drop is None or not self.drop.search(chunk):
-                        client.sendall(self.garble(chunk) if self.garble is not None else chunk)
+                        self._tell(client, self.garble(chunk) if self.garble is not None else chunk)
             finally:
                 self._open.pop(upstream, None)
+
+    def _tell(self, client: socket.socket, chunk: bytes) -> None:
+        is_event = not chunk.startswith(b"HTTP/")
+        for seconds in self.upset() if is_event and self.upset is not None else (0.0,):
+            if seconds:
+                threading.Timer(seconds, self._send_late, (client, chunk)).start()
+            else:
+                client.sendall(chunk)
+
+    def _send_late(self, client: socket.socket, chunk: bytes) -> None:
+        with suppress(OSError):  # the connection may be closed by now
+            client.sendall(chunk)
 
 
 def _head(client: socket.socket) -> bytes:
