@@ -22,7 +22,7 @@ from tests.proxy import Proxy
 
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
-SEEDS = os.environ.get("HOSTWATCH_SEEDS", "1 2 3").split()
+SEEDS = os.environ.get("HOSTWATCH_SEEDS", "1 2").split()
 OPERATIONS = 20
 CONFIGURATION = "timing: {resync: 3s}\nservices: {conf: {match: {label: {app: conf}}}}\n"
 
@@ -124,7 +124,7 @@ def test_every_file_becomes_right_on_a_real_engine(lab: Lab, proxy: Proxy, seed:
     make_network(lab.client, "back", "10.124.0.0/28")
     chance = random.Random(seed)
     history = History(lab, random.Random(seed))
-    proxy.upset = lambda: chance.choice([(0.0,), (0.0,), (0.0,), (), (0.0, 0.0), (0.7,), (0.0, 0.3)])
+    proxy.upset = lambda: chance.choice([(0.0,), (0.0,), (0.0,), (), (), (0.0, 0.0), (0.7,), (0.0, 0.3)])
     arguments = ("-c", lab.configured(CONFIGURATION))
     with lab.hostwatch(*arguments) as hostwatch:
         history.run("web", WEB)
@@ -138,6 +138,9 @@ def test_every_file_becomes_right_on_a_real_engine(lab: Lab, proxy: Proxy, seed:
     with lab.hostwatch(*arguments):
         for _ in range(OPERATIONS // 2):
             history.step()
+        proxy.upset = lambda: ()  # nothing is told of the last change: only a resync finds it
+        history.run("web", WEB)
+        history.run("db", Recipe())
         proxy.upset = None
         with suppress(AssertionError):
             eventually(lambda: not history.faults(), 20)

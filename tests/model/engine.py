@@ -256,6 +256,10 @@ class Engine:
                 self._append(box, f"10.1.0.6\t{box.short}")
         self._settled(box)
 
+    def tell_again(self, box: Box, tell: Tell) -> None:
+        """An event of long ago comes once more."""
+        tell(self._event(box, "start"))
+
     # How that is done.
 
     def _may_start(self, box: Box) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
+from tests.model.daemon import RESYNC_SECONDS
 from tests.model.engine import Box, Recipe, Tell
 from tests.model.source import FATES, THE_LIST
 from tests.model.world import World
@@ -12,7 +13,7 @@ from tests.model.world import World
 NAMES = ("db", "web", "api", "tmp")
 WANTED = ("db", "cache", "conf")
 NETWORKS = ("front", "back", "bridge")
-PAUSES = (0.0, 0.005, 0.3, 3.0, 9.0, 25.0)
+PAUSES = (9.0, 0.0, 0.005, 0.3, 3.0, 9.0, 25.0)
 """Seconds between two steps; 9 are enough for all that is under way, 25 are a good part of a resync."""
 
 
@@ -136,6 +137,21 @@ class Swap(Named):
 
 
 @dataclass(frozen=True)
+class Supplant(Named):
+    """It is stopped, and at once another one is started and gets its address; only the first one's events are fated."""
+
+    other: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        other = world.engine.named(self.other)
+        if other is None or other.starting or other is box:
+            return
+        world.engine.stop(other, world.teller(("ok",)))
+        world.engine.stop(box, self._teller(world))
+        world.start(other, world.teller(("ok",)), 0.04)
+
+
+@dataclass(frozen=True)
 class Connect(Named):
     """It is connected to one more network."""
 
@@ -190,12 +206,14 @@ class Away(Step):
 
 @dataclass(frozen=True)
 class Refuse(Step):
-    """Inspections of a container fail with a 500."""
+    """Inspections of a container fail with a 500, and an event of before has it inspected."""
 
     name: str
 
     def happen(self, world: World) -> None:
         world.source.faults.refused.setdefault(self.name, world.now)
+        if (box := world.engine.named(self.name)) is not None and box.running:
+            world.engine.tell_again(box, self._teller(world))
 
 
 @dataclass(frozen=True)
@@ -224,6 +242,15 @@ class Heal(Step):
 
     def happen(self, world: World) -> None:
         world.heal()
+
+
+@dataclass(frozen=True)
+class Rest(Heal):
+    """All faults end, hostwatch runs, and there is time for a resync: from then on it has missed nothing."""
+
+    def happen(self, world: World) -> None:
+        super().happen(world)
+        world.run_again()
 
 
 @dataclass(frozen=True)
@@ -275,17 +302,20 @@ _SUBSCRIBERS = st.builds(
 _GAPS = st.sampled_from([0.04, 0.0, 1.0, 8.0])
 _MORE = {"fates": _FATES, "pause": st.sampled_from(PAUSES)}
 _RUNS = st.builds(Run, _ASKING, _SUBSCRIBERS, _GAPS, **_MORE) | st.builds(Run, _SERVING, _SERVICES, _GAPS, **_MORE)
+_DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db", "cache"), notified=True), pause=9.0)
 _SCENES = st.sampled_from(
     [
-        [Run("db", Recipe(), pause=0.3), Run("web", Recipe(wants=("db",), notified=True), pause=9.0)],
-        [Run("web", Recipe(wants=("db", "cache"))), Run("tmp", Recipe(names="cache")), Run("db", Recipe(), pause=9.0)],
+        [_DB, Run("tmp", Recipe(names="cache")), _WEB],
+        [_DB, _WEB, Stop("db", pause=9.0)],
+        [_WEB],
         [],
     ]
 )
+"""How a history may begin."""
 
 
 def _happenings() -> st.SearchStrategy[Step]:
-    starts = st.builds(Start, _NAME, _GAPS, st.booleans(), st.booleans(), **_MORE)
+    starts = st.builds(Start, _SERVING | _NAME, _GAPS, st.booleans(), st.booleans(), **_MORE)
     moves = st.builds(Connect, _NAME, st.sampled_from(NETWORKS), _ALIAS, **_MORE)
     return st.one_of(
         _RUNS,
@@ -297,6 +327,7 @@ def _happenings() -> st.SearchStrategy[Step]:
         st.builds(Relabel, _NAME, _WANTS, st.sampled_from(["", "cache", "db"]), **_MORE),
         st.builds(Rename, _NAME, _NAME, **_MORE),
         st.builds(Swap, _NAME, _NAME, **_MORE),
+        st.builds(Supplant, _SERVING, _NAME, fates=st.just(("lost",)) | _FATES, pause=st.sampled_from(PAUSES)),
         moves,
         st.builds(Disconnect, _NAME, st.sampled_from(NETWORKS), **_MORE),
         st.builds(Examine, _NAME, st.sampled_from(["healthy", "healthy", "unhealthy"]), **_MORE),
@@ -307,10 +338,12 @@ def _happenings() -> st.SearchStrategy[Step]:
 def _troubles() -> st.SearchStrategy[Step]:
     return st.one_of(
         st.builds(Away, st.sampled_from(["cut", "hung", "", ""]), **_MORE),
-        st.builds(Refuse, _NAME, **_MORE),
+        st.builds(Refuse, _SERVING | _NAME, **_MORE),
         st.builds(Slow, _NAME | st.just(THE_LIST), st.sampled_from([0.05, 2.0, 20.0]), **_MORE),
         st.builds(Stuck, _NAME, **_MORE),
         st.builds(Heal, **_MORE),
+        st.builds(Rest, pause=st.just(RESYNC_SECONDS + 35.0)),
+        st.builds(Rest, pause=st.just(RESYNC_SECONDS + 35.0)),
         st.builds(Kill, **_MORE),
         st.builds(Again, **_MORE),
     )

@@ -10,15 +10,23 @@ import anyio
 import hypothesis
 import pytest
 import trio
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, example, given, note, settings
 from trio._core import _run as trio_run
 from trio.testing import MockClock
 
-from tests.model.history import Step, histories
+from tests.model.engine import Recipe
+from tests.model.history import Again, Away, Kill, Refuse, Remove, Rest, Run, Start, Step, Stop, Supplant, histories
 from tests.model.world import World
 
 hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
 _TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", "150"))
+
+_DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db", "cache")), pause=25.0)
+_ADDRESS_LOST_UNHEARD = [_DB, Run("tmp", Recipe()), _WEB, Supplant("db", "tmp", fates=("lost",), pause=9.0)]
+_STARTED_IN_VAIN = [_DB, _WEB, Stop("db", pause=9.0), Start("db", 0.04, True, pause=9.0)]
+_STOPPED_UNREADABLY = [_DB, _WEB, Refuse("db", pause=0.3), Stop("db", pause=9.0)]
+_ALIAS_UNREAD = [Run("db", Recipe((("front", "cache"),))), _WEB, Refuse("db"), Kill(), Again(pause=9.0)]
+_AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
 async def live(history: list[Step]) -> list[str]:
@@ -31,6 +39,7 @@ async def live(history: list[Step]) -> list[str]:
             world.judge.tell(f"* {step}")
             step.happen(world)
             await anyio.sleep(step.pause)
+            world.calm |= isinstance(step, Rest)
             if world.check():
                 break
         else:
@@ -50,6 +59,11 @@ async def live(history: list[Step]) -> list[str]:
     suppress_health_check=list(HealthCheck),
 )
 @given(histories(30))
+@example(_ADDRESS_LOST_UNHEARD)
+@example(_STARTED_IN_VAIN)
+@example(_STOPPED_UNREADABLY)
+@example(_ALIAS_UNREAD)
+@example(_AWAY)
 def test_every_file_becomes_right_after_any_history(history: list[Step]) -> None:
     """After each step nothing is written that was never true; after a resync all is as the contract says."""
     assert trio.run(live, history, clock=MockClock(autojump_threshold=0)) == []

@@ -113,8 +113,8 @@ class Judge:
         self._said: dict[ContainerId, Records] = {}
         self._known: dict[ContainerId, Records] = {}
         """What each running application has read: at its start, if that took its time, or when it was last told."""
-        self._given_away: set[str] = set()
-        """The addresses that somebody got while the engine was away."""
+        self._given: dict[str, float] = {}
+        """When each address was last given to somebody."""
         self._gone_at = 0.0
         """When a container was last removed."""
         self._count = 0
@@ -139,11 +139,9 @@ class Judge:
             self._gone_at = world.now
         self._count = len(world.engine.boxes)
         self._ever.note(world.oracle)
-        if not world.source.faults.away:
-            self._given_away.clear()
         for box in world.engine.boxes.values():
             if box.changed == world.now:
-                self._given_away |= box.addresses
+                self._given |= dict.fromkeys(box.addresses, world.now)
                 if not box.running:
                     self._known.pop(box.id, None)
 
@@ -170,7 +168,8 @@ class Judge:
         """Whether nobody can have told hostwatch that the name's records are not true any more."""
         faults, now = self._world.source.faults, self._world.now
         bound = any(name in line.split()[1:] for line in box.foreign)
-        if bound or self._given_away & set(addresses):
+        since = faults.since if faults.away else now - self._stale_seconds
+        if bound or any(self._given.get(address, 0.0) >= since for address in addresses):
             return False
         if faults.away and now > faults.since + LINGER_SECONDS + 0.1:
             return True
