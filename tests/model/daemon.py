@@ -16,8 +16,9 @@ from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.inventory import Files, Inventory
-from hostwatch.core.model import Container, ContainerId, ContainerKey
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container, ContainerId, ContainerKey, State
 from hostwatch.core.rules import Match, Rules, ServiceRule
 from tests.model.engine import ENGINE, Box
 from tests.model.oracle import CONFIGURED
@@ -127,7 +128,7 @@ class Hostwatch:
                 tasks.start_soon(self._sweep, self._reconciler)
 
         tasks.start_soon(self._queue.run_delayed)
-        await self._reflector.run(identified)
+        await self._reflector.run(identified, lambda: None)
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
@@ -136,7 +137,9 @@ class Hostwatch:
     def written(self, file: ContainerId) -> None:
         """The watch sees that somebody wrote a file."""
         if self._reconciler is not None and not self._scope.cancel_called:
-            self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED)
+            container = self._inventory.container(ContainerKey(ENGINE, file))
+            starting = container is not None and container.state is not State.RUNNING
+            self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED, urgent=starting)
 
     def _changed(self, files: Files, cause: str) -> None:
         now = anyio.current_time()
@@ -148,8 +151,7 @@ class Hostwatch:
         self._swept.set()
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
-        self._changed(files, "hint")
-        self._reflector.confirm(key)
+        self._reflector.hinted(key, files, "hint")
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         while True:

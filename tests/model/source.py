@@ -1,6 +1,8 @@
 """What lies between hostwatch and the simulated engine: events and answers on their way, and what goes wrong there."""
 
 import math
+import time
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ THE_LIST = "the list"
 """What is slow by this name is the list of all containers."""
 _ANSWER_SECONDS = 0.001
 _LATE_SECONDS = 3.0
+_RING = 256
+"""How many events the engine remembers."""
 _HANG_SECONDS = 60.0
 _HELD_SECONDS = 60.0
 
@@ -60,6 +64,7 @@ class SimulatedSource:
         self.signalled: Callable[[ContainerId], None] = lambda _id: None
         self._tasks = tasks
         self._streams: set[MemoryObjectSendStream[Json | None]] = set()
+        self._ring: deque[Json] = deque(maxlen=_RING)
         self._kept_back: list[Json] = []
         self._epoch = 0
 
@@ -71,6 +76,9 @@ class SimulatedSource:
         return lambda event: self._send(event, next(turns))
 
     def _send(self, event: Json, fate: str) -> None:
+        event |= {"timeNano": time.time_ns()}
+        if fate != "lost":
+            self._ring.append(event)
         match fate:
             case "ok":
                 self._deliver(event)
@@ -95,10 +103,13 @@ class SimulatedSource:
                 stream.send_nowait(each)
 
     @asynccontextmanager
-    async def events(self) -> AsyncIterator[AsyncIterator[Event | None]]:
-        """Subscribe."""
+    async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
+        """Subscribe; what the engine still has comes first."""
         await self._answer()
         send, receive = anyio.create_memory_object_stream[Json | None](math.inf)
+        for event in self._ring if after is not None else ():
+            if event["timeNano"] > after:
+                send.send_nowait(event)
         self._streams.add(send)
         try:
             with send, receive:
@@ -142,11 +153,7 @@ class SimulatedSource:
     async def info(self) -> EngineInfo:
         """Who the engine is."""
         await self._answer()
-        return EngineInfo(ENGINE, "28.5.2", "1.51", Path("/simulated"))
-
-    async def ping(self) -> None:
-        """Return if the engine answers."""
-        await self._answer()
+        return EngineInfo(ENGINE, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
 
     async def containers(self) -> Sequence[Container]:
         """All containers, as the list tells them."""
