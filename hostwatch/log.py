@@ -69,6 +69,7 @@ class _File:
         self._fault: str | None = None
         # A logger of its own: the common one would print a traceback for each line that it cannot write.
         self._writer = copy.deepcopy(logger)
+        self._writer.configure(patcher=lambda _: None)  # what comes here is whole lines, tamed already
         self._writer.add(file, level=0, format="{message}", rotation=rotation, retention=retention, catch=False)
 
     def write(self, message: str) -> None:
