@@ -88,7 +88,7 @@ def test_the_block_is_back_at_each_start(lab: Lab) -> None:
 
 
 def test_the_block_is_there_at_the_first_instruction(lab: Lab) -> None:
-    """Podman writes the file some 50 ms before; at each restart. Of a new container it tells late, on a busy machine."""
+    """Podman writes the file some 50 ms before; in time at each restart. Of a new container it tells late."""
     command = "cat /etc/hosts >>/seen; exec sleep 1000"
     with lab.hostwatch():
         lab.run("db", address="10.123.7.7")
