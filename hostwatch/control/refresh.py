@@ -25,6 +25,8 @@ _AGAIN_SECONDS = (0.2, 10.0)
 """How long to wait with what could not be read, unless an event asks for it."""
 _DOUBT = (0.5, 5.0)
 """How long a container may be in doubt without an event that has it read again: seconds at first, and at most."""
+_FAILURES_TOLD = 5
+"""After how many failures in a row, some seconds, it is worth a line that something cannot be read."""
 _BULK = 16
 """How many containers are read at once when all are; one that hangs takes one of these places, no more."""
 _PATIENCE_SECONDS = 1.0
@@ -112,16 +114,20 @@ class Refresher:
         self._asked[key] = None
         read = False
         with anyio.move_on_after(_PATIENCE_SECONDS):
-            read = await self._read_once(key, cause)
+            read = await self._read_once(key, cause) is None
         if not read:
             del self._asked[key]
         return read
 
     async def _until_read(self, key: ContainerKey | NetworkKey, cause: str) -> None:
         backoff = Backoff(*_AGAIN_SECONDS)
-        while not await self._read_once(key, cause):
+        while (fault := await self._read_once(key, cause)) is not None:
             if self._asked[key] is None:
                 await self._pause(key, backoff.failed(random.random()))  # noqa: S311
+                if backoff.failures == _FAILURES_TOLD:
+                    container = self._inventory.container(key) if isinstance(key, ContainerKey) else None
+                    name = container.name if container is not None else key
+                    logger.warning("{} cannot be read, so what is known of it stays: {}", name, fault)
 
     async def _pause(self, key: ContainerKey | NetworkKey, seconds: float) -> None:
         """Wait until it may be tried again, or is asked for."""
@@ -130,8 +136,8 @@ class Refresher:
             await asked.wait()
         del self._pauses[key]
 
-    async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> bool:
-        """Read once, and again for each time that it was asked for meanwhile; returns whether that worked."""
+    async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> str | None:
+        """Read once, and again for each time that it was asked for meanwhile; returns why that failed, if it did."""
         while True:
             await self._rest(key)
             cause, self._asked[key] = self._asked[key] or cause, None
@@ -142,11 +148,11 @@ class Refresher:
                 files = await self._read(key, mark)
             except EngineError as error:
                 logger.debug("{} is not known, as reading it failed: {}", key, error)
-                return False
+                return str(error)
             self._changed(files, cause)
             if self._asked[key] is None and not self._in_doubt(key):  # in doubt: the answer was too old to be taken
                 del self._asked[key]
-                return True
+                return None
 
     async def _rest(self, key: ContainerKey | NetworkKey) -> None:
         """Wait until the key may be read, and note that it is."""

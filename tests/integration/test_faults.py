@@ -111,18 +111,20 @@ def test_lost_events_are_made_up_for_by_the_resync(lab: Lab, proxy: Proxy, tmp_p
 
 
 def test_records_stay_while_a_container_cannot_be_read(lab: Lab, proxy: Proxy) -> None:
-    """An inspection fails with 500: that is unknown, not gone; others go on."""
+    """An inspection fails with 500: that is unknown, not gone; others go on. It is told once, when it lasts."""
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
-    with lab.hostwatch():
+    with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         proxy.refuse = re.compile(rf"/containers/{service.id}/json")
         service.rename("another")
         later = lab.run("web-2", labels=SUBSCRIBER)
         followed(lab, later, "10.123.5.5")
+        eventually(lambda: "db cannot be read, so what is known of it stays" in hostwatch.log)
         assert line("10.123.5.5") in lab.hosts(web)
         proxy.refuse = None
         eventually(lambda: line("10.123.5.5") not in lab.hosts(web))
+    assert hostwatch.log.count("cannot be read") == 1
 
 
 def test_records_stay_while_the_engine_is_away(lab: Lab, proxy: Proxy) -> None:
