@@ -10,8 +10,8 @@ import anyio.to_thread
 import pytest
 from blockbuster import blockbuster_ctx
 
-from hostwatch.app import Daemon
 from hostwatch.config import Settings
+from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually

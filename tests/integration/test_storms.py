@@ -21,9 +21,9 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from hostwatch.app import Daemon
 from hostwatch.config import Settings
 from hostwatch.core.model import ContainerKey
+from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Hostwatch, Lab, eventually

@@ -1,0 +1,196 @@
+"""All that runs for one engine: who follows it, who looks after the files, and how they are put together."""
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+from loguru import logger
+
+from hostwatch.config import Settings
+from hostwatch.control.files import FILE_CHANGED, FileRefusedError, OutOfSightError, Ways
+from hostwatch.control.notify import Notifier
+from hostwatch.control.queue import WorkQueue
+from hostwatch.control.reconciler import RESYNC, Reconciler
+from hostwatch.control.reflector import Reflector
+from hostwatch.control.source import EngineInfo
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
+from hostwatch.docker.engine import DockerEngine
+from hostwatch.hosts.execs import ExecHostsFiles
+from hostwatch.hosts.store import PathHostsFiles, watch_host_files
+
+_PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
+"""The file of no container: it goes the way of all files, and shows that the way is open."""
+
+
+def paths_of(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
+    """The engine's hosts files by their path, where the configuration or the engine says that they are."""
+    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts)
+
+
+class Daemon:
+    """All that runs for one engine."""
+
+    def __init__(self, settings: Settings, source: DockerEngine) -> None:
+        self.settings = settings
+        self._source = source
+        self._inventory = Inventory(settings.rules())
+        self._queue = WorkQueue()
+        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, settings.timing.resync)
+        self._notifier: Notifier | None = None
+        self._reconciler: Reconciler | None = None
+        self._files: PathHostsFiles | None = None
+        self._scope = anyio.CancelScope()
+        self._host_watch = anyio.CancelScope()
+        self._swept = anyio.Event()
+        self._loaded = anyio.Event()
+        self._news = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
+
+    async def run(self) -> None:
+        """Follow the engine and its files for ever."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                debounce = self.settings.timing.notify_debounce
+                notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
+
+                async def identified(engine: EngineInfo) -> None:
+                    await self._identified(engine, tasks, notifier)
+
+                tasks.start_soon(self._queue.run_delayed, name="delays")
+                tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
+        finally:
+            self._queue.close()
+
+    def adopt(self, settings: Settings) -> None:
+        """Follow other settings from now on; those of the engine must be the same."""
+        self.settings = settings
+        files = self._inventory.adopt(settings.rules())
+        if self._reconciler is not None and self._notifier is not None and self._reflector.engine is not None:
+            self._inventory.add_host_files(self._reflector.engine.id, socket.gethostname())
+            self._reconciler.linger_seconds = settings.timing.linger
+            self._notifier.debounce_seconds = settings.timing.notify_debounce
+            self._host_watch.cancel()
+        self._reflector.adopt(settings.timing.resync)
+        if self._reflector.connected:
+            self._changed(files | self._inventory.subscriber_files, "configuration")
+
+    async def remove_blocks(self) -> None:
+        """Take the blocks out of the hosts files that were kept."""
+        if self._reconciler is not None:
+            await self._reconciler.remove_all()
+
+    @property
+    def standing(self) -> str:
+        """A line that says how it stands."""
+        reflector, subscribers = self._reflector, len(self._inventory.subscriber_files)
+        if reflector.connected and reflector.engine is not None:
+            return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
+        return f"waiting for the engine ({reflector.fault or 'no answer yet'}); subscribers: {subscribers}"
+
+    async def compared(self) -> None:
+        """Wait until the engine is there, and every subscriber has been compared once."""
+        await self._loaded.wait()
+        await self._queue.worked_on(self._inventory.subscriber_files)
+
+    async def pass_through(self) -> None:
+        """Go the way of a file, through the queue and a worker; there is none before the engine was there."""
+        if self._reconciler is not None:
+            self._queue.add(_PROBE, "watchdog")
+            await self._queue.worked_on([_PROBE])
+
+    async def news(self) -> None:
+        """Wait until the engine is lost or regained."""
+        await self._news.wait()
+        self._news = anyio.Event()
+
+    def _changed(self, files: Files, cause: str) -> None:
+        now = anyio.current_time()
+        for key in files:
+            self._queue.add(key, cause, now)
+
+    def _resynced(self) -> None:
+        self._changed(self._inventory.subscriber_files, RESYNC)
+        self._swept.set()
+        self._loaded.set()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        self._news.set()
+
+    def _hinted(self, files: Files, key: ContainerKey) -> None:
+        container = self._inventory.container(key)
+        self._reflector.hinted(key, files, f"start of {container.name if container is not None else key}")
+
+    async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
+        """Begin to look after the files of the engine, unless it is the one we know."""
+        files = paths_of(self.settings, engine)
+        if self._files is not None and self._files.directory == files.directory and self._files.engine == engine.id:
+            return
+        self._scope.cancel()
+        self._files = files
+        self._inventory.add_host_files(engine.id, socket.gethostname())
+        ways, linger = Ways(files, ExecHostsFiles(self._source), engine.keeps_comments), self.settings.timing.linger
+        self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, linger)
+        await tasks.start(self._look_after, files, self._reconciler, name="look after files")
+
+    async def _look_after(
+        self, files: PathHostsFiles, reconciler: Reconciler, *, task_status: TaskStatus[None]
+    ) -> None:
+        with anyio.CancelScope() as self._scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(reconciler.run, self._hinted, name="reconcile")
+                tasks.start_soon(self._sweep, reconciler, name="sweep")
+                tasks.start_soon(self._watch_host_files, name="watch files on the host")
+                await tasks.start(self._watch, files, name="watch files")
+                task_status.started()
+
+    async def _sweep(self, reconciler: Reconciler) -> None:
+        """After each resync, look for blocks that nobody subscribes to any more."""
+        while True:
+            await self._swept.wait()
+            self._swept = anyio.Event()
+            await reconciler.leftovers()
+
+    async def _watch(self, files: PathHostsFiles, *, task_status: TaskStatus[None]) -> None:
+        """Have each container's file compared that somebody writes."""
+        try:
+            async with files.watch() as changes:
+                task_status.started()
+                await self._compare_changed(changes)
+        except OutOfSightError as error:
+            logger.warning("{}; until then they are written by exec, after a container's first instruction", error)
+        except FileRefusedError as error:
+            logger.error("{}; until then hosts files are put right by events and resyncs only", error)
+        task_status.started()
+
+    async def _compare_changed(self, changes: AsyncIterator[ContainerKey | None]) -> None:
+        async for key in changes:
+            if key is not None:
+                container = self._inventory.container(key)
+                starting = container is not None and container.state is not State.RUNNING
+                self._queue.add(key, FILE_CHANGED, urgent=starting)
+            else:
+                logger.warning("changes of hosts files were lost; all are compared")
+                self._changed(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
+
+    async def _watch_host_files(self) -> None:
+        """Have each file on the host compared that somebody writes; begin anew where others are configured."""
+        while True:
+            with anyio.CancelScope() as self._host_watch:
+                keys = {file.host_file: file.key for file in self._inventory.host_files if file.host_file is not None}
+                await self._compare_host_files(keys)
+
+    async def _compare_host_files(self, keys: Mapping[Path, ContainerKey]) -> None:
+        try:
+            async with watch_host_files(keys) as changes:
+                async for path in changes:
+                    self._queue.add(keys[path], FILE_CHANGED)
+        except FileRefusedError as error:
+            logger.error("{}; until then files on the host are put right by events and resyncs only", error)
+        await anyio.sleep_forever()
