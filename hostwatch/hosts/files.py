@@ -42,6 +42,8 @@ but open and read some 500 would see such a write half done."""
 _PATIENCE_SAFE_SECONDS = 0.001
 _SMALL = 16
 """Bytes that one write may change in place and nobody saw half done in millions of reads: an address."""
+_PIECE = 1 << 14
+"""Bytes that are read at once: room for the longest file that is handled, at each look, would be lost to the heap."""
 _ROUNDS = 3
 _ROUND_PAUSE_SECONDS = 0.001
 """Before the next round, when somebody else wrote: the engine's truncating and writing are some 20 µs apart."""
@@ -259,7 +261,7 @@ def _opened_at_last(name: str, access: int, folder: int) -> int:
 def _text(file: int, path: Path) -> bytes:
     """All that is in an open file."""
     text = b""
-    while piece := os.pread(file, LIMIT + 1 - len(text), len(text)):
+    while piece := os.pread(file, min(_PIECE, LIMIT + 1 - len(text)), len(text)):
         text += piece
     _refuse_beyond_limit(text, path)
     return text
