@@ -39,7 +39,8 @@ class Daemon:
         self._source = source
         self._inventory = Inventory(settings.rules())
         self._queue = WorkQueue()
-        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, settings.timing.resync)
+        changed, resync = self._queue.add_all, settings.timing.resync
+        self._reflector = Reflector(source, self._inventory, changed, self._resynced, resync)
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
@@ -78,7 +79,7 @@ class Daemon:
             self._host_watch.cancel()
         self._reflector.adopt(settings.timing.resync)
         if self._reflector.connected:
-            self._changed(files | self._inventory.subscriber_files, "configuration")
+            self._queue.add_all(files | self._inventory.subscriber_files, "configuration")
 
     async def remove_blocks(self) -> None:
         """Take the blocks out of the hosts files that were kept."""
@@ -109,13 +110,8 @@ class Daemon:
         await self._news.wait()
         self._news = anyio.Event()
 
-    def _changed(self, files: Files, cause: str) -> None:
-        now = anyio.current_time()
-        for key in files:
-            self._queue.add(key, cause, now)
-
     def _resynced(self) -> None:
-        self._changed(self._inventory.subscriber_files, RESYNC)
+        self._queue.add_all(self._inventory.subscriber_files, RESYNC)
         self._swept.set()
         self._loaded.set()
         self._tell_news()
@@ -177,7 +173,7 @@ class Daemon:
                 self._queue.add(key, FILE_CHANGED, urgent=starting)
             else:
                 logger.warning("changes of hosts files were lost; all are compared")
-                self._changed(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
+                self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:
         """Have each file on the host compared that somebody writes; begin anew where others are configured."""

@@ -16,14 +16,16 @@ class Usage:
     cpu_seconds: float
     rss_mib: float
     descriptors: int
+    connections: int
+    """Those of the descriptors that are sockets."""
     threads: int
     watches: int
     """Of inotify."""
 
     def __str__(self) -> str:
         return (
-            f"cpu {self.cpu_seconds:.2f} s, rss {self.rss_mib:.1f} MiB, {self.descriptors} descriptors,"
-            f" {self.threads} threads, {self.watches} watches"
+            f"cpu {self.cpu_seconds:.2f} s, rss {self.rss_mib:.1f} MiB, {self.descriptors} descriptors"
+            f" ({self.connections} of sockets), {self.threads} threads, {self.watches} watches"
         )
 
 
@@ -31,14 +33,16 @@ def usage(pid: int) -> Usage:
     """What the process uses now."""
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()
-    infos = []
+    infos, links = [], []
     for info in (process / "fdinfo").iterdir():
         with suppress(FileNotFoundError):  # it may just have been closed
+            links.append(str((process / "fd" / info.name).readlink()))
             infos.append(info.read_text())
     return Usage(
         cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
         rss_mib=int((process / "statm").read_text().split()[1]) * _PAGE / 2**20,
         descriptors=len(infos),
+        connections=sum(link.startswith("socket:") for link in links),
         threads=int(fields[17]),
         watches=sum(info.count("inotify wd:") for info in infos),
     )

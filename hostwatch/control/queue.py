@@ -81,6 +81,12 @@ class WorkQueue:
                 self._send.send_nowait(key)
         work.add(cause)
 
+    def add_all(self, keys: Iterable[ContainerKey], cause: str) -> None:
+        """Have these files compared; the cause arrived now for all of them."""
+        now = anyio.current_time()
+        for key in keys:
+            self.add(key, cause, now)
+
     def _line_up(self, work: Work) -> None:
         now = anyio.current_time()
         wait = 0.0 if work.urgent else self._pace.wait(work.key, now)

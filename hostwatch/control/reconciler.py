@@ -240,7 +240,7 @@ class Reconciler:
         by_exec = self._is_by_exec(key)
         if by_exec and not self._may_exec(work, container, state):
             return b""
-        files = self._execs if by_exec else self._paths
+        files = self._way_to(key)
         state.rebuilt &= container.state is not State.RUNNING
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
@@ -342,11 +342,13 @@ class Reconciler:
         for key in list(self._states):
             container = self._inventory.container(key)
             if container is not None and refusal(container) is None:
-                files = self._execs if self._is_by_exec(key) else self._paths
                 with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                    await files.update(container, Rewriting(Block(), container))
+                    await self._way_to(key).update(container, Rewriting(Block(), container))
 
     # By exec.
+
+    def _way_to(self, key: ContainerKey) -> HostsFiles:
+        return self._execs if self._is_by_exec(key) else self._paths
 
     def _is_by_exec(self, key: ContainerKey) -> bool:
         return key in self._unseen or self._inventory.writer(key) is Writer.EXEC

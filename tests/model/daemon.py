@@ -99,7 +99,7 @@ class Hostwatch:
         self._scope = anyio.CancelScope()
         self._queue = WorkQueue()
         self._inventory = Inventory(RULES)
-        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, RESYNC_SECONDS)
+        self._reflector = Reflector(source, self._inventory, self._queue.add_all, self._resynced, RESYNC_SECONDS)
         self._reconciler: Reconciler | None = None
         self._swept = anyio.Event()
 
@@ -141,13 +141,8 @@ class Hostwatch:
             starting = container is not None and container.state is not State.RUNNING
             self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED, urgent=starting)
 
-    def _changed(self, files: Files, cause: str) -> None:
-        now = anyio.current_time()
-        for key in files:
-            self._queue.add(key, cause, now)
-
     def _resynced(self) -> None:
-        self._changed(self._inventory.subscriber_files, RESYNC)
+        self._queue.add_all(self._inventory.subscriber_files, RESYNC)
         self._swept.set()
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
