@@ -1,7 +1,7 @@
 """All that runs for one engine: who follows it, who looks after the files, and how they are put together."""
 
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
@@ -156,24 +156,21 @@ class Daemon:
     async def _watch(self, files: PathHostsFiles, *, task_status: TaskStatus[None]) -> None:
         """Have each container's file compared that somebody writes."""
         try:
-            async with files.watch() as changes:
-                task_status.started()
-                await self._compare_changed(changes)
+            await files.watch(self._file_changed, task_status=task_status)
         except OutOfSightError as error:
             logger.warning("{}; until then they are written by exec, after a container's first instruction", error)
         except FileRefusedError as error:
             logger.error("{}; until then hosts files are put right by events and resyncs only", error)
         task_status.started()
 
-    async def _compare_changed(self, changes: AsyncIterator[ContainerKey | None]) -> None:
-        async for key in changes:
-            if key is not None:
-                container = self._inventory.container(key)
-                starting = container is not None and container.state is not State.RUNNING
-                self._queue.add(key, FILE_CHANGED, urgent=starting)
-            else:
-                logger.warning("changes of hosts files were lost; all are compared")
-                self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
+    def _file_changed(self, key: ContainerKey | None) -> None:
+        if key is not None:
+            container = self._inventory.container(key)
+            starting = container is not None and container.state is not State.RUNNING
+            self._queue.add(key, FILE_CHANGED, urgent=starting)
+        else:
+            logger.warning("changes of hosts files were lost; all are compared")
+            self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:
         """Have each file on the host compared that somebody writes; begin anew where others are configured."""

@@ -7,10 +7,11 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskStatus
 from asyncinotify import Inotify
 
 from hostwatch.control.files import (
@@ -56,9 +57,13 @@ class PathHostsFiles:
         update = await self._in_thread(container, lambda path: files.update(path, change))
         return FileUpdate(update.before, update.after)
 
-    @asynccontextmanager
-    async def watch(self) -> AsyncIterator[AsyncIterator[ContainerKey | None]]:
-        """The containers' files that somebody writes from now on, for ever.
+    async def watch(
+        self,
+        changed: Callable[[ContainerKey | None], None],
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> NoReturn:
+        """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
 
         `None` when changes were lost and all must be compared. Raises `FileRefusedError` where they cannot be watched.
         """
@@ -70,11 +75,8 @@ class PathHostsFiles:
                 if error.errno in files.OUT_OF_FILES:
                     raise FileRefusedError(_no_inotify(error)) from error
                 raise OutOfSightError(out_of_sight(self.directory, error)) from error
-            yield self._changes(watch)
-
-    async def _changes(self, watch: Watch) -> AsyncIterator[ContainerKey | None]:
-        async for container in watch.changed_containers():
-            yield None if container is None else ContainerKey(self.engine, container)
+            task_status.started()
+            await watch.run(lambda id_: changed(ContainerKey(self.engine, id_) if id_ is not None else None))
 
     def _fault(self) -> str | None:
         """Why no container's file can be reached at all, `None` if they can."""

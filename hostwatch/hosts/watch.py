@@ -5,21 +5,33 @@ published (engines 20.10 to 28.5), so this is the only way to be back before the
 """
 
 import errno
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
+import anyio
 import anyio.to_thread
+import asyncinotify as inotify
 from asyncinotify import Event, Inotify, Mask
 from loguru import logger
 
 from hostwatch.core.model import ContainerId
+from hostwatch.core.pacing import Pace
 
 _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
+_EVENT_SECONDS = 0.005
+"""How long an event takes to be paid back, where there are more from one directory: 200 a second."""
+_CREDIT_SECONDS = 1.0
+_REST_SECONDS = 1.0
+"""How long a directory with more than that is not watched."""
 _EXHAUSTED = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+Changed = Callable[[ContainerId | None], None]
+"""Told of each container whose file was written; `None` if that may be any of them."""
 
 
 class _Watches:
@@ -52,37 +64,71 @@ class _Watches:
 
 
 class Watch:
-    """The watches on an engine's containers directory, and in each container's own on the way to its hosts file."""
+    """The watches on an engine's containers directory, and in each container's own on the way to its hosts file.
+
+    A container may write its file in a loop: that one's watch is taken off for a moment, again and again, as reading
+    what the kernel tells of it would cost more than it costs the container.
+    """
 
     def __init__(self, inotify: Inotify, directory: Path, hosts: Path) -> None:
         self._inotify = inotify
         self._watches = _Watches(inotify, "hosts files")
         self._directory = directory
         self._hosts = hosts
+        self._pace: Pace[Path] = Pace(_CREDIT_SECONDS)
+        self._resting: set[Path] = set()
 
     def add_all(self) -> None:
         """Watch the directory and all that is in it. Blocks for a moment; raises `OSError` where it cannot be read."""
         self._watches.add(self._directory, _DIRECTORIES)
         for child in self._directory.iterdir():
-            self._add(child)
+            if child not in self._resting:
+                self._add(child)
 
-    async def changed_containers(self) -> AsyncIterator[ContainerId | None]:
-        """The containers whose `<directory>/<id>/<hosts>` has been written, for ever.
+    async def run(self, changed: Changed) -> NoReturn:
+        """Tell which containers' `<directory>/<id>/<hosts>` have been written, for ever.
 
         `None` when changes may have been missed, as the kernel's queue ran over: compare all.
         """
-        async for event in self._inotify:
-            if Mask.Q_OVERFLOW in event.mask:
-                with suppress(OSError):  # all are compared; what is not watched is left to events and resyncs
-                    await anyio.to_thread.run_sync(self.add_all)
-                yield None
-            elif (found := self._changed(event)) is not None:
-                yield found
+        async with anyio.create_task_group() as tasks:
+            async for event in self._inotify:
+                if Mask.Q_OVERFLOW in event.mask:
+                    with suppress(OSError):  # all are compared; what is not watched is left to events and resyncs
+                        await anyio.to_thread.run_sync(self.add_all)
+                    changed(None)
+                elif event.watch is not None:
+                    if self._is_flooded(event, event.watch):
+                        self._resting.add(event.watch.path)
+                        self._inotify.rm_watch(event.watch)
+                        tasks.start_soon(self._watch_again, event.watch, changed, name=f"rest {event.watch.path}")
+                    elif (found := self._changed(event, event.watch)) is not None:
+                        changed(found)
+        raise AssertionError("inotify has ended")
 
-    def _changed(self, event: Event) -> ContainerId | None:
-        if event.watch is None or event.name is None:
+    def _is_flooded(self, event: Event, watch: inotify.Watch) -> bool:
+        """Count one more event of a watch; returns whether there are so many that it is to be taken off."""
+        if Mask.IGNORED in event.mask:  # it was taken off, or its directory is gone
+            self._pace.forget(watch.path)
+            return False
+        if watch.path == self._directory or watch.path in self._resting:
+            return False
+        now = anyio.current_time()
+        self._pace.spend(watch.path, now, _EVENT_SECONDS)
+        return self._pace.wait(watch.path, now) > 0
+
+    async def _watch_again(self, watch: inotify.Watch, changed: Changed) -> None:
+        """Watch a directory again after a moment; what was written meanwhile is told then."""
+        child = self._directory / watch.path.relative_to(self._directory).parts[0]
+        logger.debug("{} is written all the time; it is watched again in {:g} s", child, _REST_SECONDS)
+        await anyio.sleep(_REST_SECONDS)
+        self._resting.discard(watch.path)
+        if self._add(child):
+            changed(ContainerId(child.name))
+
+    def _changed(self, event: Event, watch: inotify.Watch) -> ContainerId | None:
+        if event.name is None:
             return None
-        place = event.watch.path / event.name
+        place = watch.path / event.name
         child, *rest = place.relative_to(self._directory).parts
         if rest and Path(*rest) == self._hosts:
             return ContainerId(child)

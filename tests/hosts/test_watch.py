@@ -1,0 +1,91 @@
+"""What the kernel tells of hosts files: each change, but of one that is written in a loop no more than is bearable."""
+
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from hostwatch.core.model import ContainerKey, EngineId
+from hostwatch.hosts.store import PathHostsFiles
+
+ENGINE = EngineId("engine")
+HOSTS = [Path("hosts"), Path("userdata/hosts")]
+pytestmark = pytest.mark.parametrize("hosts", HOSTS, ids=str)
+
+
+def place(directory: Path, name: str, hosts: Path) -> Path:
+    """Where a container has its file, as the engine makes it."""
+    path = directory / name / hosts
+    path.parent.mkdir(parents=True)
+    path.write_text("127.0.0.1 localhost\n")
+    return path
+
+
+@asynccontextmanager
+async def watched(directory: Path, hosts: Path) -> AsyncIterator[Counter[str]]:
+    """How often each container's file is told of from now on."""
+    told: Counter[str] = Counter()
+
+    def changed(key: ContainerKey | None) -> None:
+        assert key is not None
+        told[key.id] += 1
+
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(PathHostsFiles(ENGINE, directory, hosts).watch, changed)
+        yield told
+        tasks.cancel_scope.cancel()
+
+
+async def settled(told: Counter[str], name: str) -> int:
+    """How often a file has been told of, once it is not any more."""
+    before = -1
+    while before != told[name]:
+        before = told[name]
+        await anyio.sleep(0.2)
+    return before
+
+
+async def test_a_file_that_is_written_is_told_of(tmp_path: Path, hosts: Path) -> None:
+    """Those that were there, and those that have come since."""
+    old = place(tmp_path, "old", hosts)
+    async with watched(tmp_path, hosts) as told:
+        place(tmp_path, "new", hosts)
+        old.write_text("127.0.0.1 localhost\n")
+        assert await settled(told, "new")
+        assert told["old"] == 1
+
+
+FLOOD = """
+import sys, time
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    for name in sys.argv[1:]:  # two files: of events that are equal the kernel tells once
+        open(name, "a").close()
+"""
+
+
+async def test_a_file_that_is_written_in_a_loop_does_not_keep_us_busy(tmp_path: Path, hosts: Path) -> None:
+    """Nor does it keep others from being told of; its last text is told of in the end, and all later ones."""
+    flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)
+    async with watched(tmp_path, hosts) as told:
+        flood = [sys.executable, "-c", FLOOD, str(flooded), str(flooded.with_name("hostname"))]
+        async with await anyio.open_process(flood) as process:
+            for number in range(10):
+                await anyio.sleep(0.1)
+                calm.write_text(f"{number}\n")
+                with anyio.fail_after(1):
+                    while told["calm"] <= number:  # noqa: ASYNC110
+                        await anyio.sleep(0.01)
+            at_once = told["flooded"]
+            assert await process.wait() == 0
+        await anyio.sleep(1.5)
+        after = told["flooded"]
+        assert at_once < after < 4_000
+        flooded.write_text("127.0.0.1 localhost\n")
+        await settled(told, "flooded")
+        assert told["flooded"] == after + 1
