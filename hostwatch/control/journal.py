@@ -10,6 +10,9 @@ from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.records import Block
 from hostwatch.core.selection import LabelFault
 
+_MOST_TOLD = 100
+"""How many names, and addresses of one, a line tells: a container may have put thousands between the markers."""
+
 
 @dataclass(frozen=True, slots=True)
 class NameChange:
@@ -49,13 +52,16 @@ def log_change(
     logger.bind(
         subscriber=subscriber,
         cause=cause,
-        changes=[{"name": change.name, "old": _texts(change.old), "new": _texts(change.new)} for change in listed],
+        changes=[
+            {"name": change.name, "old": _texts(change.old), "new": _texts(change.new)}
+            for change in listed[:_MOST_TOLD]
+        ],
         ms=round(seconds * 1000, 1),
     ).log(
         "INFO" if listed and not quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
         subscriber,
-        "; ".join(map(str, listed)) or "only comments changed",
+        "; ".join(_short([*map(str, listed)])) or "only comments changed",
         cause,
         seconds * 1000,
     )
@@ -97,11 +103,11 @@ class LabelJournal:
 
 
 def _by_name(block: Block) -> dict[str, tuple[Address, ...]]:
-    names: dict[str, tuple[Address, ...]] = {}
+    names: dict[str, list[Address]] = {}
     for record in block.records:
         for name in record.names:
-            names[name] = (*names.get(name, ()), record.address)
-    return names
+            names.setdefault(name, []).append(record.address)
+    return {name: tuple(addresses) for name, addresses in names.items()}
 
 
 def _listed(addresses: Iterable[Address]) -> str:
@@ -109,4 +115,8 @@ def _listed(addresses: Iterable[Address]) -> str:
 
 
 def _texts(addresses: Iterable[Address]) -> list[str]:
-    return [str(address) for address in addresses]
+    return _short([str(address) for address in addresses])
+
+
+def _short(texts: list[str]) -> list[str]:
+    return texts if len(texts) <= _MOST_TOLD else [*texts[:_MOST_TOLD], f"and {len(texts) - _MOST_TOLD} more"]

@@ -203,6 +203,31 @@ def test_crash_loops_delay_nobody(lab: Lab, proxy: Proxy, record: Record) -> Non
         storm.over()
 
 
+def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: Proxy, record: Record) -> None:
+    """An engine comes to three deaths of one container a second, so each of its events is told four times."""
+    everyone = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(10)]
+    web, db, looper = lab.run("web", labels=WANTS_DB), lab.run("db"), lab.create("looper", "exit 1")
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: all("db" in lab.records(container) for container in (web, *everyone)))
+        calm = follow_seconds(lab, record, db, web)
+        storm = Storm(hostwatch, proxy, record)
+        proxy.upset = lambda: (0.0, 0.08, 0.16, 0.24)
+        stormy = []
+        with during(lambda _: looper.start(), 1):
+            while time.monotonic() < storm.begun + 60:
+                stormy.append(follow_seconds(lab, record, db, web))
+        seconds, deaths = time.monotonic() - storm.begun, 4 * record.count("die")
+        told_in_time(lab, record, everyone)
+        reads = sum(f"/containers/{looper.id}/json" in request for request in proxy.requests)
+        print(f"{deaths / seconds:.1f} deaths a second, {reads / seconds:.1f} reads")
+        print(f"followed within {calm * 1000:.0f} ms, in the storm {median(stormy) * 1000:.0f} ms")
+        assert deaths > 4 * seconds
+        assert reads < 20 + 4 * seconds + 3
+        assert median(stormy) < calm + 0.25
+        storm.over()
+        storm.left_nothing()
+
+
 def test_a_container_that_changes_all_the_time_is_damped(lab: Lab, proxy: Proxy, record: Record) -> None:
     """Its reads, and the rewrites of others that it causes, follow time and not its rate; the newest name is told."""
     watchers = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(10)]
