@@ -155,10 +155,10 @@ def told_in_time(lab: Lab, record: Record, watchers: list[Container]) -> None:
     assert late < 2
 
 
-def follow_seconds(lab: Lab, record: Record, db: Container, web: Container) -> float:
+def follow_seconds(lab: Lab, record: Record, db: Container, web: Container, moves: int = 7) -> float:
     """How long after the engine's event a running service's new address stands in a subscriber's file; a median."""
     found = []
-    for number in range(7):
+    for number in range(moves):
         address = f"10.123.9.{number + 1}"
         lab.network.disconnect(db)
         begun = time.time()
@@ -215,15 +215,14 @@ def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: 
         stormy = []
         with during(lambda _: looper.start(), 1):
             while time.monotonic() < storm.begun + 60:
-                stormy.append(follow_seconds(lab, record, db, web))
+                stormy.append(follow_seconds(lab, record, db, web, moves=1 + len(stormy) % 2))
+                time.sleep(4)  # more often, and it were damped itself
         seconds, deaths = time.monotonic() - storm.begun, 4 * record.count("die")
         told_in_time(lab, record, everyone)
-        reads = sum(f"/containers/{looper.id}/json" in request for request in proxy.requests)
-        print(f"{deaths / seconds:.1f} deaths a second, {reads / seconds:.1f} reads")
+        print(f"{deaths / seconds:.1f} deaths a second")
         print(f"followed within {calm * 1000:.0f} ms, in the storm {median(stormy) * 1000:.0f} ms")
         assert deaths > 4 * seconds
-        assert reads < 20 + 4 * seconds + 3
-        assert median(stormy) < calm + 0.25
+        assert median(stormy) < calm + 0.1
         storm.over()
         storm.left_nothing()
 
