@@ -3,7 +3,10 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import docker
 
 from tests.conftest import Lab, eventually, make_network, newest_only
 
@@ -113,6 +116,58 @@ def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None
     files = list((lab.engine.data_root / "containers").glob("*/hosts"))
     assert len(files) > len(LABELS)
     assert not [file for file in files if "10.9.9.9" in file.read_text()]
+
+
+def test_a_rename_to_the_name_of_a_service_takes_nothing(lab: Lab) -> None:
+    """A compose service keeps its name while it does not run, and what the engine has as a name it gives once only."""
+    shop = {"com.docker.compose.project": "shop", "com.docker.compose.container-number": "1"}
+    service = lab.run("shop-db-1", address="10.123.200.1", labels=shop | {"com.docker.compose.service": "db"})
+    web = lab.run("shop-web-1", labels=shop | {"com.docker.compose.service": "web"} | WANTS_DB)
+    named, follows = lab.run("cache", address="10.123.200.2"), {"hostwatch.hosts": "@{cache.ip} cache"}
+    other = lab.run("other", labels=follows)
+    evil = lab.run("evil", address="10.123.200.9")
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")) as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
+        for name in ("db", "cache"):
+            with suppress(docker.errors.APIError):  # the engine refuses a name that somebody has
+                evil.rename(name)
+        service.kill()
+        named.kill()
+        eventually(lambda: not lab.records(web) and not lab.records(other))
+        evil.restart(timeout=0)
+        service.start()
+        eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
+        assert evil.id == lab.client.containers.get("db").id
+    assert "10.123.200.9" not in hostwatch.log
+
+
+FORGE = """
+(i=0; while [ $i -lt 500 ]; do
+  echo "10.123.200.1 $(hostname)" > /etc/hosts; echo "10.123.7.7 $(hostname)" > /etc/hosts; i=$((i+1))
+done) & sleep 1000
+"""
+
+
+def test_a_forged_hint_harms_nobody_else(lab: Lab) -> None:
+    """A container writes itself the database's address, and a free one, from its first instruction on."""
+    honest(lab)
+    evil = lab.create("evil", FORGE, address="10.123.200.9")
+    follower = lab.run("follower", labels={"hostwatch.hosts": "@{evil.ip} evil"})
+    with lab.hostwatch() as hostwatch:
+        web = lab.client.containers.get("web")
+        eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
+        for _ in range(5):
+            evil.start()
+            eventually(lambda: lab.records(follower) == {"evil": ["10.123.200.9"]})
+            evil.kill()
+        evil.start()
+        eventually(lambda: lab.records(follower) == {"evil": ["10.123.200.9"]})
+        time.sleep(0.5)
+        assert lab.records(follower) == {"evil": ["10.123.200.9"]}
+        assert lab.records(web) == {"db": ["10.123.200.1"]}
+    told = [line for line in hostwatch.log.splitlines() if " web: " in line]
+    assert len(told) == 1
+    assert not [line for line in hostwatch.log.splitlines() if "follower: " in line and "10.123.200.1 " in line]
 
 
 def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -195,9 +196,21 @@ def link(path: Path) -> None:
     path.symlink_to("away")
 
 
-@pytest.mark.parametrize("replace", [away, directory, link])
+def fifo(path: Path) -> None:
+    """Put a pipe in its place, that keeps whoever opens it waiting."""
+    away(path)
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    """Put /dev/zero in its place."""
+    away(path)
+    os.mknod(path, stat.S_IFCHR | 0o644, os.makedev(1, 5))
+
+
+@pytest.mark.parametrize("replace", [away, directory, link, fifo, device])
 def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]) -> None:
-    """By nothing, by a directory, by a link: left alone, others are served, and it is kept again when it is back."""
+    """By nothing or by something else: left alone, others are served, and it is kept again when it is back."""
     path_only = "subscribers: {web: {match: {name: web}, services: [db], writer: path}}\n"
     web, other = lab.run("web"), lab.run("other", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
