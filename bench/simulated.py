@@ -82,7 +82,7 @@ def world(count: int, root: Path, seed: int = 1) -> World:
     """So many containers, with their hosts files below `root`."""
     chance = random.Random(seed)  # noqa: S311
     made = World()
-    subnets = ipaddress.ip_network("10.0.0.0/8").subnets(new_prefix=27)
+    subnets = ipaddress.IPv4Network("10.0.0.0/8").subnets(new_prefix=27)
     for number in range(-(-count // PROJECT)):
         project, subnet = f"shop{number}", next(subnets)
         gateway, *addresses = map(str, subnet.hosts())
@@ -128,7 +128,7 @@ def wanted(made: World, box: Box) -> str:
 def free_address(made: World, box: Box, number: int) -> str:
     """An address of the container's network that nobody has, a different one for each number of a row."""
     (config,) = made.networks[box.network_id]["IPAM"]["Config"]
-    free = list(ipaddress.ip_network(config["Subnet"]).hosts())[PROJECT + 1 :]
+    free = list(ipaddress.IPv4Network(config["Subnet"]).hosts())[PROJECT + 1 :]
     return str(free[number % len(free)])
 
 
