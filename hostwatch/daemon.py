@@ -56,18 +56,15 @@ class Daemon:
 
     async def run(self) -> None:
         """Follow the engine and its files for ever."""
-        try:
-            async with anyio.create_task_group() as tasks:
-                debounce = self.settings.timing.notify_debounce
-                notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
+        async with anyio.create_task_group() as tasks:
+            debounce = self.settings.timing.notify_debounce
+            notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
 
-                async def identified(engine: EngineInfo) -> None:
-                    await self._identified(engine, tasks, notifier)
+            async def identified(engine: EngineInfo) -> None:
+                await self._identified(engine, tasks, notifier)
 
-                tasks.start_soon(self._queue.run_delayed, name="delays")
-                tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
-        finally:
-            self._queue.close()
+            tasks.start_soon(self._queue.run_delayed, name="delays")
+            tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
 
     def adopt(self, settings: Settings) -> None:
         """Follow other settings from now on; those of the engine must be the same."""
@@ -115,7 +112,7 @@ class Daemon:
         if not self._loaded.is_set():
             # What was read stays: to look through it for garbage takes 0.2 s with 10,000 containers, each few minutes.
             gc.freeze()
-        self._queue.add_all(self._inventory.subscriber_files, RESYNC)
+        self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
         self._swept.set()
         self._loaded.set()
         self._tell_news()

@@ -3,13 +3,16 @@
 Only a key is queued, with what caused it; the worker reads what is true when it gets there. A key that is added while
 it is being worked on is worked on again afterwards.
 
+What is compared now and then, whatever has happened, waits for all that something asks for: a resync of a thousand
+files holds nobody up.
+
 A file with many lines that changes all the time, as one that wants every name does in a storm of starts, is put off:
 what comes for it meanwhile is one piece of work.
 """
 
 import heapq
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -39,6 +42,8 @@ class Work:
     """When the first of its causes arrived (the event loop's seconds)."""
     causes: list[str] = field(default_factory=list)
     urgent: bool = False
+    idle: bool = False
+    """Whether nothing has happened to it: its turn is after all others."""
 
     def add(self, cause: str) -> None:
         """Note one more cause. The first few tell the story, but a change of the file itself is never left out."""
@@ -47,12 +52,15 @@ class Work:
 
 
 class WorkQueue:
-    """Hosts files to compare. Used from one event loop; nothing here waits but `take` and `run_delayed`."""
+    """Hosts files to compare. Used from one event loop; nothing here waits but `take`, `worked_on`, `run_delayed`."""
 
     def __init__(self) -> None:
         self._waiting: dict[ContainerKey, Work] = {}
         self._busy: set[ContainerKey] = set()
-        self._send, self._receive = anyio.create_memory_object_stream[ContainerKey](math.inf)
+        self._line: OrderedDict[ContainerKey, None] = OrderedDict()
+        self._idle_line: OrderedDict[ContainerKey, None] = OrderedDict()
+        self._lined_up = anyio.Semaphore(0)
+        """How many files are in both lines."""
         self._delayed: dict[ContainerKey, tuple[float, str]] = {}
         self._resting: dict[ContainerKey, float] = {}
         self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
@@ -64,37 +72,48 @@ class WorkQueue:
     def __repr__(self) -> str:
         return f"<WorkQueue: {len(self._waiting)} waiting, {len(self._busy)} in work, {len(self._delayed)} delayed>"
 
-    def add(self, key: ContainerKey, cause: str, since: float | None = None, *, urgent: bool = False) -> None:
+    def add(
+        self, key: ContainerKey, cause: str, since: float | None = None, *, urgent: bool = False, idle: bool = False
+    ) -> None:
         """Have a file compared. `since` is when the cause arrived (the event loop's seconds), else it is now.
 
-        `urgent`: at once, however often that was done lately.
+        `urgent`: at once, however often that was done lately. `idle`: when nothing else is to be done.
         """
         work = self._waiting.get(key)
         if work is None:
-            work = self._waiting[key] = Work(key, anyio.current_time() if since is None else since)
-            work.urgent = urgent
+            work = Work(key, anyio.current_time() if since is None else since, urgent=urgent, idle=idle)
+            self._waiting[key] = work
             if key not in self._busy:
                 self._line_up(work)
-        elif urgent and not work.urgent:
-            work.urgent = True
-            if self._resting.pop(key, None) is not None:
-                self._send.send_nowait(key)
+        else:
+            work.idle &= idle
+            work.urgent |= urgent
+            if urgent and self._resting.pop(key, None) is not None:
+                self._enter(work)
+            elif not work.idle and key in self._idle_line:
+                del self._idle_line[key]
+                self._line[key] = None
         work.add(cause)
 
-    def add_all(self, keys: Iterable[ContainerKey], cause: str) -> None:
+    def add_all(self, keys: Iterable[ContainerKey], cause: str, *, idle: bool = False) -> None:
         """Have these files compared; the cause arrived now for all of them."""
         now = anyio.current_time()
         for key in keys:
-            self.add(key, cause, now)
+            self.add(key, cause, now, idle=idle)
 
     def _line_up(self, work: Work) -> None:
         now = anyio.current_time()
         wait = 0.0 if work.urgent else self._pace.wait(work.key, now)
         if wait <= 0:
-            self._send.send_nowait(work.key)
+            self._enter(work)
         else:
             self._resting[work.key] = now + wait
             self._wake_at(now + wait, work.key)
+
+    def _enter(self, work: Work) -> None:
+        line = self._idle_line if work.idle else self._line
+        line[work.key] = None
+        self._lined_up.release()
 
     def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
         """Have a file compared at `when` (the event loop's seconds), or sooner if that was asked for already.
@@ -115,7 +134,8 @@ class WorkQueue:
 
     async def take(self) -> Work:
         """Wait for the next file; to be followed by `done` for it."""
-        key = await self._receive.receive()
+        await self._lined_up.acquire()
+        key, _ = (self._line or self._idle_line).popitem(last=False)
         self._busy.add(key)
         return self._waiting.pop(key)
 
@@ -158,13 +178,8 @@ class WorkQueue:
     def _add_delayed(self, when: float, key: ContainerKey) -> None:
         if self._resting.get(key) == when:
             del self._resting[key]
-            self._send.send_nowait(key)
+            self._enter(self._waiting[key])
         known = self._delayed.get(key)
         if known is not None and known[0] == when:
             del self._delayed[key]
             self.add(key, known[1])
-
-    def close(self) -> None:
-        """Give up the channel's ends, so that no warning about them is left behind."""
-        self._send.close()
-        self._receive.close()

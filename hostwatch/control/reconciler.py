@@ -335,7 +335,7 @@ class Reconciler:
                 continue
             with suppress(FileGoneError, FileRefusedError, FileFailedError):
                 if await _block_in(await self._paths.read(container)) is not None:
-                    self._queue.add(key, SWEEP)
+                    self._queue.add(key, SWEEP, idle=True)
 
     async def remove_all(self) -> None:
         """Take our block out of every file that is kept."""

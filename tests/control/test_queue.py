@@ -9,7 +9,7 @@ from hostwatch.control.files import FILE_CHANGED
 from hostwatch.control.queue import WorkQueue
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
-A, B = (ContainerKey(EngineId("e"), ContainerId(name)) for name in "ab")
+A, B, C, D = (ContainerKey(EngineId("e"), ContainerId(name)) for name in "abcd")
 
 
 async def test_equal_keys_collapse_and_keep_their_causes() -> None:
@@ -21,7 +21,6 @@ async def test_equal_keys_collapse_and_keep_their_causes() -> None:
     work = await queue.take()
     assert (work.key, work.causes, work.since) == (A, ["start db", "die db"], 1.0)
     assert (await queue.take()).key == B
-    queue.close()
 
 
 async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
@@ -37,7 +36,6 @@ async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
     queue.done(A)
     assert (await queue.take()).causes == ["two", "three"]
     queue.done(A)
-    queue.close()
 
 
 async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
@@ -49,7 +47,6 @@ async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
     causes = (await queue.take()).causes
     assert len(causes) < 10
     assert FILE_CHANGED in causes
-    queue.close()
 
 
 async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
@@ -62,7 +59,6 @@ async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
         queue.add_at(time.monotonic() + 0.02, B, "early")
         assert [(await queue.take()).key, (await queue.take()).key] == [B, A]
         tasks.cancel_scope.cancel()
-    queue.close()
 
 
 async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> None:
@@ -88,7 +84,6 @@ async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> N
         queue.done(A)
         with anyio.fail_after(1):
             await over.wait()
-    queue.close()
 
 
 async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_time() -> None:
@@ -107,7 +102,6 @@ async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_
         queue.done(B)
         assert (await queue.take()).causes == ["lingers again"]
         tasks.cancel_scope.cancel()
-    queue.close()
 
 
 async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_urgent() -> None:
@@ -130,4 +124,15 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_
             assert (await queue.take()).causes == ["start", FILE_CHANGED]
         queue.done(A)
         tasks.cancel_scope.cancel()
-    queue.close()
+
+
+async def test_what_is_compared_now_and_then_waits_for_all_else() -> None:
+    """A resync of many files holds no event's file up; one that an event asks for as well has its turn at once."""
+    queue = WorkQueue()
+    queue.add_all([A, B, C], "resync", idle=True)
+    queue.add(C, "start db")
+    queue.add(B, "resync", idle=True)
+    queue.add(D, "die db")
+    taken = [await queue.take() for _ in range(4)]
+    assert [work.key for work in taken] == [C, D, A, B]
+    assert taken[0].causes == ["resync", "start db"]

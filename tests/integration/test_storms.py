@@ -212,7 +212,7 @@ def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: 
         calm = follow_seconds(lab, record, db, web)
         storm = Storm(hostwatch, proxy, record)
         proxy.upset = lambda: (0.0, 0.08, 0.16, 0.24)
-        stormy = []
+        stormy: list[float] = []
         with during(lambda _: looper.start(), 1):
             while time.monotonic() < storm.begun + 60:
                 stormy.append(follow_seconds(lab, record, db, web, moves=1 + len(stormy) % 2))

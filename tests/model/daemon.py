@@ -110,12 +110,9 @@ class Hostwatch:
 
     async def run(self) -> None:
         """Run until it is killed."""
-        try:
-            with self._scope:
-                async with anyio.create_task_group() as tasks:
-                    await self._run(tasks)
-        finally:
-            self._queue.close()
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                await self._run(tasks)
 
     async def _run(self, tasks: TaskGroup) -> None:
         notifier = Notifier(self._source, self._inventory, tasks, DEBOUNCE_SECONDS)
@@ -142,7 +139,7 @@ class Hostwatch:
             self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED, urgent=starting)
 
     def _resynced(self) -> None:
-        self._queue.add_all(self._inventory.subscriber_files, RESYNC)
+        self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
         self._swept.set()
 
     def _hinted(self, files: Files, key: ContainerKey) -> None:
