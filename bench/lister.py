@@ -27,7 +27,8 @@ def write_all(client: docker.DockerClient, root: Path) -> None:
     wanted: dict[str, bool] = {}
     for container in client.containers.list(ignore_removed=True):  # docker-py inspects each of them, too
         for settings in container.attrs["NetworkSettings"]["Networks"].values():
-            addresses[str(container.name)] = settings["IPAddress"]
+            if settings["IPAddress"]:
+                addresses[str(container.name)] = settings["IPAddress"]
         if {"hostwatch.hosts", "hostwatch.services"} & container.labels.keys():
             wanted[str(container.id)] = "hostwatch.services" in container.labels
     for identity, everything in wanted.items():

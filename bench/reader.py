@@ -33,7 +33,9 @@ def lookups(name: str, count: int, address: str) -> dict[str, float]:
 
 def reads(path: Path, addresses: set[str]) -> dict[str, int]:
     """How many, how many of them empty, and how many with a line that is neither old nor new."""
-    first = path.read_text().splitlines()
+    while not (text := path.read_text()).endswith("# hostwatch: end\n"):
+        pass  # it is just being written
+    first = text.splitlines()
     whole = {*first, *(f"{address:<16}{line[16:]}" for line in first if line[15:16] == " " for address in addresses)}
     count = empty = torn = 0
     while not _OVER.exists():

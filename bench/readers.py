@@ -74,7 +74,9 @@ def with_python(made: Lab, name: str, labels: dict[str, str]) -> Container:
     """A container that can run the reader."""
     mounts = {str(READER): {"bind": "/reader.py", "mode": "ro"}}
     settings: dict[str, Any] = {"network": made.network.name, "labels": labels, "volumes": mounts}
-    container = made.client.containers.create(BASE, ["sleep", "1000000"], name=name, **settings)
+    container = made.client.containers.create(
+        BASE, ["python3", "-c", "import time; time.sleep(1e9)"], name=name, **settings
+    )
     container.start()
     return container
 
@@ -116,7 +118,7 @@ def reading(web: Container, addresses: list[str]) -> Iterator[Future[Row]]:
         try:
             yield found
         finally:
-            web.exec_run(["touch", "/tmp/over"])
+            web.exec_run(["python3", "-c", "open('/tmp/over', 'w')"])
 
 
 def run_reader(container: Container, *arguments: str) -> Row:
