@@ -4,6 +4,7 @@ Beside hostwatch and a script that lists and inspects everything at each event (
 measured: what the engine itself needs for the storm is the same for all of them.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from docker.models.containers import Container
 from bench.contenders import HOSTWATCH, LISTER, BenchError, Contender, lab, running
 from bench.report import Answer, Row, Target, number, picked, ratio
 from tests.conftest import Lab
-from tests.proxy import proxied
+from tests.proxy import Proxy, proxied
 from tests.usage import usage
 
 VERSION = "28.5"
@@ -29,6 +30,7 @@ EVERYTHING = {"hostwatch.services": "*"}
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
 ACTIONS = ["create", "start", "die", "destroy", "rename", "connect", "disconnect"]
 PATIENCE_SECONDS = 900.0
+QUIET_SECONDS = 3.0
 NOBODY = Contender("nobody")
 
 
@@ -82,6 +84,7 @@ def asked(quick: bool) -> Answer:
     ]
     notes = [
         f"engine {VERSION}, through a recording proxy; {count} containers, {AT_ONCE} at a time",
+        "cpu, requests: until no more are made, as whoever works on each event falls behind",
         "right after: from the last event until the three that want every name have all, or none; a name lingers 2 s",
         "engine cpu is dockerd's, more than with nobody: what the contender has it do",
     ]
@@ -115,13 +118,14 @@ def measured(made: Lab, contender: Contender, count: int) -> Row:
         started: list[Container] = list(pool.map(lambda n: made.run(f"one-{n}", labels=WANTS_DB), range(count)))
         names = {str(container.name) for container in started}
         up = late_ms(made, record, watchers, right(names, True)) if pid else None
+        quiet(proxy)
         list(pool.map(lambda container: container.kill(), started))
         down = late_ms(made, record, watchers, right(names, False)) if pid else None
+        quiet(proxy)
         list(pool.map(lambda container: container.remove(), started))
         record.settled()
-        time.sleep(3)
-        requests = [request for request in proxy.requests if not request.endswith(("/_ping", "/info", "/version"))]
-        requests = [request for request in requests if "/events" not in request]
+        quiet(proxy)
+        requests = asked_for(proxy)
         return {
             "seconds": round(time.monotonic() - begun, 1),
             "events": len(record.events),
@@ -132,6 +136,21 @@ def measured(made: Lab, contender: Contender, count: int) -> Row:
             "up_right_after_ms": up,
             "down_right_after_ms": down,
         }
+
+
+def asked_for(proxy: Proxy) -> list[str]:
+    """The requests for what has changed: no signs of life, and no streams."""
+    return [request for request in proxy.requests if not re.search(r"/(_ping|info|version)$|/events", request)]
+
+
+def quiet(proxy: Proxy) -> None:
+    """Wait until nobody asks the engine for anything: whoever works on each event may be far behind."""
+    deadline, before = time.monotonic() + PATIENCE_SECONDS, -1
+    while len(asked_for(proxy)) != before:
+        if time.monotonic() > deadline:
+            raise BenchError(f"requests are still made {PATIENCE_SECONDS:.0f} s after the storm")
+        before = len(asked_for(proxy))
+        time.sleep(QUIET_SECONDS)
 
 
 def late_ms(made: Lab, record: Record, watchers: list[Container], right: Callable[[], bool]) -> float:
