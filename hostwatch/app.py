@@ -1,6 +1,5 @@
 """What each command runs: signals, the order of start and stop, priority, and what the service manager is told."""
 
-import gc
 import math
 import os
 import signal
@@ -122,12 +121,7 @@ def _hurry() -> None:
     A container's first instruction waits for nobody: on engine 26.1 it comes some milliseconds after the engine has
     rebuilt the file. With both cores kept busy by others, 17 of 30 starts were missed at the usual priority, 8 with the
     highest nice value, none with the lowest real-time one. What is done at a time takes a millisecond or two.
-
-    So does a look of the garbage collector at all objects, once it is told that what was made so far (modules, classes,
-    the configuration's models) stays for ever; else it takes 10 to 17 ms, in which nothing else is done.
     """
-    gc.collect()
-    gc.freeze()
     sys.setswitchinterval(_SWITCH_SECONDS)
     if os.sched_getscheduler(0) == os.SCHED_RR:  # whoever started us has seen to it
         return
