@@ -9,16 +9,19 @@ async def load(source: Source, inventory: Inventory, refresher: Refresher, cause
     """Bring the inventory to what the engine says now; raises `EngineError` with the inventory as it was.
 
     The lists come first and whole, so that a failure half way removes nothing. A container that is known already is
-    not taken from the list, which knows less of it; it is read again like all others.
+    not taken from the list, which knows less of it; it is read again like all others. What events have said since the
+    lists were asked for is newer: what was known before and is gone stays so, and a network that has come stays.
     """
+    known = {container.key for container in inventory.containers}
+    known_networks = {network.key for network in inventory.networks}
     networks = await source.networks()
     containers = await source.containers()
     for network in networks:
         inventory.put_network(network)
-    for key in {network.key for network in inventory.networks} - {network.key for network in networks}:
+    for key in known_networks - {network.key for network in networks}:
         inventory.drop_network(key)
     for container in containers:
-        if inventory.container(container.key) is None:
+        if container.key not in known and inventory.container(container.key) is None:
             inventory.put(container)
     listed = {container.key for container in containers}
     # One that was created since the list was made is not in it: only reading it says whether it is gone.

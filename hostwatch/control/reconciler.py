@@ -290,7 +290,7 @@ class Reconciler:
     async def _remembered(self, files: HostsFiles, container: Container) -> Memory:
         text = await files.read(container)
         block = await _block_in(text)
-        return memory_of(outcomes(self._inventory, container.key), block or Block())
+        return memory_of(outcomes(self._inventory, container.key), block) if block is not None else {}
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
         def holders(address: Address) -> frozenset[ContainerKey]:

@@ -53,7 +53,7 @@ class Reflector:
         self.engine: EngineInfo | None = None
         self.connected = False
         self._whole = False
-        self._unsettled: Files = frozenset()
+        self._unsettled: set[ContainerKey] = set()
         """What changes until everything has been read, and is compared then."""
         self.fault: str | None = None
         """Why the engine is away; `None` while it is there."""
@@ -122,7 +122,7 @@ class Reflector:
         if self._whole:
             self._changed(files, cause)
         else:
-            self._unsettled |= files
+            self._unsettled.update(files)
 
     def _regained(self) -> None:
         self._whole = True
@@ -131,8 +131,8 @@ class Reflector:
             logger.info("connected to engine {} (API {})", self.engine.version, self.engine.api)
         self.connected = True
         self.fault = None
-        unsettled, self._unsettled = self._unsettled, frozenset()
-        self._changed(unsettled, "resync")
+        unsettled, self._unsettled = self._unsettled, set()
+        self._changed(frozenset(unsettled), "resync")
         self._resynced()
 
     def _lost(self, error: BaseException) -> None:

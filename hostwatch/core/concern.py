@@ -3,7 +3,8 @@
 Too many is a little work for nothing; too few would leave a file wrong until the next resync.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from hostwatch.core.facts import Facts, Files
 from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
@@ -33,35 +34,38 @@ def _readers(facts: Facts, service: Container) -> set[ContainerKey]:
         return set()
     anywhere = {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}
     local = {service.name, *own.names, *called(service), *filter(None, [qualified(service)])}
-    found = _near(facts, service, _asking(facts, engine, local))
+    found = {reader for near in _near(facts, service) for reader in _asking(facts, engine, local, near)}
     for name in anywhere:
         found |= facts.keys("reads", engine, name)
     if service.project is not None and service.compose_service is not None:
-        found |= _asking(facts, engine, {service.compose_service}) & facts.keys("project", engine, service.project)
+        found.update(_asking(facts, engine, {service.compose_service}, facts.keys("project", engine, service.project)))
     return found
 
 
-def _asking(facts: Facts, engine: EngineId, names: set[str]) -> set[ContainerKey]:
-    """The subscribers to one of the names, to every name, or to a service that may have such a name besides."""
-    found = set(facts.keys("reads all", engine))
+def _asking(
+    facts: Facts, engine: EngineId, names: set[str], among: AbstractSet[ContainerKey]
+) -> Iterator[ContainerKey]:
+    """Who among these asks for one of the names, for every name, or for a service that may have such a name besides.
+
+    A common name has thousands of readers on a large engine, of which few are near: what both sets share is found by
+    the smaller one.
+    """
+    yield from facts.keys("reads all", engine) & among
     for name in names:
-        found |= facts.keys("reads", engine, name)
+        yield from facts.keys("reads", engine, name) & among
         if facts.keys("label", engine, name):
-            found |= facts.keys("reads services", engine)
-    return found
+            yield from facts.keys("reads services", engine) & among
 
 
-def _near(facts: Facts, service: Container, readers: set[ContainerKey]) -> set[ContainerKey]:
-    """Those of the readers that may reach the container, as far as that is known."""
-    sandbox = facts.sandbox(service)
-    near = readers & facts.keys("roaming", service.key.engine)
-    if sandbox is None:
-        return near
-    if sandbox.network_mode in (NetworkMode.HOST, None):
-        return readers
-    for endpoint in sandbox.endpoints:
-        near |= readers & facts.keys("network", service.key.engine, endpoint.network_name)
-    return near
+def _near(facts: Facts, service: Container) -> Iterator[AbstractSet[ContainerKey]]:
+    """Sets of containers that together hold all who may reach this one, as far as that is known."""
+    engine, sandbox = service.key.engine, facts.sandbox(service)
+    if sandbox is not None and sandbox.network_mode in (NetworkMode.HOST, None):
+        yield facts.keys("subscriber")
+        return
+    yield facts.keys("roaming", engine)
+    for endpoint in sandbox.endpoints if sandbox is not None else ():
+        yield facts.keys("network", engine, endpoint.network_name)
 
 
 def concerned_by_network(facts: Facts, network: Network) -> Files:

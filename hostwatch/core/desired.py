@@ -68,6 +68,9 @@ class _Names:
     def _without_given(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome, Published):
             return outcome
+        lower = {name.lower() for record in outcome.records for name in record.names}
+        if lower.isdisjoint(self._undecided) and lower.isdisjoint(self._given):
+            return outcome
         names = sorted({name for record in outcome.records for name in record.names})
         if undecided := [name for name in names if name.lower() in self._undecided]:
             return Unknown(outcome.line, f"{' '.join(undecided)}: not known yet whether an earlier line has it")
@@ -100,7 +103,7 @@ def _service_outcomes(view: View, subscription: Subscription, taken: _Names) -> 
         elif free := taken.free(names):
             outcome = _addressed(view, subscription, service, dict.fromkeys(free, service.ids), line)
             if isinstance(outcome, Published):
-                yield replace(outcome, of_all=True)
+                yield Published(line, outcome.records, outcome.owners, of_all=True)
             elif not isinstance(outcome, Gone):
                 yield outcome
 
@@ -132,10 +135,13 @@ def _services_in_reach(view: View) -> Iterator[tuple[Service | Ambiguous, tuple[
             case Ambiguous() as ambiguous:
                 found[name] = (ambiguous, [name])
             case service:
-                near = replace(service, containers=tuple(filter(view.reaches, service.containers)))
-                found.setdefault((service.rule, service.ids), (near, []))[1].append(name)
+                found.setdefault((service.rule, service.ids), (service, []))[1].append(name)
     for service, names in found.values():
-        yield service, tuple(names)
+        if isinstance(service, Service) and not all(map(view.reaches, service.containers)):
+            near = replace(service, containers=tuple(filter(view.reaches, service.containers)))
+            yield near, tuple(names)
+        else:
+            yield service, tuple(names)
 
 
 def _addressed(

@@ -25,6 +25,8 @@ from hostwatch.core.selection import Roles
 _MAX_JOINS = 8
 """How many `container:X` are followed; the engine allows chains, and nothing forbids a loop in what we last read."""
 
+_NO_ROLES = Roles()
+
 Files = frozenset[ContainerKey]
 """Hosts files, by the containers that own them."""
 
@@ -71,7 +73,7 @@ class Facts:
 
     def roles(self, key: ContainerKey) -> Roles:
         """The roles of a container; empty ones for an unknown container."""
-        return self._roles.get(key, Roles())
+        return self._roles.get(key, _NO_ROLES)
 
     def behind_rule(self, rule: ServiceRule) -> list[Container]:
         """The containers behind a service of the configuration, in replica order."""
@@ -123,6 +125,8 @@ class Facts:
         keys = self._index.get(term)
         if not keys:
             return []
+        if len(keys) == 1:
+            return [self._containers[key] for key in keys]
         return sorted((self._containers[key] for key in keys), key=lambda container: container.replica_order)
 
     # Who shares what.

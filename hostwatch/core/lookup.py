@@ -16,10 +16,10 @@ Stopped containers keep their names: a database that is being restarted does not
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import Container, Endpoint, State
+from hostwatch.core.model import Container, ContainerKey, Endpoint, State
 from hostwatch.core.names import name_fault
 from hostwatch.core.reach import in_reach, is_placed
 from hostwatch.core.rules import ServiceRule
@@ -66,11 +66,13 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The names as one subscriber sees them."""
+    """The names as one subscriber sees them at one moment: to be made anew when anything may have changed."""
 
     inventory: Facts
     subscriber: Container
     any_scope: bool
+    _reached: dict[ContainerKey, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Who has been found to be in reach, or not: that is asked several times for each name."""
 
     def service(self, name: str) -> Service | Ambiguous | None:
         """What the name stands for; `None` if nothing answers to it."""
@@ -141,8 +143,12 @@ class View:
 
     def reaches(self, container: Container) -> bool:
         """Whether the subscriber reaches the container, or would if it ran."""
-        same_engine = container.key.engine == self.subscriber.key.engine
-        return same_engine and in_reach(self.inventory, self.subscriber, container, self.any_scope)
+        known = self._reached.get(container.key)
+        if known is None:
+            same_engine = container.key.engine == self.subscriber.key.engine
+            known = same_engine and in_reach(self.inventory, self.subscriber, container, self.any_scope)
+            self._reached[container.key] = known
+        return known
 
     def _called(self, container: Container) -> frozenset[str]:
         """What the container is called besides its name, as far as this subscriber sees it."""

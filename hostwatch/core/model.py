@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,11 +25,11 @@ NetworkId = NewType("NetworkId", str)
 """The network's 64 hexadecimal digits; empty for a container that has not been started yet (engine 20.10)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ContainerKey:
+class ContainerKey(NamedTuple):
     """Names one container of one engine; a hosts file goes by the key of the container that owns it.
 
-    A file on the host goes by one of its own, with its path in the place of the id.
+    A file on the host goes by one of its own, with its path in the place of the id. A tuple, as nothing is looked up
+    so often: its hash takes a fifth of a dataclass's.
     """
 
     engine: EngineId

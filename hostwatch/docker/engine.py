@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import aiodocker
 import aiohttp
+import anyio.lowlevel
 import anyio.to_thread
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
@@ -39,6 +40,8 @@ _MESSAGE_LIMIT = 300
 _CONTAINER_LIMIT = 1 << 20
 """An event, and an inspection, carries all labels of its container, which may be any number: 16 MiB of small ones took
 a second to parse, at each event. Of a longer event only the beginning is read; a longer container is not known."""
+_STEP = 20
+"""How many listed containers are decoded between two steps of the event loop: a millisecond or two."""
 _HEAD_LENGTH = 4096
 """The beginning of an event, which says what it is about; its labels come last."""
 
@@ -122,9 +125,14 @@ class DockerEngine:
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
-        found = await self._get("/containers/json", {"all": "1"})
+        text = await self._text("/containers/json", {"all": "1"})
+        found: list[Container] = []
         with _readable(self.address):
-            return [decode.listed_container(self._engine, data) for data in found]
+            for data in decode.items(text.decode()):
+                found.append(decode.listed_container(self._engine, data))
+                if len(found) % _STEP == 0:
+                    await anyio.lowlevel.checkpoint()
+        return found
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container as the list tells it."""

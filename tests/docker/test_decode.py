@@ -3,6 +3,8 @@
 import ipaddress
 import json
 
+import pytest
+
 from hostwatch.control.source import Event
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, Health, NetworkMode, State
 from hostwatch.docker import decode
@@ -96,3 +98,17 @@ def test_an_empty_health_status_is_no_healthcheck() -> None:
     """Podman always has a `Health`."""
     found = decode.inspected_container(ENGINE, inspected())
     assert (found.state, found.health) == (State.RUNNING, Health.NONE)
+
+
+@pytest.mark.parametrize("wanted", [[], [1], [{"a": "]"}, [], "x,y"], [None, 2.5, {"b": [1, {}]}]])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_items_of_a_list_come_one_by_one(wanted: list[object], indent: int | None) -> None:
+    """The same as when it is parsed as a whole, however it is spaced."""
+    assert list(decode.items(f" {json.dumps(wanted, indent=indent)}\n")) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[", "[1", "[1,", "[{]", '[{"a": 1}, '])
+def test_what_is_no_whole_list_is_none(text: str) -> None:
+    """What is cut off must not look like a shorter list: what is not in it would be taken for gone."""
+    with pytest.raises(ValueError, match=r"."):
+        list(decode.items(text))

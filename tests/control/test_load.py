@@ -1,0 +1,56 @@
+"""Reading everything, while events tell what happens meanwhile."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import anyio
+
+from hostwatch.control.journal import LabelJournal
+from hostwatch.control.load import load
+from hostwatch.control.refresh import Refresher
+from hostwatch.control.source import GoneError, Source
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container, ContainerKey, Network, State
+from tests.core.build import box, inventory, key, net, on
+
+OLD = box("old", on("front", "10.0.0.5"))
+NEW = box("new", on("front", "10.0.0.5"))
+
+
+class Lagging:
+    """An engine whose list arrives when one of its containers is gone, and another one has its address."""
+
+    def __init__(self, known: Inventory) -> None:
+        self._known = known
+        self.seen: list[State | None] = []
+        """What was known of the new container each time that one was read."""
+
+    async def networks(self) -> Sequence[Network]:
+        return ()  # the new one's comes later
+
+    async def containers(self) -> Sequence[Container]:
+        self._known.drop(OLD.key)
+        self._known.put(NEW)
+        self._known.put_network(net("front"))
+        return (OLD, NEW)
+
+    async def container(self, wanted: ContainerKey) -> Container:
+        new = self._known.container(NEW.key)
+        self.seen.append(new.state if new is not None else None)
+        if wanted == OLD.key:
+            raise GoneError("no such container")
+        return NEW
+
+
+async def test_what_was_told_since_the_lists_were_made_stays() -> None:
+    """What is gone by now must not take its address from the container that has it, and a new network is there."""
+    made = inventory(OLD)
+    engine = Lagging(made)
+    source = cast("Source", engine)
+    async with anyio.create_task_group() as tasks:
+        refresher = Refresher(source, made, LabelJournal(), lambda _files, _cause: None, tasks)
+        await load(source, made, refresher, "resync")
+        tasks.cancel_scope.cancel()
+    assert engine.seen == [State.RUNNING, State.RUNNING]
+    assert made.container(key("old")) is None
+    assert list(made.networks) == [net("front")]
