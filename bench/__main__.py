@@ -1,10 +1,8 @@
 """`python -m bench [QUESTION …]`: ask, print a table for each, keep all figures as JSON, draw them as SVG."""
 
 import argparse
-import asyncio
 import signal
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +12,10 @@ from types import FrameType
 from bench import first, follow, idle, readers, size, storm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
-from bench.report import Answer, keep, show
+from bench.report import Answer, Target, keep, number, picked, show
 from tests.engine.machine import EngineError, check
 
 RESULTS = Path(__file__).with_name("results.json")
-SIZES, SIZES_QUICK = (100, 1_000, 10_000, 50_000), (100, 1_000)
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,15 @@ class Question:
 
 def sizes(quick: bool) -> Answer:
     """How hostwatch grows with the number of containers."""
-    rows = []
-    for count in SIZES_QUICK if quick else SIZES:
-        with tempfile.TemporaryDirectory() as directory:
-            rows.append(asyncio.run(size.measured(count, Path(directory))))
-    return Answer("Size: beside a simulated engine", rows)
+    rows = list(size.rows(size.SIZES[:2] if quick else size.SIZES))
+    large = picked(rows, containers=10_000)
+    wanted = {"event_ratio": 1.5, "requests_per_event": 1.0, "start_seconds": 10.0, "bytes_per_container": 10_000.0}
+    targets = [
+        Target(f"{column.replace('_', ' ')}, 10,000 containers", number(large, column), limit)
+        for column, limit in wanted.items()
+        if large
+    ]
+    return Answer("Size: how it grows with the engine, which is a simulated one", rows, targets)
 
 
 QUESTIONS = {
@@ -75,7 +76,8 @@ def _answered(name: str, options: argparse.Namespace) -> bool:
     finally:
         signal.alarm(0)
     show(answer)
-    draw(keep(options.json, name, answer), options.json.with_suffix(".svg"))
+    if (path := options.json or (None if options.quick else RESULTS)) is not None:
+        draw(keep(path, name, answer), path.with_suffix(".svg"))
     return True
 
 
@@ -86,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="few rounds: whether it works, not how well")
     parser.add_argument(
-        "--json", type=Path, default=RESULTS, metavar="FILE", help="the figures; an SVG is drawn beside it"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help=f"the figures, with their picture as SVG beside it; default: {RESULTS.name} beside this program, unless quick",
     )
     parser.add_argument(
         "--peer",

@@ -6,12 +6,13 @@ it is for everybody: without a configuration, and with the real-time priority th
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def lab(version: str) -> Iterator[Lab]:
         engine.stop()
 
 
+def exact(lab: Lab) -> str:
+    """The engine's whole version, for the notes."""
+    return f"engine {lab.client.version()['Version']}"
+
+
 @contextmanager
 def running(contender: Contender, lab: Lab) -> Iterator[int]:
     """The contender, following the engine; gives its process id."""
@@ -81,17 +87,19 @@ def running(contender: Contender, lab: Lab) -> Iterator[int]:
         return
     log = lab.directory / f"{contender.name}.log"
     with log.open("wb") as errors:
+        said = subprocess.DEVNULL if contender.is_peer else subprocess.PIPE
         process = subprocess.Popen(
-            _command(contender, lab), env=lab.environ, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            _command(contender, lab), env=lab.environ, stdout=said, stderr=errors, start_new_session=True
         )
     try:
-        if not contender.is_peer and process.stdout is not None and process.stdout.readline() != b"ready\n":
+        if process.stdout is not None and process.stdout.readline() != b"ready\n":
             raise BenchError(f"{contender.name} did not start: {log.read_text()[-500:]}")
         yield process.pid
         if process.poll() is not None:
             raise BenchError(f"{contender.name} ended with status {process.returncode}: {log.read_text()[-500:]}")
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # a peer's command may have started others
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

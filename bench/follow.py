@@ -17,7 +17,7 @@ from statistics import median
 from asyncinotify import Inotify, Mask
 from docker.models.containers import Container
 
-from bench.contenders import FLOOR, HOSTWATCH, LISTER, Contender, lab, running, wait_for
+from bench.contenders import FLOOR, HOSTWATCH, LISTER, Contender, exact, lab, running, wait_for
 from bench.report import Answer, Row, Target, number, picked, ratio, spread
 from tests.conftest import Lab
 
@@ -163,8 +163,8 @@ def block(
                     time.sleep(max(0.0, begun + PERIOD_SECONDS - time.monotonic()))
 
 
-def measured(peers: list[Contender], quick: bool) -> Times:
-    """All rounds of all contenders."""
+def measured(peers: list[Contender], quick: bool) -> tuple[Times, str]:
+    """All rounds of all contenders, and the engine that they had."""
     times: Times = defaultdict(list)
     with lab(VERSION) as made:
         service, subscribers = Service(made), list[Container]()
@@ -176,13 +176,13 @@ def measured(peers: list[Contender], quick: bool) -> Times:
                 for contender in contenders:
                     for way, took in block(made, contender, subscribers, service):
                         times[way, count, contender.name].append(took)
-    return times
+        return times, exact(made)
 
 
 def asked(peers: list[Contender], quick: bool) -> Answer:
     """The figures, and those of peers that were measured elsewhere."""
     rows: list[Row] = []
-    times = measured(peers, quick)
+    times, engine = measured(peers, quick)
     for way, count, contender in sorted(times):
         found = times[way, count, contender]
         followed = [took for took in found if took is not None]
@@ -194,7 +194,7 @@ def asked(peers: list[Contender], quick: bool) -> Answer:
         rows.append(row | {"measured": "in this run"})
     elsewhere: list[Row] = [{**row, "subscribers": 1, "measured": "elsewhere"} for row in ELSEWHERE]
     notes = [
-        f"engine {VERSION}; milliseconds after `network connect` was published, negative for before",
+        f"{engine}; milliseconds after `network connect` was published, negative for before",
         "p99 of fewer than 100 rounds is the greatest of them; followed: in how many the files were right within 5 s",
         "hostwatch has taken the lowest real-time priority by itself, as it does wherever it may; the others have none",
         "measured elsewhere: by others on a machine like this, one file; - for what that tool never follows",

@@ -2,7 +2,7 @@
 
 import time
 
-from bench.contenders import HOSTWATCH, LISTER, Contender, lab, running
+from bench.contenders import HOSTWATCH, LISTER, Contender, exact, lab, running
 from bench.report import Answer, Row, Target, number, picked, ratio
 from tests.conftest import Lab
 from tests.usage import usage
@@ -22,7 +22,7 @@ def asked(quick: bool) -> Answer:
         made.run("db", "exec sleep 1000000")
         for place in range(CONTAINERS - 1):
             made.run(f"one-{place}", "exec sleep 1000000", labels=LABELS if place < SUBSCRIBERS else {})
-        rows = [measured(made, contender, seconds) for contender in (HOSTWATCH, LISTER)]
+        rows, engine = [measured(made, contender, seconds) for contender in (HOSTWATCH, LISTER)], exact(made)
     ours, theirs = (picked(rows, contender=contender.name) for contender in (HOSTWATCH, LISTER))
     for row in rows:
         row["times_lister_memory"] = ratio(number(row, "rss_mb"), number(theirs, "rss_mb"))
@@ -30,9 +30,7 @@ def asked(quick: bool) -> Answer:
         Target("percent of a core", number(ours, "cpu_percent"), 0.1),
         Target("memory (MB)", number(ours, "rss_mb"), 60.0),
     ]
-    notes = [
-        f"engine {VERSION}, {CONTAINERS} containers of which {SUBSCRIBERS} subscribe; cpu is counted in steps of 10 ms"
-    ]
+    notes = [f"{engine}, {CONTAINERS} containers of which {SUBSCRIBERS} subscribe; cpu is counted in steps of 10 ms"]
     return Answer("Idle", rows, targets, notes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from bench.contenders import HOSTWATCH, LISTER, BenchError, Contender, lab, running, wait_for
+from bench.contenders import HOSTWATCH, LISTER, BenchError, Contender, exact, lab, running, wait_for
 from bench.follow import is_right
 from bench.report import Answer, Row, Target, number, picked, ratio
 from tests.conftest import Lab
@@ -35,6 +35,7 @@ def asked(quick: bool) -> Answer:
     changes = CHANGES_QUICK if quick else CHANGES
     with lab(VERSION) as made:
         import_base(made.client)
+        engine = exact(made)
         rows = lookups(made, LOOKUPS_QUICK if quick else LOOKUPS)
         rows += [reads(made, contender, changes) for contender in (HOSTWATCH, LISTER)]
     dns = picked(rows, what="lookup at the engine's DNS")
@@ -43,7 +44,7 @@ def asked(quick: bool) -> Answer:
     ours = picked(rows, what="reads while hostwatch writes")
     targets = [Target(f"{kind} reads", number(ours, kind), 0) for kind in ("empty", "torn")]
     notes = [
-        f"engine {VERSION}; lookups: getaddrinfo of glibc, from Python in a container, the name in the last line",
+        f"{engine}; lookups: getaddrinfo of glibc, from Python in a container, the name in the last line",
         f"reads: a process in the container that only reads its file, through {changes} changes of addresses",
     ]
     return Answer("Readers: lookups in the file and at the engine's DNS, and what a reader sees", rows, targets, notes)
