@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--json",
         type=Path,
         metavar="FILE",
-        help=f"the figures, with their picture as SVG beside it; default: {RESULTS.name} beside this program, unless quick",
+        help=f"the figures, with their picture as SVG beside it; default: bench/{RESULTS.name}, unless quick",
     )
     parser.add_argument(
         "--peer",
