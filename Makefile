@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NEEDED := python3-venv
 MINUTES ?= 10
 
-.PHONY: demo test soak run lint format lock clean
+.PHONY: demo test soak bench run lint format lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/ready
@@ -21,6 +21,10 @@ test: $(VENV)/ready
 # Churn beside hostwatch, and each file checked each second.
 soak: $(VENV)/ready
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+# Figures beside others', on real engines; `make bench QUESTIONS="follow idle"` for some of them.
+bench: $(VENV)/ready
+	$(BIN)/python -m bench $(QUESTIONS)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -1,46 +1,134 @@
-"""Who is measured: hostwatch, a bare script as the floor, a plain script that lists everything, and any peer by command.
+"""Who is measured: hostwatch, a bare script as the floor, a plain one that lists everything, and any peer by command.
 
-Each is started beside an engine and told which files it is to keep; each is a process of its own.
+Each runs beside the engine of a lab, as a process of its own, and is up before anything is measured. hostwatch is what
+it is for everybody: without a configuration, and with the real-time priority that it takes by itself where it may.
 """
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.engine import Engine
+import docker
+
+from tests import engine as engines
+from tests.conftest import Lab, make_lab
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parent
-READY_SECONDS = 15.0
+READY_SECONDS = 30.0
 
 
-def command(name: str, engine: Engine) -> list[str]:
-    """The command line of a contender; any other name than ours is a command, its engine in `DOCKER_HOST`."""
-    match name:
-        case "hostwatch":
-            return [sys.executable, "-m", "hostwatch", "run"]
-        case "floor" | "lister":
-            return [sys.executable, str(HERE / f"{name}.py"), str(engine.data_root)]
-        case peer:
-            return shlex.split(peer)
+class BenchError(Exception):
+    """Something that cannot be measured; the message says what has failed."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody who keeps hosts files: by its name one of ours, else by a command."""
+
+    name: str
+    command: str = ""
+    """With `{socket}`, `{root}` (the engine's data root) and `{file}` (the one file that it keeps) to be filled in."""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is somebody else's program, which keeps one file and not those of containers."""
+        return bool(self.command)
+
+    def file(self, lab: Lab) -> Path:
+        """The one file that a peer keeps."""
+        return lab.directory / f"{self.name}.d" / "hosts"
+
+
+HOSTWATCH, FLOOR, LISTER = Contender("hostwatch"), Contender("floor"), Contender("lister")
+
+
+def peer(text: str) -> Contender:
+    """A contender from `NAME=COMMAND`."""
+    name, separator, command = text.partition("=")
+    if not separator or not name.replace("-", "").isalnum():
+        raise ValueError(f"{text!r} is not NAME=COMMAND")
+    return Contender(name, command)
 
 
 @contextmanager
-def running(name: str, engine: Engine) -> Iterator[subprocess.Popen[bytes]]:
-    """The contender, following the engine."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("DOCKER_", "HOSTWATCH_"))}
-    environ |= {"DOCKER_HOST": engine.docker_host, "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(
-        command(name, engine), env=environ, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def lab(version: str) -> Iterator[Lab]:
+    """A private engine without containers, with a network; it ends with this."""
+    engine = engines.start(version, f"bench-{version}-{os.getpid()}")
     try:
-        yield process
-        if process.poll() is not None:
-            raise RuntimeError(f"{name} ended by itself, with status {process.returncode}")
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            closing(docker.DockerClient(base_url=engine.docker_host, timeout=120)) as client,
+            make_lab(engine, client, Path(directory)) as made,
+        ):
+            yield made
     finally:
-        process.terminate()
-        process.wait(10)
+        engine.stop()
+
+
+def exact(lab: Lab) -> str:
+    """The engine's whole version, for the notes."""
+    return f"engine {lab.client.version()['Version']}"
+
+
+@contextmanager
+def running(contender: Contender, lab: Lab) -> Iterator[int]:
+    """The contender, following the engine; gives its process id."""
+    if contender == HOSTWATCH:
+        with lab.hostwatch() as hostwatch:
+            yield hostwatch.process.pid
+        return
+    log = lab.directory / f"{contender.name}.log"
+    with log.open("wb") as errors:
+        said = subprocess.DEVNULL if contender.is_peer else subprocess.PIPE
+        process = subprocess.Popen(
+            _command(contender, lab), env=lab.environ, stdout=said, stderr=errors, start_new_session=True
+        )
+    try:
+        if process.stdout is not None and process.stdout.readline() != b"ready\n":
+            raise BenchError(f"{contender.name} did not start: {log.read_text()[-500:]}")
+        yield process.pid
+        if process.poll() is not None:
+            raise BenchError(f"{contender.name} ended with status {process.returncode}: {log.read_text()[-500:]}")
+    finally:
+        with suppress(ProcessLookupError):  # a peer's command may have started others
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _command(contender: Contender, lab: Lab) -> list[str]:
+    if not contender.is_peer:
+        return [sys.executable, str(HERE / f"{contender.name}.py"), str(lab.engine.data_root)]
+    file = contender.file(lab)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("127.0.0.1\tlocalhost\n")
+    places = {"socket": lab.engine.socket, "root": lab.engine.data_root, "file": file}
+    return [word.format_map(places) for word in shlex.split(contender.command)]
+
+
+def wait_for(check: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise BenchError(f"{what}: not so after {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """As many busy loops as there are cores, at the usual priority."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()

@@ -1,6 +1,7 @@
 """The floor: reads the stream, asks once, writes once. It knows one service, `db`, and forgets all that can go wrong.
 
-`python bench/floor.py DATA_ROOT`, with the engine's socket in `DOCKER_HOST`. Nobody could use it.
+`python bench/floor.py DATA_ROOT`, with the engine's socket in `DOCKER_HOST`; the files must be right at the start.
+Nobody could use it.
 """
 
 import http.client
@@ -10,6 +11,8 @@ import socket
 import sys
 from pathlib import Path
 from urllib.parse import quote
+
+BEGIN = b"\n# hostwatch: begin\n"
 
 
 class Connection(http.client.HTTPConnection):
@@ -23,11 +26,13 @@ class Connection(http.client.HTTPConnection):
 
 def main() -> None:
     """Follow `db` for ever."""
-    files = [path for path in Path(sys.argv[1]).glob("containers/*/hosts") if b"hostwatch" in path.read_bytes()]
+    files = [path for path in Path(sys.argv[1]).glob("containers/*/hosts") if BEGIN in path.read_bytes()]
     stream, asking = Connection("localhost"), Connection("localhost")
     filters = quote(json.dumps({"type": ["network"], "event": ["connect"]}))
     stream.request("GET", f"/events?filters={filters}")
-    for line in stream.getresponse():
+    response = stream.getresponse()
+    print("ready", flush=True)
+    for line in response:
         actor = json.loads(line)["Actor"]
         asking.request("GET", f"/networks/{actor['ID']}")
         members = json.loads(asking.getresponse().read())["Containers"]
@@ -40,8 +45,7 @@ def write(files: list[Path], address: str) -> None:
     """Put the address into each file, in the place of the one that is there."""
     for path in files:
         with path.open("r+b", buffering=0) as file:
-            start = file.read().rindex(b"\n# hostwatch: begin\n") + len(b"\n# hostwatch: begin\n")
-            file.seek(start)
+            file.seek(file.read().rindex(BEGIN) + len(BEGIN))
             file.write(address.ljust(15).encode())
 
 

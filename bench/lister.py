@@ -1,6 +1,6 @@
 """A plain script with docker-py that lists and inspects everything at each event, and writes each file that is wrong.
 
-`python bench/lister.py DATA_ROOT`. It is what one writes in an evening, and what several tools do.
+`python bench/lister.py DATA_ROOT`. It is what one writes in an evening, and how docker-gen and others go about it.
 """
 
 import sys
@@ -8,30 +8,45 @@ from pathlib import Path
 
 import docker
 
+ACTIONS = ["start", "die", "connect", "disconnect"]
+
 
 def main() -> None:
     """Follow the engine for ever."""
-    client = docker.from_env()
-    for event in client.events(decode=True):
-        if event.get("Type") in ("container", "network"):
-            write_all(client, Path(sys.argv[1]))
+    client = docker.from_env(timeout=600)
+    events = client.events(decode=True, filters={"type": ["container", "network"], "event": ACTIONS})
+    write_all(client, Path(sys.argv[1]))
+    print("ready", flush=True)
+    for _ in events:
+        write_all(client, Path(sys.argv[1]))
 
 
 def write_all(client: docker.DockerClient, root: Path) -> None:
     """Bring every subscriber's file to what the engine says now."""
-    addresses, subscribers = {}, []
-    for container in client.containers.list(ignore_removed=True):
+    addresses: dict[str, str] = {}
+    wanted: dict[str, bool] = {}
+    for container in client.containers.list(ignore_removed=True):  # docker-py inspects each of them, too
         for settings in container.attrs["NetworkSettings"]["Networks"].values():
-            addresses[container.name] = settings["IPAddress"]
-        if "hostwatch.hosts" in container.labels:
-            subscribers.append(container.id)
-    for identity in subscribers:
-        path = root / "containers" / identity / "hosts"
-        lines = [line for line in path.read_text().splitlines() if not line.endswith(" db") and "hostwatch" not in line]
-        if address := addresses.get("db"):
-            lines += ["# hostwatch: begin", f"{address:<16}db", "# hostwatch: end"]
-        if (text := "\n".join(lines) + "\n") != path.read_text():
+            if settings["IPAddress"]:
+                addresses[str(container.name)] = settings["IPAddress"]
+        if {"hostwatch.hosts", "hostwatch.services"} & container.labels.keys():
+            wanted[str(container.id)] = "hostwatch.services" in container.labels
+    for identity, everything in wanted.items():
+        names = sorted(addresses) if everything else [name for name in ("db",) if name in addresses]
+        write(root / "containers" / identity / "hosts", [f"{addresses[name]:<16}{name}" for name in names])
+
+
+def write(path: Path, records: list[str]) -> None:
+    """Put the records behind what the engine wrote, unless they are there."""
+    try:
+        old = path.read_text()
+        text = old.partition("# hostwatch: begin\n")[0] + "\n".join(
+            ["# hostwatch: begin", *records, "# hostwatch: end", ""]
+        )
+        if text != old:
             path.write_text(text)
+    except FileNotFoundError:  # the container is gone by now
+        pass
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def main() -> None:
         text = json.dumps(answer, indent=1).replace(str(engine.data_root), "/var/lib/docker")
         text = text.replace(str(engine.directory), "/var/run/docker")
         (RECORDINGS / f"{name}.json").write_text(text + "\n")
-        print(name)  # noqa: T201
+        print(name)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class World:
 
 def world(count: int, root: Path, seed: int = 1) -> World:
     """So many containers, with their hosts files below `root`."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     made = World()
     subnets = ipaddress.IPv4Network("10.0.0.0/8").subnets(new_prefix=27)
     for number in range(-(-count // PROJECT)):

@@ -175,7 +175,7 @@ def main() -> None:
     if wrong := list(simulated.validated()):
         sys.exit(f"the simulated engine answers in another form than the recorded one: {', '.join(wrong)}")
     for row in rows(tuple(parser.parse_args().sizes)):
-        print(json.dumps(row), flush=True)  # noqa: T201
+        print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
