@@ -168,7 +168,8 @@ class Daemon:
         if key is not None:
             container = self._inventory.container(key)
             starting = container is not None and container.state is not State.RUNNING
-            self._queue.add(key, FILE_CHANGED, urgent=starting)
+            # What changes a running container's file is most often we ourselves.
+            self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
         else:
             logger.warning("changes of hosts files were lost; all are compared")
             self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)

@@ -50,10 +50,15 @@ class HostsFiles(Protocol):
     def path(self, container: Container) -> Path:
         """Where the file is."""
 
-    async def read(self, container: Container) -> bytes:
-        """The file's text. May raise any of the three errors."""
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
+        """The file's text. May raise any of the three errors.
 
-    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+        `at_hand`: it was written or read lately, and is short, as far as is known, so that nobody waits for a disk.
+        """
+
+    async def update(
+        self, container: Container, change: Callable[[bytes], bytes], *, at_hand: bool = False
+    ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place. May raise any of the three errors."""
 
 

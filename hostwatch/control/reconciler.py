@@ -208,7 +208,7 @@ class Reconciler:
         elif SWEEP in work.causes:
             text = await self._sweep(container)
         else:
-            text = await self._paths.read(container) if starting else b""
+            text = await self._paths.read(container, at_hand=True) if starting else b""
         if starting:
             hinted(self._hint(container, text), work.key)
 
@@ -255,7 +255,8 @@ class Reconciler:
         state.wanted = wanted.block
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)
         rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
-        update = await files.update(container, rewriting)
+        at_hand = (state.in_sync or container.state is not State.RUNNING) and not state.costly
+        update = await files.update(container, rewriting, at_hand=at_hand)
         state.costly = rewriting.cpu_seconds > _COSTLY_SECONDS
         self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
         before = await _block_in(update.before) if update.changed or self._inventory.notices(key) else None

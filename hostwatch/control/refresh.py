@@ -156,7 +156,8 @@ class Refresher:
 
     async def _rest(self, key: ContainerKey | NetworkKey) -> None:
         """Wait until the key may be read, and note that it is."""
-        await anyio.sleep(self._pace.wait(key, anyio.current_time()))
+        if (wait := self._pace.wait(key, anyio.current_time())) > 0:
+            await anyio.sleep(wait)
         self._pace.spend(key, anyio.current_time(), _READ_SECONDS)
 
     async def _read(self, key: ContainerKey | NetworkKey, mark: int) -> Files:

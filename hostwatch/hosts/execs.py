@@ -65,7 +65,7 @@ class ExecHostsFiles:
         """Where the file is, as the container sees it."""
         return Path("/etc/hosts")
 
-    async def read(self, container: Container) -> bytes:
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """The file's text."""
         result = await self._shell(container, _READ)
         if result.status != 0:
@@ -74,7 +74,13 @@ class ExecHostsFiles:
             raise FileRefusedError(_TOO_LARGE)
         return result.output
 
-    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,  # noqa: ARG002
+    ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
         first = text = await self.read(container)
         for _ in range(_ROUNDS):

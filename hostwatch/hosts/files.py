@@ -1,4 +1,5 @@
-"""Hosts files on disk: opened safely, read, and changed in place. Synchronous; a worker thread runs it.
+"""Hosts files on disk: opened safely, read, and changed in place. Synchronous: run by a worker thread, as it may wait
+for whoever has the file open, or at once by the event loop (`read_at_once`, `update_at_once`), and then it gives up.
 
 The file belongs to a container, whose root may be hostile: it may put anything in the file, hold it open, lock it or
 take a lease on it. It cannot replace it (it sees a bind mount of the file alone), but a file on the host may be
@@ -22,7 +23,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,37 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> Update:
         return Update(before, before)
     with _opened(path, os.O_RDWR) as file:
         return _updated(file, path, change, Update(before, after))
+
+
+def read_at_once(path: Path) -> bytes | None:
+    """The text of a file that was written or read just now; `None` where that may take time, as `read` may.
+
+    Nobody else has the file open, so that no write of theirs, which may be of any length, keeps us waiting; and its
+    text is short.
+    """
+    with suppress(HostsFileBusy), _opened(path, os.O_RDONLY, patient=False) as file, _lease(file, 0) as alone:
+        text = os.pread(file, _PIECE, 0) if alone else b""
+        return text if 0 < len(text) < _PIECE else None
+    return None
+
+
+def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> Update | None:
+    """What `update` does, of a file that was written or read just now; `None` where that may take time.
+
+    Nothing has been written in that case.
+    """
+    before = read_at_once(path)
+    if before is None:
+        return None
+    after = change(before)
+    if after == before:
+        return Update(before, before)
+    with suppress(HostsFileBusy), _opened(path, os.O_RDWR, patient=False) as file, _lease(file, 0) as alone:
+        if alone and len(after) <= LIMIT and _text(file, path) == before:
+            update = Update(before, after)
+            if _carried_out(file, steps(before, after), update) and _text(file, path) == after:
+                return update
+    return None
 
 
 def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
@@ -232,12 +264,16 @@ def _granted(file: int) -> bool | None:
 
 
 @contextmanager
-def _opened(path: Path, access: int) -> Iterator[int]:
-    """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`."""
+def _opened(path: Path, access: int, *, patient: bool = True) -> Iterator[int]:
+    """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`.
+
+    `patient`: waits for a moment where somebody has a lease on it.
+    """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            file = _opened_at_last(path.name, access, folder)
+            pauses = _OPEN_PAUSES_SECONDS if patient else ()
+            file = _opened_at_last(path.name, access, folder, pauses)
         finally:
             os.close(folder)
         try:
@@ -249,9 +285,9 @@ def _opened(path: Path, access: int) -> Iterator[int]:
         raise _translated(error, path) from error
 
 
-def _opened_at_last(name: str, access: int, folder: int) -> int:
+def _opened_at_last(name: str, access: int, folder: int, pauses: Iterable[float]) -> int:
     """Opens the file, if need be in several attempts, as it fails at once while somebody holds a lease on it."""
-    for pause in _OPEN_PAUSES_SECONDS:
+    for pause in pauses:
         with suppress(BlockingIOError):
             return os.open(name, access | _SAFELY, dir_fd=folder)
         time.sleep(pause)

@@ -1,11 +1,11 @@
 """Hosts files by their path: those of an engine's containers, below its data root, and files on the host.
 
-Each access is made in a thread, under a limit, and what goes wrong is told in the loop's words.
+Each access that may wait is made in a thread, under a limit, and what goes wrong is told in the loop's words.
 """
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -48,13 +48,18 @@ class PathHostsFiles:
         """Where the file is."""
         return container.host_file or self.directory / container.key.id / self._hosts
 
-    async def read(self, container: Container) -> bytes:
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
         """The file's text."""
-        return await self._in_thread(container, files.read)
+        text = self._at_once(container, files.read_at_once) if at_hand else None
+        return text if text is not None else await self._in_thread(container, files.read)
 
-    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(
+        self, container: Container, change: Callable[[bytes], bytes], *, at_hand: bool = False
+    ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
-        update = await self._in_thread(container, lambda path: files.update(path, change))
+        update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
+        if update is None:
+            update = await self._in_thread(container, lambda path: files.update(path, change))
         return FileUpdate(update.before, update.after)
 
     async def watch(
@@ -85,6 +90,16 @@ class PathHostsFiles:
         except OSError as error:
             # Without a descriptor left, nothing is known of the directory.
             return None if error.errno in files.OUT_OF_FILES else out_of_sight(self.directory, error)
+        return None
+
+    def _at_once(self, container: Container, work: Callable[[Path], T | None]) -> T | None:
+        """What can be done without waiting and so without a thread: the way there and back takes longer than the work.
+
+        `None` for all else, and for whatever goes wrong: a thread will see to it, and tell.
+        """
+        if container.host_file is None:  # those may be on any file system
+            with suppress(files.HostsFileError):
+                return work(self.path(container))
         return None
 
     async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:

@@ -49,12 +49,18 @@ class MemoryFiles:
         """Where the file would be."""
         return Path("/simulated/containers", container.key.id, "hosts")
 
-    async def read(self, container: Container) -> bytes:
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """The file's text."""
         await anyio.sleep(_DISK_SECONDS)
         return self._box(container)[1]
 
-    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,  # noqa: ARG002
+    ) -> FileUpdate:
         """Bring the file to what `change` makes of its text."""
         await anyio.sleep(_DISK_SECONDS)
         box, before = self._box(container)
@@ -81,11 +87,17 @@ class NoExecs:
         """Where the container sees the file."""
         return Path("/etc/hosts")
 
-    async def read(self, container: Container) -> bytes:
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
-    async def update(self, container: Container, _change: Callable[[bytes], bytes]) -> FileUpdate:
+    async def update(
+        self,
+        container: Container,
+        _change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,  # noqa: ARG002
+    ) -> FileUpdate:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
