@@ -14,7 +14,7 @@ import pytest
 
 from hostwatch.core.hostsfile import rewritten
 from hostwatch.core.records import Block
-from hostwatch.hosts.files import HostsFileFailed, update
+from hostwatch.hosts.files import HostsFileFailed, update, update_at_once
 from tests.hosts.test_files import ENGINE, answer, attempt, child, held_open, hosts, with_db
 from tests.strace import calls, traced
 
@@ -33,18 +33,19 @@ CHANGES = {
 }
 
 
+Updater = Callable[[Path, Callable[[bytes], bytes]], object]
 Updating = tuple[int, Connection, IO[bytes]]
 """A process, the pipe to it, and what strace says about it."""
 
 
 @contextmanager
-def updating(path: Path, change: Callable[[bytes], bytes], *options: str) -> Iterator[Updating]:
+def updating(path: Path, change: Callable[[bytes], bytes], *options: str, by: Updater = update) -> Iterator[Updating]:
     """Updates the file in a process of its own, which then sends its error, with strace attached."""
 
     def work(connection: Connection) -> None:
         connection.send(os.getpid())
         connection.recv()
-        error = attempt(lambda: update(path, change))
+        error = attempt(lambda: by(path, change))
         os.getppid()  # the end, for who reads the trace
         connection.send(error)
 
@@ -56,9 +57,11 @@ def updating(path: Path, change: Callable[[bytes], bytes], *options: str) -> Ite
             yield process, connection, tracer.stderr
 
 
-def updated_under(path: Path, change: Callable[[bytes], bytes], *options: str) -> tuple[str, str] | None:
+def updated_under(
+    path: Path, change: Callable[[bytes], bytes], *options: str, by: Updater = update
+) -> tuple[str, str] | None:
     """Updates the file in a process of its own, with strace attached; returns its error, `None` if it was killed."""
-    with updating(path, change, *options) as (_, connection, _):
+    with updating(path, change, *options, by=by) as (_, connection, _):
         try:
             found: tuple[str, str] = answer(connection)
         except EOFError:
@@ -66,10 +69,10 @@ def updated_under(path: Path, change: Callable[[bytes], bytes], *options: str) -
         return found
 
 
-def sequence(path: Path, change: Callable[[bytes], bytes]) -> list[tuple[str, int]]:
+def sequence(path: Path, change: Callable[[bytes], bytes], by: Updater = update) -> list[tuple[str, int]]:
     """The system calls that an update makes, each with how many of its name there have been."""
     trace = path.with_name("trace")
-    updated_under(path, change, f"--output={trace}", f"--trace={','.join(WRITING)},getppid")
+    updated_under(path, change, f"--output={trace}", f"--trace={','.join(WRITING)},getppid", by=by)
     *names, end = calls(trace)
     assert end == "getppid"
     return [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
@@ -86,9 +89,16 @@ def check(text: bytes, old: bytes, new: bytes) -> None:
     assert [line for line in lines(text) if line in foreign] == foreign
 
 
-@pytest.mark.parametrize("alone", [True, False], ids=["lease", "somebody keeps it open, so there is no lease"])
+@pytest.mark.parametrize(
+    ("alone", "by"),
+    [
+        pytest.param(True, update, id="lease"),
+        pytest.param(False, update, id="somebody keeps it open, so there is no lease"),
+        pytest.param(True, update_at_once, id="at once"),
+    ],
+)
 @pytest.mark.parametrize("kind", CHANGES)
-def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool) -> None:
+def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool, by: Updater) -> None:
     """SIGKILL in place of each call of an update; the next update repairs what is left, but for blank lines at the end.
 
     Nobody can tell those from somebody's own.
@@ -97,13 +107,15 @@ def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool) -> Non
     new = change(old)
     with held_open(hosts.parent if alone else hosts):
         hosts.write_bytes(old)
-        at = [(name, number) for name, number in sequence(hosts, change) if alone or name in ("pwrite64", "ftruncate")]
+        at = [
+            (name, number) for name, number in sequence(hosts, change, by) if alone or name in ("pwrite64", "ftruncate")
+        ]
         assert hosts.read_bytes() == new
         assert {"pwrite64"} <= {name for name, _ in at}
         left = set[bytes]()
         for name, number in at:
             hosts.write_bytes(old)
-            assert updated_under(hosts, change, f"--inject={name}:signal=SIGKILL:when={number}") is None
+            assert updated_under(hosts, change, f"--inject={name}:signal=SIGKILL:when={number}", by=by) is None
             text = hosts.read_bytes()
             left.add(text)
             check(text, old, new)
@@ -111,16 +123,17 @@ def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool) -> Non
     assert old in left
 
 
+@pytest.mark.parametrize("by", [update, update_at_once])
 @pytest.mark.parametrize("code", ["EIO", "EDQUOT", "ENOSPC"])
 @pytest.mark.parametrize("kind", CHANGES)
-def test_failed_at_every_call_that_writes(hosts: Path, kind: str, code: str) -> None:
+def test_failed_at_every_call_that_writes(hosts: Path, kind: str, code: str, by: Updater) -> None:
     """It is told, with what to do; the next update makes the file right to the byte, as if nothing had been."""
     old, change = CHANGES[kind]
     hosts.write_bytes(old)
-    at = [(name, number) for name, number in sequence(hosts, change) if name in ("pwrite64", "ftruncate")]
+    at = [(name, number) for name, number in sequence(hosts, change, by) if name in ("pwrite64", "ftruncate")]
     for name, number in at:
         hosts.write_bytes(old)
-        error = updated_under(hosts, change, f"--inject={name}:error={code}:when={number}")
+        error = updated_under(hosts, change, f"--inject={name}:error={code}:when={number}", by=by)
         assert error is not None
         assert (error[0], "will be tried again" in error[1]) == (HostsFileFailed.__name__, True)
         check(hosts.read_bytes(), old, change(old))

@@ -14,13 +14,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncinotify import Inotify, Mask
 
 from hostwatch.core.hostsfile import LIMIT, rewritten
 from hostwatch.core.records import Block, Record
@@ -33,7 +34,9 @@ from hostwatch.hosts.files import (
     HostsFileRefused,
     Update,
     read,
+    read_at_once,
     update,
+    update_at_once,
 )
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
@@ -127,9 +130,13 @@ def test_nothing_is_written_where_nothing_differs(hosts: Path) -> None:
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         assert update(hosts, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+        assert update_at_once(hosts, NEW) is None, "it cannot have the file for itself"
         assert fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_RDLCK
     finally:
         os.close(file)
+    with opened_for_writing(hosts) as count:
+        assert update_at_once(hosts, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+    assert count == [0]
     assert hosts.stat().st_mtime_ns == 1
 
 
@@ -177,7 +184,11 @@ def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path.parent.mkdir()
     path.write_bytes(ENGINE)
     make(path)
-    for action in (read, lambda file: update(file, NEW)):
+    at_once: tuple[Callable[[Path], object], ...] = (read_at_once, lambda file: update_at_once(file, NEW))
+    if make is too_large:  # for `read` to say
+        assert [action(path) for action in at_once] == [None, None]
+        at_once = ()
+    for action in (read, lambda file: update(file, NEW), *at_once):
         with pytest.raises(HostsFileRefused, match=f"^{path}: ") as caught:
             action(path)
         assert caught.value.path == path
@@ -321,6 +332,16 @@ def held_open(path: Path) -> Iterator[int]:
         os.close(file)
 
 
+@contextmanager
+def opened_for_writing(path: Path) -> Iterator[list[int]]:
+    """How often the file was opened for writing and closed meanwhile, in the end."""
+    count = [0]
+    with Inotify(sync_timeout=0.1) as inotify:
+        inotify.add_watch(path, Mask.CLOSE_WRITE)
+        yield count
+        count[0] = len(list(inotify))
+
+
 def delay_writes(monkeypatch: pytest.MonkeyPatch, started: Event, seconds: float) -> None:
     """Makes the first write of an update take its time, and tells when it is at it."""
     pwrite = os.pwrite
@@ -396,6 +417,36 @@ def test_a_lease_that_somebody_keeps_does_not_keep_us(hosts: Path) -> None:
             read(hosts)
         assert time.monotonic() - since < 1
         done.set()
+
+
+def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
+    """Where somebody has the file open, whose write may take any time, or a lease, nothing is done at all."""
+    with held_open(hosts):
+        assert read_at_once(hosts) is None
+        assert update_at_once(hosts, NEW) is None
+    with held_open(hosts) as file:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        since = time.monotonic()
+        assert update_at_once(hosts, NEW) is None
+        assert time.monotonic() - since < 0.05
+    hosts.write_bytes(ENGINE * 1000)
+    assert update_at_once(hosts, NEW) is None
+    hosts.write_bytes(b"")
+    assert update_at_once(hosts, NEW) is None, "the engine is just about to write it"
+    hosts.write_bytes(ENGINE)
+    assert read_at_once(hosts) == ENGINE
+    assert update_at_once(hosts, lambda text: text + b"\n" * LIMIT) is None
+    with ExitStack() as stack:
+
+        def change(text: bytes) -> bytes:
+            stack.enter_context(held_open(hosts))
+            return NEW(text)
+
+        assert update_at_once(hosts, change) is None, "somebody came in between"
+    assert hosts.read_bytes() == ENGINE
+    assert update_at_once(hosts, NEW) == Update(ENGINE, NEW(ENGINE))
+    assert hosts.read_bytes() == NEW(ENGINE)
 
 
 def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
