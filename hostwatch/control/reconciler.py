@@ -91,7 +91,7 @@ class FileState:
     rebuilt: bool = False
     """Whether it was told that the engine rebuilt the file, at the start that is under way."""
     restarting: bool = False
-    """Whether its container did not run when it was last looked at."""
+    """Whether its container did not run when it was last looked at, be it before its first start."""
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
     not_before: float = 0.0
     """When it may be tried by exec again (the event loop's seconds)."""
@@ -188,6 +188,8 @@ class Reconciler:
             return
         if container.state is not State.RUNNING:
             self._unseen.discard(work.key)
+            if self._inventory.subscribed(work.key):
+                self._states.setdefault(work.key, FileState()).restarting = True
         try:
             await self._look_at(work, container, hinted)
         except FileGoneError as error:

@@ -73,7 +73,7 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
         meanwhile = delays(lab)
     print(f"before {before}, meanwhile {meanwhile}, {share:.2f} of a processor, {looks} looks")
     assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
-    assert 0 < looks < 20, "two each second at one that wipes its block"
+    assert 0 < looks < 30, "two each second at one that wipes its block, and a credit of twenty"
     assert share < 0.8, "with a credit of seconds, that is spent here"
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
 

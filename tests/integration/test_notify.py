@@ -214,13 +214,15 @@ def test_by_exec_too_a_start_tells_nobody(lab: Lab) -> None:
     """Where the file is written after the start, that is no change either; a later one is."""
     db = lab.run("db", address="10.123.1.1")
     more = f"docker: {{root: {lab.directory}/nothing}}\n{QUICK}"
-    with lab.hostwatch("-c", lab.configured(more)):
+    with lab.hostwatch("-c", lab.configured(more)) as hostwatch:
         web = counting(lab)
         known(lab, web, "10.123.1.1")
+        quiet()
         web.restart(timeout=0)
         known(lab, web, "10.123.1.1")
         quiet()
         assert told(web) == 0
+        assert "notified" not in hostwatch.log
         moved(lab, db, "10.123.1.2")
         eventually(lambda: told(web) == 1)
 
