@@ -73,7 +73,8 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
         meanwhile = delays(lab)
     print(f"before {before}, meanwhile {meanwhile}, {share:.2f} of a processor, {looks} looks")
     assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
-    assert 0 < looks < 30, "two each second at one that wipes its block, and a credit of twenty"
+    assert looks < 30, "two each second at one that wipes its block, and a credit of twenty"
+    assert LOOKED in hostwatch.log, "it may fail for a while, as somebody keeps writing"
     assert share < 0.8, "with a credit of seconds, that is spent here"
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
 
