@@ -21,6 +21,7 @@ from typing import Any
 from asyncinotify import Inotify, Mask
 
 from bench import simulated
+from tests.usage import usage
 
 SIZES = (100, 1_000, 10_000, 50_000)
 EVENTS = 50
@@ -74,12 +75,12 @@ async def _measured(count: int, directory: Path) -> dict[str, Any]:
             start = {
                 "containers": count,
                 "start_seconds": round(started, 2),
-                "start_cpu_seconds": round(cpu_seconds(pid), 2),
+                "start_cpu_seconds": round(usage(pid).cpu_seconds, 2),
                 "start_bench_cpu_seconds": round(time.process_time() - own, 2),
                 "start_requests": server.requests,
                 "settled_cpu_seconds": round(await _settled(pid), 2),
             }
-            return start | await _events(made, server, directory) | {"rss_bytes": rss_bytes(pid)}
+            return start | await _events(made, server, directory) | {"rss_bytes": round(usage(pid).rss_mib * 2**20)}
 
 
 @contextlib.asynccontextmanager
@@ -97,10 +98,10 @@ async def _hostwatch(socket: Path) -> AsyncIterator[int]:
 
 async def _settled(pid: int) -> float:
     """Wait until hostwatch rests, having looked for leftovers in all other files; returns what it has used by then."""
-    used, before = cpu_seconds(pid), -1.0
+    used, before = usage(pid).cpu_seconds, -1.0
     while used > before + _RESTING_SHARE:
         await asyncio.sleep(1)
-        used, before = cpu_seconds(pid), used
+        used, before = usage(pid).cpu_seconds, used
     return used
 
 
@@ -154,18 +155,6 @@ async def _connected(
 
 def _hosts(root: Path, box: simulated.Box) -> Path:
     return root / "containers" / box.id / "hosts"
-
-
-def rss_bytes(pid: int) -> int:
-    """The resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used of the processors."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

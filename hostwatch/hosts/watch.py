@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import anyio
 import anyio.to_thread
-import asyncinotify as inotify
 from asyncinotify import Event, Inotify, Mask
+from asyncinotify import Watch as KernelWatch
 from loguru import logger
 
 from hostwatch.core.model import ContainerId
@@ -105,7 +105,7 @@ class Watch:
                         changed(found)
         raise AssertionError("inotify has ended")
 
-    def _is_flooded(self, event: Event, watch: inotify.Watch) -> bool:
+    def _is_flooded(self, event: Event, watch: KernelWatch) -> bool:
         """Count one more event of a watch; returns whether there are so many that it is to be taken off."""
         if Mask.IGNORED in event.mask:  # it was taken off, or its directory is gone
             self._pace.forget(watch.path)
@@ -116,7 +116,7 @@ class Watch:
         self._pace.spend(watch.path, now, _EVENT_SECONDS)
         return self._pace.wait(watch.path, now) > 0
 
-    async def _watch_again(self, watch: inotify.Watch, changed: Changed) -> None:
+    async def _watch_again(self, watch: KernelWatch, changed: Changed) -> None:
         """Watch a directory again after a moment; what was written meanwhile is told then."""
         child = self._directory / watch.path.relative_to(self._directory).parts[0]
         logger.debug("{} is written all the time; it is watched again in {:g} s", child, _REST_SECONDS)
@@ -125,7 +125,7 @@ class Watch:
         if self._add(child):
             changed(ContainerId(child.name))
 
-    def _changed(self, event: Event, watch: inotify.Watch) -> ContainerId | None:
+    def _changed(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:
             return None
         place = watch.path / event.name

@@ -1,16 +1,15 @@
 """Containers that mean harm: what they may put in labels, names and files, and what that does to others."""
 
 import json
-import os
 import re
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import docker
 
 from tests.conftest import Lab, eventually, make_network, newest_only
 from tests.proxy import Proxy
+from tests.usage import usage
 
 pytestmark = newest_only
 
@@ -66,10 +65,10 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
         for number, command in enumerate(WRITERS):
             lab.run(f"hostile-{number}", command, labels=WANTS_OWN, nano_cpus=200_000_000)
         time.sleep(3)
-        used, looks = cpu_seconds(hostwatch.process.pid), hostwatch.log.count(LOOKED)
+        used, looks = usage(hostwatch.process.pid).cpu_seconds, hostwatch.log.count(LOOKED)
         time.sleep(3)
         looks = hostwatch.log.count(LOOKED) - looks
-        share = (cpu_seconds(hostwatch.process.pid) - used) / 3
+        share = (usage(hostwatch.process.pid).cpu_seconds - used) / 3
         meanwhile = delays(lab)
     print(f"before {before}, meanwhile {meanwhile}, {share:.2f} of a processor, {looks} looks")
     assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
@@ -77,12 +76,6 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
     assert LOOKED in hostwatch.log, "it may fail for a while, as somebody keeps writing"
     assert share < 0.8, "with a credit of seconds, that is spent here"
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
-
-
-def cpu_seconds(pid: int) -> float:
-    """The processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None:
@@ -176,11 +169,11 @@ def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:
     with lab.hostwatch() as hostwatch:
         eventually(lambda: "db" in lab.records(lab.client.containers.get("web")))
         huge = lab.create("huge", labels={f"{number}": "" for number in range(400_000)})
-        used = cpu_seconds(hostwatch.process.pid)
+        used = usage(hostwatch.process.pid).cpu_seconds
         for number in range(5):
             huge.rename(f"huge-{number}")
             moved(lab, number + 2)
-        used = cpu_seconds(hostwatch.process.pid) - used
+        used = usage(hostwatch.process.pid).cpu_seconds - used
     print(f"{used:.2f} s of processor time for 5 renames and moves")
     assert used < 0.8
 

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 
 from tests.conftest import Hostwatch, Lab, eventually, newest_only
 from tests.strace import traced
+from tests.usage import usage
 
 pytestmark = newest_only
 
@@ -55,12 +56,6 @@ def stopped(hostwatch: Hostwatch) -> Iterator[None]:
         yield
     finally:
         hostwatch.process.send_signal(signal.SIGCONT)
-
-
-def busy_seconds(hostwatch: Hostwatch) -> float:
-    """How long it has kept a processor so far."""
-    fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # Killed and stopped.
@@ -287,12 +282,12 @@ def test_no_descriptor_left(lab: Lab) -> None:
         pid = hostwatch.process.pid
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, limits[1]))
-        busy = busy_seconds(hostwatch)
+        busy = usage(pid).cpu_seconds
         move(lab, service, "10.123.6.6")
         more = lab.run("more", labels=WANTS_DB)
         eventually(lambda: all(f"WARNING {name}: " in hostwatch.log for name in ("web", "more")))
         assert hostwatch.log.count("Too many open files; raise the limit of open files") == 2
-        assert busy_seconds(hostwatch) - busy < 0.5
+        assert usage(pid).cpu_seconds - busy < 0.5
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         followed(lab, web, "10.123.6.6")
         followed(lab, more, "10.123.6.6")
