@@ -5,7 +5,7 @@ import functools
 import inspect
 import json
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +13,6 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import anyio
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hostwatch import __version__, app
 from hostwatch.config import ConfigError, Settings, load, located, schema
@@ -218,7 +215,9 @@ def status(common: Common, as_json: Json = False) -> None:
     if as_json:
         _print_json(found)
     else:
-        _print_status(found)
+        from hostwatch.tables import print_status  # noqa: PLC0415 (3 MB that one who follows an engine does not need)
+
+        print_status(found)
 
 
 @_command
@@ -279,7 +278,7 @@ def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Corout
 
 def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
     try:
-        return anyio.run(function, *arguments)
+        return anyio.run(function, *arguments, backend_options={"use_uvloop": True})
     except AddressError as error:
         _fail(str(error), USAGE)
     except (EngineError, GoneError) as error:
@@ -327,45 +326,3 @@ def _tell_errors(reports: list[FileReport]) -> None:
     for report in reports:
         if report.error is not None:
             typer.echo(printable(f"{report.container.name}: {report.error}").replace("\n", "\n    "), err=True)
-
-
-def _print_status(found: Mapping[str, Any]) -> None:
-    console = Console()
-    engine = found["engine"]
-    console.print(_plain(f"engine {engine['version']} (API {engine['api']})"))
-    console.print(_services_table(found["services"]))
-    for subscriber in found["subscribers"]:
-        verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
-        console.print(_plain(f"{subscriber['name']}: {verdict}"))
-        console.print(_subscriber_table(subscriber))
-    if not found["subscribers"]:
-        console.print("no running container subscribes", highlight=False)
-
-
-def _services_table(services: list[Mapping[str, Any]]) -> Table:
-    table = Table("service", "names", "from", "container", "state", "addresses", box=None, header_style="bold")
-    for service in services:
-        row = (service["name"], " ".join(service["names"]), service["source"])
-        for container in service["containers"]:
-            health = f" ({container['health']})" if container["health"] else ""
-            places = container["addresses"].items()
-            addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
-            table.add_row(*map(_plain, (*row, container["name"], container["state"] + health, addresses or "-")))
-            row = ("", "", "")
-        if not service["containers"]:
-            table.add_row(*map(_plain, (*row, "-", "", "")))
-    return table
-
-
-def _subscriber_table(subscriber: Mapping[str, Any]) -> Table:
-    table = Table(box=None, show_header=False)
-    for record in subscriber["records"]:
-        table.add_row(_plain(record["address"]), _plain(" ".join(record["names"])))
-    for withheld in subscriber["withheld"]:
-        table.add_row("withheld", _plain(f"{withheld['line']} ({withheld['reason']})"))
-    return table
-
-
-def _plain(text: str) -> Text:
-    """Text that others choose in part, such as names of networks: no markup, nothing but what can be printed."""
-    return Text(printable(text))

@@ -313,7 +313,7 @@ class Reconciler:
             container.name,
             cause,
             changes,
-            anyio.current_time() - work.since,
+            time.monotonic() - work.since,
             quiet=quiet,
         )
 

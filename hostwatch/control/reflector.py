@@ -24,6 +24,9 @@ from hostwatch.core.pacing import Backoff
 
 _AGAIN_SECONDS = (0.1, 1.0)
 """How long to wait for an engine that is away: all is to be right within two seconds of its return."""
+_DISCONNECTED_SECONDS = 0.05
+"""How long a disconnected container is read later than it could be: its death, or another connection, comes next as a
+rule, and has it read at once. What it has lost lingers meanwhile."""
 _SETTLED_SECONDS = 10.0
 """How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
 
@@ -188,7 +191,11 @@ class Reflector:
             refresher.want(event.network, str(event))
             return
         known = self._inventory.container(event.container)
-        if known is None or known.state is State.RUNNING or event.action == "disconnect":
+        if event.action == "disconnect":
+            refresher.want(event.container, str(event), patience=_DISCONNECTED_SECONDS)
+        elif known is not None and known.state is State.RUNNING and event.action == "connect":
+            refresher.want_connected(event.network, event.container, str(event))
+        elif known is None or known.state is State.RUNNING:
             refresher.want(event.container, str(event))
         elif event.action == "connect" and not _has_address(known.endpoints, event.network.id):
             refresher.want_endpoint(event.network, event.container, str(event))

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterable
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 from loguru import logger
 
@@ -18,7 +19,7 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, GoneError, Source
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerKey, NetworkKey, State
+from hostwatch.core.model import ContainerKey, Endpoint, NetworkKey, State
 from hostwatch.core.pacing import Backoff, Pace
 
 _AGAIN_SECONDS = (0.2, 10.0)
@@ -37,6 +38,7 @@ _READ_SECONDS = 0.25
 _CREDIT_SECONDS = 5.0
 """What may be read ahead of that: 20 reads at once, where a start has four and a restart six."""
 
+PutEndpoint = Callable[[ContainerKey, Endpoint], Files]
 Changed = Callable[[Files, str], None]
 """Told which hosts files may be concerned, and by what."""
 
@@ -54,6 +56,8 @@ class Refresher:
         self._tasks = tasks
         self._asked: dict[ContainerKey | NetworkKey, str | None] = {}
         self._pauses: dict[ContainerKey | NetworkKey, anyio.Event] = {}
+        self._connected: dict[ContainerKey, NetworkKey] = {}
+        """On which network the endpoint of a container is to be read before all else."""
         self._doubted: set[ContainerKey] = set()
         self._pace: Pace[ContainerKey | NetworkKey] = Pace(_CREDIT_SECONDS)
         self._owed: dict[ContainerKey | NetworkKey, Files] = {}
@@ -62,15 +66,23 @@ class Refresher:
     def __repr__(self) -> str:
         return f"<Refresher: {len(self._asked)} being read, {len(self._doubted)} in doubt>"
 
-    def want(self, key: ContainerKey | NetworkKey, cause: str) -> None:
-        """Have a container or network read again, soon and in the background."""
-        if key in self._asked:
+    def want(self, key: ContainerKey | NetworkKey, cause: str, *, patience: float = 0.0) -> None:
+        """Have a container or network read again in the background: at once, or in so many seconds at the latest."""
+        if key not in self._asked:
+            self._asked[key] = None
+            self._tasks.start_soon(self._until_read, key, cause, patience, name=f"read {key}")
+        elif patience <= 0 or key not in self._pauses:
             self._asked[key] = cause
             if key in self._pauses:
                 self._pauses[key].set()
-        else:
-            self._asked[key] = None
-            self._tasks.start_soon(self._until_read, key, cause, name=f"read {key}")
+
+    def want_connected(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+        """Have a running container that was connected to a network read again, its endpoint there before the rest.
+
+        Its network tells of that without waiting for the container's lock, which the engine holds a millisecond more.
+        """
+        self._connected[key] = network
+        self.want(key, cause)
 
     def undamped(self, key: ContainerKey, files: Files, cause: str) -> Files:
         """Those of the files that a change of the container concerns which are to be compared at once.
@@ -89,7 +101,9 @@ class Refresher:
 
     def want_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
         """Have the endpoint of a container that is being started read from its network, which waits for no lock."""
-        self._tasks.start_soon(self._read_endpoint, network, key, cause, name=f"endpoint {key}")
+        self._tasks.start_soon(
+            self._read_endpoint, network, key, cause, self._inventory.connecting, name=f"endpoint {key}"
+        )
 
     def confirm(self, key: ContainerKey) -> None:
         """See to it that a container in doubt is read again, if no event asks for that first."""
@@ -119,7 +133,9 @@ class Refresher:
             del self._asked[key]
         return read
 
-    async def _until_read(self, key: ContainerKey | NetworkKey, cause: str) -> None:
+    async def _until_read(self, key: ContainerKey | NetworkKey, cause: str, patience: float) -> None:
+        if patience > 0:
+            await self._pause(key, patience)
         backoff = Backoff(*_AGAIN_SECONDS)
         while (fault := await self._read_once(key, cause)) is not None:
             if self._asked[key] is None:
@@ -143,6 +159,9 @@ class Refresher:
             cause, self._asked[key] = self._asked[key] or cause, None
             if owed := self._owed.pop(key, None):
                 self._changed(owed, cause)
+            if isinstance(key, ContainerKey) and (network := self._connected.pop(key, None)) is not None:
+                await self._read_endpoint(network, key, cause, self._inventory.connected)
+                await anyio.lowlevel.checkpoint()  # whom that concerns comes before the next request
             mark = self._inventory.now()
             try:
                 files = await self._read(key, mark)
@@ -192,14 +211,14 @@ class Refresher:
         if container is not None:
             self._changed(self._inventory.put_listed(container), cause)
 
-    async def _read_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+    async def _read_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str, put: PutEndpoint) -> None:
         try:
             endpoint = await self._source.endpoint(network, key)
         except (EngineError, GoneError) as error:
             logger.debug("the endpoint of {} is not known yet: {}", key, error)
             return
         if endpoint is not None:
-            self._changed(self._inventory.connecting(key, endpoint), cause)
+            self._changed(put(key, endpoint), cause)
             self.confirm(key)
 
     async def _confirm(self, key: ContainerKey) -> None:

@@ -65,7 +65,8 @@ def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
     last = len(old) - _alike(old[::-1], new[::-1])
     start = old.rfind(b"\n", 0, first) + 1
     end = (old.find(b"\n", last) + 1) or len(old)
-    cuts = (start + cut for cut in _cuts(old[start:end], new[start:end]))
+    is_one_line = b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]
+    cuts = () if is_one_line else (start + cut for cut in _cuts(old[start:end], new[start:end]))
     # Lines that come or go at the end are one write, not one each: no cut where only one text goes on.
     for left, right in pairwise([start, *(cut for cut in cuts if start < cut <= shorter), end]):
         yield from _overwrite(old[left:right], new[left:right], left)

@@ -244,7 +244,7 @@ def _reason(name: str, address: Address, bound: _Bound, reserved: frozenset[str]
     lower = name.lower()
     if not _NAME.fullmatch(name):
         return "not a valid name"
-    if _address(str(address).encode("utf-8", "replace")) is None:
+    if "%" in str(address):  # a zone, which the C library does not take
         return "not a valid address"
     if is_reserved(name):
         return "never published"

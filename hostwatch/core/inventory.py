@@ -142,10 +142,17 @@ class Inventory(Facts):
         old = self._containers.get(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
-        others = tuple(known for known in old.endpoints if not known.same_network(endpoint))
-        before = next((known for known in old.endpoints if known.same_network(endpoint)), endpoint)
-        found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)
-        return self._doubt(dataclasses.replace(old, endpoints=(*others, found)))
+        return self._doubt(_with_endpoint(old, endpoint))
+
+    def connected(self, key: ContainerKey, endpoint: Endpoint) -> Files:
+        """Take in an endpoint that a running container has got, as a network's inspection tells it.
+
+        To be followed by what the container's own inspection says, whatever else has happened meanwhile.
+        """
+        old = self._containers.get(key)
+        if old is None or old.state is not State.RUNNING:
+            return frozenset()
+        return self._replace(key, _with_endpoint(old, endpoint))
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
         """Note that a hosts file holds these addresses though nothing confirms them.
@@ -252,3 +259,11 @@ class Inventory(Facts):
     def _taken(self, key: ContainerKey, address: Address) -> bool:
         others = self.holders(key, address) - {key}
         return any(self._containers[other].state is State.RUNNING for other in others)
+
+
+def _with_endpoint(container: Container, endpoint: Endpoint) -> Container:
+    """The container with what its network says of it there, which is no gateway and no alias."""
+    others = tuple(known for known in container.endpoints if not known.same_network(endpoint))
+    before = next((known for known in container.endpoints if known.same_network(endpoint)), endpoint)
+    found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)
+    return dataclasses.replace(container, endpoints=(*others, found))

@@ -114,7 +114,7 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_
             while True:
                 queue.add(A, "start")
                 taken.append(await queue.take())
-                queue.done(A, lines=100)
+                queue.done(A, lines=50)
         assert 8 <= len(taken) <= 12  # five on credit, and five a second
         queue.add(A, "start")
         queue.add(B, "start")

@@ -142,6 +142,7 @@ steps = st.one_of(
     st.tuples(st.just(Inventory.stir), st.tuples(keys)),
     st.tuples(st.just(Inventory.hint), st.tuples(keys, st.lists(addresses, max_size=2))),
     st.tuples(st.just(Inventory.connecting), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Inventory.connected), st.tuples(keys, endpoints(True))),
     st.tuples(st.just(Inventory.put_network), st.tuples(networks)),
     st.tuples(st.just(Inventory.drop_network), st.tuples(networks.map(lambda network: network.key))),
     st.tuples(st.just(Inventory.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
@@ -534,6 +535,19 @@ def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
     assert found is not None
     assert found.endpoints == (on("front", "10.0.0.5", aliases=("x",), gateways=("10.0.0.1",)),)
     assert inventory(box("db")).connecting(DB, on("front", "10.0.0.5")) == set()
+
+
+def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_got() -> None:
+    """It goes on running, and what it is called there is not known yet; of one that does not run nothing is taken."""
+    made = inventory(
+        box("db", on("back", "10.1.0.5")), box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db"))
+    )
+    assert made.connected(DB, on("front", "10.0.0.5", aliases=None)) == {key("web")}
+    found = made.container(DB)
+    assert found is not None
+    assert (found.state, [e.network_name for e in found.endpoints]) == (State.RUNNING, ["back", "front"])
+    assert known_addresses(made) == {"10.1.0.5", "10.0.0.5"}
+    assert inventory(box("db", state=STOPPED)).connected(DB, on("front", "10.0.0.5")) == set()
 
 
 # Who shares what.
