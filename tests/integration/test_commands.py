@@ -22,7 +22,7 @@ BLOCK = """\
 NOBODY = 65534
 AS_NOBODY = f"""\
 import os
-import anyio._backends._asyncio  # what is imported late may be out of the sight of nobody
+import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # late, they may be out of its sight
 from hostwatch.cli import main
 os.setgroups([])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})

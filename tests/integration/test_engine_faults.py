@@ -314,17 +314,23 @@ def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: P
 
 
 def test_who_cannot_be_read_is_asked_for_again_by_an_event(lab: Lab, proxy: Proxy) -> None:
-    """Whether its inspection fails or hangs, its record stays; what has failed for long need not wait long."""
+    """Whether its inspection fails or hangs, its record stays; what has failed for long need not wait long.
+
+    Its network, which is asked first, fails as well; where that answers, its word is enough for the address.
+    """
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     inspection = re.compile(rf"/containers/{service.id}/json")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
-        proxy.refuse = inspection
+        proxy.refuse = re.compile(rf"{inspection.pattern}|/networks/{lab.network.id}")
         asked = len(proxy.requests)
         move(lab, service, "10.123.5.6")
         eventually(lambda: len(list(filter(inspection.search, proxy.requests[asked:]))) >= 6, 30)
         assert line("10.123.5.5") in lab.hosts(web)
+        proxy.refuse = inspection
+        move(lab, service, "10.123.5.9")
+        followed(lab, web, "10.123.5.9", RETURN_SECONDS)
         proxy.refuse = None
         move(lab, service, "10.123.5.7")
         followed(lab, web, "10.123.5.7", RETURN_SECONDS)

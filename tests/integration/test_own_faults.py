@@ -297,7 +297,7 @@ def test_started_with_too_few_descriptors(lab: Lab) -> None:
     """Neither the engine nor inotify is to be had: each is told with what to do; right once there are more."""
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
-    lab.within = ("prlimit", "--nofile=9:1024")
+    lab.within = ("prlimit", "--nofile=14:1024")
     with lab.hostwatch(ready="trying again until it is there") as hostwatch:
         found = [fault for fault in hostwatch.log.splitlines() if "Too many open files" in fault]
         assert all("limit of open files" in fault for fault in found)

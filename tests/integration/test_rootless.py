@@ -16,7 +16,7 @@ from tests.engine.rootless import USER
 
 AS_USER = """\
 import os, sys
-import anyio._backends._asyncio  # what is imported late may be out of the sight of the user
+import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # late, they may be out of its sight
 from hostwatch.cli import main
 user = int(sys.argv.pop(1))
 os.setgroups([])
