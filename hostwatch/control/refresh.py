@@ -77,11 +77,13 @@ class Refresher:
                 self._pauses[key].set()
 
     def want_connected(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
-        """Have a running container that was connected to a network read again, its endpoint there before the rest.
+        """Have a running container that was connected to a network read again.
 
-        Its network tells of that without waiting for the container's lock, which the engine holds a millisecond more.
+        Where it was just disconnected, its endpoint is read before the rest: its network tells of that without waiting
+        for the container's lock, which the engine holds a millisecond more. There are two requests for the two events.
         """
-        self._connected[key] = network
+        if key in self._pauses:
+            self._connected[key] = network
         self.want(key, cause)
 
     def undamped(self, key: ContainerKey, files: Files, cause: str) -> Files:
