@@ -30,6 +30,8 @@ FOREVER = "exec sleep 1000000"
 PATIENCE_SECONDS = 5.0
 PERIOD_SECONDS = 0.75
 """From one change to the next. hostwatch damps a service that changes all the time, which is another question."""
+_LOOK_SECONDS = 0.02
+"""How often it is looked whether all files are right; when they came to be, is noted by then."""
 _ABOVE_ALL = 2
 """The watcher's real-time priority: above hostwatch's, so that it notes when a file is right, not when it may run."""
 
@@ -83,24 +85,31 @@ class Service:
         return self._db
 
 
-def is_right(path: Path, address: str) -> bool:
-    """Whether a file gives `db` this address, and no other."""
-    try:
-        lines = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
-    except FileNotFoundError:  # it is just being replaced
-        return False
+def is_right(text: str, address: str) -> bool:
+    """Whether a hosts file that says this gives `db` this address, and no other."""
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
     # Some tools write each name with a domain of theirs.
     return {line[0] for line in lines if any(name.partition(".")[0] == "db" for name in line[1:])} == {address}
 
 
+def text_of(path: Path) -> str:
+    """What a file says; nothing while it is being replaced."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 class Watch:
-    """Notes when each file came to be right, and when the engine published which connection."""
+    """Notes what each file came to say when, and when the engine published which connection.
+
+    Whether that is right is found out afterwards: it takes longer than a contender may take for the next file.
+    """
 
     def __init__(self, made: Lab, paths: Iterable[Path]) -> None:
         self._paths = frozenset(paths)
-        self._address = ""
         self._published: dict[str, float] = {}
-        self._right: dict[Path, float] = {}
+        self._said: dict[Path, list[tuple[float, str]]] = {}
         self._ended = threading.Event()
         self._events = made.client.events(decode=True, filters={"type": "network", "event": "connect"})
         self._inotify = Inotify(sync_timeout=0.2)
@@ -120,21 +129,30 @@ class Watch:
         while not self._ended.is_set():
             for event in self._inotify:
                 now, path = time.time(), event.path
-                if path in self._paths and path not in self._right and is_right(path, self._address):
-                    self._right[path] = now
+                if path in self._paths:
+                    told = now, text_of(path)
+                    self._said.setdefault(path, []).append(told)
 
     def latency(self, change: Callable[[], Container], address: str) -> float | None:
         """Milliseconds from the connection's publication to the last file right; `None` if it never was."""
-        self._address = address
         self._published.clear()
-        self._right.clear()
+        self._said = {}
         identity = str(change().id)
         until = time.monotonic() + PATIENCE_SECONDS
-        while len(self._right) < len(self._paths) or identity not in self._published:
+        while identity not in self._published or (right := self._right_since(address)) is None:
             if time.monotonic() > until:
                 return None
-            time.sleep(0.005)
-        return 1000 * (max(self._right.values()) - self._published[identity])
+            time.sleep(_LOOK_SECONDS)
+        return 1000 * (right - self._published[identity])
+
+    def _right_since(self, address: str) -> float | None:
+        """When the last of the files came to be right; `None` while one is not."""
+        said = [self._said[path].copy() for path in self._paths if path in self._said]
+        if len(said) < len(self._paths) or not all(address in told[-1][1] for told in said):
+            return None  # looking closer takes time, which who notes them should have
+        firsts = [next((when for when, text in told if is_right(text, address)), None) for told in said]
+        found = [when for when in firsts if when is not None]
+        return max(found) if len(found) == len(firsts) else None
 
     def close(self) -> None:
         """Stop watching."""
@@ -153,7 +171,10 @@ def block(
         made.command("sync")  # the floor knows only files that are right
     with running(contender, made):
         paths = [contender.file(made)] if contender.is_peer else [made.hosts_path(web) for web in subscribers]
-        wait_for(lambda: all(is_right(path, service.address) for path in paths), f"{contender.name}: all files right")
+        wait_for(
+            lambda: all(is_right(text_of(path), service.address) for path in paths),
+            f"{contender.name}: all files right",
+        )
         with closing(Watch(made, paths)) as watch:
             for way, change in service.ways.items():
                 for _ in range(BLOCK):
