@@ -56,10 +56,21 @@ class HostsFiles(Protocol):
         `at_hand`: it was written or read lately, and is short, as far as is known, so that nobody waits for a disk.
         """
 
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether the file says just this, as far as that can be told without waiting."""
+
     async def update(
-        self, container: Container, change: Callable[[bytes], bytes], *, at_hand: bool = False
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,
+        left: bytes | None = None,
     ) -> FileUpdate:
-        """Bring the file to what `change` makes of its text, in place. May raise any of the three errors."""
+        """Bring the file to what `change` makes of its text, in place. May raise any of the three errors.
+
+        `at_hand`: as with `read`; `left` is then what it says if nobody has written it since, where that is known.
+        """
 
 
 @dataclass(frozen=True, slots=True)

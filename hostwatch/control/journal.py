@@ -1,15 +1,28 @@
 """The log that people tail: one line for each change of a hosts file, withheld line, fault and refused label."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
 from loguru import logger
 
+from hostwatch.core import hostsfile
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.records import Block
 from hostwatch.core.selection import LabelFault
 
+_LOOKS, _LOOK_SECONDS = 20, 0.005
+"""How often, and after how long each time, it is looked whether files are still to be made right: a line waits for them
+a tenth of a second at most."""
+_STEP = 8
+"""How many lines are written between two steps of the event loop."""
+_SHORT = 1 << 14
+"""Bytes that are looked through between two steps of the event loop; for more there are threads."""
 _MOST_TOLD = 100
 """How many names, and addresses of one, a line tells: a container may have put thousands between the markers."""
 
@@ -41,29 +54,92 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
     )
 
 
-def log_change(
-    subscriber: str, cause: str, changes: Iterable[NameChange], seconds: float, *, quiet: bool = False
-) -> None:
-    """A hosts file was written; `seconds` is the time since the cause arrived.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of comparing a hosts file with what it is to say."""
+
+    subscriber: str
+    cause: str
+    text: bytes | None
+    """The file's text of before, if it was written."""
+    known: Block
+    """What the block was known to say before."""
+    block: Block
+    """What it says now."""
+    seconds: float
+    """From the cause's arrival until the file was right."""
+    quiet: bool = False
+    """Whether it is no news."""
+
+
+class ChangeJournal:
+    """The lines about hosts files. They are written when no file waits to be made right, as 100 of them take 5 ms."""
+
+    def __init__(self, is_busy: Callable[[], bool]) -> None:
+        self._is_busy = is_busy
+        self._noted = anyio.Event()
+        self._notes: deque[Comparison] = deque()
+
+    def note(self, comparison: Comparison) -> None:
+        """Have it told before long."""
+        self._notes.append(comparison)
+        self._noted.set()
+
+    async def run(self) -> NoReturn:
+        """Tell what is noted, for ever; and what is left when that is cancelled."""
+        try:
+            while True:
+                await self._noted.wait()
+                self._noted = anyio.Event()
+                for _ in range(_LOOKS):
+                    if not self._is_busy():
+                        break
+                    await anyio.sleep(_LOOK_SECONDS)
+                await self._tell_all()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._tell_all()
+
+    async def _tell_all(self) -> None:
+        count = 0
+        while self._notes:
+            note = self._notes.popleft()
+            if note.text is not None:
+                log_change(note, await block_in(note.text) or Block())
+            log_withheld(note.subscriber, note.known, note.block)
+            count += 1
+            if count % _STEP == 0:
+                await anyio.lowlevel.checkpoint()
+
+
+async def block_in(text: bytes) -> Block | None:
+    """The block in a text, which its container may have made long to keep us busy."""
+    if len(text) <= _SHORT:
+        return hostsfile.found(text)
+    return await anyio.to_thread.run_sync(hostsfile.found, text)
+
+
+def log_change(written: Comparison, before: Block) -> None:
+    """A hosts file was written, in which the block said `before`.
 
     A write that changed no name (the reason of a withheld line, say), or that is `quiet`, is no news.
     """
-    listed = tuple(changes)
+    listed = name_changes(before, written.block)
     logger.bind(
-        subscriber=subscriber,
-        cause=cause,
+        subscriber=written.subscriber,
+        cause=written.cause,
         changes=[
             {"name": change.name, "old": _texts(change.old), "new": _texts(change.new)}
             for change in listed[:_MOST_TOLD]
         ],
-        ms=round(seconds * 1000, 1),
+        ms=round(written.seconds * 1000, 1),
     ).log(
-        "INFO" if listed and not quiet else "DEBUG",
+        "INFO" if listed and not written.quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
-        subscriber,
+        written.subscriber,
         "; ".join(_short([*map(str, listed)])) or "only comments changed",
-        cause,
-        seconds * 1000,
+        written.cause,
+        written.seconds * 1000,
     )
 
 

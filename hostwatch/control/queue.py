@@ -140,16 +140,24 @@ class WorkQueue:
         self._busy.add(key)
         return self._waiting.pop(key)
 
-    def done(self, key: ContainerKey, lines: int = 0) -> None:
-        """The file is worked on no more, after so many lines; if it was added meanwhile, it is next in line."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether a file waits that something asks for."""
+        return bool(self._line)
+
+    def done(self, key: ContainerKey, lines: int | None = None) -> None:
+        """The file is worked on no more; if it was added meanwhile, it is next in line.
+
+        `lines`: how many were compared, none for a file that is not kept; `None` where it was not compared at all.
+        """
         self._busy.discard(key)
         for left, over in self._awaited:
             left[key] -= 1
             if not +left:
                 over.set()
-        if lines > 0:
+        if lines:
             self._pace.spend(key, anyio.current_time(), min(lines * _LINE_SECONDS, _MOST_SECONDS))
-        else:
+        elif lines is not None:
             self._pace.forget(key)
         if key in self._waiting:
             self._line_up(self._waiting[key])

@@ -28,11 +28,12 @@ from hostwatch.control.files import (
     FileFailedError,
     FileGoneError,
     FileRefusedError,
+    FileUpdate,
     HostsFiles,
     OutOfSightError,
     Ways,
 )
-from hostwatch.control.journal import log_change, log_withheld, name_changes
+from hostwatch.control.journal import ChangeJournal, Comparison, block_in
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.control.rewriting import Rewriting, refusal
@@ -67,8 +68,8 @@ _LOOK_CREDIT_SECONDS = 10.0
 """What may be looked ahead of that: 20 times at once."""
 _COST = 10.0
 """How many seconds one of processor time costs besides."""
-_SHORT = 1 << 14
-"""Bytes that are looked through between two steps of the event loop; for more there are threads."""
+_LEFT = 1 << 12
+"""The longest text that is remembered as it was left, in bytes."""
 _EXEC_BACKOFF_SECONDS = (2.0, 300.0)
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
@@ -82,6 +83,8 @@ class FileState:
     """What was last published for each line; `None` before the first round."""
     block: Block = field(default_factory=Block)
     """What the block says, as far as we know."""
+    text: bytes | None = None
+    """What the whole file said when it was left, if that is not long."""
     wanted: Block | None = None
     """What it was to say when it was last compared; `None` before."""
     lines: int = 0
@@ -127,6 +130,7 @@ class Reconciler:
         self._failed_slots = anyio.CapacityLimiter(_APART)
         self._apart = anyio.CapacityLimiter(_APART)
         self._looks: Pace[ContainerKey] = Pace(_LOOK_CREDIT_SECONDS)
+        self._journal = ChangeJournal(lambda: queue.is_busy)
 
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._states)} files>"
@@ -134,36 +138,45 @@ class Reconciler:
     async def run(self, hinted: Hinted) -> None:
         """Work on files from the queue for ever."""
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, hinted, tasks, name=f"worker {number}")
 
     async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
-            if self._is_to_wait(work):
+            is_drift = self._is_drift(work)
+            if is_drift and (self._is_as_left(work.key) or self._is_to_wait(work.key)):
                 self._queue.done(work.key)
-            elif (slots := self._slots_for(work)) is not None:
+            elif (slots := self._slots_for(work.key, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
             else:
                 await self._do(work, hinted)
 
-    def _slots_for(self, work: Work) -> anyio.CapacityLimiter | None:
+    def _slots_for(self, key: ContainerKey, is_drift: bool) -> anyio.CapacityLimiter | None:
         """Where a file is compared that may keep others waiting; `None`: by the worker itself."""
-        state = self._states.get(work.key, _NEW)
-        if self._is_by_exec(work.key):
+        state = self._states.get(key, _NEW)
+        if self._is_by_exec(key):
             return self._failed_slots if state.backoff.failures > 0 else self._slots
-        return self._apart if state.costly or self._is_drift(work) else None
+        return self._apart if state.costly or is_drift else None
 
     def _is_drift(self, work: Work) -> bool:
         """Whether nothing asks for a comparison but a change of the file, by a running container perhaps."""
         container = self._inventory.container(work.key)
         return work.causes == [FILE_CHANGED] and container is not None and container.state is State.RUNNING
 
-    def _is_to_wait(self, work: Work) -> bool:
-        """Whether the file changes so often that it is looked at later; that is seen to."""
-        key, now = work.key, anyio.current_time()
-        if key not in self._states or not self._is_drift(work):
+    def _is_as_left(self, key: ContainerKey) -> bool:
+        """Whether the file is as we left it: it is told of our own changes, too."""
+        state, container = self._states.get(key, _NEW), self._inventory.container(key)
+        if not state.in_sync or state.text is None or container is None or self._is_by_exec(key):
             return False
+        return self._paths.says(container, state.text)
+
+    def _is_to_wait(self, key: ContainerKey) -> bool:
+        """Whether the file changes so often that it is looked at later; that is seen to."""
+        if key not in self._states:
+            return False
+        now = anyio.current_time()
         if (wait := self._looks.wait(key, now)) > 0:
             self._queue.add_at(now + wait, key, FILE_CHANGED)
             return True
@@ -257,25 +270,40 @@ class Reconciler:
         state.wanted = wanted.block
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)
         rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
-        at_hand = (state.in_sync or container.state is not State.RUNNING) and not state.costly
-        update = await files.update(container, rewriting, at_hand=at_hand)
+        starting = container.state is not State.RUNNING
+        at_hand = (state.in_sync or starting) and not state.costly
+        left = None if starting else state.text  # the engine has just written the file anew
+        update = await files.update(container, rewriting, at_hand=at_hand, left=left)
         state.costly = rewriting.cpu_seconds > _COSTLY_SECONDS
         self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
-        before = await _block_in(update.before) if update.changed or self._inventory.notices(key) else None
-        if update.changed:
-            self._log(container, before, rewriting.standing, work, state)
-        self._updated(container, before or Block(), rewriting.standing, state)
+        await self._updated(work, container, update, rewriting.standing)
         return update.before
 
-    def _updated(self, container: Container, before: Block, block: Block, state: FileState) -> None:
-        """Note and tell what has become of the file, which held the block `before` if it was changed."""
-        log_withheld(container.name, state.block, block)
+    async def _updated(self, work: Work, container: Container, update: FileUpdate, block: Block) -> None:
+        """Note and tell what has become of the file, in which the block says this by now."""
+        key, state = container.key, self._states[container.key]
+        starting, seconds, before = container.state is not State.RUNNING, time.monotonic() - work.since, None
+        if self._inventory.notices(key) or (starting and update.changed):
+            before = await block_in(update.before)
+        rebuilt = starting and update.changed and before is None
+        same = state.in_sync and state.block == block
+        cause = ", ".join(work.causes)
+        if cause == FILE_CHANGED and update.changed:
+            cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
+        if update.changed or state.block.withheld or block.withheld:
+            # An engine rebuilds the file up to three times at one start; that is one change.
+            quiet = rebuilt and same and state.rebuilt
+            text = update.before if update.changed else None
+            self._journal.note(Comparison(container.name, cause, text, state.block, block, seconds, quiet))
+        if update.changed:
+            state.rebuilt = rebuilt
         state.block, state.in_sync, state.error = block, True, None
+        state.text = update.after if len(update.after) <= _LEFT else None
         state.backoff.succeeded()
-        self._tell(container, before, block, state)
-        if not self._inventory.subscribed(container.key):
-            del self._states[container.key]
-            self._notifier.forget(container.key)
+        self._tell(container, before or Block(), block, state)
+        if not self._inventory.subscribed(key):
+            del self._states[key]
+            self._notifier.forget(key)
 
     def _tell(self, container: Container, before: Block, block: Block, state: FileState) -> None:
         """Have the application told, if it runs and knows other records."""
@@ -292,7 +320,7 @@ class Reconciler:
 
     async def _remembered(self, files: HostsFiles, container: Container) -> Memory:
         text = await files.read(container)
-        block = await _block_in(text)
+        block = await block_in(text)
         return memory_of(outcomes(self._inventory, container.key), block) if block is not None else {}
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
@@ -300,22 +328,6 @@ class Reconciler:
             return self._inventory.holders(key, address)
 
         return held(outcomes(self._inventory, key), memory, anyio.current_time(), self.linger_seconds, holders)
-
-    def _log(self, container: Container, before: Block | None, after: Block, work: Work, state: FileState) -> None:
-        changes = name_changes(before or Block(), after)
-        cause, same = ", ".join(work.causes), state.in_sync and state.block == after
-        rebuilt = container.state is not State.RUNNING and before is None
-        # An engine rebuilds the file up to three times at one start; that is one change.
-        quiet, state.rebuilt = rebuilt and same and state.rebuilt, rebuilt
-        if cause == FILE_CHANGED:
-            cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-        log_change(
-            container.name,
-            cause,
-            changes,
-            time.monotonic() - work.since,
-            quiet=quiet,
-        )
 
     async def _sweep(self, container: Container) -> bytes:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
@@ -337,7 +349,7 @@ class Reconciler:
             if container is None or refusal(container) is not None:
                 continue
             with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                if await _block_in(await self._paths.read(container)) is not None:
+                if await block_in(await self._paths.read(container)) is not None:
                     self._queue.add(key, SWEEP, idle=True)
 
     async def remove_all(self) -> None:
@@ -400,13 +412,6 @@ class Reconciler:
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
         state.in_sync, state.error, state.not_before = False, error, anyio.current_time() + wait
         self._queue.add_at(state.not_before, key, "trying again")
-
-
-async def _block_in(text: bytes) -> Block | None:
-    """The block in a text, which its container may have made long to keep us busy."""
-    if len(text) <= _SHORT:
-        return hostsfile.found(text)
-    return await anyio.to_thread.run_sync(hostsfile.found, text)
 
 
 def _is_to_be_read(work: Work) -> bool:

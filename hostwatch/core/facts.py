@@ -159,9 +159,9 @@ class Facts:
         Nobody reads that of a container which uses another one's: there is no such file.
         """
         first = [self._containers[owner]] if owner in self._containers else []
-        joiners = self.joiners(owner)
-        if first and not joiners and first[0].network_mode is not NetworkMode.CONTAINER:
+        if first and ("joined", owner) not in self._index and first[0].network_mode is not NetworkMode.CONTAINER:
             return first
+        joiners = self.joiners(owner)
         joined = (self._containers[key] for key in joiners)
         sharing = [*first, *sorted(joined, key=lambda container: container.replica_order)]
         return [container for container in sharing if self.file_of(container.key) == owner]

@@ -74,12 +74,17 @@ class ExecHostsFiles:
             raise FileRefusedError(_TOO_LARGE)
         return result.output
 
+    def says(self, container: Container, text: bytes) -> bool:  # noqa: ARG002
+        """Whether the file says just this: that cannot be told without waiting."""
+        return False
+
     async def update(
         self,
         container: Container,
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
+        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
         first = text = await self.read(container)

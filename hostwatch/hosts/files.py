@@ -120,17 +120,22 @@ def read_at_once(path: Path) -> bytes | None:
     return None
 
 
-def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> Update | None:
+def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | None = None) -> Update | None:
     """What `update` does, of a file that was written or read just now; `None` where that may take time.
 
-    Nothing has been written in that case.
+    Nothing has been written in that case. `left` is what it is thought to say: if it does, it is opened once.
     """
+    if left is not None and (after := change(left)) != left and (update := _replaced(path, left, after)) is not None:
+        return update
     before = read_at_once(path)
     if before is None:
         return None
     after = change(before)
-    if after == before:
-        return Update(before, before)
+    return _replaced(path, before, after) if after != before else Update(before, before)
+
+
+def _replaced(path: Path, before: bytes, after: bytes) -> Update | None:
+    """Puts one text in the place of another; `None` where the file does not say that one, or somebody has it open."""
     with suppress(HostsFileBusy), _opened(path, os.O_RDWR, patient=False) as file, _lease(file, 0) as alone:
         if alone and len(after) <= LIMIT and _text(file, path) == before:
             update = Update(before, after)

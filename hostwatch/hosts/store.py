@@ -53,11 +53,20 @@ class PathHostsFiles:
         text = self._at_once(container, files.read_at_once) if at_hand else None
         return text if text is not None else await self._in_thread(container, files.read)
 
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether the file says just this, as far as that can be told without waiting."""
+        return self._at_once(container, files.read_at_once) == text
+
     async def update(
-        self, container: Container, change: Callable[[bytes], bytes], *, at_hand: bool = False
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,
+        left: bytes | None = None,
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
-        update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
+        update = self._at_once(container, lambda path: files.update_at_once(path, change, left)) if at_hand else None
         if update is None:
             update = await self._in_thread(container, lambda path: files.update(path, change))
         return FileUpdate(update.before, update.after)

@@ -54,12 +54,18 @@ class MemoryFiles:
         await anyio.sleep(_DISK_SECONDS)
         return self._box(container)[1]
 
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether the file says just this."""
+        box = self._source.engine.boxes.get(container.key.id)
+        return box is not None and box.text == text
+
     async def update(
         self,
         container: Container,
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
+        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text."""
         await anyio.sleep(_DISK_SECONDS)
@@ -91,12 +97,17 @@ class NoExecs:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
+    def says(self, _container: Container, _text: bytes) -> bool:
+        """Nobody can tell."""
+        return False
+
     async def update(
         self,
         container: Container,
         _change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
+        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
