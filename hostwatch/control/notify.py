@@ -132,7 +132,7 @@ class Notifier:
         return frozenset({target}).union(*lineages)
 
     def _lineage_of(self, address: Address, target: ContainerKey) -> frozenset[ContainerKey]:
-        holders = self._inventory.holders(target, address)
+        holders = self._inventory.holders(target.engine, address)
         found = {holder for holder in holders if holder == target}
         for key, restarted in self._restarted.items():
             if key in holders or address in restarted.addresses:

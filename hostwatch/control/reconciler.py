@@ -325,7 +325,7 @@ class Reconciler:
 
     def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
         def holders(address: Address) -> frozenset[ContainerKey]:
-            return self._inventory.holders(key, address)
+            return self._inventory.holders(key.engine, address)
 
         return held(outcomes(self._inventory, key), memory, anyio.current_time(), self.linger_seconds, holders)
 

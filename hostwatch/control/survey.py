@@ -150,7 +150,9 @@ class Survey:
         found = outcomes(self.inventory, container.key)
         text = await files.read(container)
         memory = memory_of(found, hostsfile.found(text) or Block())
-        block = held(found, memory, 0.0, 0.0, lambda address: self.inventory.holders(container.key, address)).block
+        block = held(
+            found, memory, 0.0, 0.0, lambda address: self.inventory.holders(container.key.engine, address)
+        ).block
         rewriting = Rewriting(block, container)
         if write:
             return await _written(container, files, rewriting)

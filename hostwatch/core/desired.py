@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from hostwatch.core.facts import Facts
 from hostwatch.core.filling import line_outcome
-from hostwatch.core.lookup import Ambiguous, Service, View
+from hostwatch.core.lookup import SELF, Ambiguous, Service, View, own_service, view_of
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.names import name_fault
 from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.records import Record
@@ -27,14 +27,14 @@ def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
     taken = _Names()
     found: list[Outcome] = []
     sources = [
-        (View(inventory, subscriber, subscription.any_scope), subscription)
+        (subscriber, view_of(inventory, subscriber, subscription.any_scope), subscription)
         for subscriber in inventory.sharers(owner)
         for subscription in inventory.roles(subscriber.key).subscriptions
     ]
-    for view, subscription in sources:
-        found += taken.claimed(line_outcome(view, subscription, line) for line in subscription.lines)
-    for view, subscription in sources:
-        found += taken.claimed(_service_outcomes(view, subscription, taken))
+    for subscriber, view, subscription in sources:
+        found += taken.claimed(line_outcome(view, subscriber, subscription, line) for line in subscription.lines)
+    for subscriber, view, subscription in sources:
+        found += taken.claimed(_service_outcomes(view, subscriber, subscription, taken))
     by_line: dict[str, Outcome] = {}
     for outcome in found:
         by_line.setdefault(outcome.line, outcome)
@@ -90,26 +90,36 @@ class _Names:
 # Services that are asked for by name, or with `*`.
 
 
-def _service_outcomes(view: View, subscription: Subscription, taken: _Names) -> Iterator[Outcome]:
+def _service_outcomes(
+    view: View, subscriber: Container, subscription: Subscription, taken: _Names
+) -> Iterator[Outcome]:
     """A line for each service that is asked for by name, or with `*` for each one that is in reach."""
     if not subscription.everything:
         for name in subscription.services:
-            yield _service_outcome(view, subscription, name, taken)
+            yield _service_outcome(view, subscriber, subscription, name, taken)
         return
-    for service, names in _services_in_reach(view):
+    for service, names in view.services_in_reach():
         line = _service_line(names[0], names)
         if isinstance(service, Ambiguous):
             yield Refused(line, service.reason)
         elif free := taken.free(names):
-            outcome = _addressed(view, subscription, service, dict.fromkeys(free, service.ids), line)
-            if isinstance(outcome, Published):
-                yield Published(line, outcome.records, outcome.owners, of_all=True)
-            elif not isinstance(outcome, Gone):
+            outcome = _of_all(view, subscription, service, free, line)
+            if not isinstance(outcome, Gone):
                 yield outcome
 
 
-def _service_outcome(view: View, subscription: Subscription, name: str, taken: _Names) -> Outcome:
-    service = view.service(name)
+def _of_all(view: View, subscription: Subscription, service: Service, names: tuple[str, ...], line: str) -> Outcome:
+    key = line, names, subscription.ipv4, subscription.ipv6, subscription.ipv6_first
+    if key not in view.outcomes:
+        outcome = _addressed(view, subscription, service, dict.fromkeys(names, service.ids), line)
+        view.outcomes[key] = replace(outcome, of_all=True) if isinstance(outcome, Published) else outcome
+    return view.outcomes[key]
+
+
+def _service_outcome(
+    view: View, subscriber: Container, subscription: Subscription, name: str, taken: _Names
+) -> Outcome:
+    service = view.service(name) if name != SELF else own_service(subscriber)
     # The line is the service's identity while containers and their labels come and go.
     line = _service_line(name, service.own_names if isinstance(service, Service) else (name,))
     if not isinstance(service, Service):
@@ -123,25 +133,6 @@ def _service_outcome(view: View, subscription: Subscription, name: str, taken: _
 
 def _service_line(name: str, names: Iterable[str]) -> str:
     return " ".join((f"@{{{name}.ip}}", *names))
-
-
-def _services_in_reach(view: View) -> Iterator[tuple[Service | Ambiguous, tuple[str, ...]]]:
-    """Each service, as far as it is in reach, with all the names that stand for it, and each ambiguous name."""
-    found: dict[object, tuple[Service | Ambiguous, list[str]]] = {}
-    for name in view.names_in_reach():
-        match view.service(name):
-            case None:
-                pass
-            case Ambiguous() as ambiguous:
-                found[name] = (ambiguous, [name])
-            case service:
-                found.setdefault((service.rule, service.ids), (service, []))[1].append(name)
-    for service, names in found.values():
-        if isinstance(service, Service) and not all(map(view.reaches, service.containers)):
-            near = replace(service, containers=tuple(filter(view.reaches, service.containers)))
-            yield near, tuple(names)
-        else:
-            yield service, tuple(names)
 
 
 def _addressed(

@@ -7,15 +7,17 @@ Nothing changes here: that is `hostwatch.core.inventory`. What the facts come to
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from hostwatch.core.model import (
     Address,
     Container,
     ContainerKey,
-    Endpoint,
+    EngineId,
     Network,
     NetworkKey,
     NetworkMode,
+    OnNetwork,
     State,
 )
 from hostwatch.core.notices import Notice
@@ -40,6 +42,8 @@ class Facts:
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
         self._index: defaultdict[Hashable, set[ContainerKey]] = defaultdict(set)
+        self.derived: dict[Hashable, Any] = {}
+        """What was worked out from all this, to be forgotten as soon as any of it changes."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
@@ -67,9 +71,9 @@ class Facts:
         """The container of that key, `None` if there is none."""
         return self._containers.get(key)
 
-    def network_of(self, container: Container, endpoint: Endpoint) -> Network | None:
-        """The network that an endpoint of the container is on."""
-        return self._networks.get(NetworkKey(container.key.engine, endpoint.network))
+    def network(self, key: NetworkKey) -> Network | None:
+        """The network of that key, `None` if there is none."""
+        return self._networks.get(key)
 
     def roles(self, key: ContainerKey) -> Roles:
         """The roles of a container; empty ones for an unknown container."""
@@ -79,47 +83,47 @@ class Facts:
         """The containers behind a service of the configuration, in replica order."""
         return self._found(("rule", rule.key))
 
-    def in_compose(self, like: ContainerKey, project: str, service: str) -> list[Container]:
-        """The containers of a compose service on the engine of `like`, in replica order."""
-        return self._found(("compose", like.engine, project, service))
+    def in_compose(self, engine: EngineId, project: str, service: str) -> list[Container]:
+        """The containers of a compose service on the engine, in replica order."""
+        return self._found(("compose", engine, project, service))
 
-    def named(self, like: ContainerKey, name: str) -> list[Container]:
-        """The containers of that name on the engine of `like`: one, but for an instant during a rename."""
-        return self._found(("name", like.engine, name))
+    def named(self, engine: EngineId, name: str) -> list[Container]:
+        """The containers of that name on the engine: one, but for an instant during a rename."""
+        return self._found(("name", engine, name))
 
-    def aliased(self, like: ContainerKey, endpoint: Endpoint, alias: str) -> list[Container]:
+    def aliased(self, engine: EngineId, endpoint: OnNetwork, alias: str) -> list[Container]:
         """The containers with that alias on the endpoint's network, in replica order."""
-        found = self._found(("alias", like.engine, endpoint.network_name, alias))
+        found = self._found(("alias", engine, endpoint.network_name, alias))
         return [c for c in found if any(e.same_network(endpoint) and alias in (e.aliases or ()) for e in c.endpoints)]
 
-    def labelled(self, like: ContainerKey, name: str) -> list[Container]:
+    def labelled(self, engine: EngineId, name: str) -> list[Container]:
         """The containers with that name in `hostwatch.names`, in replica order."""
-        return self._found(("label", like.engine, name))
+        return self._found(("label", engine, name))
 
-    def on_network(self, like: ContainerKey, endpoint: Endpoint) -> list[Container]:
+    def on_network(self, engine: EngineId, endpoint: OnNetwork) -> list[Container]:
         """The containers on the endpoint's network, in replica order."""
-        found = self._found(("network", like.engine, endpoint.network_name))
+        found = self._found(("network", engine, endpoint.network_name))
         return [c for c in found if any(e.same_network(endpoint) for e in c.endpoints)]
 
-    def holders(self, like: ContainerKey, address: Address) -> frozenset[ContainerKey]:
+    def holders(self, engine: EngineId, address: Address) -> frozenset[ContainerKey]:
         """The containers that have this address now."""
-        return frozenset(self.keys("address", like.engine, address))
+        return frozenset(self.keys("address", engine, address))
 
-    def host_mode(self, like: ContainerKey) -> list[Container]:
+    def host_mode(self, engine: EngineId) -> list[Container]:
         """The containers in the host's network stack, in replica order."""
-        return self._found(("host", like.engine))
+        return self._found(("host", engine))
 
-    def aliases_unread(self, like: ContainerKey, endpoint: Endpoint) -> bool:
+    def aliases_unread(self, engine: EngineId, endpoint: OnNetwork) -> bool:
         """Whether a container that runs on the endpoint's network may have an alias there that was not read yet."""
-        return ("unread", like.engine, endpoint.network_name) in self._index
+        return ("unread", engine, endpoint.network_name) in self._index
 
-    def any_aliases_unread(self, like: ContainerKey) -> bool:
+    def any_aliases_unread(self, engine: EngineId) -> bool:
         """Whether that is so on any network."""
-        return ("unread", like.engine) in self._index
+        return ("unread", engine) in self._index
 
-    def called(self, like: ContainerKey, name: str) -> list[Container]:
+    def called(self, engine: EngineId, name: str) -> list[Container]:
         """The containers with that alias on any network, or of the compose service of that name in any project."""
-        return self._found(("called", like.engine, name))
+        return self._found(("called", engine, name))
 
     def _found(self, term: Hashable) -> list[Container]:
         keys = self._index.get(term)

@@ -172,12 +172,14 @@ class Inventory(Facts):
         if old == network:
             return frozenset()
         self._networks[network.key] = network
+        self.derived.clear()
         concerned = concerned_by_network(self, network)
         return concerned if old is None else concerned | concerned_by_network(self, old)
 
     def drop_network(self, key: NetworkKey) -> Files:
         """Forget a network that is gone; returns the hosts files it may concern."""
         old = self._networks.pop(key, None)
+        self.derived.clear()
         return concerned_by_network(self, old) if old is not None else frozenset()
 
     def _doubt(self, container: Container) -> Files:
@@ -207,11 +209,13 @@ class Inventory(Facts):
         return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
     def _leave(self, old: Container) -> None:
+        self.derived.clear()
         for term in terms(old, self._roles[old.key]):
             self._unlink(term, old.key)
         del self._containers[old.key], self._roles[old.key]
 
     def _enter(self, new: Container, own: Roles) -> None:
+        self.derived.clear()
         self._containers[new.key] = new
         self._roles[new.key] = own
         for term in terms(new, own):
@@ -228,7 +232,7 @@ class Inventory(Facts):
         concerned: Files = frozenset()
         for endpoint in new.endpoints:
             for address in endpoint.addresses:
-                for key in self.holders(new.key, address) - {new.key}:
+                for key in self.holders(new.key.engine, address) - {new.key}:
                     concerned |= self._take(self._containers[key], endpoint, address)
         return concerned
 
@@ -257,7 +261,7 @@ class Inventory(Facts):
         return found if found is not None and address not in found.gateways else None
 
     def _taken(self, key: ContainerKey, address: Address) -> bool:
-        others = self.holders(key, address) - {key}
+        others = self.holders(key.engine, address) - {key}
         return any(self._containers[other].state is State.RUNNING for other in others)
 
 

@@ -15,15 +15,19 @@ Stopped containers keep their names: a database that is being restarted does not
 """
 
 import enum
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import Container, ContainerKey, Endpoint, State
+from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.names import name_fault
-from hostwatch.core.reach import in_reach, is_placed
+from hostwatch.core.outcome import Outcome
+from hostwatch.core.reach import Standpoint, in_reach, is_placed, standpoint_of
 from hostwatch.core.rules import ServiceRule
 from hostwatch.core.terms import called, qualified
+
+SELF = "self"
+"""The name of the subscriber itself, whatever it is called."""
 
 
 class Tier(enum.Enum):
@@ -66,33 +70,46 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The names as one subscriber sees them at one moment: to be made anew when anything may have changed."""
+    """The names as they are seen from one standpoint at one moment: to be made anew when anything may have changed.
+
+    What is found out is kept: a common name has a hundred subscribers, of which most stand at one point.
+    """
 
     inventory: Facts
-    subscriber: Container
+    standpoint: Standpoint
     any_scope: bool
+    outcomes: dict[Hashable, Outcome] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What lines come to for everybody who stands there."""
     _reached: dict[ContainerKey, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
     """Who has been found to be in reach, or not: that is asked several times for each name."""
+    _services: dict[str, Service | Ambiguous | None] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _all: list[tuple[Service | Ambiguous, tuple[str, ...]]] = field(
+        init=False, repr=False, compare=False, default_factory=list
+    )
 
     def service(self, name: str) -> Service | Ambiguous | None:
-        """What the name stands for; `None` if nothing answers to it."""
-        if name == "self":
-            return Service(name, Tier.SELF, (self.subscriber,))
-        tiers = (self._configured, self._own_project, self._container, self._alias, self._label)
-        return next((answer for tier in tiers if (answer := tier(name)) is not None), None)
+        """What the name stands for; `None` if nothing answers to it, as to `self`, which is another one for each."""
+        if name == SELF:
+            return None
+        if name not in self._services:
+            tiers = (self._configured, self._own_project, self._container, self._alias, self._label)
+            self._services[name] = next((answer for tier in tiers if (answer := tier(name)) is not None), None)
+        return self._services[name]
 
     def whole(self) -> bool:
         """Whether all is known that a name could stand for: the subscriber's networks, and all aliases there."""
-        if self.subscriber.host_file is not None:
-            return not self.inventory.any_aliases_unread(self.subscriber.key)
-        sandbox = self.inventory.sandbox(self.subscriber)
-        if sandbox is None or not is_placed(sandbox):
+        here = self.standpoint
+        if here.is_host_file:
+            return not self.inventory.any_aliases_unread(here.engine)
+        if not here.is_known or not here.is_placed:
             return False
-        return not any(self.inventory.aliases_unread(self.subscriber.key, endpoint) for endpoint in sandbox.endpoints)
+        return not any(self.inventory.aliases_unread(here.engine, attachment) for attachment in here.attachments)
 
     def stranger(self, name: str) -> Container | None:
         """The container of that name, which is not in reach if nothing answers to the name."""
-        return next(iter(self.inventory.named(self.subscriber.key, name)), None)
+        return next(iter(self.inventory.named(self.standpoint.engine, name)), None)
 
     def names_in_reach(self) -> tuple[str, ...]:
         """Every name that could be looked up with an answer in reach, sorted."""
@@ -101,10 +118,32 @@ class View:
             roles = self.inventory.roles(container.key)
             names.add(container.name)
             names.update(roles.names, *(rule.names for rule in roles.services))
-            if container.project is not None and container.project == self.subscriber.project:
+            if container.project is not None and container.project == self.standpoint.project:
                 names.update(filter(None, [container.compose_service]))
             names.update(self._called(container) - {container.key.id[:12]})
-        return tuple(sorted(name for name in names - {"self"} if name_fault(name) is None))
+        return tuple(sorted(name for name in names - {SELF} if name_fault(name) is None))
+
+    def services_in_reach(self) -> list[tuple[Service | Ambiguous, tuple[str, ...]]]:
+        """Each service, as far as it is in reach, with all the names that stand for it, and each ambiguous name."""
+        if not self._all:
+            self._all.extend(self._services_in_reach())
+        return self._all
+
+    def _services_in_reach(self) -> Iterator[tuple[Service | Ambiguous, tuple[str, ...]]]:
+        found: dict[object, tuple[Service | Ambiguous, list[str]]] = {}
+        for name in self.names_in_reach():
+            match self.service(name):
+                case None:
+                    pass
+                case Ambiguous() as ambiguous:
+                    found[name] = (ambiguous, [name])
+                case service:
+                    found.setdefault((service.rule, service.ids), (service, []))[1].append(name)
+        for service, names in found.values():
+            if isinstance(service, Service) and not all(map(self.reaches, service.containers)):
+                yield replace(service, containers=tuple(filter(self.reaches, service.containers))), tuple(names)
+            else:
+                yield service, tuple(names)
 
     def published_names(self, service: Service) -> dict[str, frozenset[str]]:
         """The service's own names, each with the ids of the containers that it stands for.
@@ -118,7 +157,7 @@ class View:
 
     def _ids(self, name: str, service: Service) -> frozenset[str] | None:
         """Which of the service's containers the name stands for: all or some of them, `None` if it is another's."""
-        owner = self.service(name)
+        owner = service if name == SELF == service.name else self.service(name)
         if not isinstance(owner, Service):
             return None
         if owner.rule is not None:
@@ -126,15 +165,14 @@ class View:
         return owner.ids if owner.ids <= service.ids else None
 
     def _containers_in_reach(self) -> Iterator[Container]:
-        sandbox = self.inventory.sandbox(self.subscriber)
-        if sandbox is None:
+        here = self.standpoint
+        if not here.is_known:
             return
-        if self.any_scope or not sandbox.endpoints:
+        if self.any_scope or not here.attachments:
             candidates: Iterable[Container] = self.inventory.containers
         else:
-            key = self.subscriber.key
-            near = [c for e in sandbox.endpoints for c in self.inventory.on_network(key, e)]
-            near += self.inventory.host_mode(key)
+            near = [c for attachment in here.attachments for c in self.inventory.on_network(here.engine, attachment)]
+            near += self.inventory.host_mode(here.engine)
             joined = [self.inventory.container(j) for c in near for j in self.inventory.joiners(c.key)]
             candidates = {c.key: c for c in (*near, *joined) if c is not None}.values()
         for container in candidates:
@@ -145,22 +183,17 @@ class View:
         """Whether the subscriber reaches the container, or would if it ran."""
         known = self._reached.get(container.key)
         if known is None:
-            same_engine = container.key.engine == self.subscriber.key.engine
-            known = same_engine and in_reach(self.inventory, self.subscriber, container, self.any_scope)
+            same_engine = container.key.engine == self.standpoint.engine
+            known = same_engine and in_reach(self.inventory, self.standpoint, container, self.any_scope)
             self._reached[container.key] = known
         return known
 
     def _called(self, container: Container) -> frozenset[str]:
         """What the container is called besides its name, as far as this subscriber sees it."""
-        if self.subscriber.host_file is not None:
+        if self.standpoint.is_host_file:
             return called(container) | frozenset(filter(None, [qualified(container)]))
-        own = self._endpoints()
-        shared = (endpoint for endpoint in container.endpoints if any(endpoint.same_network(o) for o in own))
+        shared = filter(self.standpoint.is_on, container.endpoints)
         return frozenset(alias for endpoint in shared for alias in endpoint.aliases or ())
-
-    def _endpoints(self) -> tuple[Endpoint, ...]:
-        sandbox = self.inventory.sandbox(self.subscriber)
-        return sandbox.endpoints if sandbox is not None else ()
 
     # The tiers.
 
@@ -169,7 +202,7 @@ class View:
             case ():
                 return None
             case (rule,):
-                engine = self.subscriber.key.engine
+                engine = self.standpoint.engine
                 found = (c for c in self.inventory.behind_rule(rule) if c.key.engine == engine)
                 return Service(name, Tier.CONFIG, tuple(found), rule)
             case several:
@@ -177,16 +210,16 @@ class View:
                 return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
 
     def _own_project(self, name: str) -> Service | None:
-        service, project = name, self.subscriber.project
-        if self.subscriber.host_file is not None:
+        service, project = name, self.standpoint.project
+        if self.standpoint.is_host_file:
             service, _, project = name.rpartition(".")  # a project's name has no dot
         if project is None:
             return None
-        found = self.inventory.in_compose(self.subscriber.key, project, service)
+        found = self.inventory.in_compose(self.standpoint.engine, project, service)
         return Service(name, Tier.COMPOSE, tuple(found)) if found else None
 
     def _container(self, name: str) -> Service | None:
-        named = self.inventory.named(self.subscriber.key, name)
+        named = self.inventory.named(self.standpoint.engine, name)
         found = tuple(c for c in named if self.reaches(c) or self._is_lost(c))
         return Service(name, Tier.CONTAINER, found[:1]) if found else None
 
@@ -198,17 +231,17 @@ class View:
         return not is_placed(sandbox) or (sandbox.network_mode is None and sandbox.state is State.UNKNOWN)
 
     def _alias(self, name: str) -> Service | Ambiguous | None:
-        key = self.subscriber.key
-        if self.subscriber.host_file is not None:
-            called = self.inventory.called(key, name)
+        engine = self.standpoint.engine
+        if self.standpoint.is_host_file:
+            called = self.inventory.called(engine, name)
             return self._claimed(name, Tier.ALIAS, called, len(called) == 1)
-        by_network = [self.inventory.aliased(key, endpoint, name) for endpoint in self._endpoints()]
+        by_network = [self.inventory.aliased(engine, endpoint, name) for endpoint in self.standpoint.attachments]
         everyone = {container.key: container for found in by_network for container in found}
         on_one_network = any(len(found) == len(everyone) for found in by_network)
         return self._claimed(name, Tier.ALIAS, everyone.values(), on_one_network)
 
     def _label(self, name: str) -> Service | Ambiguous | None:
-        found = [c for c in self.inventory.labelled(self.subscriber.key, name) if self.reaches(c)]
+        found = [c for c in self.inventory.labelled(self.standpoint.engine, name) if self.reaches(c)]
         return self._claimed(name, Tier.LABEL, found, len(found) == 1)
 
     def _claimed(
@@ -229,3 +262,17 @@ class View:
         if container.project is not None and container.compose_service is not None:
             found.add(("compose", container.project, container.compose_service))
         return frozenset(found)
+
+
+def view_of(inventory: Facts, subscriber: Container, any_scope: bool) -> View:
+    """The names as a subscriber sees them; `self` is none of them."""
+    key = "view", standpoint_of(inventory, subscriber), any_scope
+    view = inventory.derived.get(key)
+    if not isinstance(view, View):
+        view = inventory.derived[key] = View(inventory, key[1], any_scope)
+    return view
+
+
+def own_service(subscriber: Container) -> Service:
+    """What `self` stands for."""
+    return Service(SELF, Tier.SELF, (subscriber,))

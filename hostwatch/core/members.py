@@ -60,7 +60,7 @@ def _place(view: View, service: Service, container: Container, addressed: bool) 
     roles = view.inventory.roles(container.key)
     rule = service.rule or (roles.services[0] if roles.services else None)
     network = roles.network if rule is None or rule.network is None else rule.network
-    place = reach(view.inventory, view.subscriber, container, network, view.any_scope) if addressed else _NOWHERE
+    place = reach(view.inventory, view.standpoint, container, network, view.any_scope) if addressed else _NOWHERE
     required = roles.health_required or (rule is not None and rule.health_required)
     # Its own lines are its own affair: a healthcheck may need them to come out well.
     if required and isinstance(place, Reached) and service.tier is not Tier.SELF:

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, Protocol
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -78,6 +78,18 @@ class NetworkMode(enum.Enum):
     """Another container's; which one is in `Container.joined`."""
 
 
+class OnNetwork(Protocol):
+    """Something on one network."""
+
+    @property
+    def network(self) -> NetworkId:
+        """The network's id; empty where it is not known yet."""
+
+    @property
+    def network_name(self) -> str:
+        """The network's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A container's place on one network. Addresses are `None` while it has none there."""
@@ -97,7 +109,7 @@ class Endpoint:
         """Its addresses, IPv4 first."""
         return tuple(address for address in (self.ipv4, self.ipv6) if address is not None)
 
-    def same_network(self, other: "Endpoint") -> bool:
+    def same_network(self, other: "OnNetwork") -> bool:
         """Whether both are on one network; by name where an id is not known yet."""
         if self.network and other.network:
             return self.network == other.network

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import Container, Endpoint, NetworkMode, State
+from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkId, NetworkKey, NetworkMode, State
 from hostwatch.core.names import shown
 
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
@@ -46,35 +46,78 @@ class NotKnown:
 Reach = Reached | Unreached | NotKnown
 
 
-def reach(inventory: Facts, subscriber: Container, target: Container, network: str | None, any_scope: bool) -> Reach:
-    """How `subscriber` reaches `target`; `network` is the only one that the service publishes, if it says so."""
-    source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
-    if source is None:
-        return NotKnown(f"whose network {subscriber.name} uses is not known")
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A network that a subscriber is on."""
+
+    network: NetworkId
+    network_name: str
+    gateways: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """Where a subscriber stands: all of it that decides what a name is to it, so that many may share the answers."""
+
+    engine: EngineId
+    project: str | None
+    is_host_file: bool
+    is_known: bool
+    """Whether it is known whose network stack it uses."""
+    network_mode: NetworkMode | None
+    in_doubt: bool
+    attachments: tuple[Attachment, ...]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known on which networks it is, at least in part."""
+        return self.network_mode is not None or bool(self.attachments)
+
+    def is_on(self, endpoint: Endpoint) -> bool:
+        """Whether it is on the endpoint's network."""
+        return any(endpoint.same_network(attachment) for attachment in self.attachments)
+
+
+def standpoint_of(inventory: Facts, subscriber: Container) -> Standpoint:
+    """Where a subscriber stands."""
+    engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
+    sandbox = inventory.sandbox(subscriber)
+    if sandbox is None:
+        return Standpoint(engine, project, is_host_file, False, None, True, ())
+    attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
+    in_doubt = sandbox.state is State.UNKNOWN
+    return Standpoint(engine, project, is_host_file, True, sandbox.network_mode, in_doubt, attachments)
+
+
+def reach(inventory: Facts, source: Standpoint, target: Container, network: str | None, any_scope: bool) -> Reach:
+    """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
+    service = inventory.sandbox(target)
+    if not source.is_known:
+        return NotKnown("whose network the subscriber uses is not known")
     if service is None:  # a container is known before those that join it: what is not known any more is gone
         return Unreached(f"the container whose network {target.name} uses is gone")
-    for container in (source, service):
-        if not is_placed(container):
-            return NotKnown(f"the networks of {container.name} are not known yet")
+    if not (source.is_placed and is_placed(service)):
+        whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
+        return NotKnown(f"{whose} are not known yet")
     if service.network_mode is NetworkMode.HOST:
         return _host(inventory, source)
     endpoints = [e for e in service.endpoints if network is None or _is_named(inventory, service, e, network)]
     if source.network_mode is not NetworkMode.HOST:
-        shared = [e for e in endpoints if any(e.same_network(own) for own in source.endpoints)]
+        shared = [endpoint for endpoint in endpoints if source.is_on(endpoint)]
         if not shared and not any_scope:
             return _unshared(source, service, endpoints, network)
         endpoints = shared or endpoints
     return _first(service, sorted(endpoints, key=_network_order))
 
 
-def in_reach(inventory: Facts, subscriber: Container, target: Container, any_scope: bool) -> bool:
+def in_reach(inventory: Facts, source: Standpoint, target: Container, any_scope: bool) -> bool:
     """Whether the target could be reached if it ran: what decides whose name a name is."""
-    source, service = inventory.sandbox(subscriber), inventory.sandbox(target)
-    if source is None or service is None:
+    service = inventory.sandbox(target)
+    if not source.is_known or service is None:
         return False
     if any_scope or NetworkMode.HOST in (source.network_mode, service.network_mode):
         return True
-    return any(own.same_network(other) for own in source.endpoints for other in service.endpoints)
+    return any(map(source.is_on, service.endpoints))
 
 
 def is_placed(container: Container) -> bool:
@@ -82,18 +125,18 @@ def is_placed(container: Container) -> bool:
     return container.network_mode is not None or bool(container.endpoints)
 
 
-def _host(inventory: Facts, source: Container) -> Reach:
+def _host(inventory: Facts, source: Standpoint) -> Reach:
     if source.network_mode is NetworkMode.HOST:
         return Reached(_LOOPBACK, None)
-    for endpoint in sorted(source.endpoints, key=_network_order):
-        network = inventory.network_of(source, endpoint)
-        gateways = [*endpoint.gateways, *(network.gateways if network is not None else ())]
+    for attachment in sorted(source.attachments, key=_network_order):
+        network = inventory.network(NetworkKey(source.engine, attachment.network))
+        gateways = [*attachment.gateways, *(network.gateways if network is not None else ())]
         ipv4 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv4Address)), None)
         ipv6 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv6Address)), None)
         if ipv4 is not None or ipv6 is not None:
             return Reached(ipv4, ipv6)
-    if source.state is State.UNKNOWN:
-        return NotKnown(f"the gateway of {source.name} is not known yet")
+    if source.in_doubt:
+        return NotKnown("the gateway of the subscriber is not known yet")
     return Unreached("the subscriber is on no network with a gateway to the host")
 
 
@@ -101,17 +144,17 @@ def _is_named(inventory: Facts, service: Container, endpoint: Endpoint, name: st
     """Whether the endpoint is on the network of that name: the engine's, or the one in the service's compose file."""
     if endpoint.network_name == name:
         return True
-    network = inventory.network_of(service, endpoint)
+    network = inventory.network(NetworkKey(service.key.engine, endpoint.network))
     in_compose = network is None or network.compose_name == name
     return in_compose and endpoint.network_name == f"{service.project}_{name}"
 
 
-def _unshared(source: Container, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
-    for container in (source, service):
-        # Early hints tell of one network after the other, so that the one that counts may be still to come.
-        hinted = container.network_mode is None or not container.endpoints
-        if hinted and container.state is State.UNKNOWN:
-            return NotKnown(f"the networks of {container.name} are not known yet")
+def _unshared(source: Standpoint, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
+    # Early hints tell of one network after the other, so that the one that counts may be still to come.
+    if source.in_doubt and (source.network_mode is None or not source.attachments):
+        return NotKnown("the subscriber's networks are not known yet")
+    if service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints):
+        return NotKnown(f"the networks of {service.name} are not known yet")
     names = ", ".join(sorted(endpoint.network_name for endpoint in endpoints))
     if names:
         return Unreached(f"no shared network with {service.name} (on {shown(names)})")
@@ -131,5 +174,5 @@ def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
     return Unreached(f"{service.name} has no address")
 
 
-def _network_order(endpoint: Endpoint) -> tuple[bool, str]:
+def _network_order(endpoint: Endpoint | Attachment) -> tuple[bool, str]:
     return (endpoint.network_name == "bridge", endpoint.network_name)

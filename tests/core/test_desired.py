@@ -321,6 +321,29 @@ def test_a_star_makes_a_number_of_look_ups_that_grows_with_the_names(monkeypatch
     assert len(asked) == 601
 
 
+def test_who_stands_at_one_point_shares_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred subscribers of one service, one in another's project, one on its other network besides."""
+    asked: list[str] = []
+    look_up = View.service
+
+    def counted(self: View, name: str) -> object:
+        asked.append(name)
+        return look_up(self, name)
+
+    monkeypatch.setattr(View, "service", counted)
+    label = hosts("@{db.ip} db")
+    many = [box(f"web-{n}", on("front", f"10.0.1.{n}"), labels=label) for n in range(100)]
+    near = box("near", on("front", "10.0.2.1"), labels=label, compose="shop/web")
+    both = box("both", on("front", "10.0.2.2"), on("back", "10.1.2.2"), labels=label)
+    db = box("db", on("front", "10.0.0.5"), on("back", "10.1.0.5"))
+    made = inventory(*many, near, both, db, box("other", on("front", "10.0.0.6"), compose="shop/db"))
+    found = {container.name: told(made, container.name) for container in (*many, near, both)}
+    assert found.pop("near") == ["10.0.0.6 db"]
+    assert found.pop("both") == ["10.1.0.5 db"]
+    assert {tuple(lines) for lines in found.values()} == {("10.0.0.5 db",)}
+    assert asked == ["db", "db", "db"]
+
+
 # Several sources.
 
 

@@ -14,7 +14,7 @@ from hostwatch.core.outcome import Unknown
 from hostwatch.core.records import Block, Record
 from hostwatch.core.rules import Match, Rules
 from hostwatch.core.selection import Roles, roles
-from tests.core.build import STOPPED, box, hosts, inventory, ip, key, net, on, told
+from tests.core.build import ENGINE, STOPPED, box, hosts, inventory, ip, key, net, on, told
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -160,7 +160,7 @@ def test_a_container_that_is_being_started_cannot_claim_what_it_cannot_have(addr
         box("evil", on("front"), state=STOPPED, labels={"hostwatch.names": "db"}),
     )
     made.hint(key("evil"), [ip(address)])
-    assert not made.holders(key("evil"), ip(address))
+    assert not made.holders(ENGINE, ip(address))
     assert told(made, "web") == ["Gone db: no running container"]
     made.hint(key("evil"), [ip("10.0.0.66")])
-    assert made.holders(key("evil"), ip("10.0.0.66")) == {key("evil")}, "what it may have is taken"
+    assert made.holders(ENGINE, ip("10.0.0.66")) == {key("evil")}, "what it may have is taken"

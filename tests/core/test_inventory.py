@@ -175,21 +175,20 @@ def test_each_step_names_every_file_that_is_to_say_something_else(history: list[
 def answers(made: Inventory) -> object:
     """What the inventory answers to every question about the names, networks and addresses that there are."""
     places = [on(network, known=known) for network in NETS for known in (True, False)]
-    like = key("any")
     hosts = [ip(f"10.{network}.0.{host}") for network in range(3) for host in range(1, 4)]
     return (
         made.subscriber_files,
         [made.behind_rule(rule) for rule in RULES.services],
-        [made.in_compose(like, project, name) for project in "pq" for name in ("db", "web")],
-        [made.named(like, name) for name in (*NAMES, "db-1", "mq-1")],
-        [made.labelled(like, name) for name in ALIASES],
-        [made.aliased(like, place, alias) for place in places for alias in ALIASES],
-        [made.on_network(like, place) for place in places],
-        [made.aliases_unread(like, place) for place in places],
-        [made.holders(like, address) for address in hosts],
-        made.host_mode(like),
-        made.any_aliases_unread(like),
-        [made.called(like, name) for name in (*ALIASES, "db.p")],
+        [made.in_compose(ENGINE, project, name) for project in "pq" for name in ("db", "web")],
+        [made.named(ENGINE, name) for name in (*NAMES, "db-1", "mq-1")],
+        [made.labelled(ENGINE, name) for name in ALIASES],
+        [made.aliased(ENGINE, place, alias) for place in places for alias in ALIASES],
+        [made.on_network(ENGINE, place) for place in places],
+        [made.aliases_unread(ENGINE, place) for place in places],
+        [made.holders(ENGINE, address) for address in hosts],
+        made.host_mode(ENGINE),
+        made.any_aliases_unread(ENGINE),
+        [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
         [(made.joiners(key(name)), made.sharers(key(name)), made.subscribed(key(name))) for name in NAMES],
     )
 
@@ -201,6 +200,7 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
     made = watched()
     for method, arguments in history:
         method(made, *arguments)
+        everything_told(made)  # what is worked out in between must not outlast a change
     fresh = watched()
     fresh.adopt(made.rules)
     for container in made.containers:
@@ -223,6 +223,18 @@ def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None
         had += [(e.network_name, address) for e in container.endpoints for address in e.addresses]
         assert container.state is not STOPPED or not any(e.addresses for e in container.endpoints)
     assert len(set(had)) == len(had)
+
+
+def test_what_is_worked_out_ends_with_a_network() -> None:
+    """Its gateway is the only way to the host."""
+    made = inventory(
+        network := net("front", "10.0.0.0/16", gateways=("10.0.0.1",)),
+        box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")),
+        box("db", mode=NetworkMode.HOST),
+    )
+    assert told(made, "web") == ["10.0.0.1 db"]
+    made.drop_network(network.key)
+    assert told(made, "web") == ["Gone db: the subscriber is on no network with a gateway to the host"]
 
 
 # Whom one event concerns.
@@ -350,21 +362,21 @@ def test_an_address_goes_to_whoever_has_it_now() -> None:
     asked = made.now()
     made.put(box("new", on("front", "10.0.0.5")))
     made.put(db, asked)
-    assert made.holders(key("db"), ip("10.0.0.5")) == {key("new")}
+    assert made.holders(ENGINE, ip("10.0.0.5")) == {key("new")}
     assert state(made, "db") is UNKNOWN
 
 
 def test_the_same_address_on_another_network_is_another_address() -> None:
     """Subnets of macvlan networks may overlap."""
     made = inventory(box("db", on("one", "10.0.0.5"), on("two", "10.0.0.6")), box("new", on("two", "10.0.0.5")))
-    assert made.holders(key("db"), ip("10.0.0.5")) == {key("db"), key("new")}
+    assert made.holders(ENGINE, ip("10.0.0.5")) == {key("db"), key("new")}
     assert state(made, "db") is RUNNING
 
 
 def test_a_stopped_container_has_no_address() -> None:
     """Whatever an answer from the moment of its end still says."""
     made = inventory(box("db", on("front", "10.0.0.5"), state=STOPPED))
-    assert not made.holders(key("db"), ip("10.0.0.5"))
+    assert not made.holders(ENGINE, ip("10.0.0.5"))
 
 
 def test_engines_share_nothing() -> None:

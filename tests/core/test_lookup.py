@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.lookup import Ambiguous, Service, Tier, View
+from hostwatch.core.lookup import Ambiguous, Service, Tier, View, view_of
 from hostwatch.core.model import Container, NetworkMode
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
-from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service, told
 
 WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
 BY_TIER = {
@@ -24,7 +24,7 @@ def view(made: Inventory, name: str = "web", any_scope: bool = False) -> View:
     """The names as one container sees them."""
     container = made.container(key(name))
     assert container is not None
-    return View(made, container, any_scope)
+    return view_of(made, container, any_scope)
 
 
 def answer(made: Inventory, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
@@ -72,8 +72,12 @@ def test_a_configured_service_answers_without_containers() -> None:
 def test_self_is_always_the_subscriber() -> None:
     """Whatever else is called so."""
     me = box("self", on("front", "10.0.0.9"), labels={"hostwatch.names": "self"})
-    made = inventory(WEB, me)
-    assert answer(made, "self") == ("web",)
+    other = box("other", on("front", "10.0.0.8"), labels={"hostwatch.names": "self"})
+    asking = hosts("@{self.ip} me") | {"hostwatch.services": "self other"}
+    web, app = (box(name, on("front", f"10.0.0.{n}"), labels=asking) for n, name in ((2, "web"), (3, "app")))
+    made = inventory(me, other, web, app)
+    assert told(made, "web") == ["10.0.0.2 me", "10.0.0.2 self", "10.0.0.8 other"]
+    assert told(made, "app") == ["10.0.0.3 me", "10.0.0.3 self", "10.0.0.8 other"]
     assert "self" not in view(made).names_in_reach()
 
 
@@ -230,7 +234,7 @@ def host_view(*facts: Container, rules: Rules | None = None) -> View:
     made = inventory(*facts, rules=rules)
     made.add_host_files(ENGINE, "host")
     (file,) = made.host_files
-    return View(made, file, any_scope=False)
+    return view_of(made, file, any_scope=False)
 
 
 def test_the_host_knows_compose_services_of_all_projects() -> None:
@@ -272,7 +276,7 @@ def test_a_file_on_the_host_is_nobodys_service() -> None:
     """Neither by its name nor as one in host mode."""
     seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
     assert behind(seen.service("host")) is None
-    assert seen.inventory.host_mode(key("any")) == []
+    assert seen.inventory.host_mode(ENGINE) == []
     assert [container.name for container in seen.inventory.containers] == ["web"]
     assert "host" not in seen.names_in_reach()
 

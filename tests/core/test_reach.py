@@ -6,10 +6,12 @@ import pytest
 
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, Network, NetworkMode
-from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach, standpoint_of
 from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
 
 HOST = NetworkMode.HOST
+NOT_PLACED = "the subscriber's networks are not known yet"
+NOT_JOINED = "whose network the subscriber uses is not known"
 WORLD = inventory(
     net("front", "10.1.0.0/16", gateways=("10.1.0.1", "fd01::1")),
     net("back", "10.2.0.0/16", gateways=("10.2.0.1",)),
@@ -49,7 +51,7 @@ def reached(
     source: str, target: str, network: str | None = None, any_scope: bool = False, made: Inventory = WORLD
 ) -> Reach:
     """How one reaches the other."""
-    return reach(made, of(source, made), of(target, made), network, any_scope)
+    return reach(made, standpoint_of(made, of(source, made)), of(target, made), network, any_scope)
 
 
 def of(name: str, made: Inventory = WORLD) -> Container:
@@ -100,7 +102,7 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
     found = reached(source, target)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, of(source), of(target), any_scope=False)
+    assert in_reach(WORLD, standpoint_of(WORLD, of(source)), of(target), any_scope=False)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_any_scope_publishes_without_a_shared_network(source: str, target: str, 
     found = reached(source, target, any_scope=True)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, of(source), of(target), any_scope=True)
+    assert in_reach(WORLD, standpoint_of(WORLD, of(source)), of(target), any_scope=True)
 
 
 @pytest.mark.parametrize(
@@ -208,10 +210,10 @@ NEW = {"state": UNKNOWN, "mode": None}
     ("facts", "reason"),
     [
         ([box("web", on("front")), box("db", mode=None)], "the networks of db are not known yet"),
-        ([box("web", mode=None), box("db", on("front"))], "the networks of web are not known yet"),
+        ([box("web", mode=None), box("db", on("front"))], NOT_PLACED),
         ([box("web", on("front")), box("db", join="x"), box("x", mode=None)], "the networks of x are not known yet"),
         ([box("web", on("front")), box("db", state=UNKNOWN)], "the networks of db are not known yet"),
-        ([box("web", state=UNKNOWN), box("db", on("front", "10.1.0.5"))], "the networks of web are not known yet"),
+        ([box("web", state=UNKNOWN), box("db", on("front", "10.1.0.5"))], NOT_PLACED),
         ([box("web", on("front")), box("db", on("front"), state=UNKNOWN)], "the address of db is not known yet"),
         (
             [box("web", on("front")), box("db", on("back", "10.2.0.5"), state=UNKNOWN, mode=None)],
@@ -219,12 +221,12 @@ NEW = {"state": UNKNOWN, "mode": None}
         ),
         (
             [box("web", on("back", "10.2.0.6"), state=UNKNOWN, mode=None), box("db", on("front", "10.1.0.5"))],
-            "the networks of web are not known yet",
+            NOT_PLACED,
         ),
-        ([box("web", join="gone"), box("db", on("front", "10.1.0.5"))], "whose network web uses is not known"),
+        ([box("web", join="gone"), box("db", on("front", "10.1.0.5"))], NOT_JOINED),
         (
             [box("web", on("front"), state=UNKNOWN), box("db", mode=HOST)],
-            "the gateway of web is not known yet",
+            "the gateway of the subscriber is not known yet",
         ),
     ],
 )
@@ -245,8 +247,8 @@ def test_a_starting_service_is_not_published_on_its_second_choice() -> None:
     first, second = on("back"), on("front", "10.0.0.3")
     web = box("web", on("back", "10.1.0.2"), on("front", "10.0.0.2"))
     starting, running = box("db", first, second, state=UNKNOWN), box("db", first, second)
-    assert isinstance(reach(inventory(web, starting), web, starting, None, any_scope=False), NotKnown)
-    assert reach(inventory(web, running), web, running, None, any_scope=False) == Reached(second.ipv4, None)
+    assert isinstance(reached("web", "db", made=inventory(web, starting)), NotKnown)
+    assert reached("web", "db", made=inventory(web, running)) == Reached(second.ipv4, None)
 
 
 def test_a_container_that_another_one_joined_may_have_stopped() -> None:
