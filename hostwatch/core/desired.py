@@ -4,17 +4,17 @@ The outcome says whether the line has records, or why not, in a form that lets `
 about time: what is gone may linger, what is not known changes nothing, what is refused goes at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hostwatch.core.facts import Facts
 from hostwatch.core.filling import line_outcome
-from hostwatch.core.lookup import SELF, Ambiguous, Service, View, own_service, view_of
+from hostwatch.core.lookup import Ambiguous, Service, View, own_service, view_of
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.names import name_fault
 from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.records import Record
+from hostwatch.core.references import SELF
 from hostwatch.core.rules import Subscription
 
 
@@ -24,13 +24,22 @@ def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
     earlier source gave to another service stays with it, and lines that name their names win over `services:`.
     """
-    taken = _Names()
-    found: list[Outcome] = []
     sources = [
         (subscriber, view_of(inventory, subscriber, subscription.any_scope), subscription)
         for subscriber in inventory.sharers(owner)
         for subscription in inventory.roles(subscriber.key).subscriptions
     ]
+    if len(sources) != 1 or sources[0][2].is_own:
+        return _outcomes(sources)
+    _, view, subscription = sources[0]
+    if (found := view.outcomes.get(subscription)) is None:
+        found = view.outcomes[subscription] = _outcomes(sources)
+    return found
+
+
+def _outcomes(sources: Sequence[tuple[Container, View, Subscription]]) -> tuple[Outcome, ...]:
+    taken = _Names()
+    found: list[Outcome] = []
     for subscriber, view, subscription in sources:
         found += taken.claimed(line_outcome(view, subscriber, subscription, line) for line in subscription.lines)
     for subscriber, view, subscription in sources:
@@ -103,17 +112,11 @@ def _service_outcomes(
         if isinstance(service, Ambiguous):
             yield Refused(line, service.reason)
         elif free := taken.free(names):
-            outcome = _of_all(view, subscription, service, free, line)
-            if not isinstance(outcome, Gone):
+            outcome = _addressed(view, subscription, service, dict.fromkeys(free, service.ids), line)
+            if isinstance(outcome, Published):
+                yield Published(line, outcome.records, outcome.owners, of_all=True)
+            elif not isinstance(outcome, Gone):
                 yield outcome
-
-
-def _of_all(view: View, subscription: Subscription, service: Service, names: tuple[str, ...], line: str) -> Outcome:
-    key = line, names, subscription.ipv4, subscription.ipv6, subscription.ipv6_first
-    if key not in view.outcomes:
-        outcome = _addressed(view, subscription, service, dict.fromkeys(names, service.ids), line)
-        view.outcomes[key] = replace(outcome, of_all=True) if isinstance(outcome, Published) else outcome
-    return view.outcomes[key]
 
 
 def _service_outcome(

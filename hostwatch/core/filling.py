@@ -4,13 +4,13 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostwatch.core.lookup import SELF, Ambiguous, Service, View, own_service
+from hostwatch.core.lookup import Service, View, own_service
 from hostwatch.core.members import Member, NotRunning, addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.outcome import Gone, Outcome, Owned, Refused, Unknown, published
 from hostwatch.core.records import Record
-from hostwatch.core.references import Attribute, Line, Reference
+from hostwatch.core.references import SELF, Attribute, Line, Reference
 from hostwatch.core.rules import Subscription
 
 
@@ -110,18 +110,9 @@ class _Filler:
 
 def line_outcome(view: View, subscriber: Container, subscription: Subscription, line: Line) -> Outcome:
     """What a line of a template comes to for this subscriber."""
-    if line.service == SELF:
-        return _line_outcome(view, own_service(subscriber), subscription, line)
-    key = line.text, subscription.ipv4, subscription.ipv6, subscription.ipv6_first
-    if key not in view.outcomes:
-        service = view.service(line.service) if line.service is not None else None
-        view.outcomes[key] = _line_outcome(view, service, subscription, line)
-    return view.outcomes[key]
-
-
-def _line_outcome(view: View, service: Service | Ambiguous | None, subscription: Subscription, line: Line) -> Outcome:
     if line.service is None:
         return _filled(_Filler(view, subscription, line, ()), [None])
+    service = view.service(line.service) if line.service != SELF else own_service(subscriber)
     if not isinstance(service, Service):
         return unanswered(view, service, line.service, line.text)
     addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)

@@ -15,7 +15,7 @@ Stopped containers keep their names: a database that is being restarted does not
 """
 
 import enum
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from hostwatch.core.facts import Facts
@@ -23,11 +23,9 @@ from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.names import name_fault
 from hostwatch.core.outcome import Outcome
 from hostwatch.core.reach import Standpoint, in_reach, is_placed, standpoint_of
-from hostwatch.core.rules import ServiceRule
+from hostwatch.core.references import SELF
+from hostwatch.core.rules import ServiceRule, Subscription
 from hostwatch.core.terms import called, qualified
-
-SELF = "self"
-"""The name of the subscriber itself, whatever it is called."""
 
 
 class Tier(enum.Enum):
@@ -78,8 +76,10 @@ class View:
     inventory: Facts
     standpoint: Standpoint
     any_scope: bool
-    outcomes: dict[Hashable, Outcome] = field(init=False, repr=False, compare=False, default_factory=dict)
-    """What lines come to for everybody who stands there."""
+    outcomes: dict[Subscription, tuple[Outcome, ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    """What the lines of a hosts file come to, for everybody who stands there and wants the same."""
     _reached: dict[ContainerKey, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
     """Who has been found to be in reach, or not: that is asked several times for each name."""
     _services: dict[str, Service | Ambiguous | None] = field(

@@ -7,11 +7,13 @@ import enum
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from hostwatch.core.names import name_fault
 
+SELF = "self"
+"""The name of the subscriber itself, whatever it is called."""
 MAX_TEMPLATE_LINES = 1_000
 MAX_LINE_LENGTH = 4_096
 
@@ -61,16 +63,20 @@ class Line:
     """As it was written, its fields separated by single spaces, without a comment."""
     address: Field
     names: tuple[Field, ...]
+    references: tuple[Reference, ...] = field(init=False, repr=False, compare=False)
+    """All references of the line, in order."""
 
-    @property
-    def references(self) -> tuple[Reference, ...]:
-        """All references of the line, in order."""
-        return tuple(part for field in (self.address, *self.names) for part in field if isinstance(part, Reference))
+    def __post_init__(self) -> None:
+        found = (part for parts in (self.address, *self.names) for part in parts)
+        object.__setattr__(self, "references", tuple(part for part in found if isinstance(part, Reference)))
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     @property
     def service(self) -> str | None:
         """The name that the line's references look up; `None` for a literal line."""
-        return next((reference.name for reference in self.references), None)
+        return self.references[0].name if self.references else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +141,9 @@ def _parsed_line(source: str) -> Line | None:
     _check_address(*fields[0])
     if len(fields) == 1:
         raise _FaultError(words[0][0], words[0][1], "a line needs an address and at least one name")
-    for column, word, field in fields[1:]:
-        _check_name(column, word, field)
-    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(field for _, _, field in fields[1:]))
+    for column, word, parts in fields[1:]:
+        _check_name(column, word, parts)
+    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(parts for _, _, parts in fields[1:]))
     if len({reference.name for reference in line.references}) > 1:
         raise _FaultError(words[0][0], line.text, "a line holds references to one service")
     return line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hostwatch.core.model import Address, Container
 from hostwatch.core.notices import Notice
-from hostwatch.core.references import Line
+from hostwatch.core.references import SELF, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,11 @@ class Subscription:
     writer: Writer = Writer.AUTO
     notice: Notice | None = None
     """How the application is told of a change; `None`: not at all."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it speaks of the subscriber itself, so that it comes to something else for each."""
+        return SELF in self.services or any(line.service == SELF for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
