@@ -62,6 +62,8 @@ class Comparison:
     cause: str
     text: bytes | None
     """The file's text of before, if it was written."""
+    before: Block | None
+    """The block in that text, `None` where there is none, or it was not looked for."""
     known: Block
     """What the block was known to say before."""
     block: Block
@@ -105,7 +107,7 @@ class ChangeJournal:
         while self._notes:
             note = self._notes.popleft()
             if note.text is not None:
-                log_change(note, await block_in(note.text) or Block())
+                log_change(note, note.before or await block_in(note.text) or Block())
             log_withheld(note.subscriber, note.known, note.block)
             count += 1
             if count % _STEP == 0:

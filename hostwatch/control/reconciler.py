@@ -68,7 +68,7 @@ _LOOK_CREDIT_SECONDS = 10.0
 """What may be looked ahead of that: 20 times at once."""
 _COST = 10.0
 """How many seconds one of processor time costs besides."""
-_LEFT = 1 << 12
+_LEFT = 1 << 14
 """The longest text that is remembered as it was left, in bytes."""
 _EXEC_BACKOFF_SECONDS = (2.0, 300.0)
 _FAILURES_TOLD = 3
@@ -282,8 +282,9 @@ class Reconciler:
     async def _updated(self, work: Work, container: Container, update: FileUpdate, block: Block) -> None:
         """Note and tell what has become of the file, in which the block says this by now."""
         key, state = container.key, self._states[container.key]
-        starting, seconds, before = container.state is not State.RUNNING, time.monotonic() - work.since, None
-        if self._inventory.notices(key) or (starting and update.changed):
+        starting, seconds = container.state is not State.RUNNING, time.monotonic() - work.since
+        before = state.block or None if update.before == state.text else None
+        if before is None and (self._inventory.notices(key) or (starting and update.changed)):
             before = await block_in(update.before)
         rebuilt = starting and update.changed and before is None
         same = state.in_sync and state.block == block
@@ -294,7 +295,7 @@ class Reconciler:
             # An engine rebuilds the file up to three times at one start; that is one change.
             quiet = rebuilt and same and state.rebuilt
             text = update.before if update.changed else None
-            self._journal.note(Comparison(container.name, cause, text, state.block, block, seconds, quiet))
+            self._journal.note(Comparison(container.name, cause, text, before, state.block, block, seconds, quiet))
         if update.changed:
             state.rebuilt = rebuilt
         state.block, state.in_sync, state.error = block, True, None

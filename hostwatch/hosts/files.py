@@ -274,11 +274,12 @@ def _opened(path: Path, access: int, *, patient: bool = True) -> Iterator[int]:
 
     `patient`: waits for a moment where somebody has a lease on it.
     """
+    parent, name = os.path.split(path)
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        folder = os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             pauses = _OPEN_PAUSES_SECONDS if patient else ()
-            file = _opened_at_last(path.name, access, folder, pauses)
+            file = _opened_at_last(name, access, folder, pauses)
         finally:
             os.close(folder)
         try:

@@ -5,6 +5,7 @@ published (engines 20.10 to 28.5), so this is the only way to be back before the
 """
 
 import errno
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +76,9 @@ class Watch:
         self._watches = _Watches(inotify, "hosts files")
         self._directory = directory
         self._hosts = hosts
+        self._name = Path(hosts.name)
+        self._owners: dict[Path, ContainerId] = {}
+        """Whose hosts file is in which directory that is watched."""
         self._pace: Pace[Path] = Pace(_CREDIT_SECONDS)
         self._resting: set[Path] = set()
 
@@ -109,10 +113,11 @@ class Watch:
         """Count one more event of a watch; returns whether there are so many that it is to be taken off."""
         if Mask.IGNORED in event.mask:  # it was taken off, or its directory is gone
             self._pace.forget(watch.path)
+            self._owners.pop(watch.path, None)
             return False
         if watch.path == self._directory or watch.path in self._resting:
             return False
-        now = anyio.current_time()
+        now = time.monotonic()
         self._pace.spend(watch.path, now, _EVENT_SECONDS)
         return self._pace.wait(watch.path, now) > 0
 
@@ -128,6 +133,8 @@ class Watch:
     def _changed(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:
             return None
+        if event.name == self._name and (owner := self._owners.get(watch.path)) is not None:
+            return owner
         place = watch.path / event.name
         child, *rest = place.relative_to(self._directory).parts
         if rest and Path(*rest) == self._hosts:
@@ -140,7 +147,10 @@ class Watch:
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether that worked."""
         places = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
-        return all(self._watches.add(place, _FILES) for place in places)
+        if not all(self._watches.add(place, _FILES) for place in places):
+            return False
+        self._owners[places[-1]] = ContainerId(child.name)
+        return True
 
 
 class HostFileWatch:
