@@ -25,11 +25,11 @@ from hostwatch.core.pacing import Pace
 
 _MOST_CAUSES = 5
 """How many causes of one comparison are told; a file that is long in work may have been added a thousand times."""
-_LINE_SECONDS = 0.004
-"""How long each line that is compared takes to be paid back. It takes some 0.1 ms of work, so that a file which is
-compared all the time takes a fortieth of a core."""
+_LINE_SECONDS = 0.006
+"""How long each line that is compared takes to be paid back. It takes up to 0.1 ms of work, so that a file which is
+compared all the time takes a sixtieth of a core."""
 _CREDIT_SECONDS = 1.0
-"""What is compared ahead of that: ten lines 25 times, 150 of them twice."""
+"""What is compared ahead of that: ten lines 17 times, 150 of them twice."""
 _MOST_SECONDS = 1.0
 """What a round takes to be paid back at most, and so how long a file is put off, however long it is."""
 

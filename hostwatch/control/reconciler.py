@@ -146,7 +146,7 @@ class Reconciler:
         while True:
             work = await self._queue.take()
             is_drift = self._is_drift(work)
-            if is_drift and (self._is_as_left(work.key) or self._is_to_wait(work.key)):
+            if self._is_as_left(work) or (is_drift and self._is_to_wait(work.key)):
                 self._queue.done(work.key)
             elif (slots := self._slots_for(work.key, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
@@ -165,12 +165,14 @@ class Reconciler:
         container = self._inventory.container(work.key)
         return work.causes == [FILE_CHANGED] and container is not None and container.state is State.RUNNING
 
-    def _is_as_left(self, key: ContainerKey) -> bool:
-        """Whether the file is as we left it: it is told of our own changes, too."""
-        state, container = self._states.get(key, _NEW), self._inventory.container(key)
-        if not state.in_sync or state.text is None or container is None or self._is_by_exec(key):
+    def _is_as_left(self, work: Work) -> bool:
+        """Whether nothing asks for a comparison but a change that is our own: the file is as we left it."""
+        state, container = self._states.get(work.key, _NEW), self._inventory.container(work.key)
+        if work.causes != [FILE_CHANGED] or not state.in_sync or state.text is None or container is None:
             return False
-        return self._paths.says(container, state.text)
+        if container.state is not State.RUNNING and not state.block:
+            return False  # the engine may have written just that
+        return not self._is_by_exec(work.key) and self._paths.says(container, state.text)
 
     def _is_to_wait(self, key: ContainerKey) -> bool:
         """Whether the file changes so often that it is looked at later; that is seen to."""

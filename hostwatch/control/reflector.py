@@ -6,6 +6,7 @@ It keeps the inventory true and says which hosts files a change may concern. Wha
 
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import NoReturn
 
 import anyio
@@ -100,12 +101,13 @@ class Reflector:
         async with anyio.create_task_group() as tasks:
             self._refresher = Refresher(self._source, self._inventory, self._labels, self._read_again, tasks)
             try:
-                with Subscription(self._source, self.engine, tasks) as subscription:
-                    await subscription.begin()
-                    await load(self._source, self._inventory, self._refresher, "resync")
-                    self._regained()
-                    tasks.start_soon(self._resync, self._refresher, name="resync")
-                    await self._apply_all(subscription, self._refresher)
+                subscription = Subscription(self._source, self.engine, tasks)
+                await subscription.begin()
+                await load(self._source, self._inventory, self._refresher, "resync")
+                self._regained()
+                tasks.start_soon(self._resync, self._refresher, name="resync")
+                await subscription.apply_to(partial(self._apply, self._refresher))
+                await anyio.sleep_forever()
             finally:
                 self._refresher = None
                 self._whole = False
@@ -150,15 +152,14 @@ class Reflector:
 
     # Events.
 
-    async def _apply_all(self, subscription: Subscription, refresher: Refresher) -> None:
-        async for event in subscription.events:
-            if event is None:
-                logger.debug("an event could not be read; everything will be compared")
-                self._resync_now.set()
-            elif event.kind == "network":
-                self._apply_to_network(event, refresher)
-            elif event.container is not None:
-                self._apply_to_container(event, event.container, refresher)
+    def _apply(self, refresher: Refresher, event: Event | None) -> None:
+        if event is None:
+            logger.debug("an event could not be read; everything will be compared")
+            self._resync_now.set()
+        elif event.kind == "network":
+            self._apply_to_network(event, refresher)
+        elif event.container is not None:
+            self._apply_to_container(event, event.container, refresher)
 
     def _apply_to_container(self, event: Event, key: ContainerKey, refresher: Refresher) -> None:
         cause = str(event)

@@ -23,7 +23,9 @@ from hostwatch.core.pacing import Pace
 _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
-_FILES = Mask.CLOSE_WRITE | Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
+_ON_THE_WAY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
+_FILES = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
+"""A file that is created is closed, too; an engine creates some thirty others beside it in a container's life."""
 _EVENT_SECONDS = 0.005
 """How long an event takes to be paid back, where there are more from one directory: 200 a second."""
 _CREDIT_SECONDS = 1.0
@@ -146,10 +148,11 @@ class Watch:
 
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether that worked."""
-        places = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
-        if not all(self._watches.add(place, _FILES) for place in places):
+        *others, last = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
+        on_the_way = all(self._watches.add(place, _ON_THE_WAY) for place in others)
+        if not on_the_way or not self._watches.add(last, _FILES):
             return False
-        self._owners[places[-1]] = ContainerId(child.name)
+        self._owners[last] = ContainerId(child.name)
         return True
 
 
