@@ -18,11 +18,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.lowlevel
 
 from hostwatch.control.files import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.pacing import Pace
 
+_STEP = 8
+"""How many files may be taken between two steps of the event loop: a millisecond or two of work."""
 _MOST_CAUSES = 5
 """How many causes of one comparison are told; a file that is long in work may have been added a thousand times."""
 _LINE_SECONDS = 0.006
@@ -60,8 +63,9 @@ class WorkQueue:
         self._busy: set[ContainerKey] = set()
         self._line: OrderedDict[ContainerKey, None] = OrderedDict()
         self._idle_line: OrderedDict[ContainerKey, None] = OrderedDict()
-        self._lined_up = anyio.Semaphore(0)
+        self._lined_up = anyio.Semaphore(0, fast_acquire=True)
         """How many files are in both lines."""
+        self._taken = 0
         self._delayed: dict[ContainerKey, tuple[float, str]] = {}
         self._resting: dict[ContainerKey, float] = {}
         self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
@@ -135,6 +139,9 @@ class WorkQueue:
 
     async def take(self) -> Work:
         """Wait for the next file; to be followed by `done` for it."""
+        self._taken += 1
+        if self._taken % _STEP == 0:
+            await anyio.lowlevel.checkpoint()
         await self._lined_up.acquire()
         key, _ = (self._line or self._idle_line).popitem(last=False)
         self._busy.add(key)
