@@ -244,7 +244,7 @@ def _reason(name: str, address: Address, bound: _Bound, reserved: frozenset[str]
     lower = name.lower()
     if not _NAME.fullmatch(name):
         return "not a valid name"
-    if "%" in str(address):  # a zone, which the C library does not take
+    if address.version == 6 and address.scope_id is not None:  # a zone, which the C library does not take
         return "not a valid address"
     if is_reserved(name):
         return "never published"
