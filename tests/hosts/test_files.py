@@ -449,6 +449,33 @@ def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
+def test_a_file_that_says_what_was_left_is_opened_once(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that somebody has written since is read as any other; one that is right is never opened for writing."""
+    opened: list[int] = []
+    really = os.open
+
+    def counted(path: str, flags: int, **more: int) -> int:
+        opened.append(flags)
+        return really(path, flags, **more)
+
+    def access() -> list[int]:
+        found = [flags & os.O_ACCMODE for flags in opened if not flags & os.O_DIRECTORY]
+        opened.clear()
+        return found
+
+    hosts.write_bytes(ENGINE)
+    monkeypatch.setattr(os, "open", counted)
+    assert update_at_once(hosts, NEW, ENGINE) == Update(ENGINE, NEW(ENGINE))
+    assert access() == [os.O_RDWR]
+    assert update_at_once(hosts, NEW, NEW(ENGINE)) == Update(NEW(ENGINE), NEW(ENGINE))
+    assert access() == [os.O_RDONLY]
+    theirs = ENGINE + b"10.0.0.9 theirs\n"
+    hosts.write_bytes(theirs)
+    assert update_at_once(hosts, NEW, ENGINE) == Update(theirs, NEW(theirs))
+    assert access() == [os.O_RDWR, os.O_RDONLY, os.O_RDWR]
+    assert hosts.read_bytes() == NEW(theirs)
+
+
 def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
     """As another hostwatch's is, within microseconds."""
 

@@ -1,0 +1,74 @@
+"""When a line is written: after the files that wait, never much later, and not never."""
+
+import ipaddress
+from collections.abc import Iterator
+
+import anyio
+import pytest
+from loguru import logger
+
+from hostwatch.control.journal import ChangeJournal, Comparison
+from hostwatch.core.records import Block, Record, Withheld
+
+OLD, NEW = (Block((Record(ipaddress.ip_address(address), ("db",)),)) for address in ("10.0.0.5", "10.0.0.6"))
+TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What is logged."""
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
+    yield told
+    logger.remove(sink)
+
+
+def moved(name: str, before: Block | None = OLD) -> Comparison:
+    """The file of `name` gave `db` another address."""
+    return Comparison(name, "start db", TEXT, before, OLD, NEW, 0.0042)
+
+
+async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None:
+    """It comes as soon as none is to be made right; where there is always one more, a tenth of a second later."""
+    busy = True
+    journal = ChangeJournal(lambda: busy)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        journal.note(moved("web"))
+        await anyio.sleep(0.03)
+        assert lines == []
+        busy = False
+        await anyio.sleep(0.03)
+        assert lines == ["web: db 10.0.0.5 → 10.0.0.6 (start db, 4.2 ms)"]
+        busy = True
+        journal.note(moved("app"))
+        await anyio.sleep(0.3)
+        assert lines[1:] == ["app: db 10.0.0.5 → 10.0.0.6 (start db, 4.2 ms)"]
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_is_not_told_yet_is_told_in_the_end(lines: list[str]) -> None:
+    """Whoever stops the daemon reads the last lines, too, and in their order."""
+    journal = ChangeJournal(lambda: True)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        await anyio.lowlevel.checkpoint()
+        for number in range(20):
+            journal.note(moved(f"web-{number}"))
+        tasks.cancel_scope.cancel()
+    assert [line.partition(":")[0] for line in lines] == [f"web-{number}" for number in range(20)]
+
+
+async def test_a_block_that_is_not_known_is_looked_for_in_the_text(lines: list[str]) -> None:
+    """As after a restart, or when somebody else wrote the file; a withheld line comes after it."""
+    journal = ChangeJournal(lambda: False)
+    withheld = Block(NEW.records, (Withheld("@{mq.ip} mq", "mq: no running container"),))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        journal.note(Comparison("web", "start db", TEXT, None, Block(), withheld, 0.001))
+        await anyio.sleep(0.03)
+        tasks.cancel_scope.cancel()
+    assert lines == [
+        "web: db 10.0.0.5 → 10.0.0.6 (start db, 1.0 ms)",
+        "web: withheld: @{mq.ip} mq (mq: no running container)",
+    ]
