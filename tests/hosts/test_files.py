@@ -474,6 +474,9 @@ def test_a_file_that_says_what_was_left_is_opened_once(hosts: Path, monkeypatch:
     assert update_at_once(hosts, NEW, ENGINE) == Update(theirs, NEW(theirs))
     assert access() == [os.O_RDWR, os.O_RDONLY, os.O_RDWR]
     assert hosts.read_bytes() == NEW(theirs)
+    as_long = ENGINE.replace(b"localhost", b"localhoax")
+    hosts.write_bytes(as_long)
+    assert update_at_once(hosts, NEW, ENGINE) == Update(as_long, NEW(as_long))
 
 
 def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
