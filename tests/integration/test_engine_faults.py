@@ -298,6 +298,20 @@ def test_nonsense_during_a_comparison_leads_to_another_one(lab: Lab, proxy: Prox
         losses(hostwatch, 0)
 
 
+def test_what_happens_after_the_list_was_made_is_applied(lab: Lab, proxy: Proxy) -> None:
+    """The events come while hostwatch still reads; nothing else would tell of the service until the next resync."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    proxy.freeze(r"/containers/json")
+    with lab.hostwatch(ready="") as hostwatch:
+        eventually(lambda: any("/containers/json" in request for request in proxy.requests))
+        time.sleep(0.5)  # the engine has made the list by now
+        lab.run("db", address="10.123.5.5")
+        time.sleep(0.5)
+        proxy.thaw()
+        followed(lab, web, "10.123.5.5", 3)
+        eventually(lambda: "connected to engine" in hostwatch.log)
+
+
 def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
     """The connection ends in the middle of an event."""
     web = lab.run("web", labels=SUBSCRIBER)
