@@ -241,8 +241,8 @@ def targets(rows: list[Row]) -> list[Target]:
         if count == 100:
             found.append(Target(f"{way}, 100 subscribers: median (ms)", median_ms, 10.0))
         if median_ms is not None:
-            # Of a median before the event there are no multiples; the floor's stands in for it.
-            base = median_ms if median_ms > 0 else floor
+            # Of a median before the event, or just after it, multiples say nothing; the floor's stands in for it.
+            base = max(median_ms, floor)
             found.append(Target(f"{way}, {count}: p99 (ms), 5 times the median", number(row, "p99_ms"), 5 * base))
         for other in [*rows, *ELSEWHERE] if count == 1 else []:
             theirs = number(other, "median_ms")
