@@ -207,14 +207,8 @@ class Reconciler:
                 self._states.setdefault(work.key, FileState()).restarting = True
         try:
             await self._look_at(work, container, hinted)
-        except FileGoneError as error:
-            if not self._found_out_of_sight(work, container, error):
-                logger.debug("{}: {}", container.name, error)
-        except FileRefusedError as error:
-            if not (isinstance(error, FileDeniedError) and self._found_out_of_sight(work, container, error)):
-                self._refused(work.key, container, error)
-        except FileFailedError as error:
-            self._failed(work.key, container, str(error))
+        except (FileGoneError, FileRefusedError, FileFailedError) as error:
+            self._kept_from(work, container, error)
 
     async def _look_at(self, work: Work, container: Container, hinted: Hinted) -> None:
         starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
@@ -397,12 +391,24 @@ class Reconciler:
 
     # When that is not possible.
 
+    def _kept_from(self, work: Work, container: Container, error: Exception) -> None:
+        if work.key in self._states:
+            self._states[work.key].in_sync = False  # it may be back as it was left, when something else is wanted
+        if isinstance(error, FileGoneError | FileDeniedError) and self._found_out_of_sight(work, container, error):
+            return
+        if isinstance(error, FileRefusedError):
+            self._refused(work.key, container, error)
+        elif isinstance(error, FileFailedError):
+            self._failed(work.key, container, str(error))
+        else:
+            logger.debug("{}: {}", container.name, error)
+
     def _refused(self, key: ContainerKey, container: Container, error: FileRefusedError) -> None:
         state = self._states.setdefault(key, FileState())
         if state.error != str(error):
             level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
             logger.log(level, "{}: refused: {}", container.name, error)
-        state.in_sync, state.error = False, str(error)
+        state.error = str(error)
         if self._is_by_exec(key):  # until it is restarted, or everything is compared
             state.not_before = math.inf
 
@@ -413,7 +419,7 @@ class Reconciler:
         wait = state.backoff.failed(random.random())  # noqa: S311
         # The engine may just be rebuilding the file: what is over by the next round is nobody's business.
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
-        state.in_sync, state.error, state.not_before = False, error, anyio.current_time() + wait
+        state.error, state.not_before = error, anyio.current_time() + wait
         self._queue.add_at(state.not_before, key, "trying again")
 
 

@@ -224,6 +224,20 @@ def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]
         followed(lab, web, "10.123.6.6")
 
 
+def test_a_containers_directory_that_becomes_read_only(lab: Lab) -> None:
+    """What was written by its path is written by exec from then on, the change that found out included."""
+    web = lab.run("web", labels=WANTS_DB)
+    lab.run("db", address="10.123.5.5")
+    directory = str(lab.hosts_path(web).parent)
+    lab.within = ("unshare", "--mount", "sh", "-ec", f'mount --bind {directory} {directory}; exec "$@"', "sh")
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}\n")) as hostwatch:
+        followed(lab, web, "10.123.5.5")
+        remount(hostwatch, directory, "bind,ro")
+        lab.client.containers.get("db").rename("other")
+        eventually(lambda: "# withheld: @{db.ip} db " in lab.hosts(web))
+        assert "web: its hosts file is written by exec, as its path does not do: " in hostwatch.log
+
+
 # What the kernel has too little of.
 
 
