@@ -25,9 +25,7 @@ PROGRAM = "nginx -c /conf/nginx.conf"
 
 
 def started(lab: Lab, name: str, **labels: str) -> Container:
-    """An nginx in front of `db`."""
-    (lab.directory / "nginx.conf").write_text(CONFIGURATION)
-    (lab.directory / "nsswitch.conf").write_text("hosts: files\n")
+    """An nginx in front of `db`, of the configuration in the lab's directory."""
     root = f"/host{image.nginx()}/usr"
     volumes = {root: "/usr", f"{root}/lib": "/lib", f"{root}/lib64": "/lib64", str(lab.directory): "/conf"}
     volumes |= {str(lab.directory / "nsswitch.conf"): "/etc/nsswitch.conf"}
@@ -54,6 +52,9 @@ def answer(client: Container, server: Container) -> str:
 @pytest.mark.parametrize("notice", ["SIGHUP", f"exec: {PROGRAM} -s reload"], ids=["signal", "exec"])
 def test_nginx_follows_its_upstream(lab: Lab, notice: str) -> None:
     """It finds `db` at its start, and the new one after one reload; one that is not told is lost."""
+    # Once for both: written again for the second, the file is empty for a moment in which the first may read it.
+    (lab.directory / "nginx.conf").write_text(CONFIGURATION)
+    (lab.directory / "nsswitch.conf").write_text("hosts: files\n")
     with lab.hostwatch("-c", lab.configured("timing: {notify_debounce: 200ms}")) as hostwatch:
         client, db = lab.run("client"), served(lab, "first", "10.123.7.7")
         told, untold = started(lab, "told", notify=notice), started(lab, "untold")
