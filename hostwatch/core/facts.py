@@ -88,8 +88,13 @@ class Facts:
         return self._found(("compose", engine, project, service))
 
     def named(self, engine: EngineId, name: str) -> list[Container]:
-        """The containers of that name on the engine: one, but for an instant during a rename."""
-        return self._found(("name", engine, name))
+        """The containers of that name on the engine, the latest first.
+
+        The engine gives a name to one at a time: the others have been removed or renamed, which is not known yet
+        (Podman 4.3 may tell of a removal after its successor's start).
+        """
+        found = self._found(("name", engine, name))
+        return sorted(found, key=lambda c: (c.created, c.key.id), reverse=True) if len(found) > 1 else found
 
     def aliased(self, engine: EngineId, endpoint: OnNetwork, alias: str) -> list[Container]:
         """The containers with that alias on the endpoint's network, in replica order."""

@@ -162,7 +162,7 @@ def event_of_head(engine: EngineId, head: bytes) -> Event | None:
 
 
 def created_container(happened: Event) -> Container | None:
-    """What a `create` event tells of the new container: its name, image and all its labels, without a request."""
+    """What a `create` event tells of the new container: its name, image, age and all its labels, without a request."""
     if happened.action != "create" or happened.kind != "container" or happened.container is None:
         return None
     attributes = happened.attributes
@@ -175,6 +175,7 @@ def created_container(happened: Event) -> Container | None:
         state=State.STOPPED,
         labels=labels,
         image=attributes.get("image", ""),
+        created=(happened.clock or 0) / 1e9,
     )
 
 

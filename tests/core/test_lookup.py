@@ -1,14 +1,15 @@
 """What a name stands for: tiers, replicas, ambiguity, and the names in reach."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import Ambiguous, Service, Tier, View, view_of
-from hostwatch.core.model import Container, NetworkMode
+from hostwatch.core.model import Container, NetworkMode, State
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
-from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service, told
+from tests.core.build import ENGINE, RUNNING, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service, told
 
 WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
 BY_TIER = {
@@ -111,6 +112,20 @@ def test_a_new_container_whose_networks_are_not_known_holds_its_own_name() -> No
     assert answer(inventory(WEB, new, BY_TIER[Tier.ALIAS])) == ("db",)
     created = box("db", mode=None, state=STOPPED)
     assert answer(inventory(WEB, created, BY_TIER[Tier.ALIAS])) == ("aliased",)
+
+
+@pytest.mark.parametrize("state", [RUNNING, UNKNOWN, STOPPED])
+def test_the_latest_container_of_a_name_has_it(state: State) -> None:
+    """An engine may tell of its predecessor's removal after its start; each of the two may have been heard of first."""
+    old = replace(box("old", on("front", "10.0.0.8"), created=1.0, state=state), name="db")
+    new = replace(box("new", on("front", "10.0.0.9"), created=2.0), name="db")
+    for both in ((old, new), (new, old)):
+        made = inventory(WEB, *both)
+        found = view(made).service("db")
+        assert isinstance(found, Service)
+        assert [container.key for container in found.containers] == [key("new")]
+        made.drop(key("new"))
+        assert answer(made) == ("db",)
 
 
 # Replicas and ambiguity.
