@@ -37,12 +37,11 @@ from hostwatch.control.journal import ChangeJournal, Comparison, block_in
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.control.rewriting import Rewriting, refusal
-from hostwatch.core import hostsfile
-from hostwatch.core.desired import outcomes
+from hostwatch.core import desired, hostsfile
 from hostwatch.core.facts import Files
-from hostwatch.core.hold import Held, Memory, held, memory_of
+from hostwatch.core.hold import Memory, memory_of
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Address, Container, ContainerKey, State
+from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff, Pace
 from hostwatch.core.records import Block
 from hostwatch.core.rules import Writer
@@ -203,7 +202,7 @@ class Reconciler:
             return
         if container.state is not State.RUNNING:
             self._unseen.discard(work.key)
-            if self._inventory.subscribed(work.key):
+            if self._inventory.sharing(work.key).sources:
                 self._states.setdefault(work.key, FileState()).restarting = True
         try:
             await self._look_at(work, container, hinted)
@@ -231,7 +230,7 @@ class Reconciler:
         container = self._inventory.container(key)
         if container is None or container.state is State.STOPPED:
             return False
-        return self._inventory.subscribed(key) or key in self._states
+        return key in self._states or bool(self._inventory.sharing(key).sources)
 
     def _forget(self, key: ContainerKey) -> None:
         self._states.pop(key, None)
@@ -256,7 +255,7 @@ class Reconciler:
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
             state.memory = await self._remembered(files, container) if container.state is State.RUNNING else {}
-        wanted = self._wanted(key, state.memory)
+        wanted = desired.wanted(self._inventory, key, state.memory, anyio.current_time(), self.linger_seconds)
         state.memory = wanted.memory
         self._inventory.keep(key, wanted.kept)
         if wanted.again_at is not None:
@@ -265,7 +264,8 @@ class Reconciler:
             return b""
         state.wanted = wanted.block
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)
-        rewriting = Rewriting(wanted.block, container, None if self._keeps_comments else state.block)
+        unmarked = None if self._keeps_comments else state.block
+        rewriting = Rewriting(wanted.block, container, unmarked, state.block)
         starting = container.state is not State.RUNNING
         at_hand = (state.in_sync or starting) and not state.costly
         left = None if starting else state.text  # the engine has just written the file anew
@@ -280,7 +280,7 @@ class Reconciler:
         key, state = container.key, self._states[container.key]
         starting, seconds = container.state is not State.RUNNING, time.monotonic() - work.since
         before = state.block or None if update.before == state.text else None
-        if before is None and (self._inventory.notices(key) or (starting and update.changed)):
+        if before is None and (self._inventory.sharing(key).notices or (starting and update.changed)):
             before = await block_in(update.before)
         rebuilt = starting and update.changed and before is None
         same = state.in_sync and state.block == block
@@ -298,14 +298,14 @@ class Reconciler:
         state.text = update.after if len(update.after) <= _LEFT else None
         state.backoff.succeeded()
         self._tell(container, before or Block(), block, state)
-        if not self._inventory.subscribed(key):
+        if not self._inventory.sharing(key).sources:
             del self._states[key]
             self._notifier.forget(key)
 
     def _tell(self, container: Container, before: Block, block: Block, state: FileState) -> None:
         """Have the application told, if it runs and knows other records."""
         key, running = container.key, container.state is State.RUNNING
-        if not self._inventory.notices(key):
+        if not self._inventory.sharing(key).notices:
             return
         if not running:
             self._notifier.starts_with(key, block, time.time())
@@ -318,13 +318,7 @@ class Reconciler:
     async def _remembered(self, files: HostsFiles, container: Container) -> Memory:
         text = await files.read(container)
         block = await block_in(text)
-        return memory_of(outcomes(self._inventory, container.key), block) if block is not None else {}
-
-    def _wanted(self, key: ContainerKey, memory: Memory) -> Held:
-        def holders(address: Address) -> frozenset[ContainerKey]:
-            return self._inventory.holders(key.engine, address)
-
-        return held(outcomes(self._inventory, key), memory, anyio.current_time(), self.linger_seconds, holders)
+        return memory_of(desired.outcomes(self._inventory, container.key), block) if block is not None else {}
 
     async def _sweep(self, container: Container) -> bytes:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
@@ -363,12 +357,12 @@ class Reconciler:
         return self._execs if self._is_by_exec(key) else self._paths
 
     def _is_by_exec(self, key: ContainerKey) -> bool:
-        return key in self._unseen or self._inventory.writer(key) is Writer.EXEC
+        return key in self._unseen or self._inventory.sharing(key).writer is Writer.EXEC
 
     def _found_out_of_sight(self, work: Work, container: Container, error: Exception) -> bool:
         """Go on by exec with a file that its path does not reach, if that is allowed and can be."""
         key = work.key
-        allowed = self._inventory.writer(key) is Writer.AUTO and container.host_file is None
+        allowed = self._inventory.sharing(key).writer is Writer.AUTO and container.host_file is None
         if not allowed or key in self._unseen or container.state is not State.RUNNING or not self._is_ours(key):
             return False
         # A file that is not there may be that of a container which is just being removed.

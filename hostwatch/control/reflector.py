@@ -182,7 +182,7 @@ class Reflector:
             # Its file may have been written before this event was read.
             self._changed(frozenset({key}), FILE_CHANGED)
             # Whose network it will be in decides what a subscriber gets, and its inspection may wait for its start.
-            if self._inventory.subscribed(key):
+            if self._inventory.sharing(key).sources:
                 refresher.want_listed(key, str(event))
 
     def _apply_to_network(self, event: Event, refresher: Refresher) -> None:
@@ -203,7 +203,7 @@ class Reflector:
             if known.state is State.STOPPED:  # a hint is taken for a network only that it is known to be on
                 refresher.want(event.container, str(event))
         # The engine rewrites the file on these, and may have overwritten ours with what it read before.
-        if self._inventory.subscribed(event.container):
+        if self._inventory.sharing(event.container).sources:
             self._changed(frozenset({event.container}), str(event))
 
 

@@ -21,8 +21,11 @@ def refusal(container: Container) -> str | None:
 class Rewriting:
     """The change that a worker thread makes to a file's text; it may be called again when somebody else wrote."""
 
-    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
+    def __init__(
+        self, block: Block, container: Container, unmarked: Block | None = None, last: Block | None = None
+    ) -> None:
         self._block = block
+        self._last = last
         self._unmarked = unmarked
         self._reserved = frozenset({container.key.id[:12], container.own_hostname.lower()})
         self.standing = Block()
@@ -32,7 +35,7 @@ class Rewriting:
 
     def __call__(self, text: bytes) -> bytes:
         begun = time.thread_time()
-        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
+        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked, self._last)
         self.cpu_seconds += time.thread_time() - begun
         self.standing = result.block
         return result.text

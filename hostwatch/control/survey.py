@@ -23,8 +23,8 @@ from hostwatch.control.refresh import Refresher
 from hostwatch.control.rewriting import Rewriting, refusal
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.core import hostsfile
-from hostwatch.core.desired import outcomes
-from hostwatch.core.hold import held, memory_of
+from hostwatch.core.desired import outcomes, wanted
+from hostwatch.core.hold import memory_of
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, State
 from hostwatch.core.records import Block
@@ -122,7 +122,7 @@ class Survey:
     def _had_none(self, report: FileReport) -> bool:
         """Whether an error means that there is no block: nobody subscribes and no command gets in, or no file yet."""
         if report.writer is Writer.EXEC:
-            return report.fault is not None and not self.inventory.subscribed(report.container.key)
+            return report.fault is not None and not self.inventory.sharing(report.container.key).sources
         return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
 
     def _subscribers(self) -> list[Container]:
@@ -131,10 +131,10 @@ class Survey:
 
     async def _reported(self, container: Container, work: Work) -> FileReport:
         """What the work reports, by the path or, where that does not reach the file, by exec."""
-        wanted = self.inventory.writer(container.key)
-        report = await self._tried(Writer.EXEC if wanted is Writer.EXEC else Writer.PATH, container, work)
+        writer = self.inventory.sharing(container.key).writer
+        report = await self._tried(Writer.EXEC if writer is Writer.EXEC else Writer.PATH, container, work)
         unreached = isinstance(report.fault, FileGoneError | FileDeniedError)
-        may_exec = wanted is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
+        may_exec = writer is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
         return await self._tried(Writer.EXEC, container, work) if unreached and may_exec else report
 
     async def _tried(self, writer: Writer, container: Container, work: Work) -> FileReport:
@@ -150,9 +150,7 @@ class Survey:
         found = outcomes(self.inventory, container.key)
         text = await files.read(container)
         memory = memory_of(found, hostsfile.found(text) or Block())
-        block = held(
-            found, memory, 0.0, 0.0, lambda address: self.inventory.holders(container.key.engine, address)
-        ).block
+        block = wanted(self.inventory, container.key, memory, 0.0, 0.0).block
         rewriting = Rewriting(block, container)
         if write:
             return await _written(container, files, rewriting)

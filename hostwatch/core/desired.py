@@ -4,10 +4,12 @@ The outcome says whether the line has records, or why not, in a form that lets `
 about time: what is gone may linger, what is not known changes nothing, what is refused goes at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from hostwatch.core.facts import Facts
+from hostwatch.core.facts import Facts, Source, Wish
 from hostwatch.core.filling import line_outcome
+from hostwatch.core.hold import Held, Memory, held, is_timeless
 from hostwatch.core.lookup import Ambiguous, Service, View, own_service, view_of
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, ContainerKey
@@ -24,30 +26,60 @@ def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
     earlier source gave to another service stays with it, and lines that name their names win over `services:`.
     """
-    sources = [
-        (subscriber, view_of(inventory, subscriber, subscription.any_scope), subscription)
-        for subscriber in inventory.sharers(owner)
-        for subscription in inventory.roles(subscriber.key).subscriptions
-    ]
-    if len(sources) != 1 or sources[0][2].is_own:
-        return _outcomes(sources)
-    _, view, subscription = sources[0]
-    if (found := view.outcomes.get(subscription)) is None:
-        found = view.outcomes[subscription] = _outcomes(sources)
+    return _answer(inventory, owner).outcomes
+
+
+def wanted(inventory: Facts, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Held:
+    """What the hosts file of `owner` is to say at `now`, where it said before what the memory holds."""
+    answer = _answer(inventory, owner)
+    if answer.held is not None:
+        return answer.held
+
+    def holders(address: Address) -> frozenset[ContainerKey]:
+        return inventory.holders(owner.engine, address)
+
+    found = held(answer.outcomes, memory, now, linger_seconds, holders)
+    if is_timeless(answer.outcomes):
+        answer.held = found
     return found
 
 
-def _outcomes(sources: Sequence[tuple[Container, View, Subscription]]) -> tuple[Outcome, ...]:
+@dataclass(slots=True)
+class _Answer:
+    """What the lines of a file come to; for a hundred files that want the same from the same point, it is one."""
+
+    outcomes: tuple[Outcome, ...]
+    held: Held | None = None
+    """What they are to say, where that depends neither on time nor on what each said before."""
+
+
+def _answer(inventory: Facts, owner: ContainerKey) -> _Answer:
+    sources = inventory.sharing(owner).sources
+    if len(sources) != 1 or sources[0].wish.is_own:
+        return _Answer(_outcomes(inventory, sources))
+    wish = sources[0].wish
+    answer = inventory.derived.get(wish)
+    if not isinstance(answer, _Answer):
+        answer = inventory.derived[wish] = _Answer(_outcomes(inventory, sources))
+    return answer
+
+
+def _outcomes(inventory: Facts, sources: Iterable[Source]) -> tuple[Outcome, ...]:
+    parts = [(source.subscriber, _view(inventory, source.wish), source.wish.subscription) for source in sources]
     taken = _Names()
     found: list[Outcome] = []
-    for subscriber, view, subscription in sources:
+    for subscriber, view, subscription in parts:
         found += taken.claimed(line_outcome(view, subscriber, subscription, line) for line in subscription.lines)
-    for subscriber, view, subscription in sources:
+    for subscriber, view, subscription in parts:
         found += taken.claimed(_service_outcomes(view, subscriber, subscription, taken))
     by_line: dict[str, Outcome] = {}
     for outcome in found:
         by_line.setdefault(outcome.line, outcome)
     return tuple(by_line.values())
+
+
+def _view(inventory: Facts, wish: Wish) -> View:
+    return view_of(inventory, wish.standpoint, wish.subscription.any_scope)
 
 
 class _Names:

@@ -61,22 +61,18 @@ def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
     """The writes that turn `old` into `new`, both of one length; the first `shorter` bytes of both are real text."""
     if old == new:
         return
-    first = _alike(old, new)
-    last = len(old) - _alike(old[::-1], new[::-1])
+    first, last = _differing(old, new)
     start = old.rfind(b"\n", 0, first) + 1
     end = (old.find(b"\n", last) + 1) or len(old)
-    is_one_line = b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]
-    cuts = () if is_one_line else (start + cut for cut in _cuts(old[start:end], new[start:end]))
+    if b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]:
+        yield Write(first, new[first:last])  # all in one line
+        return
+    cuts = (start + cut for cut in _cuts(old[start:end], new[start:end]))
     # Lines that come or go at the end are one write, not one each: no cut where only one text goes on.
     for left, right in pairwise([start, *(cut for cut in cuts if start < cut <= shorter), end]):
-        yield from _overwrite(old[left:right], new[left:right], left)
-
-
-def _overwrite(old: bytes, new: bytes, offset: int) -> Iterator[Write]:
-    """One write of the bytes from the first that differs to the last; none where nothing does."""
-    if old != new:
-        first = _alike(old, new)
-        yield Write(offset + first, new[first : len(new) - _alike(old[::-1], new[::-1])])
+        if old[left:right] != new[left:right]:
+            first, last = _differing(old[left:right], new[left:right])
+            yield Write(left + first, new[left + first : left + last])
 
 
 def _cuts(old: bytes, new: bytes) -> Iterator[int]:
@@ -102,13 +98,9 @@ def _starts(lines: list[bytes], shared: frozenset[bytes]) -> Iterator[tuple[int,
         count += line in shared
 
 
-def _alike(one: bytes, other: bytes) -> int:
-    """How many bytes both have in common at their start; both are of one length."""
-    low, high = 0, len(one)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _differing(old: bytes, new: bytes) -> tuple[int, int]:
+    """From which byte to which (exclusive) two different texts of one length differ."""
+    # As two numbers, with the first byte the lowest: a search byte by byte takes ten times as long.
+    differing = int.from_bytes(old, "little") ^ int.from_bytes(new, "little")
+    lowest = differing & -differing
+    return (lowest.bit_length() - 1) // 8, (differing.bit_length() + 7) // 8

@@ -7,7 +7,9 @@ Nothing changes here: that is `hostwatch.core.inventory`. What the facts come to
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from hostwatch.core.model import (
     Address,
@@ -21,8 +23,9 @@ from hostwatch.core.model import (
     State,
 )
 from hostwatch.core.notices import Notice
-from hostwatch.core.rules import Rules, ServiceRule, Writer
+from hostwatch.core.rules import Rules, ServiceRule, Subscription, Writer
 from hostwatch.core.selection import Roles
+from hostwatch.core.standpoint import Standpoint, standpoint_of
 
 _MAX_JOINS = 8
 """How many `container:X` are followed; the engine allows chains, and nothing forbids a loop in what we last read."""
@@ -31,6 +34,38 @@ _NO_ROLES = Roles()
 
 Files = frozenset[ContainerKey]
 """Hosts files, by the containers that own them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Wish:
+    """What is wanted from one standpoint: one object for all who share it, so that it is quickly found again."""
+
+    standpoint: Standpoint
+    subscription: Subscription
+    is_own: bool
+    """Whether it speaks of the subscriber itself, so that it comes to something else for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Somebody who wants lines in a hosts file."""
+
+    subscriber: Container
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What those who read one hosts file want of it, which they alone decide."""
+
+    sharers: tuple[Container, ...] = ()
+    """The owner first, then by replica order. Nobody reads that of a container which uses another one's."""
+    sources: tuple[Source, ...] = ()
+    """In that order; the configuration before labels. None: nobody subscribes to the file."""
+    writer: Writer = Writer.AUTO
+    """How it is to be written: as the first says who does not leave it to us."""
+    notices: tuple[tuple[Container, Notice], ...] = ()
+    """Who is to be told of a change in it, and how."""
 
 
 class Facts:
@@ -44,6 +79,8 @@ class Facts:
         self._index: defaultdict[Hashable, set[ContainerKey]] = defaultdict(set)
         self.derived: dict[Hashable, Any] = {}
         """What was worked out from all this, to be forgotten as soon as any of it changes."""
+        self._sharing: dict[ContainerKey, Sharing] = {}
+        self._wishes: WeakValueDictionary[tuple[Standpoint, Subscription], Wish] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
@@ -162,11 +199,14 @@ class Facts:
                     frontier.append(joiner)
         return found
 
-    def sharers(self, owner: ContainerKey) -> list[Container]:
-        """The containers that read the hosts file of `owner`: itself first, then by replica order.
+    def sharing(self, owner: ContainerKey) -> Sharing:
+        """What those who read the hosts file of `owner` want of it."""
+        found = self._sharing.get(owner)
+        if found is None:
+            found = self._sharing[owner] = self._shared_by(self._sharers(owner))
+        return found
 
-        Nobody reads that of a container which uses another one's: there is no such file.
-        """
+    def _sharers(self, owner: ContainerKey) -> list[Container]:
         first = [self._containers[owner]] if owner in self._containers else []
         if first and ("joined", owner) not in self._index and first[0].network_mode is not NetworkMode.CONTAINER:
             return first
@@ -175,18 +215,21 @@ class Facts:
         sharing = [*first, *sorted(joined, key=lambda container: container.replica_order)]
         return [container for container in sharing if self.file_of(container.key) == owner]
 
-    def writer(self, owner: ContainerKey) -> Writer:
-        """How the hosts file of `owner` is to be written: as the first says that does not leave it to us."""
-        wanted = (s.writer for container in self.sharers(owner) for s in self._roles[container.key].subscriptions)
-        return next((writer for writer in wanted if writer is not Writer.AUTO), Writer.AUTO)
+    def _shared_by(self, sharers: Iterable[Container]) -> Sharing:
+        parts = [(container, self._roles[container.key]) for container in sharers]
+        wanted = [(container, subscription) for container, roles in parts for subscription in roles.subscriptions]
+        writers = (subscription.writer for _, subscription in wanted)
+        return Sharing(
+            tuple(container for container, _ in parts),
+            tuple(Source(container, self._wish(container, subscription)) for container, subscription in wanted),
+            next((writer for writer in writers if writer is not Writer.AUTO), Writer.AUTO),
+            tuple((container, notice) for container, roles in parts for notice in roles.notices),
+        )
 
-    def notices(self, owner: ContainerKey) -> list[tuple[Container, Notice]]:
-        """Who is to be told of a change in the hosts file of `owner`, and how."""
-        return [(container, n) for container in self.sharers(owner) for n in self._roles[container.key].notices]
-
-    def subscribed(self, owner: ContainerKey) -> bool:
-        """Whether anybody subscribes to the hosts file of `owner`."""
-        return any(self._roles[container.key].subscriptions for container in self.sharers(owner))
+    def _wish(self, subscriber: Container, subscription: Subscription) -> Wish:
+        standpoint = standpoint_of(subscriber, self.sandbox(subscriber))
+        new = Wish(standpoint, subscription, subscription.is_own)
+        return self._wishes.setdefault((standpoint, subscription), new)
 
     @property
     def subscriber_files(self) -> Files:

@@ -124,6 +124,11 @@ def held(found: Iterable[Outcome], memory: Memory, now: float, linger: float, ho
     return Held(Block(records, tuple(withheld)), lasting, frozenset(unconfirmed), min(ends, default=None))
 
 
+def is_timeless(found: Iterable[Outcome]) -> bool:
+    """Whether these outcomes come to the same at any time, whatever was published before."""
+    return all(isinstance(outcome, Published) and not outcome.of_all for outcome in found)
+
+
 def _bound(outcomes: Iterable[Outcome]) -> frozenset[str]:
     """The names that are published, in lower case."""
     published = (outcome for outcome in outcomes if isinstance(outcome, Published))

@@ -209,17 +209,24 @@ class Inventory(Facts):
         return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
     def _leave(self, old: Container) -> None:
-        self.derived.clear()
+        self._forget_derived(old)
         for term in terms(old, self._roles[old.key]):
             self._unlink(term, old.key)
         del self._containers[old.key], self._roles[old.key]
 
     def _enter(self, new: Container, own: Roles) -> None:
-        self.derived.clear()
+        self._forget_derived(new)
         self._containers[new.key] = new
         self._roles[new.key] = own
         for term in terms(new, own):
             self._index[term].add(new.key)
+
+    def _forget_derived(self, changing: Container) -> None:
+        self.derived.clear()
+        if changing.joined is None and ("joined", changing.key) not in self._index:
+            self._sharing.pop(changing.key, None)
+        else:
+            self._sharing.clear()
 
     def _unlink(self, term: Hashable, key: ContainerKey) -> None:
         keys = self._index[term]

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field, replace
 from hostwatch.core.facts import Facts
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.names import name_fault
-from hostwatch.core.outcome import Outcome
-from hostwatch.core.reach import Standpoint, in_reach, is_placed, standpoint_of
+from hostwatch.core.reach import in_reach, is_placed
 from hostwatch.core.references import SELF
-from hostwatch.core.rules import ServiceRule, Subscription
+from hostwatch.core.rules import ServiceRule
+from hostwatch.core.standpoint import Standpoint
 from hostwatch.core.terms import called, qualified
 
 
@@ -76,10 +76,6 @@ class View:
     inventory: Facts
     standpoint: Standpoint
     any_scope: bool
-    outcomes: dict[Subscription, tuple[Outcome, ...]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
-    """What the lines of a hosts file come to, for everybody who stands there and wants the same."""
     _reached: dict[ContainerKey, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
     """Who has been found to be in reach, or not: that is asked several times for each name."""
     _services: dict[str, Service | Ambiguous | None] = field(
@@ -264,12 +260,12 @@ class View:
         return frozenset(found)
 
 
-def view_of(inventory: Facts, subscriber: Container, any_scope: bool) -> View:
-    """The names as a subscriber sees them; `self` is none of them."""
-    key = "view", standpoint_of(inventory, subscriber), any_scope
+def view_of(inventory: Facts, standpoint: Standpoint, any_scope: bool) -> View:
+    """The names as they are seen from there; `self` is none of them."""
+    key = "view", standpoint, any_scope
     view = inventory.derived.get(key)
     if not isinstance(view, View):
-        view = inventory.derived[key] = View(inventory, key[1], any_scope)
+        view = inventory.derived[key] = View(inventory, standpoint, any_scope)
     return view
 
 

@@ -42,4 +42,4 @@ class View:
     @property
     def path_only(self) -> bool:
         """Whether some subscriber is lost where its file is out of sight: others are written by exec."""
-        return any(self.inventory.writer(report.container.key) is Writer.PATH for report in self.reports)
+        return any(self.inventory.sharing(report.container.key).writer is Writer.PATH for report in self.reports)

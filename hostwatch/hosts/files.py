@@ -27,11 +27,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from hostwatch.core.edit import Step, Truncate, Write, applied, steps
 from hostwatch.core.hostsfile import LIMIT
 
+T = TypeVar("T")
+
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 """Between attempts to open a file on which somebody holds a lease: another hostwatch for microseconds, or a container
 for as long as it likes, which must not keep the worker."""
@@ -48,6 +52,8 @@ _PIECE = 1 << 14
 _ROUNDS = 3
 _ROUND_PAUSE_SECONDS = 0.001
 """Before the next round, when somebody else wrote: the engine's truncating and writing are some 20 µs apart."""
+_BUSY = (errno.EAGAIN, errno.ETXTBSY)
+"""Somebody keeps the file to himself."""
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 """No descriptor is left, for this process or for the whole system: nothing is said about any file by that."""
 
@@ -114,10 +120,12 @@ def read_at_once(path: Path) -> bytes | None:
     Nobody else has the file open, so that no write of theirs, which may be of any length, keeps us waiting; and its
     text is short.
     """
-    with suppress(HostsFileBusy), _opened(path, os.O_RDONLY, patient=False) as file, _lease(file, 0) as alone:
-        text = os.pread(file, _PIECE, 0) if alone else b""
-        return text if 0 < len(text) < _PIECE else None
-    return None
+
+    def text(file: int) -> bytes | None:
+        found = os.pread(file, _PIECE, 0)
+        return found if 0 < len(found) < _PIECE else None
+
+    return _at_once(path, os.O_RDONLY, text)
 
 
 def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | None = None) -> Update | None:
@@ -136,12 +144,50 @@ def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | N
 
 def _replaced(path: Path, before: bytes, after: bytes) -> Update | None:
     """Puts one text in the place of another; `None` where the file does not say that one, or somebody has it open."""
-    with suppress(HostsFileBusy), _opened(path, os.O_RDWR, patient=False) as file, _lease(file, 0) as alone:
-        if alone and len(after) <= LIMIT and _text(file, path) == before:
-            update = Update(before, after)
-            if _carried_out(file, steps(before, after), update) and _text(file, path) == after:
-                return update
+    if len(after) > LIMIT:
+        return None
+    update = Update(before, after)
+    todo = steps(before, after)
+
+    def put(file: int) -> Update | None:
+        # No look afterwards: that the lease is still there then says that nobody else has had the file.
+        found = os.pread(file, len(before) + 1, 0)
+        return update if found == before and _carried_out(file, todo, update) else None
+
+    return _at_once(path, os.O_RDWR, put, after)
+
+
+def _at_once(path: Path, access: int, work: Callable[[int], T | None], written: bytes = b"") -> T | None:
+    """What work on a file comes to that nobody else has open meanwhile; `None` where somebody does, or may have had.
+
+    `written` is what the work may have put into the file, of which nothing is to be left in somebody else's text.
+    """
+    try:
+        file = _open(path, access, ())
+        try:
+            _refuse_unsafe(os.fstat(file), path)
+            if not _granted(file):
+                return None
+            try:
+                found = work(file)
+            finally:
+                kept = _given_back(file)
+            if kept:
+                return found
+            _cut_off(file, written)
+        finally:
+            os.close(file)
+    except OSError as error:
+        if error.errno not in _BUSY:
+            raise _translated(error, path) from error
     return None
+
+
+def _cut_off(file: int, ours: bytes) -> None:
+    """Cuts off what we wrote behind the end of a text that somebody has written since."""
+    text = os.pread(file, LIMIT + 1, 0)
+    if (mended := _mended(text, ours)) != text:
+        os.ftruncate(file, len(mended))
 
 
 def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
@@ -250,8 +296,7 @@ def _lease(file: int, patience_seconds: float) -> Iterator[bool]:
         yield bool(granted)
     finally:
         if granted:
-            with suppress(OSError):  # the kernel took it away: we were stopped for longer than it waits
-                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            _given_back(file)
 
 
 def _granted(file: int) -> bool | None:
@@ -268,20 +313,20 @@ def _granted(file: int) -> bool | None:
     return True
 
 
-@contextmanager
-def _opened(path: Path, access: int, *, patient: bool = True) -> Iterator[int]:
-    """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`.
-
-    `patient`: waits for a moment where somebody has a lease on it.
-    """
-    parent, name = os.path.split(path)
+def _given_back(file: int) -> bool:
+    """Gives a lease back. False: the kernel had taken it away, as we were stopped for longer than it waits."""
     try:
-        folder = os.open(parent or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            pauses = _OPEN_PAUSES_SECONDS if patient else ()
-            file = _opened_at_last(name, access, folder, pauses)
-        finally:
-            os.close(folder)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(path: Path, access: int) -> Iterator[int]:
+    """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`."""
+    try:
+        file = _open(path, access, _OPEN_PAUSES_SECONDS)
         try:
             _refuse_unsafe(os.fstat(file), path)
             yield file
@@ -291,13 +336,21 @@ def _opened(path: Path, access: int, *, patient: bool = True) -> Iterator[int]:
         raise _translated(error, path) from error
 
 
-def _opened_at_last(name: str, access: int, folder: int, pauses: Iterable[float]) -> int:
-    """Opens the file, if need be in several attempts, as it fails at once while somebody holds a lease on it."""
-    for pause in pauses:
-        with suppress(BlockingIOError):
-            return os.open(name, access | _SAFELY, dir_fd=folder)
-        time.sleep(pause)
-    return os.open(name, access | _SAFELY, dir_fd=folder)
+def _open(path: Path, access: int, pauses: Iterable[float]) -> int:
+    """Opens the file, of which neither the last name nor the directory's is followed if it is a link.
+
+    If need be in several attempts, with these seconds between them, as it fails at once while somebody has a lease.
+    """
+    parent, name = os.path.split(path)
+    folder = os.open(parent or ".", _FOLDER)
+    try:
+        for pause in pauses:
+            with suppress(BlockingIOError):
+                return os.open(name, access | _SAFELY, dir_fd=folder)
+            time.sleep(pause)
+        return os.open(name, access | _SAFELY, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _text(file: int, path: Path) -> bytes:
@@ -341,7 +394,7 @@ def _translated(error: OSError, path: Path) -> HostsFileError:
         case errno.EROFS:
             remedy = "mount it read-write (without `ro`) where hostwatch runs"
             kind, message = HostsFileDenied, f"uid {os.geteuid()} cannot write, its file system is read-only; {remedy}"
-        case errno.EAGAIN | errno.ETXTBSY:
+        case number if number in _BUSY:
             kind, message = HostsFileBusy, f"somebody keeps it to himself ({what}); it will be tried again"
         case errno.ENOSPC | errno.EDQUOT:
             kind, message = HostsFileFailed, f"no room ({what}); make room on its file system, it will be tried again"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.desired import outcomes
-from hostwatch.core.facts import Files
+from hostwatch.core.desired import outcomes, wanted
+from hostwatch.core.facts import Files, Sharing
+from hostwatch.core.hold import Held
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.outcome import Outcome, Published
@@ -153,9 +154,9 @@ histories: st.SearchStrategy[list[Step]] = st.builds(
 often = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def everything_told(made: Inventory) -> dict[ContainerKey, tuple[Outcome, ...]]:
+def everything_told(made: Inventory) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Held]]:
     """What every hosts file is to say."""
-    return {file: outcomes(made, file) for file in made.subscriber_files}
+    return {file: (outcomes(made, file), wanted(made, file, {}, 1.0, 2.0)) for file in made.subscriber_files}
 
 
 @often
@@ -170,6 +171,13 @@ def test_each_step_names_every_file_that_is_to_say_something_else(history: list[
         changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
         assert changed <= named, method.__name__
         before = after
+
+
+def sharing(made: Inventory, file: ContainerKey) -> tuple[object, ...]:
+    """Who shares a hosts file, and what they want of it."""
+    found = made.sharing(file)
+    wishes = [(s.subscriber, s.wish.standpoint, s.wish.subscription) for s in found.sources]
+    return found.sharers, wishes, found.writer, found.notices
 
 
 def answers(made: Inventory) -> object:
@@ -189,7 +197,7 @@ def answers(made: Inventory) -> object:
         made.host_mode(ENGINE),
         made.any_aliases_unread(ENGINE),
         [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
-        [(made.joiners(key(name)), made.sharers(key(name)), made.subscribed(key(name))) for name in NAMES],
+        [(made.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],
     )
 
 
@@ -200,7 +208,7 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
     made = watched()
     for method, arguments in history:
         method(made, *arguments)
-        everything_told(made)  # what is worked out in between must not outlast a change
+        answers(made), everything_told(made)  # what is worked out in between must not outlast a change
     fresh = watched()
     fresh.adopt(made.rules)
     for container in made.containers:
@@ -571,8 +579,9 @@ def test_chains_of_joined_containers_share_one_file() -> None:
         box("a", on("front", "10.0.0.2")), box("b", join="a"), box("c", join="b", labels=hosts("@{self.ip} me"))
     )
     assert made.subscriber_files == {key("a")}
-    assert [container.name for container in made.sharers(key("a"))] == ["a", "b", "c"]
-    assert (made.sharers(key("c")), made.subscribed(key("c")), made.subscribed(key("a"))) == ([], False, True)
+    assert [container.name for container in made.sharing(key("a")).sharers] == ["a", "b", "c"]
+    assert made.sharing(key("a")).sources
+    assert made.sharing(key("c")) == Sharing()
     assert told(made, "a") == ["10.0.0.2 me"]
     assert made.drop(key("a")) == {key("a"), key("c")}
 
@@ -581,7 +590,7 @@ def test_chains_of_joined_containers_share_one_file() -> None:
 def test_loops_and_endless_chains_end(length: int) -> None:
     """Nothing forbids them in what was last read."""
     made = inventory(*(box(f"c{n}", join=f"c{(n + 1) % length}", labels=hosts("@{c0.ip} x")) for n in range(length)))
-    assert made.sandbox(made.sharers(key("c0"))[0]) is None
+    assert made.sandbox(made.sharing(key("c0")).sharers[0]) is None
     assert len(made.joiners(key("c0"))) == length - 1
     assert made.drop(key("c0"))
 

@@ -9,6 +9,7 @@ from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import Ambiguous, Service, Tier, View, view_of
 from hostwatch.core.model import Container, NetworkMode, State
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from hostwatch.core.standpoint import standpoint_of
 from tests.core.build import ENGINE, RUNNING, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service, told
 
 WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
@@ -25,7 +26,7 @@ def view(made: Inventory, name: str = "web", any_scope: bool = False) -> View:
     """The names as one container sees them."""
     container = made.container(key(name))
     assert container is not None
-    return view_of(made, container, any_scope)
+    return view_of(made, standpoint_of(container, made.sandbox(container)), any_scope)
 
 
 def answer(made: Inventory, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
@@ -249,7 +250,7 @@ def host_view(*facts: Container, rules: Rules | None = None) -> View:
     made = inventory(*facts, rules=rules)
     made.add_host_files(ENGINE, "host")
     (file,) = made.host_files
-    return view_of(made, file, any_scope=False)
+    return view_of(made, standpoint_of(file, file), any_scope=False)
 
 
 def test_the_host_knows_compose_services_of_all_projects() -> None:

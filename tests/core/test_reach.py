@@ -6,7 +6,8 @@ import pytest
 
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, Network, NetworkMode
-from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach, standpoint_of
+from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.standpoint import Standpoint, standpoint_of
 from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
 
 HOST = NetworkMode.HOST
@@ -51,7 +52,13 @@ def reached(
     source: str, target: str, network: str | None = None, any_scope: bool = False, made: Inventory = WORLD
 ) -> Reach:
     """How one reaches the other."""
-    return reach(made, standpoint_of(made, of(source, made)), of(target, made), network, any_scope)
+    return reach(made, standpoint(source, made), of(target, made), network, any_scope)
+
+
+def standpoint(name: str, made: Inventory = WORLD) -> Standpoint:
+    """Where a container stands."""
+    found = of(name, made)
+    return standpoint_of(found, made.sandbox(found))
 
 
 def of(name: str, made: Inventory = WORLD) -> Container:
@@ -102,7 +109,7 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
     found = reached(source, target)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, standpoint_of(WORLD, of(source)), of(target), any_scope=False)
+    assert in_reach(WORLD, standpoint(source), of(target), any_scope=False)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_any_scope_publishes_without_a_shared_network(source: str, target: str, 
     found = reached(source, target, any_scope=True)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, standpoint_of(WORLD, of(source)), of(target), any_scope=True)
+    assert in_reach(WORLD, standpoint(source), of(target), any_scope=True)
 
 
 @pytest.mark.parametrize(

@@ -164,18 +164,22 @@ def short_patience() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short_patience")
-def test_stopped_until_the_lease_is_taken_away(hosts: Path) -> None:
+@pytest.mark.parametrize("by", [update, update_at_once])
+def test_stopped_until_the_lease_is_taken_away(hosts: Path, by: Updater) -> None:
     """The engine rebuilds the file just before our write, which we do not know: nothing of ours is left in its text."""
     old, change = CHANGES["address"]
     hosts.write_bytes(old)
-    calls_made = sequence(hosts, change)
+    calls_made = sequence(hosts, change, by)
     name, number = calls_made[calls_made.index(("pwrite64", 1)) - 1]
     hosts.write_bytes(old)
-    with updating(hosts, change, f"--inject={name}:signal=SIGSTOP:when={number}") as (process, connection, said):
+    with updating(hosts, change, f"--inject={name}:signal=SIGSTOP:when={number}", by=by) as (process, connection, said):
         assert any(b"stopped by SIGSTOP" in told for told in said)
         since = time.monotonic()
         hosts.write_bytes(b"rebuilt\n")
         assert time.monotonic() - since > 0.5
         os.kill(process, signal.SIGCONT)
         assert answer(connection) == ("", "")
+    if by is update_at_once:  # it has given up
+        assert hosts.read_bytes() == b"rebuilt\n"
+        update(hosts, change)
     assert hosts.read_bytes() == change(b"rebuilt\n")

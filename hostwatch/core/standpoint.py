@@ -1,0 +1,47 @@
+"""Where a subscriber stands: on which networks, in which project. Many stand at one point, and share the answers."""
+
+from dataclasses import dataclass
+
+from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkId, NetworkMode, State
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A network that a subscriber is on."""
+
+    network: NetworkId
+    network_name: str
+    gateways: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """Where a subscriber stands: all of it that decides what a name is to it, so that many may share the answers."""
+
+    engine: EngineId
+    project: str | None
+    is_host_file: bool
+    is_known: bool
+    """Whether it is known whose network stack it uses."""
+    network_mode: NetworkMode | None
+    in_doubt: bool
+    attachments: tuple[Attachment, ...]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known on which networks it is, at least in part."""
+        return self.network_mode is not None or bool(self.attachments)
+
+    def is_on(self, endpoint: Endpoint) -> bool:
+        """Whether it is on the endpoint's network."""
+        return any(endpoint.same_network(attachment) for attachment in self.attachments)
+
+
+def standpoint_of(subscriber: Container, sandbox: Container | None) -> Standpoint:
+    """Where a subscriber stands. `sandbox`: whose network stack it uses, its own as a rule; `None`: not known whose."""
+    engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
+    if sandbox is None:
+        return Standpoint(engine, project, is_host_file, False, None, True, ())
+    attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
+    in_doubt = sandbox.state is State.UNKNOWN
+    return Standpoint(engine, project, is_host_file, True, sandbox.network_mode, in_doubt, attachments)
