@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hostwatch.core.model import Container
 
@@ -31,8 +31,7 @@ class FileFailedError(Exception):
     """The file could not be written this time; it may be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileUpdate:
+class FileUpdate(NamedTuple):
     """A file's text before and after; equal where nothing had to be done."""
 
     before: bytes

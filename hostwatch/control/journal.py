@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import anyio
 import anyio.lowlevel
@@ -54,8 +54,7 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What came of comparing a hosts file with what it is to say."""
 
     subscriber: str

@@ -24,8 +24,9 @@ from hostwatch.control.files import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.pacing import Pace
 
-_STEP = 8
-"""How many files may be taken between two steps of the event loop: a millisecond or two of work."""
+_STEP_SECONDS = 0.003
+"""How long files are taken before all else that waits has its turn. A file takes a twentieth of a millisecond; what has
+been written so far wakes the watch, which would take as long again for each."""
 _MOST_CAUSES = 5
 """How many causes of one comparison are told; a file that is long in work may have been added a thousand times."""
 _LINE_SECONDS = 0.006
@@ -49,10 +50,13 @@ class Work:
     idle: bool = False
     """Whether nothing has happened to it: its turn is after all others."""
 
-    def add(self, cause: str) -> None:
-        """Note one more cause. The first few tell the story, but a change of the file itself is never left out."""
-        if cause not in self.causes and (len(self.causes) < _MOST_CAUSES or cause == FILE_CHANGED):
-            self.causes.append(cause)
+    def merge(self, later: "Work") -> None:
+        """Do both at once. The first few causes tell the story; a change of the file itself is never left out."""
+        self.idle &= later.idle
+        self.urgent |= later.urgent
+        for cause in later.causes:
+            if cause not in self.causes and (len(self.causes) < _MOST_CAUSES or cause == FILE_CHANGED):
+                self.causes.append(cause)
 
 
 class WorkQueue:
@@ -65,7 +69,8 @@ class WorkQueue:
         self._idle_line: OrderedDict[ContainerKey, None] = OrderedDict()
         self._lined_up = anyio.Semaphore(0, fast_acquire=True)
         """How many files are in both lines."""
-        self._taken = 0
+        self._turn = 0.0
+        """When the workers last began to take files without a pause (`time.monotonic`)."""
         self._delayed: dict[ContainerKey, tuple[float, str]] = {}
         self._resting: dict[ContainerKey, float] = {}
         self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
@@ -84,30 +89,31 @@ class WorkQueue:
 
         `urgent`: at once, however often that was done lately. `idle`: when nothing else is to be done.
         """
-        work = self._waiting.get(key)
-        if work is None:
-            work = Work(key, time.monotonic() if since is None else since, urgent=urgent, idle=idle)
-            self._waiting[key] = work
-            if key not in self._busy:
-                self._line_up(work)
-        else:
-            work.idle &= idle
-            work.urgent |= urgent
-            if urgent and self._resting.pop(key, None) is not None:
-                self._enter(work)
-            elif not work.idle and key in self._idle_line:
-                del self._idle_line[key]
-                self._line[key] = None
-        work.add(cause)
+        since = time.monotonic() if since is None else since
+        self._add(Work(key, since, [cause], urgent, idle), anyio.current_time())
 
     def add_all(self, keys: Iterable[ContainerKey], cause: str, *, idle: bool = False) -> None:
         """Have these files compared; the cause arrived now for all of them."""
-        now = time.monotonic()
+        since, now = time.monotonic(), anyio.current_time()
         for key in keys:
-            self.add(key, cause, now, idle=idle)
+            self._add(Work(key, since, [cause], idle=idle), now)
 
-    def _line_up(self, work: Work) -> None:
-        now = anyio.current_time()
+    def _add(self, new: Work, now: float) -> None:
+        key = new.key
+        known = self._waiting.get(key)
+        if known is None:
+            self._waiting[key] = new
+            if key not in self._busy:
+                self._line_up(new, now)
+            return
+        known.merge(new)
+        if new.urgent and self._resting.pop(key, None) is not None:
+            self._enter(known)
+        elif not known.idle and key in self._idle_line:
+            del self._idle_line[key]
+            self._line[key] = None
+
+    def _line_up(self, work: Work, now: float) -> None:
         wait = 0.0 if work.urgent else self._pace.wait(work.key, now)
         if wait <= 0:
             self._enter(work)
@@ -139,10 +145,14 @@ class WorkQueue:
 
     async def take(self) -> Work:
         """Wait for the next file; to be followed by `done` for it."""
-        self._taken += 1
-        if self._taken % _STEP == 0:
+        if self._lined_up.value > 0 and time.monotonic() > self._turn + _STEP_SECONDS:
             await anyio.lowlevel.checkpoint()
-        await self._lined_up.acquire()
+            self._turn = time.monotonic()
+        if self._lined_up.value > 0:
+            self._lined_up.acquire_nowait()
+        else:
+            await self._lined_up.acquire()
+            self._turn = time.monotonic()
         key, _ = (self._line or self._idle_line).popitem(last=False)
         self._busy.add(key)
         return self._waiting.pop(key)
@@ -152,10 +162,11 @@ class WorkQueue:
         """Whether a file waits that something asks for."""
         return bool(self._line)
 
-    def done(self, key: ContainerKey, lines: int | None = None) -> None:
+    def done(self, key: ContainerKey, now: float, lines: int | None = None) -> None:
         """The file is worked on no more; if it was added meanwhile, it is next in line.
 
-        `lines`: how many were compared, none for a file that is not kept; `None` where it was not compared at all.
+        `now`: when the work on it began (the event loop's seconds). `lines`: how many were compared, none for a file
+        that is not kept; `None` where it was not compared at all.
         """
         self._busy.discard(key)
         for left, over in self._awaited:
@@ -163,11 +174,11 @@ class WorkQueue:
             if not +left:
                 over.set()
         if lines:
-            self._pace.spend(key, anyio.current_time(), min(lines * _LINE_SECONDS, _MOST_SECONDS))
+            self._pace.spend(key, now, min(lines * _LINE_SECONDS, _MOST_SECONDS))
         elif lines is not None:
             self._pace.forget(key)
         if key in self._waiting:
-            self._line_up(self._waiting[key])
+            self._line_up(self._waiting[key], anyio.current_time())
 
     async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
         """Wait until those of these files that are in the queue by now have been worked on, whoever adds them again."""

@@ -102,6 +102,7 @@ class FileState:
 
 
 _NEW = FileState()
+_FILE_ALONE = [FILE_CHANGED]
 
 
 class Reconciler:
@@ -144,40 +145,45 @@ class Reconciler:
     async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
-            is_drift = self._is_drift(work)
-            if self._is_as_left(work) or (is_drift and self._is_to_wait(work.key)):
-                self._queue.done(work.key)
-            elif (slots := self._slots_for(work.key, is_drift)) is not None:
+            now = anyio.current_time()
+            is_drift = False
+            if work.causes == _FILE_ALONE:
+                is_drift = self._runs(work.key)
+                if self._is_as_left(work.key) or (is_drift and self._is_to_wait(work.key, now)):
+                    self._queue.done(work.key, now)
+                    continue
+            if (slots := self._slots_for(work.key, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
             else:
-                await self._do(work, hinted)
+                await self._do(work, now, hinted)
 
     def _slots_for(self, key: ContainerKey, is_drift: bool) -> anyio.CapacityLimiter | None:
-        """Where a file is compared that may keep others waiting; `None`: by the worker itself."""
+        """Where a file is compared that may keep others waiting; `None`: by the worker itself.
+
+        It is drift where nothing asks for a comparison but a change of the file, by a running container perhaps.
+        """
         state = self._states.get(key, _NEW)
         if self._is_by_exec(key):
             return self._failed_slots if state.backoff.failures > 0 else self._slots
         return self._apart if state.costly or is_drift else None
 
-    def _is_drift(self, work: Work) -> bool:
-        """Whether nothing asks for a comparison but a change of the file, by a running container perhaps."""
-        container = self._inventory.container(work.key)
-        return work.causes == [FILE_CHANGED] and container is not None and container.state is State.RUNNING
+    def _runs(self, key: ContainerKey) -> bool:
+        container = self._inventory.container(key)
+        return container is not None and container.state is State.RUNNING
 
-    def _is_as_left(self, work: Work) -> bool:
-        """Whether nothing asks for a comparison but a change that is our own: the file is as we left it."""
-        state, container = self._states.get(work.key, _NEW), self._inventory.container(work.key)
-        if work.causes != [FILE_CHANGED] or not state.in_sync or state.text is None or container is None:
+    def _is_as_left(self, key: ContainerKey) -> bool:
+        """Whether a change of the file was our own: it is as we left it."""
+        state, container = self._states.get(key, _NEW), self._inventory.container(key)
+        if not state.in_sync or state.text is None or container is None:
             return False
         if container.state is not State.RUNNING and not state.block:
             return False  # the engine may have written just that
-        return not self._is_by_exec(work.key) and self._paths.says(container, state.text)
+        return not self._is_by_exec(key) and self._paths.says(container, state.text)
 
-    def _is_to_wait(self, key: ContainerKey) -> bool:
+    def _is_to_wait(self, key: ContainerKey, now: float) -> bool:
         """Whether the file changes so often that it is looked at later; that is seen to."""
         if key not in self._states:
             return False
-        now = anyio.current_time()
         if (wait := self._looks.wait(key, now)) > 0:
             self._queue.add_at(now + wait, key, FILE_CHANGED)
             return True
@@ -186,41 +192,39 @@ class Reconciler:
 
     async def _do_apart(self, work: Work, hinted: Hinted, slots: anyio.CapacityLimiter) -> None:
         async with slots:
-            await self._do(work, hinted)
+            await self._do(work, anyio.current_time(), hinted)
 
-    async def _do(self, work: Work, hinted: Hinted) -> None:
+    async def _do(self, work: Work, now: float, hinted: Hinted) -> None:
         try:
-            await self._round(work, hinted)
+            container = self._inventory.container(work.key)
+            if container is not None:
+                await self._look_at(work, container, now, hinted)
+            else:
+                self._forget(work.key)
         finally:
             state = self._states.get(work.key)
-            self._queue.done(work.key, state.lines if state is not None else 0)
+            self._queue.done(work.key, now, state.lines if state is not None else 0)
 
-    async def _round(self, work: Work, hinted: Hinted) -> None:
-        container = self._inventory.container(work.key)
-        if container is None:
-            self._forget(work.key)
-            return
+    async def _look_at(self, work: Work, container: Container, now: float, hinted: Hinted) -> None:
+        is_rebuilt = False
         if container.state is not State.RUNNING:
             self._unseen.discard(work.key)
             if self._inventory.sharing(work.key).sources:
                 self._states.setdefault(work.key, FileState()).restarting = True
+            if is_rebuilt := FILE_CHANGED in work.causes:
+                hinted(self._inventory.stir(work.key), work.key)
         try:
-            await self._look_at(work, container, hinted)
+            if self._is_ours(work.key):
+                text = await self._reconcile(work, container, now)
+            elif SWEEP in work.causes:
+                text = await self._sweep(container)
+            else:
+                text = await self._paths.read(container, at_hand=True) if is_rebuilt else b""
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._kept_from(work, container, error)
-
-    async def _look_at(self, work: Work, container: Container, hinted: Hinted) -> None:
-        starting = container.state is not State.RUNNING and FILE_CHANGED in work.causes
-        if starting:
-            hinted(self._inventory.stir(work.key), work.key)
-        if self._is_ours(work.key):
-            text = await self._reconcile(work, container)
-        elif SWEEP in work.causes:
-            text = await self._sweep(container)
         else:
-            text = await self._paths.read(container, at_hand=True) if starting else b""
-        if starting:
-            hinted(self._hint(container, text), work.key)
+            if is_rebuilt:
+                hinted(self._hint(container, text), work.key)
 
     def _hint(self, container: Container, text: bytes) -> Files:
         """Learn the address that a container is about to have from the line that the engine wrote for it."""
@@ -241,21 +245,22 @@ class Reconciler:
 
     # Making a file right.
 
-    async def _reconcile(self, work: Work, container: Container) -> bytes:
+    async def _reconcile(self, work: Work, container: Container, now: float) -> bytes:
         """Make the file right; returns its text of before."""
         if (reason := refusal(container)) is not None:
             raise FileRefusedError(reason)
         key = work.key
-        state = self._states.setdefault(key, FileState())
-        by_exec = self._is_by_exec(key)
+        if (state := self._states.get(key)) is None:
+            state = self._states[key] = FileState()
+        by_exec, starting = self._is_by_exec(key), container.state is not State.RUNNING
         if by_exec and not self._may_exec(work, container, state):
             return b""
-        files = self._way_to(key)
-        state.rebuilt &= container.state is not State.RUNNING
+        files = self._execs if by_exec else self._paths
+        state.rebuilt &= starting
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
-            state.memory = await self._remembered(files, container) if container.state is State.RUNNING else {}
-        wanted = desired.wanted(self._inventory, key, state.memory, anyio.current_time(), self.linger_seconds)
+            state.memory = {} if starting else await self._remembered(files, container)
+        wanted = desired.wanted(self._inventory, key, state.memory, now, self.linger_seconds)
         state.memory = wanted.memory
         self._inventory.keep(key, wanted.kept)
         if wanted.again_at is not None:
@@ -264,49 +269,49 @@ class Reconciler:
             return b""
         state.wanted = wanted.block
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)
-        unmarked = None if self._keeps_comments else state.block
-        rewriting = Rewriting(wanted.block, container, unmarked, state.block)
-        starting = container.state is not State.RUNNING
+        rewriting = Rewriting(wanted.block, container, state.block, unmarked=not self._keeps_comments)
         at_hand = (state.in_sync or starting) and not state.costly
         left = None if starting else state.text  # the engine has just written the file anew
         update = await files.update(container, rewriting, at_hand=at_hand, left=left)
+        if rewriting.cpu_seconds > 0:
+            self._looks.spend(key, now, rewriting.cpu_seconds * _COST)
         state.costly = rewriting.cpu_seconds > _COSTLY_SECONDS
-        self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
-        await self._updated(work, container, update, rewriting.standing)
+        await self._updated(work, container, state, update, rewriting.standing)
         return update.before
 
-    async def _updated(self, work: Work, container: Container, update: FileUpdate, block: Block) -> None:
+    async def _updated(
+        self, work: Work, container: Container, state: FileState, update: FileUpdate, block: Block
+    ) -> None:
         """Note and tell what has become of the file, in which the block says this by now."""
-        key, state = container.key, self._states[container.key]
+        sharing, changed = self._inventory.sharing(work.key), update.before != update.after
         starting, seconds = container.state is not State.RUNNING, time.monotonic() - work.since
         before = state.block or None if update.before == state.text else None
-        if before is None and (self._inventory.sharing(key).notices or (starting and update.changed)):
+        if before is None and (sharing.notices or (starting and changed)):
             before = await block_in(update.before)
-        rebuilt = starting and update.changed and before is None
-        same = state.in_sync and state.block == block
-        cause = ", ".join(work.causes)
-        if cause == FILE_CHANGED and update.changed:
-            cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-        if update.changed or state.block.withheld or block.withheld:
+        rebuilt = starting and changed and before is None
+        if changed or state.block.withheld or block.withheld:
+            same = state.in_sync and state.block == block
+            cause = ", ".join(work.causes)
+            if changed and cause == FILE_CHANGED:
+                cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
             # An engine rebuilds the file up to three times at one start; that is one change.
             quiet = rebuilt and same and state.rebuilt
-            text = update.before if update.changed else None
+            text = update.before if changed else None
             self._journal.note(Comparison(container.name, cause, text, before, state.block, block, seconds, quiet))
-        if update.changed:
+        if changed:
             state.rebuilt = rebuilt
         state.block, state.in_sync, state.error = block, True, None
         state.text = update.after if len(update.after) <= _LEFT else None
         state.backoff.succeeded()
-        self._tell(container, before or Block(), block, state)
-        if not self._inventory.sharing(key).sources:
-            del self._states[key]
-            self._notifier.forget(key)
+        if sharing.notices:
+            self._tell(container, before or Block(), block, state)
+        if not sharing.sources:
+            del self._states[work.key]
+            self._notifier.forget(work.key)
 
     def _tell(self, container: Container, before: Block, block: Block, state: FileState) -> None:
         """Have the application told, if it runs and knows other records."""
         key, running = container.key, container.state is State.RUNNING
-        if not self._inventory.sharing(key).notices:
-            return
         if not running:
             self._notifier.starts_with(key, block, time.time())
         elif state.restarting and self._is_by_exec(key):

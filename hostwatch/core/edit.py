@@ -57,6 +57,15 @@ def applied(text: bytes, step: Step) -> bytes:
             return text[:size].ljust(size, b"\0")
 
 
+def size_after(size: int, step: Step) -> int:
+    """How long a text of this size is after one step."""
+    match step:
+        case Write(offset, data):
+            return max(size, offset + len(data))
+        case Truncate(to):
+            return to
+
+
 def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
     """The writes that turn `old` into `new`, both of one length; the first `shorter` bytes of both are real text."""
     if old == new:

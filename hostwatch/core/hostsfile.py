@@ -21,6 +21,7 @@ time, and each look at 1 MiB of that took 0.6 s."""
 _HINT_LIMIT = 1 << 14
 """How much of a file, from its start, is searched for the engine's own lines; only extra hosts come before them."""
 
+_NEWLINE = ord("\n")
 _MARKER = b"# hostwatch: "
 _BEGIN = _MARKER + b"begin"
 _END = _MARKER + b"end"
@@ -47,17 +48,13 @@ def rewritten(
     block: Block,
     reserved: frozenset[str] = frozenset(),
     unmarked: Block | None = None,
-    last: Block | None = None,
 ) -> Rewritten:
     """The whole text with `block` as its only block; with an empty one, without a block.
 
     Names that foreign lines bind to another address, names that are never published, and `reserved` ones (the
     subscriber's own, in lower case) move from the records to the withheld lines. `unmarked` is what the block said
     before, if its markers may have been lost: Podman drops comments and writes the other lines anew, with tabs.
-    `last` is what the block is thought to say, which saves taking the text apart if it does.
     """
-    if last and block and (spliced := _spliced(text, last, block, reserved)) is not None:
-        return Rewritten(spliced, block)
     parts = _parts(text)
     if parts.place is None and unmarked is not None:
         parts = _by_content(parts.foreign, unmarked)
@@ -67,6 +64,47 @@ def rewritten(
     place = len(parts.foreign) if parts.place is None else parts.place
     lines = [*parts.foreign[:place], *_block_lines(standing), *parts.foreign[place:]]
     return Rewritten(b"".join(line + b"\n" for line in lines), standing)
+
+
+def replaced(text: bytes, last: Block, block: Block, reserved: frozenset[str] = frozenset()) -> Rewritten | None:
+    """What `rewritten` gives where the text's only block says `last`, and none of the new names stands elsewhere in it.
+
+    `None` where it has to be taken apart; that takes ten times as long.
+    """
+    old, new = _rendered(last), _rendered(block)
+    if old is None or new is None or not new.names.isdisjoint(reserved):
+        return None
+    head, found, tail = text.partition(old.text)
+    if not found or (head and head[-1] != _NEWLINE) or (tail and tail[-1] != _NEWLINE):
+        return None
+    foreign = (head + tail).lower()
+    if _MARKER in foreign or len(foreign) * len(new.words) > _SEARCHED:
+        return None
+    for word in new.words:
+        if word in foreign:  # perhaps as a part of something else
+            return None
+    return Rewritten(head + new.text + tail, block)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A block as it stands in a file that has none of its names."""
+
+    text: bytes
+    names: frozenset[str]
+    """All of its names, in lower case."""
+    words: tuple[bytes, ...]
+    """The same as bytes."""
+
+
+@lru_cache(maxsize=128)
+def _rendered(block: Block) -> _Rendered | None:
+    """The block's text, which many files share; `None` where there is none, or not all of it may stand in a file."""
+    if not block or _standing(block, (), frozenset()) != block:
+        return None
+    names = frozenset(name.lower() for record in block.records for name in record.names)
+    text = b"".join(line + b"\n" for line in _block_lines(block))
+    return _Rendered(text, names, tuple(name.encode() for name in names))
 
 
 def found(text: bytes) -> Block | None:
@@ -86,44 +124,6 @@ def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
     wanted = hostname.lower().encode("utf-8", "replace")
     addresses = (_own_address(line, wanted) for line in _parts(text[:_HINT_LIMIT]).foreign)
     return tuple(dict.fromkeys(address for address in addresses if address is not None))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A block as it stands in a file that has none of its names."""
-
-    text: bytes
-    names: frozenset[str]
-    """All of its names, in lower case."""
-    words: tuple[bytes, ...]
-    """The same as bytes."""
-
-
-@lru_cache(maxsize=128)
-def _rendered(block: Block) -> _Rendered | None:
-    """The block's text, which many files share; `None` where not all of it may stand in any file."""
-    if _standing(block, (), frozenset()) != block:
-        return None
-    names = frozenset(name.lower() for record in block.records for name in record.names)
-    text = b"".join(line + b"\n" for line in _block_lines(block))
-    return _Rendered(text, names, tuple(name.encode() for name in names))
-
-
-def _spliced(text: bytes, last: Block, block: Block, reserved: frozenset[str]) -> bytes | None:
-    """The text with one block in the place of another, `None` where more than that is to be thought of."""
-    old, new = _rendered(last), _rendered(block)
-    if old is None or new is None or not new.names.isdisjoint(reserved):
-        return None
-    head, found, tail = text.partition(old.text)
-    foreign = head + tail
-    if not found or _MARKER in foreign or len(foreign) * len(new.words) > _SEARCHED:
-        return None
-    if not all(part.endswith(b"\n") for part in (head, tail) if part):
-        return None
-    lower = foreign.lower()
-    if any(word in lower for word in new.words):  # perhaps as a part of something else
-        return None
-    return head + new.text + tail
 
 
 @dataclass(frozen=True, slots=True)

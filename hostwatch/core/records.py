@@ -1,6 +1,6 @@
 """What a block says: records, and the template lines that are withheld with the reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hostwatch.core.model import Address
 
@@ -29,6 +29,13 @@ class Block:
 
     records: tuple[Record, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+    """Worked out once: a hundred files have one block, and look up what is to be written for it."""
+
+    def __hash__(self) -> int:
+        if self._hash == 0:
+            object.__setattr__(self, "_hash", hash((self.records, self.withheld)))
+        return self._hash
 
     def __bool__(self) -> bool:
         return bool(self.records or self.withheld)

@@ -25,11 +25,12 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TypeVar
 
-from hostwatch.core.edit import Step, Truncate, Write, applied, steps
+from hostwatch.control.files import FileUpdate
+from hostwatch.core.edit import Step, Truncate, Write, applied, size_after, steps
 from hostwatch.core.hostsfile import LIMIT
 
 T = TypeVar("T")
@@ -86,21 +87,13 @@ class HostsFileFailed(HostsFileError):  # noqa: N818
     """Anything else that the kernel reports, such as a full disk. Worth another try later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    """The text that stood in the file, and the text that stands there now; equal when nothing was written."""
-
-    before: bytes
-    after: bytes
-
-
 def read(path: Path) -> bytes:
     """The text of a file. Neither it nor its directory may be a symbolic link."""
     with _opened(path, os.O_RDONLY) as file:
         return _text(file, path)
 
 
-def update(path: Path, change: Callable[[bytes], bytes]) -> Update:
+def update(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate:
     """Puts `change(text)` in the place of the file's text, in place: inode, owner, mode and labels stay.
 
     `change` may be called several times, as it is when somebody else writes at the same time. Where it changes nothing,
@@ -109,9 +102,9 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> Update:
     before = read(path)
     after = change(before)
     if after == before:
-        return Update(before, before)
+        return FileUpdate(before, before)
     with _opened(path, os.O_RDWR) as file:
-        return _updated(file, path, change, Update(before, after))
+        return _updated(file, path, change, FileUpdate(before, after))
 
 
 def read_at_once(path: Path) -> bytes | None:
@@ -128,7 +121,7 @@ def read_at_once(path: Path) -> bytes | None:
     return _at_once(path, os.O_RDONLY, text)
 
 
-def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | None = None) -> Update | None:
+def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | None = None) -> FileUpdate | None:
     """What `update` does, of a file that was written or read just now; `None` where that may take time.
 
     Nothing has been written in that case. `left` is what it is thought to say: if it does, it is opened once.
@@ -139,17 +132,17 @@ def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | N
     if before is None:
         return None
     after = change(before)
-    return _replaced(path, before, after) if after != before else Update(before, before)
+    return _replaced(path, before, after) if after != before else FileUpdate(before, before)
 
 
-def _replaced(path: Path, before: bytes, after: bytes) -> Update | None:
+def _replaced(path: Path, before: bytes, after: bytes) -> FileUpdate | None:
     """Puts one text in the place of another; `None` where the file does not say that one, or somebody has it open."""
     if len(after) > LIMIT:
         return None
-    update = Update(before, after)
+    update = FileUpdate(before, after)
     todo = steps(before, after)
 
-    def put(file: int) -> Update | None:
+    def put(file: int) -> FileUpdate | None:
         # No look afterwards: that the lease is still there then says that nobody else has had the file.
         found = os.pread(file, len(before) + 1, 0)
         return update if found == before and _carried_out(file, todo, update) else None
@@ -190,7 +183,7 @@ def _cut_off(file: int, ours: bytes) -> None:
         os.ftruncate(file, len(mended))
 
 
-def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Update) -> Update:
+def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: FileUpdate) -> FileUpdate:
     """Makes the update, or what `change` makes of the text that somebody else wrote in the meantime."""
     first = update.before
     foreign_nul = b"\0" in first
@@ -203,14 +196,14 @@ def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Up
             if (alone or base) and _text(file, path) == update.before:
                 ours = update.after
                 if _carried_out(file, todo, update) and _text(file, path) == ours:
-                    return Update(first, ours)
+                    return FileUpdate(first, ours)
         if not alone:
             time.sleep(_ROUND_PAUSE_SECONDS)
         text = _text(file, path)
         base = text if foreign_nul else _mended(text, ours)
-        update = Update(text, change(base))
+        update = FileUpdate(text, change(base))
         if update.after == text:
-            return Update(first, text)
+            return FileUpdate(first, text)
     raise HostsFileBusy(path, "somebody else keeps writing to it; it will be tried again")
 
 
@@ -229,18 +222,18 @@ def _is_safe(step: Write, size: int) -> bool:
     return step.offset == size or (len(step.data) <= _SMALL and step.offset + len(step.data) <= size)
 
 
-def _carried_out(file: int, todo: tuple[Step, ...], update: Update) -> bool:
+def _carried_out(file: int, todo: tuple[Step, ...], update: FileUpdate) -> bool:
     """Does the steps of an edit. False, and the rest not done, where the file no longer has the size it should have."""
-    text = update.before
-    for step in todo:
-        if os.fstat(file).st_size != len(text):
+    size = len(update.before)
+    for number, step in enumerate(todo):
+        if os.fstat(file).st_size != size:
             return False
         try:
             _carry_out(file, step)
         except OSError:
-            _take_back_surplus(file, text, update)
+            _take_back_surplus(file, reduce(applied, todo[:number], update.before), update)
             raise
-        text = applied(text, step)
+        size = size_after(size, step)
     return True
 
 
@@ -255,7 +248,7 @@ def _carry_out(file: int, step: Step) -> None:
             os.ftruncate(file, size)
 
 
-def _take_back_surplus(file: int, text: bytes, update: Update) -> None:
+def _take_back_surplus(file: int, text: bytes, update: FileUpdate) -> None:
     """Cuts off the newlines of an edit that came no further (a full disk), or each try would leave some blank lines.
 
     `text` is what should stand there, but for a growth that was carried out in part.
@@ -341,8 +334,8 @@ def _open(path: Path, access: int, pauses: Iterable[float]) -> int:
 
     If need be in several attempts, with these seconds between them, as it fails at once while somebody has a lease.
     """
-    parent, name = os.path.split(path)
-    folder = os.open(parent or ".", _FOLDER)
+    parent, name = _split(os.fspath(path))
+    folder = os.open(parent, _FOLDER)
     try:
         for pause in pauses:
             with suppress(BlockingIOError):
@@ -351,6 +344,12 @@ def _open(path: Path, access: int, pauses: Iterable[float]) -> int:
         return os.open(name, access | _SAFELY, dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The directory and the name: what `os.path.split` gives, which takes as long as to open both."""
+    parent, separator, name = path.rpartition("/")
+    return parent or separator or ".", name
 
 
 def _text(file: int, path: Path) -> bytes:

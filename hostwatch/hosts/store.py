@@ -70,7 +70,7 @@ class PathHostsFiles:
         update = self._at_once(container, lambda path: files.update_at_once(path, change, left)) if at_hand else None
         if update is None:
             update = await self._in_thread(container, lambda path: files.update(path, change))
-        return FileUpdate(update.before, update.after)
+        return update
 
     async def watch(
         self,

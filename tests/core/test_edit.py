@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.edit import Step, Truncate, Write, applied, steps
+from hostwatch.core.edit import Step, Truncate, Write, applied, size_after, steps
 from hostwatch.core.hostsfile import rewritten
 from hostwatch.core.records import Block, Record, Withheld
 
@@ -19,7 +19,9 @@ def states(old: bytes, new: bytes) -> Iterator[bytes]:
     text = old
     yield text
     for step in steps(old, new):
+        size = size_after(len(text), step)
         text = applied(text, step)
+        assert len(text) == size
         yield text
 
 

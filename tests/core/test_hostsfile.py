@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core import hostsfile
-from hostwatch.core.hostsfile import LIMIT, Rewritten, found, own_addresses, rewritten
+from hostwatch.core.hostsfile import LIMIT, Rewritten, found, own_addresses, replaced, rewritten
 from hostwatch.core.records import Block, Record, Withheld
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
@@ -290,31 +289,22 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
 @example(BEGIN + b"\n", b"", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"x\n", b"", DB, DB, block(record("10.0.0.1", "\ud800", "localhost")))
 @example(b"x\n", b"", DB, DB, block(record("10.0.0.1", "web")))
-def test_what_the_block_said_changes_nothing(
+def test_a_block_is_replaced_as_it_is_rewritten(
     before: bytes, behind: bytes, there: Block, last: Block, wanted: Block
 ) -> None:
     """To know what the block says saves work, and no more, whether or not that is what it really says."""
     reserved = frozenset({"web"})
     for text in (before + rewritten(b"", there).text + behind, rewritten(before, last).text + behind):
-        assert rewritten(text, wanted, reserved, last=last) == rewritten(text, wanted, reserved)
+        assert replaced(text, last, wanted, reserved) in (None, rewritten(text, wanted, reserved))
 
 
-def test_a_block_that_says_what_it_said_is_replaced_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text is not taken apart line by line, which would take most of the time of a change."""
-    text = rewritten(ENGINE, DB).text
+def test_a_block_is_replaced_where_that_is_as_good() -> None:
+    """In the text of an engine, and where others stand around it."""
     wanted = block(record("10.0.0.1", "db"))
-    expected = rewritten(text, wanted)
-    count = 0
-    really = hostsfile._parts  # noqa: SLF001
-
-    def counted(text: bytes) -> object:
-        nonlocal count
-        count += 1
-        return really(text)
-
-    monkeypatch.setattr(hostsfile, "_parts", counted)
-    assert (rewritten(text, wanted, last=DB), count) == (expected, 0)
-    assert (rewritten(text, wanted, last=wanted), count) == (expected, 1)
+    for behind in (b"", b"10.9.9.9\tlater\n"):
+        text = ENGINE + DB_LINES + behind
+        assert replaced(text, DB, wanted) == rewritten(text, wanted)
+    assert replaced(text, wanted, DB) is None
 
 
 @settings(max_examples=500, deadline=None)

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from asyncinotify import Inotify, Mask
 
+from hostwatch.control.files import FileUpdate
 from hostwatch.core.hostsfile import LIMIT, rewritten
 from hostwatch.core.records import Block, Record
 from hostwatch.hosts.files import (
@@ -32,7 +33,6 @@ from hostwatch.hosts.files import (
     HostsFileFailed,
     HostsFileMissing,
     HostsFileRefused,
-    Update,
     read,
     read_at_once,
     update,
@@ -107,7 +107,7 @@ def test_update_keeps_all_but_the_text(hosts: Path) -> None:
         os.chown(hosts, 1234, 4321)
     os.setxattr(hosts, "user.mark", b"x")
     before = hosts.stat()
-    assert update(hosts, NEW) == Update(ENGINE, NEW(ENGINE))
+    assert update(hosts, NEW) == FileUpdate(ENGINE, NEW(ENGINE))
     after = hosts.stat()
     assert hosts.read_bytes() == NEW(ENGINE)
     kept = ("st_ino", "st_mode", "st_uid", "st_gid", "st_nlink")
@@ -129,13 +129,13 @@ def test_nothing_is_written_where_nothing_differs(hosts: Path) -> None:
     try:
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        assert update(hosts, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+        assert update(hosts, NEW) == FileUpdate(NEW(ENGINE), NEW(ENGINE))
         assert update_at_once(hosts, NEW) is None, "it cannot have the file for itself"
         assert fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_RDLCK
     finally:
         os.close(file)
     with opened_for_writing(hosts) as count:
-        assert update_at_once(hosts, NEW) == Update(NEW(ENGINE), NEW(ENGINE))
+        assert update_at_once(hosts, NEW) == FileUpdate(NEW(ENGINE), NEW(ENGINE))
     assert count == [0]
     assert hosts.stat().st_mtime_ns == 1
 
@@ -445,7 +445,7 @@ def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
 
         assert update_at_once(hosts, change) is None, "somebody came in between"
     assert hosts.read_bytes() == ENGINE
-    assert update_at_once(hosts, NEW) == Update(ENGINE, NEW(ENGINE))
+    assert update_at_once(hosts, NEW) == FileUpdate(ENGINE, NEW(ENGINE))
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
@@ -465,18 +465,18 @@ def test_a_file_that_says_what_was_left_is_opened_once(hosts: Path, monkeypatch:
 
     hosts.write_bytes(ENGINE)
     monkeypatch.setattr(os, "open", counted)
-    assert update_at_once(hosts, NEW, ENGINE) == Update(ENGINE, NEW(ENGINE))
+    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(ENGINE, NEW(ENGINE))
     assert access() == [os.O_RDWR]
-    assert update_at_once(hosts, NEW, NEW(ENGINE)) == Update(NEW(ENGINE), NEW(ENGINE))
+    assert update_at_once(hosts, NEW, NEW(ENGINE)) == FileUpdate(NEW(ENGINE), NEW(ENGINE))
     assert access() == [os.O_RDONLY]
     theirs = ENGINE + b"10.0.0.9 theirs\n"
     hosts.write_bytes(theirs)
-    assert update_at_once(hosts, NEW, ENGINE) == Update(theirs, NEW(theirs))
+    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(theirs, NEW(theirs))
     assert access() == [os.O_RDWR, os.O_RDONLY, os.O_RDWR]
     assert hosts.read_bytes() == NEW(theirs)
     as_long = ENGINE.replace(b"localhost", b"localhoax")
     hosts.write_bytes(as_long)
-    assert update_at_once(hosts, NEW, ENGINE) == Update(as_long, NEW(as_long))
+    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(as_long, NEW(as_long))
 
 
 def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
