@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from hostwatch.core.hostsfile import Edited
 from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
@@ -64,12 +65,14 @@ class HostsFiles(Protocol):
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,
-        left: bytes | None = None,
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place. May raise any of the three errors.
 
-        `at_hand`: as with `read`; `left` is then what it says if nobody has written it since, where that is known.
+        `at_hand`: as with `read`.
         """
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring the file to another text; whether that could be done without waiting, and it said just this before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from hostwatch.control.files import (
 from hostwatch.control.journal import ChangeJournal, Comparison, block_in
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
-from hostwatch.control.rewriting import Rewriting, refusal
+from hostwatch.control.rewriting import Rewriting, refusal, reserved_names
 from hostwatch.core import desired, hostsfile
 from hostwatch.core.facts import Files
 from hostwatch.core.hold import Memory, memory_of
@@ -152,7 +152,9 @@ class Reconciler:
                 if self._is_as_left(work.key) or (is_drift and self._is_to_wait(work.key, now)):
                     self._queue.done(work.key, now)
                     continue
-            if (slots := self._slots_for(work.key, is_drift)) is not None:
+            if self._is_done_at_once(work, now):
+                self._queue.done(work.key, now, self._states[work.key].lines)
+            elif (slots := self._slots_for(work.key, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
             else:
                 await self._do(work, now, hinted)
@@ -245,6 +247,42 @@ class Reconciler:
 
     # Making a file right.
 
+    def _is_done_at_once(self, work: Work, now: float) -> bool:
+        """Make the file of a running container right that is known to be as it was left; whether that could be done.
+
+        This is what happens when a service moves, to each of its subscribers.
+        """
+        key = work.key
+        state, container = self._states.get(key), self._inventory.container(key)
+        if state is None or container is None or state.memory is None or state.text is None:
+            return False
+        sharing = self._inventory.sharing(key)
+        is_as_left = state.in_sync and container.state is State.RUNNING and FILE_CHANGED not in work.causes
+        if not is_as_left or not sharing.sources or sharing.writer is Writer.EXEC or key in self._unseen:
+            return False
+        state.rebuilt = False
+        wanted = self._wanted(key, state, state.memory, now)
+        if wanted == state.wanted:
+            is_told = not (sharing.notices and state.restarting)
+            return is_told and not _is_to_be_read(work)
+        change = hostsfile.replacement(state.block, wanted) if refusal(container) is None else None
+        edited = change.edited(state.text, reserved_names(container)) if change is not None else None
+        if edited is None or not self._paths.replace(container, state.text, edited):
+            return False
+        state.wanted = wanted
+        self._updated(work, container, FileUpdate(state.text, edited.text), state.block, wanted)
+        return True
+
+    def _wanted(self, key: ContainerKey, state: FileState, memory: Memory, now: float) -> Block:
+        """What the file is to say, and when that is to be asked again."""
+        wanted = desired.wanted(self._inventory, key, memory, now, self.linger_seconds)
+        state.memory = wanted.memory
+        state.lines = len(wanted.block.records) + len(wanted.block.withheld)
+        self._inventory.keep(key, wanted.kept)
+        if wanted.again_at is not None:
+            self._queue.add_at(wanted.again_at, key, "linger is over")
+        return wanted.block
+
     async def _reconcile(self, work: Work, container: Container, now: float) -> bytes:
         """Make the file right; returns its text of before."""
         if (reason := refusal(container)) is not None:
@@ -260,34 +298,31 @@ class Reconciler:
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
             state.memory = {} if starting else await self._remembered(files, container)
-        wanted = desired.wanted(self._inventory, key, state.memory, now, self.linger_seconds)
-        state.memory = wanted.memory
-        self._inventory.keep(key, wanted.kept)
-        if wanted.again_at is not None:
-            self._queue.add_at(wanted.again_at, key, "linger is over")
-        if by_exec and state.in_sync and state.wanted == wanted.block and not _is_to_be_read(work):
+        wanted = self._wanted(key, state, state.memory, now)
+        if by_exec and state.in_sync and state.wanted == wanted and not _is_to_be_read(work):
             return b""
-        state.wanted = wanted.block
-        state.lines = len(wanted.block.records) + len(wanted.block.withheld)
-        rewriting = Rewriting(wanted.block, container, state.block, unmarked=not self._keeps_comments)
+        state.wanted = wanted
+        rewriting = Rewriting(wanted, container, None if self._keeps_comments else state.block)
         at_hand = (state.in_sync or starting) and not state.costly
-        left = None if starting else state.text  # the engine has just written the file anew
-        update = await files.update(container, rewriting, at_hand=at_hand, left=left)
-        if rewriting.cpu_seconds > 0:
-            self._looks.spend(key, now, rewriting.cpu_seconds * _COST)
+        update = await files.update(container, rewriting, at_hand=at_hand)
+        self._looks.spend(key, now, rewriting.cpu_seconds * _COST)
         state.costly = rewriting.cpu_seconds > _COSTLY_SECONDS
-        await self._updated(work, container, state, update, rewriting.standing)
+        before = state.block or None if update.before == state.text else None
+        if before is None and (self._inventory.sharing(key).notices or (starting and update.changed)):
+            before = await block_in(update.before)
+        self._updated(work, container, update, before, rewriting.standing)
         return update.before
 
-    async def _updated(
-        self, work: Work, container: Container, state: FileState, update: FileUpdate, block: Block
+    def _updated(
+        self, work: Work, container: Container, update: FileUpdate, before: Block | None, block: Block
     ) -> None:
-        """Note and tell what has become of the file, in which the block says this by now."""
+        """Note and tell what has become of the file.
+
+        In which the block said `before`, if that is known, and says `block` now.
+        """
+        state = self._states[work.key]
         sharing, changed = self._inventory.sharing(work.key), update.before != update.after
-        starting, seconds = container.state is not State.RUNNING, time.monotonic() - work.since
-        before = state.block or None if update.before == state.text else None
-        if before is None and (sharing.notices or (starting and changed)):
-            before = await block_in(update.before)
+        starting = container.state is not State.RUNNING
         rebuilt = starting and changed and before is None
         if changed or state.block.withheld or block.withheld:
             same = state.in_sync and state.block == block
@@ -296,7 +331,7 @@ class Reconciler:
                 cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
             # An engine rebuilds the file up to three times at one start; that is one change.
             quiet = rebuilt and same and state.rebuilt
-            text = update.before if changed else None
+            text, seconds = update.before if changed else None, time.monotonic() - work.since
             self._journal.note(Comparison(container.name, cause, text, before, state.block, block, seconds, quiet))
         if changed:
             state.rebuilt = rebuilt

@@ -25,7 +25,7 @@ from hostwatch.core.pacing import Backoff
 
 _AGAIN_SECONDS = (0.1, 1.0)
 """How long to wait for an engine that is away: all is to be right within two seconds of its return."""
-_DISCONNECTED_SECONDS = 0.05
+_DISCONNECTED_SECONDS = 0.25
 """How long a disconnected container is read later than it could be: its death, or another connection, comes next as a
 rule, and has it read at once. What it has lost lingers meanwhile."""
 _SETTLED_SECONDS = 10.0

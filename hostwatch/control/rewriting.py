@@ -6,8 +6,6 @@ from hostwatch.core import hostsfile
 from hostwatch.core.model import Container
 from hostwatch.core.records import Block
 
-_NOTHING = Block()
-
 
 def refusal(container: Container) -> str | None:
     """Why the container's hosts file must be left alone, `None` if it need not."""
@@ -20,28 +18,26 @@ def refusal(container: Container) -> str | None:
     )
 
 
+def reserved_names(container: Container) -> frozenset[str]:
+    """The container's own names, in lower case, which the engine looks after."""
+    return frozenset((container.key.id[:12], container.own_hostname.lower()))
+
+
 class Rewriting:
-    """The change that is made to a file's text; it may be called again when somebody else wrote.
+    """The change that is made to a file's text; it may be called again when somebody else wrote."""
 
-    `last` is what the block is thought to say; `unmarked`, if its markers may have been lost.
-    """
-
-    def __init__(self, block: Block, container: Container, last: Block = _NOTHING, *, unmarked: bool = False) -> None:
+    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
         self._block = block
-        self._reserved = frozenset((container.key.id[:12], container.own_hostname.lower()))
-        self._last = last
         self._unmarked = unmarked
-        self.standing = _NOTHING
+        self._reserved = reserved_names(container)
+        self.standing = Block()
         """The block as it really stands in the text that was made last."""
         self.cpu_seconds = 0.0
-        """The processor time that it took so far, as far as that depends on what the container has in its file."""
+        """The processor time that it took so far, which depends on what the container has in its file."""
 
     def __call__(self, text: bytes) -> bytes:
-        result = hostsfile.replaced(text, self._last, self._block, self._reserved)
-        if result is None:
-            begun = time.thread_time()
-            unmarked = self._last if self._unmarked else None
-            result = hostsfile.rewritten(text, self._block, self._reserved, unmarked)
-            self.cpu_seconds += time.thread_time() - begun
+        begun = time.thread_time()
+        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
+        self.cpu_seconds += time.thread_time() - begun
         self.standing = result.block
         return result.text

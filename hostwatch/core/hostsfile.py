@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from hostwatch.core.edit import Step, Write, steps
 from hostwatch.core.model import Address
 from hostwatch.core.names import is_reserved
 from hostwatch.core.records import Block, Record, Withheld
@@ -28,6 +29,8 @@ _END = _MARKER + b"end"
 _WITHHELD = b"# withheld: "
 _LINE_LIMIT = 4096
 """The longest line that is written, in bytes without its newline; the engine's own parser fails beyond 64 KiB."""
+_ODD_BLANKS = re.compile(rb"[\r\v\f]")
+"""What may stand before a name besides a space and a tab."""
 _SEARCHED = 1 << 18
 """Bytes that are searched for names, one after the other; for more, the text is taken apart."""
 _ADDRESS_LIMIT = len("0000:0000:0000:0000:0000:0000:255.255.255.255")
@@ -66,45 +69,64 @@ def rewritten(
     return Rewritten(b"".join(line + b"\n" for line in lines), standing)
 
 
-def replaced(text: bytes, last: Block, block: Block, reserved: frozenset[str] = frozenset()) -> Rewritten | None:
-    """What `rewritten` gives where the text's only block says `last`, and none of the new names stands elsewhere in it.
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A new text, and the steps that make it of the one before."""
 
-    `None` where it has to be taken apart; that takes ten times as long.
-    """
-    old, new = _rendered(last), _rendered(block)
-    if old is None or new is None or not new.names.isdisjoint(reserved):
-        return None
-    head, found, tail = text.partition(old.text)
-    if not found or (head and head[-1] != _NEWLINE) or (tail and tail[-1] != _NEWLINE):
-        return None
-    foreign = (head + tail).lower()
-    if _MARKER in foreign or len(foreign) * len(new.words) > _SEARCHED:
-        return None
-    for word in new.words:
-        if word in foreign:  # perhaps as a part of something else
-            return None
-    return Rewritten(head + new.text + tail, block)
+    text: bytes
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A block as it stands in a file that has none of its names."""
+class Replacement:
+    """One block in the place of another, in any file: what many files have in common that change in one moment."""
 
-    text: bytes
+    old: bytes
+    new: bytes
     names: frozenset[str]
-    """All of its names, in lower case."""
+    """The new block's, in lower case."""
     words: tuple[bytes, ...]
-    """The same as bytes."""
+    """The same as they stand in a line: behind a space or a tab."""
+    steps: tuple[Write, ...] | None
+    """What is to be written, counted from the block's start; `None` where that depends on what stands behind it."""
+
+    def edited(self, text: bytes, reserved: frozenset[str]) -> Edited | None:
+        """What `rewritten` makes of a text; `None` where that has to be taken apart, which takes ten times as long.
+
+        So it is where its only block is not the old one, or where a name, or the beginning of one, stands elsewhere.
+        """
+        head, found, tail = text.partition(self.old)
+        if not found or (head and head[-1] != _NEWLINE) or (tail and tail[-1] != _NEWLINE):
+            return None
+        foreign = (head + tail).lower()
+        if _MARKER in foreign or len(foreign) * len(self.words) > _SEARCHED or not self.names.isdisjoint(reserved):
+            return None
+        if _ODD_BLANKS.search(foreign) is not None:
+            return None
+        for word in self.words:
+            if word in foreign:
+                return None
+        after = head + self.new + tail
+        if self.steps is None:
+            return Edited(after, steps(text, after))
+        return Edited(after, tuple([Write(len(head) + step.offset, step.data) for step in self.steps]))
 
 
 @lru_cache(maxsize=128)
-def _rendered(block: Block) -> _Rendered | None:
-    """The block's text, which many files share; `None` where there is none, or not all of it may stand in a file."""
-    if not block or _standing(block, (), frozenset()) != block:
+def replacement(last: Block, block: Block) -> Replacement | None:
+    """A block in the place of one that stands in a file; `None` where one is empty, or the new one may not stand so."""
+    if not last or not block or _standing(block, (), frozenset()) != block:
         return None
+    old, new = _text(last), _text(block)
     names = frozenset(name.lower() for record in block.records for name in record.names)
-    text = b"".join(line + b"\n" for line in _block_lines(block))
-    return _Rendered(text, names, tuple(name.encode() for name in names))
+    words = tuple(blank + name.encode() for name in names for blank in (b" ", b"\t"))
+    writes = tuple(step for step in steps(old, new) if isinstance(step, Write)) if len(old) == len(new) else None
+    return Replacement(old, new, names, words, writes)
+
+
+@lru_cache(maxsize=128)
+def _text(block: Block) -> bytes:
+    return b"".join(line + b"\n" for line in _block_lines(block))
 
 
 def found(text: bytes) -> Block | None:

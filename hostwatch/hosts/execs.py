@@ -17,6 +17,7 @@ import anyio.to_thread
 from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.edit import Step, Truncate, Write, steps
+from hostwatch.core.hostsfile import Edited
 from hostwatch.core.model import Container
 from hostwatch.core.names import shown
 
@@ -78,13 +79,16 @@ class ExecHostsFiles:
         """Whether the file says just this: that cannot be told without waiting."""
         return False
 
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:  # noqa: ARG002
+        """Nothing is done without waiting."""
+        return False
+
     async def update(
         self,
         container: Container,
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
-        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
         first = text = await self.read(container)

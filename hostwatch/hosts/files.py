@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from hostwatch.control.files import FileUpdate
 from hostwatch.core.edit import Step, Truncate, Write, applied, size_after, steps
-from hostwatch.core.hostsfile import LIMIT
+from hostwatch.core.hostsfile import LIMIT, Edited
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ def update(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate:
 
 
 def read_at_once(path: Path) -> bytes | None:
-    """The text of a file that was written or read just now; `None` where that may take time, as `read` may.
+    """The text of a container's file that was written or read just now; `None` where that may take time, as `read` may.
 
     Nobody else has the file open, so that no write of theirs, which may be of any length, keeps us waiting; and its
     text is short.
@@ -118,45 +118,51 @@ def read_at_once(path: Path) -> bytes | None:
         found = os.pread(file, _PIECE, 0)
         return found if 0 < len(found) < _PIECE else None
 
-    return _at_once(path, os.O_RDONLY, text)
+    return _at_once(path, _open, os.O_RDONLY, text)
 
 
-def update_at_once(path: Path, change: Callable[[bytes], bytes], left: bytes | None = None) -> FileUpdate | None:
+def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate | None:
     """What `update` does, of a file that was written or read just now; `None` where that may take time.
 
-    Nothing has been written in that case. `left` is what it is thought to say: if it does, it is opened once.
+    Nothing has been written in that case.
     """
-    if left is not None and (after := change(left)) != left and (update := _replaced(path, left, after)) is not None:
-        return update
     before = read_at_once(path)
     if before is None:
         return None
     after = change(before)
-    return _replaced(path, before, after) if after != before else FileUpdate(before, before)
-
-
-def _replaced(path: Path, before: bytes, after: bytes) -> FileUpdate | None:
-    """Puts one text in the place of another; `None` where the file does not say that one, or somebody has it open."""
-    if len(after) > LIMIT:
+    if after != before and not replaced_at_once(path, before, Edited(after, steps(before, after))):
         return None
-    update = FileUpdate(before, after)
-    todo = steps(before, after)
+    return FileUpdate(before, after)
 
-    def put(file: int) -> FileUpdate | None:
+
+def replaced_at_once(path: Path, before: bytes, edited: Edited) -> bool:
+    """Puts another text in the place of this one; whether the file said it, and that could be done without waiting.
+
+    The file was read or written before; its directory is not looked at once more, which takes as long as to write.
+    """
+    after = edited.text
+    if len(after) > LIMIT:
+        return False
+
+    def put(file: int) -> bool:
         # No look afterwards: that the lease is still there then says that nobody else has had the file.
         found = os.pread(file, len(before) + 1, 0)
-        return update if found == before and _carried_out(file, todo, update) else None
+        return found == before and _carried_out(file, edited.steps, FileUpdate(before, after))
 
-    return _at_once(path, os.O_RDWR, put, after)
+    return bool(_at_once(path, os.open, os.O_RDWR, put, after))
 
 
-def _at_once(path: Path, access: int, work: Callable[[int], T | None], written: bytes = b"") -> T | None:
+Opener = Callable[[Path, int], int]
+"""Opens a file, with these flags."""
+
+
+def _at_once(path: Path, opener: Opener, access: int, work: Callable[[int], T | None], ours: bytes = b"") -> T | None:
     """What work on a file comes to that nobody else has open meanwhile; `None` where somebody does, or may have had.
 
-    `written` is what the work may have put into the file, of which nothing is to be left in somebody else's text.
+    `ours` is what the work may have put into the file, of which nothing is to be left in somebody else's text.
     """
     try:
-        file = _open(path, access, ())
+        file = opener(path, access | _SAFELY)
         try:
             _refuse_unsafe(os.fstat(file), path)
             if not _granted(file):
@@ -167,7 +173,7 @@ def _at_once(path: Path, access: int, work: Callable[[int], T | None], written: 
                 kept = _given_back(file)
             if kept:
                 return found
-            _cut_off(file, written)
+            _cut_off(file, ours)
         finally:
             os.close(file)
     except OSError as error:
@@ -319,7 +325,7 @@ def _given_back(file: int) -> bool:
 def _opened(path: Path, access: int) -> Iterator[int]:
     """Opens a hosts file safely; whatever the system reports while it is open becomes a `HostsFileError`."""
     try:
-        file = _open(path, access, _OPEN_PAUSES_SECONDS)
+        file = _open(path, access | _SAFELY, _OPEN_PAUSES_SECONDS)
         try:
             _refuse_unsafe(os.fstat(file), path)
             yield file
@@ -329,27 +335,21 @@ def _opened(path: Path, access: int) -> Iterator[int]:
         raise _translated(error, path) from error
 
 
-def _open(path: Path, access: int, pauses: Iterable[float]) -> int:
+def _open(path: Path, flags: int, pauses: Iterable[float] = ()) -> int:
     """Opens the file, of which neither the last name nor the directory's is followed if it is a link.
 
     If need be in several attempts, with these seconds between them, as it fails at once while somebody has a lease.
     """
-    parent, name = _split(os.fspath(path))
-    folder = os.open(parent, _FOLDER)
+    parent, name = os.path.split(path)
+    folder = os.open(parent or ".", _FOLDER)
     try:
         for pause in pauses:
             with suppress(BlockingIOError):
-                return os.open(name, access | _SAFELY, dir_fd=folder)
+                return os.open(name, flags, dir_fd=folder)
             time.sleep(pause)
-        return os.open(name, access | _SAFELY, dir_fd=folder)
+        return os.open(name, flags, dir_fd=folder)
     finally:
         os.close(folder)
-
-
-def _split(path: str) -> tuple[str, str]:
-    """The directory and the name: what `os.path.split` gives, which takes as long as to open both."""
-    parent, separator, name = path.rpartition("/")
-    return parent or separator or ".", name
 
 
 def _text(file: int, path: Path) -> bytes:

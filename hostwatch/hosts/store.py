@@ -23,6 +23,7 @@ from hostwatch.control.files import (
     FileUpdate,
     OutOfSightError,
 )
+from hostwatch.core.hostsfile import Edited
 from hostwatch.core.model import Container, ContainerKey, EngineId
 from hostwatch.hosts import files
 from hostwatch.hosts.watch import HostFileWatch, Watch
@@ -64,13 +65,21 @@ class PathHostsFiles:
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,
-        left: bytes | None = None,
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
-        update = self._at_once(container, lambda path: files.update_at_once(path, change, left)) if at_hand else None
+        update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
         if update is None:
             update = await self._in_thread(container, lambda path: files.update(path, change))
         return update
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring the file to another text, if it says just this and that can be done without waiting."""
+        if container.host_file is not None:
+            return False
+        try:
+            return files.replaced_at_once(self.path(container), text, edited)
+        except files.HostsFileError:  # the way by thread will tell
+            return False
 
     async def watch(
         self,

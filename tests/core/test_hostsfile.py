@@ -2,12 +2,14 @@
 
 import ipaddress
 import time
+from functools import reduce
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.hostsfile import LIMIT, Rewritten, found, own_addresses, replaced, rewritten
+from hostwatch.core.edit import applied, steps
+from hostwatch.core.hostsfile import LIMIT, Edited, Rewritten, found, own_addresses, replacement, rewritten
 from hostwatch.core.records import Block, Record, Withheld
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
@@ -282,6 +284,8 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
 
 @settings(max_examples=1000, deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks, blocks)
+@example(b"10.9.9.9\fdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
+@example(b"10.9.9.9\tx\tdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"10.9.9.9 DB\n", b"", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"", b"x", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"x", b"", DB, DB, block(record("10.0.0.1", "db")))
@@ -295,16 +299,26 @@ def test_a_block_is_replaced_as_it_is_rewritten(
     """To know what the block says saves work, and no more, whether or not that is what it really says."""
     reserved = frozenset({"web"})
     for text in (before + rewritten(b"", there).text + behind, rewritten(before, last).text + behind):
-        assert replaced(text, last, wanted, reserved) in (None, rewritten(text, wanted, reserved))
+        change = replacement(rewritten(b"", last).block, wanted)
+        edited = change.edited(text, reserved) if change is not None else None
+        if edited is not None:
+            assert Rewritten(edited.text, wanted) == rewritten(text, wanted, reserved)
+            assert reduce(applied, edited.steps, text) == edited.text
+            assert len(last.records) != len(wanted.records) or edited.steps == steps(text, edited.text)
 
 
-def test_a_block_is_replaced_where_that_is_as_good() -> None:
+@pytest.mark.parametrize("behind", [b"", b"10.9.9.9\tlater\n"])
+@pytest.mark.parametrize(
+    "wanted", [block(record("172.18.0.66", "db", "mysql.internal")), block(record("10.0.0.1", "x"))]
+)
+def test_a_block_is_replaced_where_that_is_as_good(wanted: Block, behind: bytes) -> None:
     """In the text of an engine, and where others stand around it."""
-    wanted = block(record("10.0.0.1", "db"))
-    for behind in (b"", b"10.9.9.9\tlater\n"):
-        text = ENGINE + DB_LINES + behind
-        assert replaced(text, DB, wanted) == rewritten(text, wanted)
-    assert replaced(text, wanted, DB) is None
+    text = ENGINE + DB_LINES + behind
+    change = replacement(DB, wanted)
+    assert change is not None
+    after = rewritten(text, wanted).text
+    assert change.edited(text, frozenset()) == Edited(after, steps(text, after))
+    assert change.edited(after, frozenset()) is None
 
 
 @settings(max_examples=500, deadline=None)

@@ -24,7 +24,8 @@ import pytest
 from asyncinotify import Inotify, Mask
 
 from hostwatch.control.files import FileUpdate
-from hostwatch.core.hostsfile import LIMIT, rewritten
+from hostwatch.core.edit import steps
+from hostwatch.core.hostsfile import LIMIT, Edited, rewritten
 from hostwatch.core.records import Block, Record
 from hostwatch.hosts.files import (
     HostsFileBusy,
@@ -35,6 +36,7 @@ from hostwatch.hosts.files import (
     HostsFileRefused,
     read,
     read_at_once,
+    replaced_at_once,
     update,
     update_at_once,
 )
@@ -449,34 +451,31 @@ def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
-def test_a_file_that_says_what_was_left_is_opened_once(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that somebody has written since is read as any other; one that is right is never opened for writing."""
-    opened: list[int] = []
-    really = os.open
+def test_a_text_that_is_known_is_replaced_at_once(hosts: Path) -> None:
+    """Where it is what the file says, to the byte, and nobody has the file; else nothing is done."""
 
-    def counted(path: str, flags: int, **more: int) -> int:
-        opened.append(flags)
-        return really(path, flags, **more)
-
-    def access() -> list[int]:
-        found = [flags & os.O_ACCMODE for flags in opened if not flags & os.O_DIRECTORY]
-        opened.clear()
-        return found
+    def replaced(before: bytes, after: bytes) -> bool:
+        return replaced_at_once(hosts, before, Edited(after, steps(before, after)))
 
     hosts.write_bytes(ENGINE)
-    monkeypatch.setattr(os, "open", counted)
-    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(ENGINE, NEW(ENGINE))
-    assert access() == [os.O_RDWR]
-    assert update_at_once(hosts, NEW, NEW(ENGINE)) == FileUpdate(NEW(ENGINE), NEW(ENGINE))
-    assert access() == [os.O_RDONLY]
-    theirs = ENGINE + b"10.0.0.9 theirs\n"
-    hosts.write_bytes(theirs)
-    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(theirs, NEW(theirs))
-    assert access() == [os.O_RDWR, os.O_RDONLY, os.O_RDWR]
-    assert hosts.read_bytes() == NEW(theirs)
-    as_long = ENGINE.replace(b"localhost", b"localhoax")
-    hosts.write_bytes(as_long)
-    assert update_at_once(hosts, NEW, ENGINE) == FileUpdate(as_long, NEW(as_long))
+    assert replaced(ENGINE, NEW(ENGINE))
+    assert hosts.read_bytes() == NEW(ENGINE)
+    theirs = [
+        ENGINE + b"10.0.0.9 theirs\n",
+        ENGINE.replace(b"localhost", b"localhoax"),
+        NEW(ENGINE) + b"\n",
+        NEW(ENGINE)[:-1],
+        b"",
+    ]
+    for text in theirs:
+        hosts.write_bytes(text)
+        assert not replaced(NEW(ENGINE), ENGINE)
+        assert hosts.read_bytes() == text
+    hosts.write_bytes(ENGINE)
+    with held_open(hosts):
+        assert not replaced(ENGINE, NEW(ENGINE))
+    assert hosts.read_bytes() == ENGINE
+    assert not replaced(ENGINE, ENGINE + b"\n" * LIMIT)
 
 
 def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:

@@ -4,6 +4,7 @@ Its files are in memory, and a watch on them sees every write at once.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,9 @@ from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
 from hostwatch.control.source import EngineInfo
+from hostwatch.core.edit import applied
 from hostwatch.core.facts import Files
+from hostwatch.core.hostsfile import Edited
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, State
 from hostwatch.core.rules import Match, Rules, ServiceRule
@@ -65,19 +68,31 @@ class MemoryFiles:
         change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
-        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text."""
         await anyio.sleep(_DISK_SECONDS)
         box, before = self._box(container)
         after = change(before)
         if after != before:
-            if box.id in self._source.faults.stuck_files:
-                raise FileFailedError("no space left on device")
-            box.text = after
-            self._source.engine.written(box.id)
+            self._write(box, after)
         self._judge.wrote(box, before, after)
         return FileUpdate(before, after)
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring the file to another text, if it says just this."""
+        if not self.says(container, text) or container.key.id in self._source.faults.stuck_files:
+            return False
+        box, before = self._box(container)
+        self._write(box, reduce(applied, edited.steps, before))
+        assert box.text == edited.text
+        self._judge.wrote(box, before, edited.text)
+        return True
+
+    def _write(self, box: Box, text: bytes) -> None:
+        if box.id in self._source.faults.stuck_files:
+            raise FileFailedError("no space left on device")
+        box.text = text
+        self._source.engine.written(box.id)
 
     def _box(self, container: Container) -> tuple[Box, bytes]:
         box = self._source.engine.boxes.get(container.key.id)
@@ -101,13 +116,16 @@ class NoExecs:
         """Nobody can tell."""
         return False
 
+    def replace(self, _container: Container, _text: bytes, _edited: Edited) -> bool:
+        """Nothing is done without waiting."""
+        return False
+
     async def update(
         self,
         container: Container,
         _change: Callable[[bytes], bytes],
         *,
         at_hand: bool = False,  # noqa: ARG002
-        left: bytes | None = None,  # noqa: ARG002
     ) -> FileUpdate:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
