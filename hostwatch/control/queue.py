@@ -70,7 +70,9 @@ class WorkQueue:
         self._lined_up = anyio.Semaphore(0, fast_acquire=True)
         """How many files are in both lines."""
         self._turn = 0.0
-        """When the workers last began to take files without a pause (`time.monotonic`)."""
+        self.now = 0.0
+        """When the workers last began to take files without a pause (the event loop's seconds; `time.monotonic` for
+        the other): some milliseconds ago at most. To ask for it anew takes as long as to find a block in a file."""
         self._delayed: dict[ContainerKey, tuple[float, str]] = {}
         self._resting: dict[ContainerKey, float] = {}
         self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
@@ -145,28 +147,31 @@ class WorkQueue:
 
     async def take(self) -> Work:
         """Wait for the next file; to be followed by `done` for it."""
-        if self._lined_up.value > 0 and time.monotonic() > self._turn + _STEP_SECONDS:
+        lined_up = self._lined_up
+        if lined_up.value > 0 and time.monotonic() > self._turn + _STEP_SECONDS:
             await anyio.lowlevel.checkpoint()
-            self._turn = time.monotonic()
-        if self._lined_up.value > 0:
-            self._lined_up.acquire_nowait()
+            self._begin_turn()
+        if lined_up.value > 0:
+            lined_up.acquire_nowait()
         else:
-            await self._lined_up.acquire()
-            self._turn = time.monotonic()
+            await lined_up.acquire()
+            self._begin_turn()
         key, _ = (self._line or self._idle_line).popitem(last=False)
         self._busy.add(key)
         return self._waiting.pop(key)
+
+    def _begin_turn(self) -> None:
+        self._turn, self.now = time.monotonic(), anyio.current_time()
 
     @property
     def is_busy(self) -> bool:
         """Whether a file waits that something asks for."""
         return bool(self._line)
 
-    def done(self, key: ContainerKey, now: float, lines: int | None = None) -> None:
+    def done(self, key: ContainerKey, lines: int | None = None) -> None:
         """The file is worked on no more; if it was added meanwhile, it is next in line.
 
-        `now`: when the work on it began (the event loop's seconds). `lines`: how many were compared, none for a file
-        that is not kept; `None` where it was not compared at all.
+        `lines`: how many were compared, none for a file that is not kept; `None` where it was not compared at all.
         """
         self._busy.discard(key)
         for left, over in self._awaited:
@@ -174,7 +179,7 @@ class WorkQueue:
             if not +left:
                 over.set()
         if lines:
-            self._pace.spend(key, now, min(lines * _LINE_SECONDS, _MOST_SECONDS))
+            self._pace.spend(key, self.now, min(lines * _LINE_SECONDS, _MOST_SECONDS))
         elif lines is not None:
             self._pace.forget(key)
         if key in self._waiting:

@@ -103,6 +103,7 @@ class FileState:
 
 _NEW = FileState()
 _FILE_ALONE = [FILE_CHANGED]
+_NONE: Files = frozenset()
 
 
 class Reconciler:
@@ -145,15 +146,15 @@ class Reconciler:
     async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
-            now = anyio.current_time()
+            now = self._queue.now
             is_drift = False
             if work.causes == _FILE_ALONE:
                 is_drift = self._runs(work.key)
                 if self._is_as_left(work.key) or (is_drift and self._is_to_wait(work.key, now)):
-                    self._queue.done(work.key, now)
+                    self._queue.done(work.key)
                     continue
             if self._is_done_at_once(work, now):
-                self._queue.done(work.key, now, self._states[work.key].lines)
+                self._queue.done(work.key, self._states[work.key].lines)
             elif (slots := self._slots_for(work.key, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
             else:
@@ -205,16 +206,16 @@ class Reconciler:
                 self._forget(work.key)
         finally:
             state = self._states.get(work.key)
-            self._queue.done(work.key, now, state.lines if state is not None else 0)
+            self._queue.done(work.key, state.lines if state is not None else 0)
 
     async def _look_at(self, work: Work, container: Container, now: float, hinted: Hinted) -> None:
-        is_rebuilt = False
+        is_rebuilt, stirred = False, _NONE
         if container.state is not State.RUNNING:
             self._unseen.discard(work.key)
             if self._inventory.sharing(work.key).sources:
                 self._states.setdefault(work.key, FileState()).restarting = True
             if is_rebuilt := FILE_CHANGED in work.causes:
-                hinted(self._inventory.stir(work.key), work.key)
+                stirred = self._inventory.stir(work.key)
         try:
             if self._is_ours(work.key):
                 text = await self._reconcile(work, container, now)
@@ -224,9 +225,9 @@ class Reconciler:
                 text = await self._paths.read(container, at_hand=True) if is_rebuilt else b""
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._kept_from(work, container, error)
-        else:
-            if is_rebuilt:
-                hinted(self._hint(container, text), work.key)
+            text = b""
+        if is_rebuilt:
+            hinted(stirred | self._hint(container, text), work.key)
 
     def _hint(self, container: Container, text: bytes) -> Files:
         """Learn the address that a container is about to have from the line that the engine wrote for it."""

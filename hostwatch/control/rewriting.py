@@ -18,9 +18,9 @@ def refusal(container: Container) -> str | None:
     )
 
 
-def reserved_names(container: Container) -> frozenset[str]:
+def reserved_names(container: Container) -> tuple[str, ...]:
     """The container's own names, in lower case, which the engine looks after."""
-    return frozenset((container.key.id[:12], container.own_hostname.lower()))
+    return container.key.id[:12], container.own_hostname.lower()
 
 
 class Rewriting:

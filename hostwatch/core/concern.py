@@ -17,7 +17,7 @@ def concerned(facts: Facts, key: ContainerKey) -> Files:
     for changed in (key, *facts.joiners(key)):
         container = facts.container(changed)
         if container is not None:
-            files.update(map(facts.file_of, _readers(facts, container)))
+            files |= facts.files_of(_readers(facts, container))
             if facts.roles(changed).subscriptions:
                 files.add(facts.file_of(changed))
     if (container := facts.container(key)) is not None:
@@ -85,4 +85,4 @@ def subscribers_on(facts: Facts, places: Iterable[tuple[EngineId, str]]) -> File
     found: set[ContainerKey] = set()
     for engine, name in places:
         found |= facts.keys("subscriber") & (facts.keys("network", engine, name) | facts.keys("roaming", engine))
-    return frozenset(map(facts.file_of, found))
+    return frozenset(facts.files_of(found))

@@ -203,7 +203,9 @@ class Facts:
         """What those who read the hosts file of `owner` want of it."""
         found = self._sharing.get(owner)
         if found is None:
-            found = self._sharing[owner] = self._shared_by(self._sharers(owner))
+            found = self._shared_by(self._sharers(owner))
+            if owner in self._containers:
+                self._sharing[owner] = found
         return found
 
     def _sharers(self, owner: ContainerKey) -> list[Container]:
@@ -234,7 +236,7 @@ class Facts:
     @property
     def subscriber_files(self) -> Files:
         """The hosts files that somebody subscribes to."""
-        return frozenset(map(self.file_of, self.keys("subscriber")))
+        return frozenset(self.files_of(self.keys("subscriber")))
 
     @property
     def other_files(self) -> Files:
@@ -246,6 +248,11 @@ class Facts:
     def in_doubt(self) -> frozenset[ContainerKey]:
         """The containers whose state is unknown, and that are to be read again before long."""
         return frozenset(self.keys("in doubt"))
+
+    def files_of(self, keys: AbstractSet[ContainerKey]) -> AbstractSet[ContainerKey]:
+        """Whose hosts files these containers read: mostly their own, so that only the others are looked up."""
+        joined = keys & self.keys("joins")
+        return (keys - joined) | set(map(self.file_of, joined)) if joined else keys
 
     def file_of(self, key: ContainerKey) -> ContainerKey:
         """Whose hosts file the container reads: its own as a rule."""

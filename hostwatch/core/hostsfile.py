@@ -7,7 +7,7 @@ as they came. The text may come from a hostile container: all of this takes time
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -49,7 +49,7 @@ class Rewritten:
 def rewritten(
     text: bytes,
     block: Block,
-    reserved: frozenset[str] = frozenset(),
+    reserved: Collection[str] = (),
     unmarked: Block | None = None,
 ) -> Rewritten:
     """The whole text with `block` as its only block; with an empty one, without a block.
@@ -90,7 +90,7 @@ class Replacement:
     steps: tuple[Write, ...] | None
     """What is to be written, counted from the block's start; `None` where that depends on what stands behind it."""
 
-    def edited(self, text: bytes, reserved: frozenset[str]) -> Edited | None:
+    def edited(self, text: bytes, reserved: Collection[str]) -> Edited | None:
         """What `rewritten` makes of a text; `None` where that has to be taken apart, which takes ten times as long.
 
         So it is where its only block is not the old one, or where a name, or the beginning of one, stands elsewhere.
@@ -115,7 +115,7 @@ class Replacement:
 @lru_cache(maxsize=128)
 def replacement(last: Block, block: Block) -> Replacement | None:
     """A block in the place of one that stands in a file; `None` where one is empty, or the new one may not stand so."""
-    if not last or not block or _standing(block, (), frozenset()) != block:
+    if not last or not block or _standing(block, (), ()) != block:
         return None
     old, new = _text(last), _text(block)
     names = frozenset(name.lower() for record in block.records for name in record.names)
@@ -275,7 +275,7 @@ def _own_address(line: bytes, hostname: bytes) -> Address | None:
     return address
 
 
-def _standing(block: Block, foreign: Iterable[bytes], reserved: frozenset[str]) -> Block:
+def _standing(block: Block, foreign: Iterable[bytes], reserved: Collection[str]) -> Block:
     """The block without the names that must not stand in it, each of them as a withheld line instead."""
     valid = (name for record in block.records for name in record.names if _NAME.fullmatch(name))
     bound = _bound(foreign, frozenset(name.lower().encode() for name in valid))
@@ -310,7 +310,7 @@ def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
     return bound
 
 
-def _reason(name: str, address: Address, bound: _Bound, reserved: frozenset[str]) -> str | None:
+def _reason(name: str, address: Address, bound: _Bound, reserved: Collection[str]) -> str | None:
     """Why a name must not stand in the block with this address; `None` where it may."""
     lower = name.lower()
     if not _NAME.fullmatch(name):

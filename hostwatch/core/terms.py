@@ -32,6 +32,8 @@ def _place_terms(container: Container) -> Iterator[Hashable]:
     engine = container.key.engine
     if container.state is State.UNKNOWN:
         yield ("in doubt",)
+    if container.network_mode is NetworkMode.CONTAINER:
+        yield ("joins",)
     if container.joined is not None:
         yield ("joined", ContainerKey(engine, container.joined))
     if container.network_mode is NetworkMode.HOST and container.host_file is None:

@@ -135,6 +135,11 @@ def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate |
     return FileUpdate(before, after)
 
 
+def says_at_once(path: Path, text: bytes) -> bool:
+    """Whether a file that was read or written before says just this; not where that may take time to find out."""
+    return bool(_at_once(path, os.open, os.O_RDONLY, lambda file: os.pread(file, len(text) + 1, 0) == text))
+
+
 def replaced_at_once(path: Path, before: bytes, edited: Edited) -> bool:
     """Puts another text in the place of this one; whether the file said it, and that could be done without waiting.
 
@@ -143,11 +148,11 @@ def replaced_at_once(path: Path, before: bytes, edited: Edited) -> bool:
     after = edited.text
     if len(after) > LIMIT:
         return False
+    update = FileUpdate(before, after)
 
     def put(file: int) -> bool:
         # No look afterwards: that the lease is still there then says that nobody else has had the file.
-        found = os.pread(file, len(before) + 1, 0)
-        return found == before and _carried_out(file, edited.steps, FileUpdate(before, after))
+        return os.pread(file, len(before) + 1, 0) == before and _carried_out(file, edited.steps, update)
 
     return bool(_at_once(path, os.open, os.O_RDWR, put, after))
 

@@ -57,7 +57,7 @@ class PathHostsFiles:
 
     def says(self, container: Container, text: bytes) -> bool:
         """Whether the file says just this, as far as that can be told without waiting."""
-        return self._at_once(container, files.read_at_once) == text
+        return bool(self._at_once(container, lambda path: files.says_at_once(path, text)))
 
     async def update(
         self,
@@ -74,12 +74,7 @@ class PathHostsFiles:
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
         """Bring the file to another text, if it says just this and that can be done without waiting."""
-        if container.host_file is not None:
-            return False
-        try:
-            return files.replaced_at_once(self.path(container), text, edited)
-        except files.HostsFileError:  # the way by thread will tell
-            return False
+        return bool(self._at_once(container, lambda path: files.replaced_at_once(path, text, edited)))
 
     async def watch(
         self,

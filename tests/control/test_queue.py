@@ -33,9 +33,9 @@ async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
     with anyio.move_on_after(0.05) as scope:
         await queue.take()
     assert scope.cancelled_caught
-    queue.done(A, anyio.current_time())
+    queue.done(A)
     assert (await queue.take()).causes == ["two", "three"]
-    queue.done(A, anyio.current_time())
+    queue.done(A)
 
 
 async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
@@ -76,12 +76,12 @@ async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> N
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
         await anyio.lowlevel.checkpoint()
-        queue.done(A, anyio.current_time())
+        queue.done(A)
         await queue.take()
         queue.add(A, "three")
         await anyio.wait_all_tasks_blocked()
         assert not over.is_set()
-        queue.done(A, anyio.current_time())
+        queue.done(A)
         with anyio.fail_after(1):
             await over.wait()
 
@@ -99,7 +99,7 @@ async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_
         work = await queue.take()
         assert (work.key, work.causes) == (B, ["linger 0 is over"])
         queue.add_at(anyio.current_time() + 0.02, B, "lingers again")
-        queue.done(B, anyio.current_time())
+        queue.done(B)
         assert (await queue.take()).causes == ["lingers again"]
         tasks.cancel_scope.cancel()
 
@@ -114,7 +114,7 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_
             while True:
                 queue.add(A, "start")
                 taken.append(await queue.take())
-                queue.done(A, anyio.current_time(), lines=50)
+                queue.done(A, lines=50)
         assert 6 <= len(taken) <= 9  # four on credit, and three a second
         queue.add(A, "start")
         queue.add(B, "start")
@@ -122,7 +122,7 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_
         queue.add(A, FILE_CHANGED, urgent=True)
         with anyio.fail_after(0.1):
             assert (await queue.take()).causes == ["start", FILE_CHANGED]
-        queue.done(A, anyio.current_time())
+        queue.done(A)
         tasks.cancel_scope.cancel()
 
 

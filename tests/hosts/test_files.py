@@ -37,6 +37,7 @@ from hostwatch.hosts.files import (
     read,
     read_at_once,
     replaced_at_once,
+    says_at_once,
     update,
     update_at_once,
 )
@@ -460,6 +461,7 @@ def test_a_text_that_is_known_is_replaced_at_once(hosts: Path) -> None:
     hosts.write_bytes(ENGINE)
     assert replaced(ENGINE, NEW(ENGINE))
     assert hosts.read_bytes() == NEW(ENGINE)
+    assert says_at_once(hosts, NEW(ENGINE))
     theirs = [
         ENGINE + b"10.0.0.9 theirs\n",
         ENGINE.replace(b"localhost", b"localhoax"),
@@ -470,10 +472,12 @@ def test_a_text_that_is_known_is_replaced_at_once(hosts: Path) -> None:
     for text in theirs:
         hosts.write_bytes(text)
         assert not replaced(NEW(ENGINE), ENGINE)
+        assert not says_at_once(hosts, NEW(ENGINE))
         assert hosts.read_bytes() == text
     hosts.write_bytes(ENGINE)
     with held_open(hosts):
         assert not replaced(ENGINE, NEW(ENGINE))
+        assert not says_at_once(hosts, ENGINE), "nobody can tell without waiting"
     assert hosts.read_bytes() == ENGINE
     assert not replaced(ENGINE, ENGINE + b"\n" * LIMIT)
 

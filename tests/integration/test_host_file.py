@@ -92,7 +92,7 @@ def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None
         assert "db" not in found
         reason = "db: claimed by blog-db-1 and shop-db-1"
         assert f"# withheld: @{{db.ip}} db  ({reason})" in block(hosts)
-        assert f"this-host: withheld: @{{db.ip}} db ({reason})" in hostwatch.log
+        eventually(lambda: f"this-host: withheld: @{{db.ip}} db ({reason})" in hostwatch.log)
         lab.client.containers.get("blog-db-1").remove(force=True)
         eventually(lambda: records(hosts).get("db") == ["10.123.8.0"])
 
