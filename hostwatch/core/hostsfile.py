@@ -115,13 +115,18 @@ class Replacement:
 @lru_cache(maxsize=128)
 def replacement(last: Block, block: Block) -> Replacement | None:
     """A block in the place of one that stands in a file; `None` where one is empty, or the new one may not stand so."""
-    if not last or not block or _standing(block, (), ()) != block:
+    if not last or not block or not _is_sound(block):
         return None
     old, new = _text(last), _text(block)
     names = frozenset(name.lower() for record in block.records for name in record.names)
     words = tuple(blank + name.encode() for name in names for blank in (b" ", b"\t"))
     writes = tuple(step for step in steps(old, new) if isinstance(step, Write)) if len(old) == len(new) else None
     return Replacement(old, new, names, words, writes)
+
+
+def _is_sound(block: Block) -> bool:
+    """Whether all of it may stand in a file that has none of its names."""
+    return all(_reason(name, r.address, {}, ()) is None for r in block.records for name in r.names)
 
 
 @lru_cache(maxsize=128)

@@ -26,6 +26,8 @@ _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
 _ON_THE_WAY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 """A file that is created is closed, too; an engine creates some thirty others beside it in a container's life."""
+_OVERFLOW, _IGNORED = int(Mask.Q_OVERFLOW), int(Mask.IGNORED)
+"""As numbers: flags take as long to compare as all else that is done for an event."""
 _EVENT_SECONDS = 0.005
 """How long an event takes to be paid back, where there are more from one directory: 200 a second."""
 _CREDIT_SECONDS = 1.0
@@ -98,7 +100,7 @@ class Watch:
         """
         async with anyio.create_task_group() as tasks:
             async for event in self._inotify:
-                if Mask.Q_OVERFLOW in event.mask:
+                if int(event.mask) & _OVERFLOW:
                     with suppress(OSError):  # all are compared; what is not watched is left to events and resyncs
                         await anyio.to_thread.run_sync(self.add_all)
                     changed(None)
@@ -113,7 +115,7 @@ class Watch:
 
     def _is_flooded(self, event: Event, watch: KernelWatch) -> bool:
         """Count one more event of a watch; returns whether there are so many that it is to be taken off."""
-        if Mask.IGNORED in event.mask:  # it was taken off, or its directory is gone
+        if int(event.mask) & _IGNORED:  # it was taken off, or its directory is gone
             self._pace.forget(watch.path)
             self._owners.pop(watch.path, None)
             return False
@@ -135,8 +137,8 @@ class Watch:
     def _changed(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:
             return None
-        if event.name == self._name and (owner := self._owners.get(watch.path)) is not None:
-            return owner
+        if (owner := self._owners.get(watch.path)) is not None:
+            return owner if event.name == self._name else None
         place = watch.path / event.name
         child, *rest = place.relative_to(self._directory).parts
         if rest and Path(*rest) == self._hosts:
