@@ -131,6 +131,8 @@ class Watch:
             self._published[event["Actor"]["Attributes"]["container"]] = event["timeNano"] / 1e9
 
     def _follow_files(self) -> None:
+        # On one processor: who is measured stays on another then, and is not chased from one to the next.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_ABOVE_ALL))
         while not self._ended.is_set():
