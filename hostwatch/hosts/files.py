@@ -188,9 +188,9 @@ def _at_once(path: Path, opener: Opener, access: int, work: Callable[[int], T | 
 
 
 def _cut_off(file: int, ours: bytes) -> None:
-    """Cuts off what we wrote behind the end of a text that somebody has written since."""
+    """Cuts off what we wrote behind the end of a text that somebody has written since. NULs of his own stay."""
     text = os.pread(file, LIMIT + 1, 0)
-    if (mended := _mended(text, ours)) != text:
+    if b"\0" not in ours and (mended := _mended(text, ours)) != text:
         os.ftruncate(file, len(mended))
 
 
