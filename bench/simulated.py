@@ -14,7 +14,7 @@ import ipaddress
 import json
 import random
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +62,8 @@ class World:
     boxes: dict[str, Box] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_service: dict[tuple[str, str], Box] = field(default_factory=dict)
+    members: defaultdict[str, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    """The containers of each network, by its id."""
     events: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
     listeners: list[asyncio.Queue[bytes]] = field(default_factory=list)
 
@@ -69,6 +71,11 @@ class World:
     def subscribers(self) -> list[Box]:
         """The containers that want lines."""
         return [box for box in self.boxes.values() if "hostwatch.hosts" in box.labels]
+
+    def add(self, box: Box) -> None:
+        """Add a container."""
+        self.boxes[box.id] = self.by_service[box.project, box.service] = box
+        self.members[box.network_id].append(box)
 
     def tell(self, happened: dict[str, Any]) -> None:
         """Tell everybody of an event."""
@@ -103,7 +110,7 @@ def world(count: int, root: Path, seed: int = 1) -> World:
                 address=addresses[place],
                 labels=_labels(project, service),
             )
-            made.boxes[box.id] = made.by_service[project, service] = box
+            made.add(box)
             hosts_file = root / "containers" / box.id / "hosts"
             hosts_file.parent.mkdir(parents=True)
             hosts_file.write_text(f"127.0.0.1\tlocalhost\n{box.address}\t{box.id[:12]}\n")
@@ -181,7 +188,7 @@ def network_inspected(made: World, identity: str) -> dict[str, Any]:
     """A network with its containers."""
     answer: dict[str, Any] = recorded("network") | made.networks[identity]
     (one,) = recorded("network")["Containers"].values()
-    members = (box for box in made.boxes.values() if box.network_id == identity and box.address is not None)
+    members = (box for box in made.members[identity] if box.address is not None)
     answer["Containers"] = {box.id: one | {"Name": box.name, "IPv4Address": f"{box.address}/27"} for box in members}
     return answer
 
@@ -328,7 +335,7 @@ def validated() -> Iterator[str]:
     gateway = recording["NetworkSettings"]["Networks"]["shop_default"]["Gateway"]
     labels = recording["Config"]["Labels"]
     box = Box(recording["Id"], "shop-db-1", "shop", "db", "shop_default", network["Id"], gateway, _MARK, labels)
-    made.boxes[box.id] = box
+    made.add(box)
     answers = {
         "listed": listed(box),
         "inspected": json.loads(_Form().filled(box)),
