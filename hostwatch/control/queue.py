@@ -70,9 +70,10 @@ class WorkQueue:
         self._lined_up = anyio.Semaphore(0, fast_acquire=True)
         """How many files are in both lines."""
         self._turn = 0.0
+        """When the workers last began to take files without a pause (`time.monotonic`)."""
         self.now = 0.0
-        """When the workers last began to take files without a pause (the event loop's seconds; `time.monotonic` for
-        the other): some milliseconds ago at most. To ask for it anew takes as long as to find a block in a file."""
+        """The same in the event loop's seconds: some milliseconds ago at most, while they do not wait for anything. To
+        ask for it anew for each file takes as long as to find the block in one."""
         self._delayed: dict[ContainerKey, tuple[float, str]] = {}
         self._resting: dict[ContainerKey, float] = {}
         self._pace: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
