@@ -304,10 +304,15 @@ _Bound = dict[str, dict[Address, None]]
 def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
     """What the foreign lines bind the wanted names to; names are in lower case."""
     bound: _Bound = {}
+    addresses: dict[bytes, Address | None] = {}
     for line in foreign if wanted else ():
         fields = _fields(line.lower())
         names = wanted.intersection(fields[1:])
-        address = _address(fields[0]) if names else None
+        if not names:
+            continue
+        if fields[0] not in addresses:  # to read an address takes longer than the rest of its line
+            addresses[fields[0]] = _address(fields[0])
+        address = addresses[fields[0]]
         if address is None:  # the C library passes over such a line too
             continue
         for name in names:
