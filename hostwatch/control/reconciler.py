@@ -259,7 +259,7 @@ class Reconciler:
             return False
         sharing = self._inventory.sharing(key)
         is_as_left = state.in_sync and container.state is State.RUNNING and FILE_CHANGED not in work.causes
-        if not is_as_left or not sharing.sources or sharing.writer is Writer.EXEC or key in self._unseen:
+        if not is_as_left or not sharing.sources or self._is_by_exec(key):
             return False
         state.rebuilt = False
         wanted = self._wanted(key, state, state.memory, now)
@@ -294,7 +294,7 @@ class Reconciler:
         by_exec, starting = self._is_by_exec(key), container.state is not State.RUNNING
         if by_exec and not self._may_exec(work, container, state):
             return b""
-        files = self._execs if by_exec else self._paths
+        files = self._way_to(key)
         state.rebuilt &= starting
         if state.memory is None:
             # A file that was just rebuilt holds nothing to remember; reading it would only cost time.
@@ -322,7 +322,7 @@ class Reconciler:
         In which the block said `before`, if that is known, and says `block` now.
         """
         state = self._states[work.key]
-        sharing, changed = self._inventory.sharing(work.key), update.before != update.after
+        sharing, changed = self._inventory.sharing(work.key), update.changed
         starting = container.state is not State.RUNNING
         rebuilt = starting and changed and before is None
         if changed or state.block.withheld or block.withheld:
