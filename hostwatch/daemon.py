@@ -16,7 +16,6 @@ from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.docker.engine import DockerEngine
@@ -120,10 +119,6 @@ class Daemon:
     def _tell_news(self) -> None:
         self._news.set()
 
-    def _hinted(self, files: Files, key: ContainerKey) -> None:
-        container = self._inventory.container(key)
-        self._reflector.hinted(key, files, f"start of {container.name if container is not None else key}")
-
     async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
         """Begin to look after the files of the engine, unless it is the one we know."""
         files = paths_of(self.settings, engine)
@@ -141,7 +136,7 @@ class Daemon:
     ) -> None:
         with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(reconciler.run, self._hinted, name="reconcile")
+                tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
                 tasks.start_soon(self._sweep, reconciler, name="sweep")
                 tasks.start_soon(self._watch_host_files, name="watch files on the host")
                 await tasks.start(self._watch, files, name="watch files")

@@ -12,10 +12,10 @@ that is costly to look at: a container may fill its file with anything, and writ
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import anyio
 import anyio.to_thread
@@ -41,7 +41,7 @@ from hostwatch.core import desired, hostsfile
 from hostwatch.core.facts import Files
 from hostwatch.core.hold import Memory, memory_of
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.pacing import Backoff, Pace
 from hostwatch.core.records import Block
 from hostwatch.core.rules import Writer
@@ -50,9 +50,6 @@ RESYNC = "resync"
 """The cause of a comparison that is made now and then, whatever has happened."""
 SWEEP = "sweep"
 """The cause of looking at a file that nobody subscribes to, and that has a block."""
-
-Hinted = Callable[[Files, ContainerKey], None]
-"""Told of the files that an early hint, of the container of that key, concerns."""
 
 _WORKERS = 8
 _EXECS = 4
@@ -106,6 +103,16 @@ _FILE_ALONE = [FILE_CHANGED]
 _NONE: Files = frozenset()
 
 
+class Hints(Protocol):
+    """Who is told what a container's file says of its own address, before the engine publishes it."""
+
+    def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
+        """A container that is being started is about to have an address, which concerns these files."""
+
+    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The file of a running container says that it has these addresses, which may be its own word."""
+
+
 class Reconciler:
     """Workers that make hosts files right. The inventory is read, and told early hints, but never asked to wait."""
 
@@ -136,14 +143,14 @@ class Reconciler:
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._states)} files>"
 
-    async def run(self, hinted: Hinted) -> None:
+    async def run(self, hints: Hints) -> None:
         """Work on files from the queue for ever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
-                tasks.start_soon(self._work, hinted, tasks, name=f"worker {number}")
+                tasks.start_soon(self._work, hints, tasks, name=f"worker {number}")
 
-    async def _work(self, hinted: Hinted, tasks: TaskGroup) -> NoReturn:
+    async def _work(self, hints: Hints, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
             now = self._queue.now
@@ -156,9 +163,9 @@ class Reconciler:
             if self._is_done_at_once(work, now):
                 self._queue.done(work.key, self._states[work.key].lines)
             elif (slots := self._slots_for(work.key, is_drift)) is not None:
-                tasks.start_soon(self._do_apart, work, hinted, slots, name=f"compare {work.key}")
+                tasks.start_soon(self._do_apart, work, hints, slots, name=f"compare {work.key}")
             else:
-                await self._do(work, now, hinted)
+                await self._do(work, now, hints)
 
     def _slots_for(self, key: ContainerKey, is_drift: bool) -> anyio.CapacityLimiter | None:
         """Where a file is compared that may keep others waiting; `None`: by the worker itself.
@@ -185,53 +192,52 @@ class Reconciler:
 
     def _is_to_wait(self, key: ContainerKey, now: float) -> bool:
         """Whether the file changes so often that it is looked at later; that is seen to."""
-        if key not in self._states:
-            return False
         if (wait := self._looks.wait(key, now)) > 0:
             self._queue.add_at(now + wait, key, FILE_CHANGED)
             return True
         self._looks.spend(key, now, _LOOK_SECONDS)
         return False
 
-    async def _do_apart(self, work: Work, hinted: Hinted, slots: anyio.CapacityLimiter) -> None:
+    async def _do_apart(self, work: Work, hints: Hints, slots: anyio.CapacityLimiter) -> None:
         async with slots:
-            await self._do(work, anyio.current_time(), hinted)
+            await self._do(work, anyio.current_time(), hints)
 
-    async def _do(self, work: Work, now: float, hinted: Hinted) -> None:
+    async def _do(self, work: Work, now: float, hints: Hints) -> None:
         try:
             container = self._inventory.container(work.key)
             if container is not None:
-                await self._look_at(work, container, now, hinted)
+                await self._look_at(work, container, now, hints)
             else:
                 self._forget(work.key)
         finally:
             state = self._states.get(work.key)
             self._queue.done(work.key, state.lines if state is not None else 0)
 
-    async def _look_at(self, work: Work, container: Container, now: float, hinted: Hinted) -> None:
-        is_rebuilt, stirred = False, _NONE
-        if container.state is not State.RUNNING:
-            self._unseen.discard(work.key)
-            if self._inventory.sharing(work.key).sources:
-                self._states.setdefault(work.key, FileState()).restarting = True
-            if is_rebuilt := FILE_CHANGED in work.causes:
-                stirred = self._inventory.stir(work.key)
+    async def _look_at(self, work: Work, container: Container, now: float, hints: Hints) -> None:
+        key, name, is_changed, stirred = work.key, container.name, FILE_CHANGED in work.causes, _NONE
+        starting = container.state is not State.RUNNING
+        if starting:
+            self._unseen.discard(key)
+            if self._inventory.sharing(key).sources:
+                self._states.setdefault(key, FileState()).restarting = True
+            if is_changed:
+                stirred = self._inventory.stir(key)
         try:
-            if self._is_ours(work.key):
+            if self._is_ours(key):
                 text = await self._reconcile(work, container, now)
             elif SWEEP in work.causes:
                 text = await self._sweep(container)
             else:
-                text = await self._paths.read(container, at_hand=True) if is_rebuilt else b""
+                text = await self._glance(container) if is_changed else b""
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._kept_from(work, container, error)
             text = b""
-        if is_rebuilt:
-            hinted(stirred | self._hint(container, text), work.key)
-
-    def _hint(self, container: Container, text: bytes) -> Files:
-        """Learn the address that a container is about to have from the line that the engine wrote for it."""
-        return self._inventory.hint(container.key, hostsfile.own_addresses(text, container.own_hostname))
+        if is_changed:
+            addresses = hostsfile.own_addresses(text, container.own_hostname)
+            if starting:
+                hints.hinted(key, stirred | self._inventory.hint(key, addresses), f"start of {name}")
+            else:
+                hints.claimed(key, addresses, f"connection of {name}")
 
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
@@ -360,6 +366,12 @@ class Reconciler:
         text = await files.read(container)
         block = await block_in(text)
         return memory_of(desired.outcomes(self._inventory, container.key), block) if block is not None else {}
+
+    async def _glance(self, container: Container) -> bytes:
+        """What a file says that nobody subscribes to; nothing where it cannot be read."""
+        with suppress(FileGoneError, FileRefusedError, FileFailedError):
+            return await self._paths.read(container, at_hand=True)
+        return b""
 
     async def _sweep(self, container: Container) -> bytes:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""

@@ -20,7 +20,7 @@ from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, 
 from hostwatch.control.subscription import Subscription, answer_in_time
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, State
+from hostwatch.core.model import Address, ContainerKey, Endpoint, NetworkId, State
 from hostwatch.core.pacing import Backoff
 
 _AGAIN_SECONDS = (0.1, 1.0)
@@ -93,6 +93,12 @@ class Reflector:
         else:
             self._changed(self._refresher.undamped(key, files, cause), cause)
             self._refresher.confirm(key)
+
+    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The file of a running container says that it has these addresses; have that asked where it may be so."""
+        networks = self._inventory.claimed(key, addresses)
+        if networks and self._refresher is not None:
+            self._refresher.want_claimed(key, networks, cause)
 
     async def _follow(self, identified: Callable[[EngineInfo], Awaitable[None]]) -> None:
         with answer_in_time():

@@ -137,6 +137,21 @@ class Inventory(Facts):
             return frozenset()  # nothing new: an answer that is under way is still as good as it was
         return self._doubt(known)
 
+    def claimed(self, key: ContainerKey, addresses: Iterable[Address]) -> dict[NetworkKey, frozenset[Address]]:
+        """On which networks a running container may just have got which of these addresses, as its hosts file says.
+
+        They are to be asked for it, and that is all: the file is the container's own to write.
+        """
+        container = self._containers.get(key)
+        if container is None or container.state is not State.RUNNING or not self._roles[key].enabled:
+            return {}
+        if container.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
+            return {}
+        news = frozenset(addresses).difference(*(endpoint.addresses for endpoint in container.endpoints))
+        networks = [network for network in self._networks.values() if network.key.engine == key.engine]
+        found = {network.key: frozenset(a for a in news if network.has(a)) for network in networks}
+        return {network: inside for network, inside in found.items() if inside}
+
     def connecting(self, key: ContainerKey, endpoint: Endpoint) -> Files:
         """Take in an endpoint that a starting container has by now, as a network's inspection tells it."""
         old = self._containers.get(key)
@@ -258,7 +273,7 @@ class Inventory(Facts):
         around = [
             network
             for network in self._networks.values()
-            if network.key.engine == container.key.engine and any(address in subnet for subnet in network.subnets)
+            if network.key.engine == container.key.engine and network.has(address)
         ]
         names = {endpoint.network_name for endpoint in container.endpoints}
         is_read = container.network_mode is not None and names  # Podman tells no networks before the start is over

@@ -175,3 +175,7 @@ class Network:
     gateways: tuple[Address, ...] = ()
     compose_name: str | None = None
     """The network's name in its compose file (`backend` of `shop_backend`); `None` outside compose."""
+
+    def has(self, address: Address) -> bool:
+        """Whether the address is one of its own, of a gateway perhaps."""
+        return any(address in subnet for subnet in self.subnets)

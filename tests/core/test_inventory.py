@@ -570,6 +570,40 @@ def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_
     assert inventory(box("db", state=STOPPED)).connected(DB, on("front", "10.0.0.5")) == set()
 
 
+@pytest.mark.parametrize(
+    ("addresses", "asked"),
+    [
+        (["10.0.0.5"], {"id-front": {"10.0.0.5"}}),
+        (["10.0.0.4", "10.1.0.4"], {"id-back": {"10.1.0.4"}}),
+        (["10.9.0.5", "10.0.0.4"], {}),
+        ([], {}),
+    ],
+)
+def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
+    addresses: list[str], asked: dict[str, set[str]]
+) -> None:
+    """On the networks that have the addresses which are new; nothing is taken for true."""
+    made = inventory(FRONT, net("back", "10.1.0.0/16"), box("db", on("front", "10.0.0.4")))
+    found = made.claimed(DB, map(ip, addresses))
+    assert {network.id: {*map(str, claimed)} for network, claimed in found.items()} == asked
+    assert known_addresses(made) == {"10.0.0.4"}
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        box("db", on("front"), state=STOPPED),
+        box("db", mode=NetworkMode.HOST),
+        box("db", join="other"),
+        box("db", on("front"), labels={"hostwatch.enable": "false"}),
+    ],
+)
+def test_nobody_is_asked_for_a_claim_that_leads_nowhere(container: Container) -> None:
+    """It is not running, has no network of its own, or is to be left alone."""
+    assert inventory(FRONT, container).claimed(DB, [ip("10.0.0.5")]) == {}
+    assert inventory(FRONT).claimed(DB, [ip("10.0.0.5")]) == {}
+
+
 # Who shares what.
 
 

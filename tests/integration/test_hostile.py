@@ -163,6 +163,28 @@ def test_a_forged_hint_takes_no_address_of_others(lab: Lab, proxy: Proxy) -> Non
     assert len([line for line in hostwatch.log.splitlines() if " web: " in line]) == 1
 
 
+CLAIM = """
+while :; do for n in 1 8 9; do printf "10.123.200.$n\\t%s\\n" "$(hostname)" > /etc/hosts; usleep 20000; done; done
+"""
+
+
+def test_a_forged_claim_is_asked_for_now_and_then_and_comes_to_nothing(lab: Lab, proxy: Proxy) -> None:
+    """A running container writes itself addresses: the database's, and some of nobody's."""
+    honest(lab)
+    lab.run("evil", CLAIM, address="10.123.200.9")
+    web, follower = lab.client.containers.get("web"), lab.run("follower", labels={"hostwatch.hosts": "@{evil.ip} evil"})
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: lab.records(follower) == {"evil": ["10.123.200.9"]})
+        time.sleep(4)
+        asked = len([request for request in proxy.requests if "/networks/" in request])
+        assert lab.records(web) == {"db": ["10.123.200.1"]}
+        assert lab.records(follower) == {"evil": ["10.123.200.9"]}
+        moved(lab, 2)
+    print(f"asked {asked} times")
+    assert 13 <= asked <= 13 * 6, "a few times at once, then every two seconds, 13 requests at most each time"
+    assert len([line for line in hostwatch.log.splitlines() if " follower: " in line]) == 1
+
+
 def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:
     """Each of its events carries all of them; nobody parses that, and the rest of the events are read."""
     honest(lab)

@@ -1,6 +1,9 @@
 """Containers that move while they run: networks, names, files that are not the engine's."""
 
+import re
+
 from tests.conftest import Lab, eventually, make_network
+from tests.proxy import Proxy
 
 AT_ONCE = "timing: {linger: 0}"
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
@@ -24,6 +27,23 @@ def test_a_service_is_followed_from_network_to_network(lab: Lab) -> None:
         eventually(lambda: "".join(lab.block(web)).startswith(WITHHELD))
         back.connect(db, ipv4_address="10.124.7.8")
         eventually(lambda: lab.records(web) == {"db": ["10.124.7.8"]})
+
+
+def test_a_reconnected_service_is_followed_before_its_event(lab: Lab, proxy: Proxy) -> None:
+    """Nothing is told of its connections: the line that the engine writes for it says where to ask."""
+    proxy.drop = re.compile(rb'"Type":"network"')
+    with lab.hostwatch() as hostwatch:
+        db, web = lab.run("db", address="10.123.7.7"), lab.run("web", labels=WANTS_DB)
+        also = lab.run("also", labels=WANTS_DB | {"hostwatch.names": "cache"}, address="10.123.7.1")
+        follows = lab.run("follows", labels={"hostwatch.hosts": "@{cache.ip} cache"})
+        eventually(lambda: lab.records(web) == lab.records(also) == {"db": ["10.123.7.7"]})
+        for number in range(10):  # more than a container may claim in vain
+            for moving, host in ((db, 8), (also, 101)):
+                lab.network.disconnect(moving)
+                lab.network.connect(moving, ipv4_address=f"10.123.7.{host + number}")
+            eventually(lambda number=number: lab.records(web) == {"db": [f"10.123.7.{8 + number}"]})  # type: ignore[misc]
+            eventually(lambda number=number: lab.records(follows) == {"cache": [f"10.123.7.{101 + number}"]})  # type: ignore[misc]
+    assert hostwatch.log.count("(connection of ") == 30, hostwatch.log
 
 
 def test_a_subscriber_is_followed_from_network_to_network(lab: Lab) -> None:

@@ -18,7 +18,6 @@ from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.edit import applied
-from hostwatch.core.facts import Files
 from hostwatch.core.hostsfile import Edited
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, State
@@ -162,7 +161,7 @@ class Hostwatch:
             if self._reconciler is None:
                 ways = Ways(MemoryFiles(self._source, self._judge), NoExecs())
                 self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, LINGER_SECONDS)
-                tasks.start_soon(self._reconciler.run, self._hinted)
+                tasks.start_soon(self._reconciler.run, self._reflector)
                 tasks.start_soon(self._sweep, self._reconciler)
 
         tasks.start_soon(self._queue.run_delayed)
@@ -182,9 +181,6 @@ class Hostwatch:
     def _resynced(self) -> None:
         self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
         self._swept.set()
-
-    def _hinted(self, files: Files, key: ContainerKey) -> None:
-        self._reflector.hinted(key, files, "hint")
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         while True:
