@@ -177,7 +177,9 @@ class WorkQueue:
         self._busy.discard(key)
         for left, over in self._awaited:
             left[key] -= 1
-            if not +left:
+            if left[key] <= 0:
+                del left[key]
+            if not left:
                 over.set()
         if lines:
             self._pace.spend(key, self.now, min(lines * _LINE_SECONDS, _MOST_SECONDS))
