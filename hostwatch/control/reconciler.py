@@ -1,8 +1,8 @@
 """One hosts file, made right: read what is true now, compare it with what the file says, write the difference.
 
-A round for a file takes two steps at most: where its container does not run, the engine's own line in it is an early
-hint of the container's address; then, if anybody subscribes to it, the block is compared and put right. What happens
-is the same whatever caused it.
+A round for a file takes two steps at most: if anybody subscribes to it, the block is compared and put right; and where
+the file was changed, the engine's own line in it may tell of the container's address before any event does. What
+happens is the same whatever caused it.
 
 A file is reached by its path, or, where that is out of sight, by commands in its container. These may take long, so
 they have tasks of their own, and the workers never wait for one. Nor do they for a file that its container changes, or

@@ -140,7 +140,8 @@ class Inventory(Facts):
     def claimed(self, key: ContainerKey, addresses: Iterable[Address]) -> dict[NetworkKey, frozenset[Address]]:
         """On which networks a running container may just have got which of these addresses, as its hosts file says.
 
-        They are to be asked for it, and that is all: the file is the container's own to write.
+        They are to be asked for it, and that is all: the file is the container's own to write. Only those that it is
+        known to be on: what it is called on another one is known after the event, and holds up others until then.
         """
         container = self._containers.get(key)
         if container is None or container.state is not State.RUNNING or not self._roles[key].enabled:
@@ -148,7 +149,8 @@ class Inventory(Facts):
         if container.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
             return {}
         news = frozenset(addresses).difference(*(endpoint.addresses for endpoint in container.endpoints))
-        networks = [network for network in self._networks.values() if network.key.engine == key.engine]
+        places = {NetworkKey(key.engine, endpoint.network) for endpoint in container.endpoints}
+        networks = [self._networks[place] for place in places if place in self._networks]
         found = {network.key: frozenset(a for a in news if network.has(a)) for network in networks}
         return {network: inside for network, inside in found.items() if inside}
 

@@ -1,8 +1,10 @@
 """The inventory: facts in any order, the same indexes; and every hosts file that a step may concern is named."""
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -575,15 +577,16 @@ def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_
     [
         (["10.0.0.5"], {"id-front": {"10.0.0.5"}}),
         (["10.0.0.4", "10.1.0.4"], {"id-back": {"10.1.0.4"}}),
-        (["10.9.0.5", "10.0.0.4"], {}),
+        (["10.9.0.5", "10.2.0.5", "10.0.0.4"], {}),
         ([], {}),
     ],
 )
 def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
     addresses: list[str], asked: dict[str, set[str]]
 ) -> None:
-    """On the networks that have the addresses which are new; nothing is taken for true."""
-    made = inventory(FRONT, net("back", "10.1.0.0/16"), box("db", on("front", "10.0.0.4")))
+    """On its networks that have the addresses which are new; nothing is taken for true."""
+    networks = (FRONT, net("back", "10.1.0.0/16"), net("far", "10.2.0.0/16"))
+    made = inventory(*networks, box("db", on("front", "10.0.0.4"), on("back")))
     found = made.claimed(DB, map(ip, addresses))
     assert {network.id: {*map(str, claimed)} for network, claimed in found.items()} == asked
     assert known_addresses(made) == {"10.0.0.4"}
@@ -650,6 +653,31 @@ def test_lines_are_looked_up_a_number_of_times_that_grows_with_the_names(monkeyp
         return count
 
     assert cost(200) < 2.2 * cost(100)
+
+
+def test_what_many_want_of_one_service_is_worked_out_once() -> None:
+    """Each further file costs a small part of the first one's calls."""
+    webs = [box(f"web-{n}", on("front", f"10.0.0.{n + 20}"), labels=hosts("@{db.ip} db")) for n in range(20)]
+    made = inventory(FRONT, box("db", on("front", "10.0.0.5")), *webs)
+
+    def calls(file: Container) -> int:
+        count = 0
+
+        def counted(_frame: FrameType, event: str, _argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(counted)
+        try:
+            wanted(made, file.key, {}, 0.0, 2.0)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    list(map(calls, webs))  # who wants what is looked up once for each file, as long as its container stays the same
+    made.put(box("db", on("front", "10.0.0.6")))
+    first, *others = map(calls, webs)
+    assert max(others) * 10 < first
 
 
 def test_who_loses_an_address_is_in_doubt() -> None:

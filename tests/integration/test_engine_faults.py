@@ -63,6 +63,12 @@ def move(lab: Lab, container: Container, given: str) -> None:
     lab.network.connect(container, ipv4_address=given)
 
 
+def hand_over(lab: Lab, other: Container) -> None:
+    """Give the name of the database to another running container: nothing but events tells of that."""
+    lab.client.containers.get("db").rename(f"before-{other.name}")
+    other.rename("db")
+
+
 def nonsense(*words: bytes) -> Callable[[bytes], bytes]:
     """What makes of each line of the event stream one of these, in turn, as long as it was."""
     turn = itertools.cycle(words)
@@ -239,11 +245,12 @@ def test_an_engine_that_falls_silent_is_away(lab: Lab, proxy: Proxy) -> None:
 def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
     """Everything else is answered, so nothing is lost; the next stream begins where the deaf one ended."""
     web = lab.run("web", labels=SUBSCRIBER)
-    service = lab.run("db", address="10.123.5.5")
+    lab.run("db", address="10.123.5.5")
+    other = lab.run("other", address="10.123.5.6")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         proxy.freeze("/events(?!.*since=)")
-        move(lab, service, "10.123.5.6")
+        hand_over(lab, other)
         followed(lab, web, "10.123.5.6", 20)
         losses(hostwatch, 0)
     assert len([request for request in proxy.requests if "/events" in request]) == 2
@@ -274,12 +281,14 @@ def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Prox
 def test_nonsense_in_the_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
     """Half a line, lines that are no JSON, and JSON that is no event: each is compared for, none ends the stream."""
     web = lab.run("web", labels=SUBSCRIBER)
-    service = lab.run("db", address="10.123.5.5")
+    lab.run("db", address="10.123.5.5")
+    words = (b'{"Type":', b"\xff\x00}{", b"7", b'{"Type":"container","Actor":{"ID":7}}')
+    others = [lab.run(f"other-{number}", address=f"10.123.6.{number + 1}") for number in range(len(words))]
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
-        for number, word in enumerate((b'{"Type":', b"\xff\x00}{", b"7", b'{"Type":"container","Actor":{"ID":7}}')):
+        for number, word in enumerate(words):
             proxy.garble = nonsense(word)
-            move(lab, service, f"10.123.6.{number + 1}")
+            hand_over(lab, others[number])
             followed(lab, web, f"10.123.6.{number + 1}", 4)
         losses(hostwatch, 0)
 
@@ -287,13 +296,14 @@ def test_nonsense_in_the_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> 
 def test_nonsense_during_a_comparison_leads_to_another_one(lab: Lab, proxy: Proxy) -> None:
     """It tells of a service that has been read already, while the comparison waits for somebody else."""
     web = lab.run("web", labels=SUBSCRIBER)
-    service, other = lab.run("db", address="10.123.5.5"), lab.run("other")
+    lab.run("db", address="10.123.5.5")
+    first, second, other = (lab.run(name, address=f"10.123.5.{n}") for n, name in enumerate(("one", "two", "other"), 6))
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         proxy.hold, proxy.garble = re.compile(rf"/containers/{other.id}/json"), nonsense(b"{")
-        move(lab, service, "10.123.5.6")
+        hand_over(lab, first)
         eventually(lambda: proxy.held)
-        move(lab, service, "10.123.5.7")
+        hand_over(lab, second)
         followed(lab, web, "10.123.5.7", 5)
         losses(hostwatch, 0)
 
@@ -315,11 +325,12 @@ def test_what_happens_after_the_list_was_made_is_applied(lab: Lab, proxy: Proxy)
 def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
     """The connection ends in the middle of an event."""
     web = lab.run("web", labels=SUBSCRIBER)
-    service = lab.run("db", address="10.123.5.5")
+    lab.run("db", address="10.123.5.5")
+    other = lab.run("other", address="10.123.5.6")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         proxy.garble = lambda chunk: chunk[:40]
-        move(lab, service, "10.123.5.6")
+        hand_over(lab, other)
         proxy.garble = None
         proxy.cut("/events")
         followed(lab, web, "10.123.5.6", RETURN_SECONDS)
