@@ -329,8 +329,15 @@ def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: P
     other = lab.run("other", address="10.123.5.6")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
-        proxy.garble = lambda chunk: chunk[:40]
+        broken: list[bytes] = []
+
+        def broken_off(chunk: bytes) -> bytes:
+            broken.append(chunk)
+            return chunk[:40]
+
+        proxy.garble = broken_off
         hand_over(lab, other)
+        eventually(lambda: len(broken) == 2)
         proxy.garble = None
         proxy.cut("/events")
         followed(lab, web, "10.123.5.6", RETURN_SECONDS)
