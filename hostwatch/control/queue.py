@@ -34,6 +34,9 @@ _LINE_SECONDS = 0.006
 compared all the time takes a sixtieth of a core."""
 _CREDIT_SECONDS = 1.0
 """What is compared ahead of that: ten lines 17 times, 150 of them twice."""
+_REST_STEP_SECONDS = 0.05
+"""What a file is put off by is rounded up to that: those that want the same are compared in one go, and share the work.
+"""
 _MOST_SECONDS = 1.0
 """What a round takes to be paid back at most, and so how long a file is put off, however long it is."""
 
@@ -121,8 +124,8 @@ class WorkQueue:
         if wait <= 0:
             self._enter(work)
         else:
-            self._resting[work.key] = now + wait
-            self._wake_at(now + wait, work.key)
+            self._resting[work.key] = when = math.ceil((now + wait) / _REST_STEP_SECONDS) * _REST_STEP_SECONDS
+            self._wake_at(when, work.key)
 
     def _enter(self, work: Work) -> None:
         line = self._idle_line if work.idle else self._line

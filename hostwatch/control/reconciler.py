@@ -100,7 +100,6 @@ class FileState:
 
 _NEW = FileState()
 _FILE_ALONE = [FILE_CHANGED]
-_NONE: Files = frozenset()
 
 
 class Hints(Protocol):
@@ -214,30 +213,37 @@ class Reconciler:
             self._queue.done(work.key, state.lines if state is not None else 0)
 
     async def _look_at(self, work: Work, container: Container, now: float, hints: Hints) -> None:
-        key, name, is_changed, stirred = work.key, container.name, FILE_CHANGED in work.causes, _NONE
-        starting = container.state is not State.RUNNING
+        key, is_changed, starting = work.key, FILE_CHANGED in work.causes, container.state is not State.RUNNING
         if starting:
             self._unseen.discard(key)
             if self._inventory.sharing(key).sources:
                 self._states.setdefault(key, FileState()).restarting = True
-            if is_changed:
-                stirred = self._inventory.stir(key)
         try:
+            if starting and is_changed:
+                container = await self._started(container, hints)
             if self._is_ours(key):
                 text = await self._reconcile(work, container, now)
             elif SWEEP in work.causes:
                 text = await self._sweep(container)
             else:
-                text = await self._glance(container) if is_changed else b""
+                text = await self._glance(container) if is_changed and not starting else b""
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._kept_from(work, container, error)
             text = b""
-        if is_changed:
-            addresses = hostsfile.own_addresses(text, container.own_hostname)
-            if starting:
-                hints.hinted(key, stirred | self._inventory.hint(key, addresses), f"start of {name}")
-            else:
-                hints.claimed(key, addresses, f"connection of {name}")
+        if is_changed and not starting:
+            hints.claimed(key, _own_addresses(container, text), f"connection of {container.name}")
+
+    async def _started(self, container: Container, hints: Hints) -> Container:
+        """Tell what the file of a container that is being started says of its address; returns what is known then.
+
+        The others come before its own file, for which that counts, too: it is compared next in any case. Raises
+        `FileGoneError` where there is no file: it is not being started then, or not yet.
+        """
+        key, text = container.key, await self._glance(container)
+        stirred = self._inventory.stir(key)
+        addresses = _own_addresses(container, text)
+        hints.hinted(key, (stirred | self._inventory.hint(key, addresses)) - {key}, f"start of {container.name}")
+        return self._inventory.container(key) or container
 
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
@@ -368,8 +374,8 @@ class Reconciler:
         return memory_of(desired.outcomes(self._inventory, container.key), block) if block is not None else {}
 
     async def _glance(self, container: Container) -> bytes:
-        """What a file says that nobody subscribes to; nothing where it cannot be read."""
-        with suppress(FileGoneError, FileRefusedError, FileFailedError):
+        """What a file says that nobody may subscribe to; nothing where it cannot be read. Raises `FileGoneError`."""
+        with suppress(FileRefusedError, FileFailedError):
             return await self._paths.read(container, at_hand=True)
         return b""
 
@@ -468,6 +474,11 @@ class Reconciler:
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
         state.error, state.not_before = error, anyio.current_time() + wait
         self._queue.add_at(state.not_before, key, "trying again")
+
+
+def _own_addresses(container: Container, text: bytes) -> tuple[Address, ...]:
+    """The addresses that a container has by the engine's line in its file."""
+    return hostsfile.own_addresses(text, container.own_hostname)
 
 
 def _is_to_be_read(work: Work) -> bool:
