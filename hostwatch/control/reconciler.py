@@ -337,7 +337,7 @@ class Reconciler:
         sharing, changed = self._inventory.sharing(work.key), update.changed
         starting = container.state is not State.RUNNING
         rebuilt = starting and changed and before is None
-        if changed or state.block.withheld or block.withheld:
+        if changed or state.block.withheld != block.withheld:
             same = state.in_sync and state.block == block
             cause = ", ".join(work.causes)
             if changed and cause == FILE_CHANGED:
