@@ -146,8 +146,6 @@ class Inventory(Facts):
         container = self._containers.get(key)
         if container is None or container.state is not State.RUNNING or not self._roles[key].enabled:
             return {}
-        if container.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
-            return {}
         news = frozenset(addresses).difference(*(endpoint.addresses for endpoint in container.endpoints))
         places = {NetworkKey(key.engine, endpoint.network) for endpoint in container.endpoints}
         networks = [self._networks[place] for place in places if place in self._networks]
