@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 NEEDED := python3-venv
 MINUTES ?= 10
 
-.PHONY: demo test soak bench run lint format lock clean
+# The tests in two paces: `make test-fast` for every save, `make test` before a stop.
+.PHONY: demo test test-fast soak bench run lint format lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/ready
@@ -17,6 +18,10 @@ run: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# What needs no engine, with a tenth of the examples: under a minute.
+test-fast: $(VENV)/ready
+	HOSTWATCH_TEST_FAST=1 $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --ignore tests/integration
 
 # Churn beside hostwatch, and each file checked each second.
 soak: $(VENV)/ready

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
 from hostwatch.core.notices import Exec, Restart, Signal
 from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
+from tests.effort import examples
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))
@@ -323,21 +324,21 @@ TREES = st.recursive(
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes(content: bytes) -> None:
     """No file, whatever it is, ends in another exception."""
     assert_faults_are_inside(content)
 
 
 @given(st.lists(WORDS, max_size=30), st.sampled_from(["", " ", "\n", ": ", ":\n  "]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_words(words: list[str], between: str) -> None:
     """Nor does one of words that mean something to YAML or to hostwatch."""
     assert_faults_are_inside(between.join(words).encode(errors="surrogatepass"))
 
 
 @given(TREES, st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_any_tree(tree: object, flow: bool) -> None:
     """Nor does any well-formed YAML, known keys in wrong places included."""
     text = yaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True)
@@ -345,7 +346,7 @@ def test_any_tree(tree: object, flow: bool) -> None:
 
 
 @given(st.sampled_from([*BAD, *GOOD, SAMPLE]), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_slip(path: Path, data: st.DataObject) -> None:
     """Nor does a configuration with a piece cut out, doubled or replaced."""
     content = path.read_bytes()
@@ -356,7 +357,7 @@ def test_any_slip(path: Path, data: st.DataObject) -> None:
 
 
 @given(st.lists(st.sampled_from(["192.0.2.1 a", "@{db.ip} b", "", "# x", "192.0.2.1  bad!", "  nothing", "x y"])))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_places_inside_templates(rows: list[str]) -> None:
     """However YAML writes a template down, a fault points at the very word."""
     for style in ("|", ">", '"', "'", None):

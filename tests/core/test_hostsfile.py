@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hostwatch.core.edit import applied, steps
 from hostwatch.core.hostsfile import LIMIT, Edited, Rewritten, found, own_addresses, replacement, rewritten
 from hostwatch.core.records import Block, Record, Withheld
+from tests.effort import examples
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
 BEGIN, END = b"# hostwatch: begin", b"# hostwatch: end"
@@ -268,7 +269,7 @@ blocks = st.builds(Block, st.lists(records, max_size=4).map(tuple), st.lists(rea
 MARKERS = (BEGIN + b"\n", END + b"\n")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks)
 def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: Block) -> None:
     """Whatever is written, written again and removed: every foreign byte before and behind is there."""
@@ -282,7 +283,7 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
     assert not changed.text or changed.text.endswith(b"\n")
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks, blocks)
 @example(b"10.9.9.9\fdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"10.9.9.9\tx\tdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
@@ -321,7 +322,7 @@ def test_a_block_is_replaced_where_that_is_as_good(wanted: Block, behind: bytes)
     assert change.edited(after, frozenset()) is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(foreign_texts, blocks)
 def test_what_is_written_is_found(text: bytes, wanted: Block) -> None:
     """The block that `rewritten` says stands in the file does: nothing is lost, nothing doubled."""
@@ -336,7 +337,7 @@ def test_what_is_written_is_found(text: bytes, wanted: Block) -> None:
     )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(
     st.lists(foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES]), max_size=12), blocks
 )
@@ -363,7 +364,8 @@ def test_repair_loses_no_foreign_line(pieces: list[bytes], wanted: Block) -> Non
     assert [line for line in foreign if line != ours] == [
         line + b"\n" for line in standing.split(b"\n")[:-1] if line + b"\n" != ours
     ]
-    assert result.count(BEGIN) == result.count(END) <= 1
+    lines = result.split(b"\n")  # a comment may hold the text of a marker, and is none
+    assert lines.count(BEGIN) == lines.count(END) <= 1
     assert rewritten(result, wanted).text == result
 
 

@@ -34,6 +34,7 @@ from tests.core.build import (
     subscriber,
     told,
 )
+from tests.effort import examples
 
 NAMES = ("a", "b", "c", "db", "web")
 NETS = ("bridge", "front", "back")
@@ -153,7 +154,7 @@ steps = st.one_of(
 histories: st.SearchStrategy[list[Step]] = st.builds(
     list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
 )
-often = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def everything_told(made: Inventory) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Held]]:

@@ -14,6 +14,7 @@ from hostwatch.core.outcome import Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
 from tests.core.build import box, hosts, inventory, key, lines, on, service, subscriber
+from tests.effort import examples
 
 DB = box("shop-db-1", compose="shop/db", image="mariadb:11", labels={"app": "db", "empty": ""})
 
@@ -194,7 +195,7 @@ label_names = st.sampled_from(["hosts", "services", "names", "network", "health"
 labels = st.dictionaries(st.one_of(label_names, st.text(max_size=8)).map("hostwatch.{}".format), hostile, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(labels, labels, hostile)
 @example({"hostwatch.network": "a\nb"}, {"hostwatch.hosts": "@{db.hostname}"}, "x\n127.0.0.1 evil")
 def test_whatever_labels_hold_nothing_but_names_comes_out(

@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, example, given, note, settings
 from trio._core import _run as trio_run
 from trio.testing import MockClock
 
+from tests.effort import examples
 from tests.model.engine import Recipe
 from tests.model.history import Again, Away, Kill, Refuse, Remove, Rest, Run, Start, Step, Stop, Supplant, histories
 from tests.model.world import World
 
 hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
-_TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", "150"))
+_TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", examples(150)))
 
 _DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db", "cache")), pause=25.0)
 _ADDRESS_LOST_UNHEARD = [_DB, Run("tmp", Recipe()), _WEB, Supplant("db", "tmp", fates=("lost",), pause=9.0)]
