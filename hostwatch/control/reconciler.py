@@ -198,19 +198,29 @@ class Reconciler:
         return False
 
     async def _do_apart(self, work: Work, hints: Hints, slots: anyio.CapacityLimiter) -> None:
-        async with slots:
-            await self._do(work, anyio.current_time(), hints)
+        try:
+            async with slots:
+                await self._compare(work, anyio.current_time(), hints)
+        finally:
+            self._give_back(work.key)
 
     async def _do(self, work: Work, now: float, hints: Hints) -> None:
         try:
-            container = self._inventory.container(work.key)
-            if container is not None:
-                await self._look_at(work, container, now, hints)
-            else:
-                self._forget(work.key)
+            await self._compare(work, now, hints)
         finally:
-            state = self._states.get(work.key)
-            self._queue.done(work.key, state.lines if state is not None else 0)
+            self._give_back(work.key)
+
+    def _give_back(self, key: ContainerKey) -> None:
+        """Let the queue have a file again, however the comparison ended: it may be another one's turn by now."""
+        state = self._states.get(key)
+        self._queue.done(key, state.lines if state is not None else 0)
+
+    async def _compare(self, work: Work, now: float, hints: Hints) -> None:
+        container = self._inventory.container(work.key)
+        if container is not None:
+            await self._look_at(work, container, now, hints)
+        else:
+            self._forget(work.key)
 
     async def _look_at(self, work: Work, container: Container, now: float, hints: Hints) -> None:
         key, is_changed, starting = work.key, FILE_CHANGED in work.causes, container.state is not State.RUNNING

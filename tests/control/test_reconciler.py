@@ -1,0 +1,119 @@
+"""The reconciler beside real files, without an engine: whatever ends a comparison, its file is compared again."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from hostwatch.control.files import Ways
+from hostwatch.control.notify import Notifier
+from hostwatch.control.queue import WorkQueue
+from hostwatch.control.reconciler import Reconciler
+from hostwatch.control.source import Actions
+from hostwatch.core.facts import Files
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Address, Container, ContainerKey
+from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
+from hostwatch.hosts.store import PathHostsFiles
+from tests.core.build import ENGINE, UNKNOWN, box, inventory, lines, on
+
+BY_EXEC = Subscription(lines=lines("@{db.ip} db"), writer=Writer.EXEC)
+T = TypeVar("T")
+RULES = Rules(subscribers=(SubscriberRule("exec", Match(name=("exec-*",)), BY_EXEC),))
+RIGHT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
+
+
+class Deaf:
+    """Nobody who wants to hear of early addresses."""
+
+    def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
+        """Nothing."""
+
+    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """Nothing."""
+
+
+class Hanging(PathHostsFiles):
+    """A way to files on which each look waits for ever."""
+
+    async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:  # noqa: ARG002
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+class Room:
+    """Containers with files in a directory, and what looks after them."""
+
+    def __init__(self, directory: Path, *names: str) -> None:
+        self.files = PathHostsFiles(ENGINE, directory, Path("hosts"))
+        self.hanging = Hanging(ENGINE, directory, Path("hosts"))
+        labels = {"hostwatch.hosts": "@{db.ip} db"}
+        boxes = [
+            box(
+                name,
+                on("front", f"10.0.1.{number}"),
+                labels={} if "exec" in name else labels,
+                state=UNKNOWN if "starting" in name else box("any").state,
+            )
+            for number, name in enumerate(names, 1)
+        ]
+        self.keys = [each.key for each in boxes]
+        self.inventory: Inventory = inventory(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
+        self.queue = WorkQueue()
+        for key in self.keys:
+            self.path(key).parent.mkdir()
+            self.path(key).write_bytes(b"127.0.0.1\tlocalhost\n")
+
+    def path(self, key: ContainerKey) -> Path:
+        """Where a file is."""
+        return self.files.directory / key.id / "hosts"
+
+    def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
+        """One more that takes its work from the queue."""
+        notifier = Notifier(cast("Actions", None), self.inventory, tasks, 1.0)
+        return Reconciler(self.inventory, Ways(self.files, execs or self.files), self.queue, notifier, 2.0)
+
+    async def all_right(self) -> None:
+        """Have all compared once more; every file must be right before long."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.reconciler(tasks).run, Deaf())
+            self.queue.add_all(self.keys, "resync")
+            with anyio.fail_after(5):
+                await self.queue.worked_on(self.keys)
+            tasks.cancel_scope.cancel()
+        assert [key for key in self.keys if not self.path(key).read_bytes().endswith(RIGHT)] == []
+
+
+@pytest.fixture
+def names() -> list[str]:
+    """More files of each kind than are compared at once."""
+    return [f"{kind}-{number}" for number in range(6) for kind in ("exec", "web", "starting")]
+
+
+async def test_who_waits_for_his_place_gives_his_file_back(tmp_path: Path) -> None:
+    """Ten files by exec, four of them in work for ever; then another reconciler takes over."""
+    room = Room(tmp_path, *(f"exec-{number}" for number in range(10)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(room.reconciler(tasks, room.hanging).run, Deaf())
+        room.queue.add_all(room.keys, "resync")
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    await room.all_right()
+
+
+@pytest.mark.parametrize("turns", range(24))
+async def test_at_whichever_await_it_is_cancelled_no_file_stays_taken(
+    tmp_path: Path, names: list[str], turns: int
+) -> None:
+    """By path and by exec, at a start and at a resync, after so many turns of the event loop."""
+    room = Room(tmp_path, *names)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(room.reconciler(tasks).run, Deaf())
+        room.queue.add_all(room.keys, "resync")
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    await room.all_right()
