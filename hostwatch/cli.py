@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 import inspect
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TextIO, TypeVar
 
 import anyio
 import typer
@@ -23,8 +25,9 @@ from hostwatch.core.names import printable
 from hostwatch.docker.connect import AddressError, Connection, located_engine
 from hostwatch.doctor import examined, verdict
 from hostwatch.doctor.connection import unlocated
-from hostwatch.doctor.finding import Level
+from hostwatch.doctor.finding import INDENT, Level
 from hostwatch.log import start_log
+from hostwatch.tables import status_text, width_of, wrapped
 
 T = TypeVar("T")
 
@@ -32,12 +35,15 @@ FAILED = 1
 USAGE = 2
 WOULD_CHANGE = 3
 
+_STDERR = 2
+
 cli = typer.Typer(
     name="hostwatch",
     help="Keeps /etc/hosts right inside running containers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its boxes cut long words, also in a pipe
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -142,7 +148,7 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     ]
     command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
-    return cli.command()(command)
+    return cli.command(short_help=function.__doc__)(command)  # else it would be cut
 
 
 def _version(wanted: bool) -> None:
@@ -176,10 +182,7 @@ def sync(common: Common) -> None:
     """Bring every subscriber right once, and end. Status 1 if some could not be."""
     settings = common.settings()
 
-    async def bring_right(survey: Survey) -> bool:
-        return _told(await survey.synced(), "brought right")
-
-    if not _surveyed(common, settings, bring_right):
+    if not _told(_surveyed(common, settings, Survey.synced), "brought right"):
         raise typer.Exit(FAILED)
 
 
@@ -215,16 +218,14 @@ def status(common: Common, as_json: Json = False) -> None:
     if as_json:
         _print_json(found)
     else:
-        from hostwatch.tables import print_status  # noqa: PLC0415 (3 MB that one who follows an engine does not need)
-
-        print_status(found)
+        typer.echo(status_text(found, width_of(sys.stdout)), nl=False)
 
 
 @_command
 def check(common: Common) -> None:
     """Validate the configuration. Status 2 if it is not valid."""
     common.loaded()
-    typer.echo(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
+    _say(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
 
 
 @_command
@@ -232,10 +233,7 @@ def clean(common: Common) -> None:
     """Remove every block that hostwatch ever left in a container or a configured file on the host."""
     settings = common.settings()
 
-    async def remove(survey: Survey) -> bool:
-        return _told(await survey.cleaned(), "block removed")
-
-    if not _surveyed(common, settings, remove):
+    if not _told(_surveyed(common, settings, Survey.cleaned), "block removed"):
         raise typer.Exit(FAILED)
 
 
@@ -251,21 +249,71 @@ def doctor(common: Common) -> None:
     except EngineError as error:
         found = [unlocated(str(error))]
     for finding in found:
-        typer.echo(printable(str(finding)))
-    typer.echo(verdict(found))
+        _say(str(finding), indent=INDENT)
+    _say(verdict(found))
     if any(finding.level is Level.PROBLEM for finding in found):
         raise typer.Exit(FAILED)
 
 
-@cli.command(name="schema")
+@cli.command(name="schema", short_help="Print the JSON Schema of the configuration, for editors.")
 def print_schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     _print_json(schema())
 
 
+class _Output(io.FileIO):
+    """Standard output. Where it is lost, in a closed pipe or on a full disk, the program ends quietly."""
+
+    _is_lost = False
+
+    def write(self, data: Any) -> int:
+        """Write, or end the program with status 1; what is still to come is dropped then."""
+        if not self._is_lost:
+            try:
+                return super().write(data)
+            except OSError:
+                self._is_lost = True
+                raise SystemExit(FAILED) from None
+        return memoryview(data).nbytes
+
+
+class _Errors(io.FileIO):
+    """Standard error. Where it is lost nobody is left to tell, so the work goes on; there may be room again later."""
+
+    def write(self, data: Any) -> int:
+        """Write, if that is possible."""
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
 def main() -> None:
     """The program."""
-    cli()
+    _open_standard_streams()
+    sys.stdout = _instead_of(sys.stdout, _Output)
+    sys.stderr = _instead_of(sys.stderr, _Errors)
+    try:
+        # In a pipe a line of the help is one line.
+        cli(terminal_width=width_of(sys.stdout) or sys.maxsize)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _open_standard_streams() -> None:
+    """Keep the numbers of closed standard streams from what is opened next: libuv aborts when it gets one of them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
+
+
+def _instead_of(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
+    """The same stream with another way to fail; `None` stays what it is, as where the stream was closed."""
+    if stream is None:
+        return stream
+    raw = io.BufferedWriter(kind(stream.fileno(), "wb", closefd=False))
+    return io.TextIOWrapper(raw, stream.encoding, stream.errors, line_buffering=kind is _Errors)
 
 
 def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]]) -> T:
@@ -291,11 +339,19 @@ def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> 
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(printable(message), err=True)
+    _complain(message)
     raise typer.Exit(status)
 
 
 # Printing.
+
+
+def _say(text: str, indent: str = "    ") -> None:
+    typer.echo(wrapped(printable(text), width_of(sys.stdout), indent))
+
+
+def _complain(text: str) -> None:
+    typer.echo(wrapped(printable(text), width_of(sys.stderr)), err=True)
 
 
 def _print_json(value: object) -> None:
@@ -317,7 +373,7 @@ def _told(reports: list[FileReport], done: str) -> bool:
     """Say what was done to which file; returns whether all went well."""
     for report in reports:
         if report.changes:
-            typer.echo(f"{report.container.name}: {done}")
+            _say(f"{report.container.name}: {done}")
     _tell_errors(reports)
     return all(report.error is None for report in reports)
 
@@ -325,4 +381,4 @@ def _told(reports: list[FileReport], done: str) -> bool:
 def _tell_errors(reports: list[FileReport]) -> None:
     for report in reports:
         if report.error is not None:
-            typer.echo(printable(f"{report.container.name}: {report.error}").replace("\n", "\n    "), err=True)
+            _complain(f"{report.container.name}: {report.error}".replace("\n", "\n    "))

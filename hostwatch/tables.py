@@ -1,53 +1,130 @@
-"""What `hostwatch status` prints for people. Rich takes 3 MB of memory, so that only who prints imports this."""
+"""How what is printed for people is laid out: it fits the terminal by wrapping, and no name is ever cut.
 
-from collections.abc import Mapping
-from typing import Any
+Lines break between words alone. A word that is longer than the terminal is left to the terminal, which folds it, and
+gives it back whole to whoever copies it. In a pipe nothing is wrapped: there each line is one, for `grep`.
+"""
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from hostwatch.core.names import printable
 
+_GAP = "  "
+_INDENT = "    "
+_SERVICES = ("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
 
-def print_status(found: Mapping[str, Any]) -> None:
-    """Print what `--json` prints, for people."""
-    console = Console()
+
+def width_of(stream: TextIO | None) -> int | None:
+    """How many columns the terminal has that a stream goes to; `None` where it goes elsewhere, or that is not known."""
+    try:
+        if stream is None or not stream.isatty():
+            return None
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):  # it may be closed, or be no file
+        return None
+
+
+def wrapped(text: str, width: int | None, indent: str = _INDENT) -> str:
+    """The text with each line that is wider than the terminal broken between words, and gone on with indented."""
+    if width is None:
+        return text
+    return "\n".join("\n".join(_wrapped(line, width, indent)) for line in text.split("\n"))
+
+
+def status_text(found: Mapping[str, Any], width: int | None) -> str:
+    """What `status --json` says, for people."""
+    return wrapped("\n".join(_status_lines(found, width)), width) + "\n"
+
+
+def _status_lines(found: Mapping[str, Any], width: int | None) -> Iterator[str]:
     engine = found["engine"]
-    console.print(_plain(f"engine {engine['version']} (API {engine['api']})"))
-    console.print(_services_table(found["services"]))
+    yield printable(f"engine {engine['version']} (API {engine['api']})")
+    yield from _table(_SERVICES, list(_service_rows(found["services"])), width)
     for subscriber in found["subscribers"]:
         verdict = "right" if subscriber["in_sync"] else subscriber["error"] or "not right yet"
-        console.print(_plain(f"{subscriber['name']}: {verdict}"))
-        console.print(_subscriber_table(subscriber))
+        yield printable(f"{subscriber['name']}: {verdict}")
+        yield from _subscriber_lines(subscriber)
     if not found["subscribers"]:
-        console.print("no running container subscribes", highlight=False)
+        yield "no running container subscribes"
 
 
-def _services_table(services: list[Mapping[str, Any]]) -> Table:
-    table = Table("service", "names", "from", "container", "state", "addresses", box=None, header_style="bold")
+def _service_rows(services: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     for service in services:
         row = (service["name"], " ".join(service["names"]), service["source"])
         for container in service["containers"]:
             health = f" ({container['health']})" if container["health"] else ""
             places = container["addresses"].items()
             addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
-            table.add_row(*map(_plain, (*row, container["name"], container["state"] + health, addresses or "-")))
+            yield (*row, container["name"], container["state"] + health, addresses or "-")
             row = ("", "", "")
         if not service["containers"]:
-            table.add_row(*map(_plain, (*row, "-", "", "")))
-    return table
+            yield (*row, "-", "", "")
 
 
-def _subscriber_table(subscriber: Mapping[str, Any]) -> Table:
-    table = Table(box=None, show_header=False)
-    for record in subscriber["records"]:
-        table.add_row(_plain(record["address"]), _plain(" ".join(record["names"])))
+def _subscriber_lines(subscriber: Mapping[str, Any]) -> Iterator[str]:
+    records = subscriber["records"]
+    widest = max((len(record["address"]) for record in records), default=0)
+    for record in records:
+        yield printable(f"  {record['address']:<{widest}}{_GAP}{' '.join(record['names'])}")
     for withheld in subscriber["withheld"]:
-        table.add_row("withheld", _plain(f"{withheld['line']} ({withheld['reason']})"))
-    return table
+        yield printable(f"  withheld{_GAP}{withheld['line']} ({withheld['reason']})")
 
 
-def _plain(text: str) -> Text:
-    """Text that others choose in part, such as names of networks: no markup, nothing but what can be printed."""
-    return Text(printable(text))
+# Columns.
+
+
+def _table(heads: Sequence[str], rows: list[tuple[str, ...]], width: int | None) -> Iterator[str]:
+    """Columns where they fit without breaking a word, else each row as a paragraph."""
+    table = [tuple(heads), *(tuple(printable(cell).replace("\n", " ") for cell in row) for row in rows)]
+    room = None if width is None else width - len(_GAP) * (len(heads) - 1)
+    widths = _column_widths(table, room)
+    if widths is not None:
+        for row in table:
+            yield from _row(row, widths)
+    else:
+        for row in table[1:]:
+            yield from _paragraph(heads, row)
+
+
+def _column_widths(table: list[tuple[str, ...]], room: int | None) -> list[int] | None:
+    """How wide each column is to be, no narrower than its longest word; `None` where these do not fit side by side."""
+    columns = list(zip(*table, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    if room is None:
+        return widths
+    least = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    if sum(least) > room:
+        return None
+    while (excess := sum(widths) - room) > 0:
+        # The widest of those that can give way comes down to the next one's width, as long as that is needed.
+        widest, index = max((width, i) for i, width in enumerate(widths) if width > least[i])
+        below = max((width for width in widths if width < widest), default=0)
+        widths[index] = max(least[index], min(below, widest - 1), widest - excess)
+    return widths
+
+
+def _row(row: tuple[str, ...], widths: list[int]) -> Iterator[str]:
+    cells = [_wrapped(cell, width, "") for cell, width in zip(row, widths, strict=True)]
+    for number in range(max(map(len, cells))):
+        parts = [cell[number] if number < len(cell) else "" for cell in cells]
+        yield _GAP.join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True)).rstrip()
+
+
+def _paragraph(heads: Sequence[str], row: tuple[str, ...]) -> Iterator[str]:
+    widest = max(map(len, heads))
+    if row[0]:
+        yield f"{heads[0].lower():<{widest}}{_GAP}  {row[0]}"
+    for head, cell in zip(heads[1:], row[1:], strict=True):
+        if cell:
+            yield f"  {head.lower():<{widest}}{_GAP}{cell}"
+
+
+def _wrapped(line: str, width: int, indent: str) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    lines = textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return lines or [line]

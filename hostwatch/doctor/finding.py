@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-_INDENT = " " * 9
+INDENT = " " * 11
+"""Of a line that goes on with the one before it."""
+_LEVEL_WIDTH = 9
 
 
 class Level(StrEnum):
@@ -26,8 +28,8 @@ class Finding:
     """What to do; empty only where nothing is wrong."""
 
     def __str__(self) -> str:
-        line = f"{self.level:<{len(_INDENT)}}{self.what}"
-        return f"{line}\n{_INDENT}  {self.remedy}" if self.remedy else line
+        line = f"{self.level:<{_LEVEL_WIDTH}}{self.what}"
+        return f"{line}\n{INDENT}{self.remedy}" if self.remedy else line
 
 
 def fine(what: str) -> Finding:

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Lab, eventually, newest_only
+from tests.terminal import on_terminal
 
 pytestmark = newest_only
 
@@ -66,6 +68,26 @@ def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
 
     assert "web" in lab.command("clean").stdout
     assert lab.hosts(web) == bare
+
+
+def test_no_name_is_cut_and_lost_output_is_no_traceback(lab: Lab) -> None:
+    """On a narrow terminal, in a pipe, and on a full disk."""
+    long = "mycompany-production-eu-central-database-primary-1"
+    lab.run(long)
+    lab.run("web", labels={"hostwatch.hosts": f"@{{{long}.ip}} db {long}\n@{{cache.ip}} cache"})
+    piped = lab.command("status").stdout.splitlines()
+    assert [line.split()[:4] for line in piped if line.startswith(long)] == [[long, long, "container", long]]
+    for columns in (40, 80):
+        shown = on_terminal([sys.executable, "-m", "hostwatch", "status"], columns, lab.environ)
+        assert " ".join(piped).split().count(long) == " ".join(shown).split().count(long)
+        assert all(len(line) <= columns or len(line.split()) == 1 for line in shown)
+    for command in (["status", "--json"], ["plan"], ["sync"], ["clean"]):
+        arguments = [sys.executable, "-m", "hostwatch", *command]
+        with Path("/dev/full").open("wb") as full:
+            found = subprocess.run(
+                arguments, env=lab.environ, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+            )
+        assert (found.returncode, found.stderr) == (1, b""), command
 
 
 def test_clean_removes_blocks_of_former_and_stopped_subscribers(lab: Lab) -> None:

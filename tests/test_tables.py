@@ -1,0 +1,97 @@
+"""What `status` says for people, on terminals of several widths and in a pipe."""
+
+from typing import Any
+
+import pytest
+
+from hostwatch.tables import status_text
+
+LONG = "mycompany-production-eu-central-database-primary-1"
+NAMES = ["db", LONG, "mysql.internal.mycompany.example"]
+ADDRESSES = {"mycompany-production_default": ["172.18.0.5", "2001:db8:1111:2222:3333:4444:5555:6666"]}
+
+
+def found(*names: str) -> dict[str, Any]:
+    """An answer of `status --json` with one container of each name, which also subscribes."""
+    container = {"id": "x", "state": "running", "health": "healthy", "addresses": ADDRESSES}
+    return {
+        "engine": {"connected": True, "version": "28.5.2", "api": "1.51"},
+        "services": [
+            {
+                "name": name,
+                "names": [name, *NAMES],
+                "source": "compose:mycompany",
+                "containers": [container | {"name": name}],
+            }
+            for name in names
+        ]
+        + [{"name": "none", "names": ["none"], "source": "config", "containers": []}],
+        "subscribers": [
+            {
+                "name": name,
+                "in_sync": True,
+                "error": None,
+                "records": [
+                    {"address": "172.18.0.5", "names": NAMES},
+                    {"address": "2001:db8:1111:2222:3333:4444:5555:6666", "names": NAMES},
+                ],
+                "withheld": [{"line": f"@{{{LONG}.ip}} db", "reason": f"{LONG}: no running container"}],
+            }
+            for name in names
+        ],
+    }
+
+
+def test_in_a_pipe_each_row_is_a_line() -> None:
+    """Nothing is wrapped or cut, however long: a line has all that belongs together."""
+    lines = status_text(found("web", LONG), None).splitlines()
+    (row,) = (line for line in lines if line.startswith(f"{LONG} "))
+    assert row.split() == [
+        *(LONG, LONG, *NAMES, "compose:mycompany", LONG, "running", "(healthy)"),
+        *("172.18.0.5", "2001:db8:1111:2222:3333:4444:5555:6666", "on", "mycompany-production_default"),
+    ]
+    assert [line.split()[0] for line in lines if " mysql.internal.mycompany.example" in line].count("172.18.0.5") == 2
+    assert any(f"@{{{LONG}.ip}} db ({LONG}: no running container)" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 100, 140, 200])
+def test_a_terminal_breaks_lines_between_words_only(width: int) -> None:
+    """Every word of the pipe is there, in one piece; a line that is too wide holds nothing but one long word."""
+    text = status_text(found("web", "app-1", LONG), width)
+    assert set(status_text(found("web", "app-1", LONG), None).split()) - set(text.split()) <= {
+        *("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
+    }
+    assert [line for line in text.splitlines() if len(line) > width and len(line.split()) > 2] == []
+
+
+def test_columns_give_way_where_there_is_most_room() -> None:
+    """At 80 columns the columns of a usual engine still stand side by side."""
+    usual = {
+        "engine": {"version": "28.5.2", "api": "1.51"},
+        "services": [
+            {
+                "name": "db",
+                "names": ["db", "mysql.internal", "database.internal"],
+                "source": "config",
+                "containers": [
+                    {
+                        "name": f"shop-db-{n}",
+                        "state": "running",
+                        "health": "",
+                        "addresses": {"shop_backend": ["172.18.0.5"]},
+                    }
+                    for n in (1, 2)
+                ],
+            }
+        ],
+        "subscribers": [],
+    }
+    assert status_text(usual, 80).splitlines() == [
+        "engine 28.5.2 (API 1.51)",
+        "SERVICE  NAMES                       FROM    CONTAINER  STATE    ADDRESSES",
+        "db       db mysql.internal           config  shop-db-1  running  172.18.0.5 on",
+        "         database.internal                                       shop_backend",
+        "                                             shop-db-2  running  172.18.0.5 on",
+        "                                                                 shop_backend",
+        "no running container subscribes",
+    ]
