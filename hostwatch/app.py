@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 import anyio
@@ -16,13 +16,14 @@ from loguru import logger
 from hostwatch import systemd
 from hostwatch.config import ConfigError, Settings
 from hostwatch.control.files import Ways
-from hostwatch.control.source import EngineError
+from hostwatch.control.source import EngineError, first_leaf
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.inventory import Inventory
 from hostwatch.daemon import Daemon, paths_of
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
+from hostwatch.hosts.sight import SightLostError
 
 _SWITCH_SECONDS = 0.0002
 """How long one thread may keep the others from running. Python's 5 ms are half of the time that there is between the
@@ -49,28 +50,39 @@ Reread = Callable[[], Configured]
 """Reads the configuration again. Raises `ConfigError` and `EngineError`."""
 
 
-async def run(configured: Configured, reread: Reread) -> None:
-    """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work."""
+async def run(configured: Configured, reread: Reread) -> bool:
+    """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work.
+
+    Returns whether it ended by that: else it has said why a new process is needed.
+    """
     _hurry()
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         following: Configured | None = configured
-        while following is not None:
-            following = await _serve(following, signals, reread)
+        try:
+            while following is not None:
+                following = await _serve(following, signals, reread)
+        except BaseExceptionGroup as group:
+            lost, other = group.split(SightLostError)
+            if lost is None or other is not None:
+                raise
+            logger.error("{}", first_leaf(lost))
+            return False
+    return True
 
 
 async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread) -> Configured | None:
     """Keep the subscribers of one engine right; returns what to go on with, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
-        async with anyio.create_task_group() as tasks:
-            daemon = Daemon(configured.settings, source)
-            tasks.start_soon(daemon.run, name="daemon")
-            if systemd.is_listening():
-                tasks.start_soon(_tell_how_it_stands, daemon, name="tell systemd")
-            following = await _until_signalled(daemon, configured, signals, reread)
-            tasks.cancel_scope.cancel()
-        if following is None and daemon.settings.on_exit == "remove":
-            with anyio.move_on_after(_GRACE_SECONDS, shield=True):
-                await daemon.remove_blocks()
+        with closing(Daemon(configured.settings, source)) as daemon:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(daemon.run, name="daemon")
+                if systemd.is_listening():
+                    tasks.start_soon(_tell_how_it_stands, daemon, name="tell systemd")
+                following = await _until_signalled(daemon, configured, signals, reread)
+                tasks.cancel_scope.cancel()
+            if following is None and daemon.settings.on_exit == "remove":
+                with anyio.move_on_after(_GRACE_SECONDS, shield=True):
+                    await daemon.remove_blocks()
     return following
 
 

@@ -171,10 +171,11 @@ def run(common: Common) -> None:
     """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
     settings = common.settings()
 
-    async def follow() -> None:
-        await app.run(app.Configured(settings, common.engine(settings)), common.reread)
+    async def follow() -> bool:
+        return await app.run(app.Configured(settings, common.engine(settings)), common.reread)
 
-    _anyio(follow)
+    if not _anyio(follow):
+        raise typer.Exit(FAILED)
 
 
 @_command

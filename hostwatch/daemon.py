@@ -3,14 +3,16 @@
 import gc
 import socket
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
 from hostwatch.config import Settings
-from hostwatch.control.files import FILE_CHANGED, FileRefusedError, OutOfSightError, Ways
+from hostwatch.control.files import FILE_CHANGED, Ways
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, Reconciler
@@ -20,7 +22,8 @@ from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
-from hostwatch.hosts.store import PathHostsFiles, watch_host_files
+from hostwatch.hosts.sight import Sight
+from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
 
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The file of no container: it goes the way of all files, and shows that the way is open."""
@@ -44,6 +47,7 @@ class Daemon:
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
+        self._sight: Sight | None = None
         self._scope = anyio.CancelScope()
         self._host_watch = anyio.CancelScope()
         self._swept = anyio.Event()
@@ -53,8 +57,13 @@ class Daemon:
     def __repr__(self) -> str:
         return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
 
+    def close(self) -> None:
+        """Let go of the engine's directory."""
+        if self._sight is not None:
+            self._sight.close()
+
     async def run(self) -> None:
-        """Follow the engine and its files for ever."""
+        """Follow the engine and its files for ever. Raises `SightLostError` where only another process can do that."""
         async with anyio.create_task_group() as tasks:
             debounce = self.settings.timing.notify_debounce
             notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
@@ -134,13 +143,48 @@ class Daemon:
     async def _look_after(
         self, files: PathHostsFiles, reconciler: Reconciler, *, task_status: TaskStatus[None]
     ) -> None:
+        """Look after the files for ever, anew whenever their directory turns out to be another one."""
         with anyio.CancelScope() as self._scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
-                tasks.start_soon(self._sweep, reconciler, name="sweep")
-                tasks.start_soon(self._watch_host_files, name="watch files on the host")
-                await tasks.start(self._watch, files, name="watch files")
-                task_status.started()
+            sight = await self._opened(files.directory)
+            while True:
+                async with anyio.create_task_group() as tasks:
+                    await tasks.start(self._look_after_seen, files, reconciler, sight, name="look after files")
+                    if task_status is not anyio.TASK_STATUS_IGNORED:
+                        task_status.started()
+                        task_status = anyio.TASK_STATUS_IGNORED
+                    await sight.lost()
+                    tasks.cancel_scope.cancel()
+                sight = await self._opened(files.directory)
+                if sight.fault is None:
+                    logger.warning(
+                        "{} is another directory now: it is watched anew, all files are compared", sight.path
+                    )
+                    reconciler.seen_again()
+                    self._file_changed(None)
+
+    async def _opened(self, directory: Path) -> Sight:
+        """The directory as it is now, in the place of what it was before."""
+        before = self._sight
+        sight = await anyio.to_thread.run_sync(Sight, directory)
+        self.close()
+        self._sight = sight
+        if sight.fault is not None and (before is None or before.path != directory or before.fault is None):
+            logger.warning(
+                "{}; until then they are written by exec, after a container's first instruction",
+                out_of_sight(directory, sight.fault),
+            )
+        return sight
+
+    async def _look_after_seen(
+        self, files: PathHostsFiles, reconciler: Reconciler, sight: Sight, *, task_status: TaskStatus[None]
+    ) -> None:
+        """Look after the files in their directory as it is."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
+            tasks.start_soon(self._sweep, reconciler, name="sweep")
+            tasks.start_soon(self._watch_host_files, name="watch files on the host")
+            await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
+            task_status.started()
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         """After each resync, look for blocks that nobody subscribes to any more."""
@@ -149,16 +193,6 @@ class Daemon:
             self._swept = anyio.Event()
             await reconciler.leftovers()
 
-    async def _watch(self, files: PathHostsFiles, *, task_status: TaskStatus[None]) -> None:
-        """Have each container's file compared that somebody writes."""
-        try:
-            await files.watch(self._file_changed, task_status=task_status)
-        except OutOfSightError as error:
-            logger.warning("{}; until then they are written by exec, after a container's first instruction", error)
-        except FileRefusedError as error:
-            logger.error("{}; until then hosts files are put right by events and resyncs only", error)
-        task_status.started()
-
     def _file_changed(self, key: ContainerKey | None) -> None:
         if key is not None:
             container = self._inventory.container(key)
@@ -166,7 +200,6 @@ class Daemon:
             # What changes a running container's file is most often we ourselves.
             self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
         else:
-            logger.warning("changes of hosts files were lost; all are compared")
             self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:
@@ -174,13 +207,9 @@ class Daemon:
         while True:
             with anyio.CancelScope() as self._host_watch:
                 keys = {file.host_file: file.key for file in self._inventory.host_files if file.host_file is not None}
-                await self._compare_host_files(keys)
+                if not keys:
+                    await anyio.sleep_forever()
+                await watch_host_files(keys, partial(self._host_file_changed, keys))
 
-    async def _compare_host_files(self, keys: Mapping[Path, ContainerKey]) -> None:
-        try:
-            async with watch_host_files(keys) as changes:
-                async for path in changes:
-                    self._queue.add(keys[path], FILE_CHANGED)
-        except FileRefusedError as error:
-            logger.error("{}; until then files on the host are put right by events and resyncs only", error)
-        await anyio.sleep_forever()
+    def _host_file_changed(self, keys: Mapping[Path, ContainerKey], path: Path) -> None:
+        self._queue.add(keys[path], FILE_CHANGED)

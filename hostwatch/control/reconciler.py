@@ -398,6 +398,10 @@ class Reconciler:
             logger.info("{}: block removed, as nobody subscribes to it", container.name)
         return update.before
 
+    def seen_again(self) -> None:
+        """The engine's directory is another one: files that were out of sight may be in it."""
+        self._unseen.clear()
+
     async def leftovers(self) -> None:
         """Have the blocks removed from files that nobody subscribes to any more.
 

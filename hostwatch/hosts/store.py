@@ -4,8 +4,8 @@ Each access that may wait is made in a thread, under a limit, and what goes wron
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -24,9 +24,9 @@ from hostwatch.control.files import (
     OutOfSightError,
 )
 from hostwatch.core.hostsfile import Edited
-from hostwatch.core.model import Container, ContainerKey, EngineId
+from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
-from hostwatch.hosts.watch import HostFileWatch, Watch
+from hostwatch.hosts.watch import HostFileWatch, Watch, watch_for_ever
 
 T = TypeVar("T")
 
@@ -79,23 +79,23 @@ class PathHostsFiles:
     async def watch(
         self,
         changed: Callable[[ContainerKey | None], None],
+        stirred: Callable[[], None] = lambda: None,
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> NoReturn:
         """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
 
-        `None` when changes were lost and all must be compared. Raises `FileRefusedError` where they cannot be watched.
+        `changed` is told `None` when changes were lost and all must be compared; `stirred`, that the directory may be
+        another one now: then this is to be begun anew.
         """
-        with _inotify() as inotify:
-            watch = Watch(inotify, self.directory, self._hosts)
-            try:
-                await anyio.to_thread.run_sync(watch.add_all)
-            except OSError as error:
-                if error.errno in files.OUT_OF_FILES:
-                    raise FileRefusedError(_no_inotify(error)) from error
-                raise OutOfSightError(out_of_sight(self.directory, error)) from error
-            task_status.started()
-            await watch.run(lambda id_: changed(ContainerKey(self.engine, id_) if id_ is not None else None))
+
+        def tell(id_: ContainerId | None) -> None:
+            changed(ContainerKey(self.engine, id_) if id_ is not None else None)
+
+        def make(inotify: Inotify) -> Watch:
+            return Watch(inotify, self.directory, self._hosts, tell, stirred)
+
+        await watch_for_ever(make, Watch.what, task_status=task_status)
 
     def _fault(self) -> str | None:
         """Why no container's file can be reached at all, `None` if they can."""
@@ -135,16 +135,16 @@ class PathHostsFiles:
             raise FileFailedError(str(error)) from error
 
 
-@asynccontextmanager
-async def watch_host_files(paths: Iterable[Path]) -> AsyncIterator[AsyncIterator[Path]]:
-    """Those of these files on the host that somebody writes, or that appear, from now on, for ever.
-
-    Raises `FileRefusedError` where they cannot be watched.
-    """
-    with _inotify() as inotify:
-        watch = HostFileWatch(inotify, paths)
-        await anyio.to_thread.run_sync(watch.add_all)
-        yield watch.changed_files()
+async def watch_host_files(
+    paths: Iterable[Path],
+    changed: Callable[[Path], None],
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """Tell of those of these files on the host that somebody writes, or that appear, from now on, for ever."""
+    await watch_for_ever(
+        lambda inotify: HostFileWatch(inotify, paths, changed), HostFileWatch.what, task_status=task_status
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -158,24 +158,10 @@ def _of_host(work: Callable[[Path], T]) -> Callable[[Path], T]:
     return lambda path: work(path.parent.resolve() / path.name)
 
 
-def _inotify() -> Inotify:
-    try:
-        return Inotify(cache_size=64)
-    except OSError as error:
-        raise FileRefusedError(_no_inotify(error)) from error
-
-
-def _no_inotify(error: OSError) -> str:
-    """Why nothing can be watched. The kernel has the same word for both limits."""
-    return (
-        f"no inotify ({error.strerror}): raise the sysctl fs.inotify.max_user_instances, or the limit of open files"
-        " (LimitNOFILE), and restart hostwatch"
-    )
-
-
 def out_of_sight(directory: Path, error: OSError) -> str:
     """Why an engine's containers directory cannot be used, and what to do."""
-    return (
-        f"the engine's containers directory {directory} cannot be read ({error.strerror}): run hostwatch as root on the"
-        " engine's host, or set docker.root to where the engine's data root is visible"
-    )
+    what = f"the engine's containers directory {directory} cannot be read ({error.strerror})"
+    if error.errno in files.OUT_OF_FILES:
+        return f"{what}: raise the limit of open files (LimitNOFILE)"
+    remedy = "run hostwatch as root on the engine's host, or set docker.root to where the engine's data root is visible"
+    return f"{what}: {remedy}"

@@ -1,5 +1,6 @@
 """What the kernel tells of hosts files: each change, but of one that is written in a loop no more than is bearable."""
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -58,6 +59,19 @@ async def test_a_file_that_is_written_is_told_of(tmp_path: Path, hosts: Path) ->
         old.write_text("127.0.0.1 localhost\n")
         assert await settled(told, "new")
         assert told["old"] == 1
+
+
+async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, hosts: Path) -> None:
+    """A file is written in a loop, and gone before that is read: others are still told of."""
+    flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)
+    async with watched(tmp_path, hosts) as told:
+        for _ in range(400):
+            for file in (flooded, flooded.with_name("hostname")):
+                file.open("a").close()
+        shutil.rmtree(tmp_path / "flooded")
+        assert await settled(told, "flooded")
+        calm.write_text("127.0.0.1 localhost\n")
+        assert await settled(told, "calm")
 
 
 FLOOD = """

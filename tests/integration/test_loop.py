@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import anyio
@@ -33,12 +34,13 @@ async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
         eventually(lambda: "withheld" in lab.hosts(web))
 
     threads = threading.active_count()
-    with blockbuster_ctx("hostwatch"):
+    with blockbuster_ctx("hostwatch"), ExitStack() as stack:
         async with (
             DockerEngine(located_engine(lab.engine.docker_host, {})) as source,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(Daemon(Settings(), source).run)
+            daemon = stack.enter_context(closing(Daemon(Settings(), source)))
+            tasks.start_soon(daemon.run)
             await anyio.to_thread.run_sync(history)
             tasks.cancel_scope.cancel()
     assert threading.active_count() <= threads + 20  # idle workers of anyio, none of ours

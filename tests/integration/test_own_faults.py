@@ -287,6 +287,28 @@ def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) 
         assert all(told in found and "raise the sysctl fs.inotify" in found for found in warnings)
 
 
+@pytest.mark.parametrize(("limit", "some"), [("max_inotify_watches", 12), ("max_inotify_instances", 0)])
+def test_inotify_that_is_there_again(lab: Lab, limit: str, some: int) -> None:
+    """What the kernel had too little of is tried again, by itself: drift is healed at once from then on."""
+    web = lab.run("web", labels=WANTS_DB)
+    lab.run("db", address="10.123.5.5")
+    for number in range(some):
+        (lab.engine.data_root / "containers" / f"{number:064}").mkdir()
+    lab.within = (*USER, f'echo {some} >/proc/sys/user/{limit}; exec "$@"', "sh")
+    try:
+        with lab.hostwatch() as hostwatch:
+            followed(lab, web, "10.123.5.5")
+            eventually(lambda: "no inotify" in hostwatch.log)
+            raised = ("sh", "-c", f"echo 1000 >/proc/sys/user/{limit}")
+            subprocess.run(["nsenter", "--target", str(hostwatch.process.pid), "--user", *raised], check=True)
+            eventually(lambda: " again; all hosts files are compared" in hostwatch.log)
+            drifts(lab, web, "10.123.5.5")
+        assert hostwatch.log.count("no inotify") == hostwatch.log.count(" again; all ") == 1
+    finally:
+        for number in range(some):
+            (lab.engine.data_root / "containers" / f"{number:064}").rmdir()
+
+
 def test_no_descriptor_left(lab: Lab) -> None:
     """The limit of open files is reached, and raised again: told with what to do, at rest meanwhile, then right."""
     web = lab.run("web", labels=WANTS_DB)

@@ -1,0 +1,87 @@
+"""An engine's containers directory as it is seen from here: it may be missing, and another one later.
+
+A data root is moved, a volume is mounted late, a directory is deleted and made anew. What was opened and watched then
+has nothing to do with what the path leads to by now, and nothing fails: the path has to be compared with it. The kernel
+tells of most changes of a path, but of no mount, so it is looked at now and then, too.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+_LOOK_SECONDS = 2.0
+"""How often the path is looked at, which takes some microseconds: a mount over it shows in nothing else."""
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+"""What says that there is nothing. From any other error nothing follows."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class SightLostError(Exception):
+    """This process can never see the directory again, but a new one may."""
+
+
+class Sight:
+    """The directory that a path leads to, held open: so its inode's number cannot become that of another one."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Blocks for a moment. Raises `SightLostError` where the path leads to a deleted one."""
+        self.path = path
+        self.file: int | None = None
+        self.fault: OSError | None = None
+        """Why it cannot be opened; `None` if it is."""
+        self._stir = anyio.Event()
+        try:
+            self.file = os.open(path, _FOLDER)
+        except OSError as error:
+            self.fault = error
+        else:
+            self._refuse_deleted(os.fstat(self.file))
+
+    def __repr__(self) -> str:
+        return f"<Sight of {self.path}: {self.file if self.fault is None else self.fault}>"
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
+
+    def stir(self) -> None:
+        """The path may lead elsewhere: look now."""
+        self._stir.set()
+
+    async def lost(self) -> None:
+        """Wait until the path leads to another directory, to none, or to one for the first time.
+
+        Raises `SightLostError`.
+        """
+        while not await anyio.to_thread.run_sync(self._is_lost):
+            with anyio.move_on_after(_LOOK_SECONDS):
+                await self._stir.wait()
+            self._stir = anyio.Event()
+
+    def _is_lost(self) -> bool:
+        try:
+            found = os.open(self.path, _FOLDER)
+        except OSError as error:
+            return self.file is not None and error.errno in _GONE
+        try:
+            if self.file is None:
+                return True
+            there, ours = os.fstat(found), os.fstat(self.file)
+        finally:
+            os.close(found)
+        self._refuse_deleted(there)
+        return not os.path.samestat(there, ours)
+
+    def _refuse_deleted(self, status: os.stat_result) -> None:
+        """Refuse a directory that has no name any more: only a mount still leads there, and none leads to the new."""
+        if status.st_nlink == 0:
+            self.close()
+            raise SightLostError(
+                f"{self.path} was deleted where it is mounted from, so that this process sees nothing of what is there"
+                " now: hostwatch ends, to be started anew (in a container, `docker restart` mounts it again)"
+            )

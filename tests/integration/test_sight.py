@@ -1,0 +1,85 @@
+"""The containers directory as hostwatch sees it: missing, and another one later. The engine says nothing of it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Hostwatch, Lab, eventually, newest_only
+
+pytestmark = newest_only
+
+ANEW = "is another directory now: it is watched anew"
+
+
+@pytest.fixture
+def seen(lab: Lab) -> Path:
+    """Where hostwatch looks for the containers, in mounts of its own: there is nothing yet."""
+    lab.within = ("unshare", "--mount")
+    (lab.directory / "root").mkdir()
+    return lab.directory / "root" / "containers"
+
+
+def linked(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:  # noqa: ARG001
+    """It appears."""
+    seen.symlink_to(lab.engine.data_root / "containers")
+
+
+def replaced(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
+    """It is put in the place of another one, by a rename."""
+    link = seen.with_name("link")
+    linked(lab, hostwatch, link)
+    seen.rename(seen.with_name("former"))
+    link.rename(seen)
+
+
+def remade(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
+    """The directory above is deleted with it, and made again."""
+    seen.rmdir()
+    seen.parent.rmdir()
+    eventually(lambda: "cannot be read (No such file or directory)" in hostwatch.log)
+    seen.parent.mkdir()
+    linked(lab, hostwatch, seen)
+
+
+def mounted(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
+    """It is mounted over an empty one."""
+    mount = ("mount", "--bind", str(lab.engine.data_root / "containers"), str(seen))
+    subprocess.run(["nsenter", "--target", str(hostwatch.process.pid), "--mount", *mount], check=True)
+
+
+@pytest.mark.parametrize("appear", [linked, replaced, remade, mounted])
+def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[Lab, Hostwatch, Path], None]) -> None:
+    """Files are in sight from then on: all are compared, and watched again; said once."""
+    db = lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    config = lab.configured(f"docker: {{root: {seen.parent}}}\ntiming: {{linger: 0}}\n")
+    if appear is not linked:
+        seen.mkdir()
+    with lab.hostwatch("-c", config) as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+        right = lab.hosts(web)
+        lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
+        appear(lab, hostwatch, seen)
+        eventually(lambda: lab.hosts(web) == right)
+        lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
+        eventually(lambda: lab.hosts(web) == right)
+        late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels={"hostwatch.services": "db"})
+        assert b"10.123.7.1      db\n" in late.exec_run(["cat", "/seen"]).output
+        db.remove(force=True)
+        eventually(lambda: "withheld" in lab.hosts(web))
+    assert hostwatch.log.count(ANEW) == 1
+
+
+def test_a_view_that_cannot_come_back(lab: Lab, seen: Path) -> None:
+    """What is mounted was deleted where it comes from: it says so, and ends with a failure, to be started anew."""
+    source = lab.directory / "source"
+    for place in (seen, source):
+        place.mkdir()
+    lab.within = ("unshare", "--mount", "sh", "-ec", f'mount --bind {source} {seen}; exec "$@"', "sh")
+    with lab.hostwatch("-c", lab.configured(f"docker: {{root: {seen.parent}}}")) as hostwatch:
+        source.rmdir()
+        source.mkdir()
+        assert hostwatch.process.wait(10) == 1
+    assert f"{seen} was deleted where it is mounted from" in hostwatch.log
