@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 from hostwatch.core.facts import Facts, Source, Wish
 from hostwatch.core.filling import line_outcome
-from hostwatch.core.hold import Held, Memory, held, is_timeless
+from hostwatch.core.hold import Held, Memory, Others, Told, held
 from hostwatch.core.lookup import Ambiguous, Service, View, own_service, view_of
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, ContainerKey
-from hostwatch.core.names import name_fault
-from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.names import name_fault, shown
+from hostwatch.core.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.reach import in_reach
 from hostwatch.core.records import Record
 from hostwatch.core.references import SELF
 from hostwatch.core.rules import Subscription
+from hostwatch.core.standpoint import standpoint_of
 
 
 def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
@@ -26,7 +28,7 @@ def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
     earlier source gave to another service stays with it, and lines that name their names win over `services:`.
     """
-    return _answer(inventory, owner).outcomes
+    return _answer(inventory, owner).told.outcomes
 
 
 def wanted(inventory: Facts, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Held:
@@ -35,20 +37,34 @@ def wanted(inventory: Facts, owner: ContainerKey, memory: Memory, now: float, li
     if answer.held is not None:
         return answer.held
 
-    def holders(address: Address) -> frozenset[ContainerKey]:
-        return inventory.holders(owner.engine, address)
+    def holders(address: Address, origin: Origin) -> frozenset[ContainerKey]:
+        return inventory.holders(owner.engine, address, origin if origin.network_name else None)
 
-    found = held(answer.outcomes, memory, now, linger_seconds, holders)
-    if is_timeless(answer.outcomes):
+    def called(keys: frozenset[ContainerKey]) -> str:
+        return _called(inventory, owner, keys)
+
+    found = held(answer.told, memory, now, linger_seconds, Others(holders, called))
+    if answer.told.is_timeless:
         answer.held = found
     return found
+
+
+def _called(inventory: Facts, owner: ContainerKey, keys: frozenset[ContainerKey]) -> str:
+    """The names of those among the containers whom the subscriber could meet: of others it is told nothing."""
+    subscriber = inventory.container(owner)
+    if subscriber is None:
+        return ""
+    here = standpoint_of(subscriber, inventory.sandbox(subscriber))
+    others = (inventory.container(key) for key in keys)
+    met = (c.name for c in others if c is not None and in_reach(inventory, here, c, any_scope=False))
+    return " and ".join(map(shown, sorted(met)))
 
 
 @dataclass(slots=True)
 class _Answer:
     """What the lines of a file come to; for a hundred files that want the same from the same point, it is one."""
 
-    outcomes: tuple[Outcome, ...]
+    told: Told
     held: Held | None = None
     """What they are to say, where that depends neither on time nor on what each said before."""
 
@@ -56,12 +72,17 @@ class _Answer:
 def _answer(inventory: Facts, owner: ContainerKey) -> _Answer:
     sources = inventory.sharing(owner).sources
     if len(sources) != 1 or sources[0].wish.is_own:
-        return _Answer(_outcomes(inventory, sources))
+        return _Answer(_told(inventory, sources))
     wish = sources[0].wish
     answer = inventory.derived.get(wish)
     if not isinstance(answer, _Answer):
-        answer = inventory.derived[wish] = _Answer(_outcomes(inventory, sources))
+        answer = inventory.derived[wish] = _Answer(_told(inventory, sources))
     return answer
+
+
+def _told(inventory: Facts, sources: Iterable[Source]) -> Told:
+    found = tuple(sources)
+    return Told(_outcomes(inventory, found), any(source.wish.subscription.everything for source in found))
 
 
 def _outcomes(inventory: Facts, sources: Iterable[Source]) -> tuple[Outcome, ...]:
@@ -116,8 +137,8 @@ class _Names:
         if undecided := [name for name in names if name.lower() in self._undecided]:
             return Unknown(outcome.line, f"{' '.join(undecided)}: not known yet whether an earlier line has it")
         kept = [
-            (Record(record.address, free), owner)
-            for record, owner in zip(outcome.records, outcome.owners, strict=True)
+            (Record(record.address, free), origin)
+            for record, origin in zip(outcome.records, outcome.origins, strict=True)
             if (free := tuple(name for name in record.names if self._is_free(name, record.address)))
         ]
         if not kept:
@@ -146,7 +167,7 @@ def _service_outcomes(
         elif free := taken.free(names):
             outcome = _addressed(view, subscription, service, dict.fromkeys(free, service.ids), line)
             if isinstance(outcome, Published):
-                yield Published(line, outcome.records, outcome.owners, of_all=True)
+                yield Published(line, outcome.records, outcome.origins, of_all=True)
             elif not isinstance(outcome, Gone):
                 yield outcome
 
@@ -179,7 +200,7 @@ def _addressed(
         member_of(view, service, container, addressed=True) for container in service.containers if own[container.key]
     ]
     owned = [
-        (Record(address, own[member.container.key]), member.owner.key)
+        (Record(address, own[member.container.key]), member.origin)
         for member in members
         for address in addresses(member.reached, subscription)
     ]

@@ -147,9 +147,16 @@ class Facts:
         found = self._found(("network", engine, endpoint.network_name))
         return [c for c in found if any(e.same_network(endpoint) for e in c.endpoints)]
 
-    def holders(self, engine: EngineId, address: Address) -> frozenset[ContainerKey]:
-        """The containers that have this address now."""
-        return frozenset(self.keys("address", engine, address))
+    def holders(self, engine: EngineId, address: Address, place: OnNetwork | None = None) -> frozenset[ContainerKey]:
+        """The containers that have this address now: on that network, where one is given, as ranges may overlap."""
+        found = frozenset(self.keys("address", engine, address))
+        if place is None or not found:
+            return found
+        return frozenset(key for key in found if self._has(self._containers[key], address, place))
+
+    @staticmethod
+    def _has(container: Container, address: Address, place: OnNetwork) -> bool:
+        return any(address in endpoint.addresses and endpoint.same_network(place) for endpoint in container.endpoints)
 
     def host_mode(self, engine: EngineId) -> list[Container]:
         """The containers in the host's network stack, in replica order."""

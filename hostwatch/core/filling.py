@@ -8,7 +8,7 @@ from hostwatch.core.lookup import Service, View, own_service
 from hostwatch.core.members import Member, NotRunning, addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
-from hostwatch.core.outcome import Gone, Outcome, Owned, Refused, Unknown, published
+from hostwatch.core.outcome import Gone, Origin, Outcome, Owned, Refused, Unknown, published
 from hostwatch.core.records import Record
 from hostwatch.core.references import SELF, Attribute, Line, Reference
 from hostwatch.core.rules import Subscription
@@ -39,11 +39,12 @@ class _Filler:
         """The line's record. Raises `_NoValueError`."""
         match self.line.address:
             case (Reference() as reference,):
-                owner = None if reference.attribute is Attribute.PUBLIC_IP else self._member(reference, row).owner.key
-                return Record(self._address(reference, row), self._names(row)), owner
+                is_ours = reference.attribute is Attribute.PUBLIC_IP
+                origin = Origin() if is_ours else self._member(reference, row).origin
+                return Record(self._address(reference, row), self._names(row)), origin
             case field:
                 literal = "".join(part for part in field if isinstance(part, str))
-                return Record(ipaddress.ip_address(literal), self._names(row)), None
+                return Record(ipaddress.ip_address(literal), self._names(row)), Origin()
 
     def _names(self, row: Member | None) -> tuple[str, ...]:
         names = []

@@ -135,12 +135,13 @@ def _text(block: Block) -> bytes:
 
 
 def found(text: bytes) -> Block | None:
-    """The records that the block holds now, `None` without a block. Withheld lines are not read back."""
+    """What the block says now, `None` without a block."""
     parts = _parts(text)
     if parts.place is None:
         return None
     records = (_record(line) for line in parts.inside)
-    return Block(tuple(record for record in records if record is not None))
+    withheld = (_withheld(line) for line in parts.inside)
+    return Block(tuple(filter(None, records)), tuple(filter(None, withheld)))
 
 
 def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
@@ -267,6 +268,14 @@ def _record(line: bytes) -> Record | None:
     address = _address(fields[0]) if len(fields) > 1 else None
     names = tuple(name for name in (field.decode("ascii", "replace") for field in fields[1:]) if _NAME.fullmatch(name))
     return Record(address, names) if address is not None and names else None
+
+
+def _withheld(line: bytes) -> Withheld | None:
+    """The withheld line that a comment tells of, `None` where it is no such comment."""
+    text, separator, reason = line.removeprefix(_WITHHELD).partition(b"  (")
+    if not line.startswith(_WITHHELD) or not separator or len(line) > _LINE_LIMIT:
+        return None
+    return Withheld(text.decode("ascii", "replace"), reason.removesuffix(b")").decode("ascii", "replace"))
 
 
 def _own_address(line: bytes, hostname: bytes) -> Address | None:

@@ -126,7 +126,7 @@ class Inventory(Facts):
         endpoints = {endpoint.network_name: endpoint for endpoint in old.endpoints}
         accepted: dict[tuple[NetworkKey, int], tuple[Network, Address]] = {}
         for address in addresses:
-            if (network := self._network_around(old, address)) is not None and not self._taken(key, address):
+            if (network := self._network_around(old, address)) is not None and not self._taken(key, address, network):
                 # The engine's line is the first of each family; what the container itself appends comes after it.
                 accepted.setdefault((network.key, address.version), (network, address))
         for network, address in accepted.values():
@@ -282,8 +282,8 @@ class Inventory(Facts):
         found = around[0] if len(around) == 1 else None
         return found if found is not None and address not in found.gateways else None
 
-    def _taken(self, key: ContainerKey, address: Address) -> bool:
-        others = self.holders(key.engine, address) - {key}
+    def _taken(self, key: ContainerKey, address: Address, network: Network) -> bool:
+        others = self.holders(key.engine, address, Endpoint(network.key.id, network.name)) - {key}
         return any(self._containers[other].state is State.RUNNING for other in others)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hostwatch.core.lookup import Ambiguous, Service, Tier, View
 from hostwatch.core.model import Address, Container, Health, State
-from hostwatch.core.outcome import Gone, Outcome, Refused, Unknown
+from hostwatch.core.outcome import Gone, Origin, Outcome, Refused, Unknown
 from hostwatch.core.reach import NotKnown, Reached, Unreached, reach
 from hostwatch.core.rules import Subscription
 
@@ -43,6 +43,11 @@ class Member:
     def in_doubt(self) -> bool:
         """Whether more of its addresses may come to be known."""
         return self.owner.state is State.UNKNOWN
+
+    @property
+    def origin(self) -> Origin:
+        """Where its address comes from."""
+        return Origin(self.owner.key, self.reached.network, self.reached.network_name)
 
 
 def member_of(view: View, service: Service, container: Container, addressed: bool) -> Member:

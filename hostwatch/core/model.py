@@ -23,6 +23,8 @@ ContainerId = NewType("ContainerId", str)
 """The container's 64 hexadecimal digits."""
 NetworkId = NewType("NetworkId", str)
 """The network's 64 hexadecimal digits; empty for a container that has not been started yet (engine 20.10)."""
+NO_NETWORK = NetworkId("")
+"""Where the network is not known, or there is none."""
 
 
 class ContainerKey(NamedTuple):

@@ -3,17 +3,28 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import NO_NETWORK, ContainerKey, NetworkId
 from hostwatch.core.records import Record
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from, as far as it is known: a literal address is nobody's, and on no network."""
+
+    container: ContainerKey | None = None
+    """The container whose address it is."""
+    network: NetworkId = NO_NETWORK
+    network_name: str = ""
+    """On which network it has that address: another one may have it too, where ranges overlap. Empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """The line has these records; `owners` are the containers whose addresses they are, one for each record."""
+    """The line has these records; `origins` says of each where it comes from."""
 
     line: str
     records: tuple[Record, ...]
-    owners: tuple[ContainerKey | None, ...]
+    origins: tuple[Origin, ...]
     of_all: bool = False
     """Whether nobody asked for this line by name (`services: "*"`): no line tells it when the service is gone."""
 
@@ -45,10 +56,10 @@ class Unknown:
 Outcome = Published | Gone | Refused | Unknown
 
 
-Owned = tuple[Record, ContainerKey | None]
-"""A record and the container whose address it is, `None` where it is nobody's."""
+Owned = tuple[Record, Origin]
+"""A record, and where it comes from."""
 
 
 def published(line: str, owned: Iterable[Owned], of_all: bool = False) -> Published:
-    records, owners = zip(*owned, strict=True)
-    return Published(line, records, owners, of_all)
+    records, origins = zip(*owned, strict=True)
+    return Published(line, records, origins, of_all)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import Container, Endpoint, NetworkKey, NetworkMode, State
+from hostwatch.core.model import NO_NETWORK, Container, Endpoint, NetworkId, NetworkKey, NetworkMode, State
 from hostwatch.core.names import shown
 from hostwatch.core.standpoint import Attachment, Standpoint
 
@@ -28,6 +28,9 @@ class Reached:
     ipv4: ipaddress.IPv4Address | None
     ipv6: ipaddress.IPv6Address | None
     mac: str | None = None
+    network: NetworkId = NO_NETWORK
+    network_name: str = ""
+    """The network on which these are its addresses; empty where they are the host's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def _unshared(source: Standpoint, service: Container, endpoints: Iterable[Endpoi
 def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
     for endpoint in endpoints:
         if endpoint.addresses:
-            return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac)
+            return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac, endpoint.network, endpoint.network_name)
         if service.state is State.UNKNOWN:  # it is told of one network after the other; this one comes before the rest
             break
     if service.state is State.UNKNOWN:

@@ -1,16 +1,20 @@
 """What a hosts file is to say: lines filled in, replicas, sources, and what is not known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from hostwatch.core.desired import outcomes
+from hostwatch.core.desired import outcomes, wanted
+from hostwatch.core.hold import memory_of
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.lookup import View
-from hostwatch.core.model import Container, Health, Network, NetworkMode, State
-from hostwatch.core.outcome import Gone, Published, Refused, Unknown
+from hostwatch.core.model import Container, ContainerId, ContainerKey, Health, Network, NetworkMode, State
+from hostwatch.core.outcome import Gone, Origin, Published, Refused, Unknown
+from hostwatch.core.records import Block, Withheld
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from tests.core.build import (
+    ENGINE,
     RUNNING,
     STOPPED,
     UNKNOWN,
@@ -83,11 +87,11 @@ def test_ip_is_ipv6_where_there_is_no_ipv4() -> None:
 def test_families_and_their_order(families: Subscription, address: str, service_lines: list[str]) -> None:
     """Only those that are asked for; the first one first."""
     place = box("web", on("front", "10.0.0.2"))
-    for wanted, expected in (
+    for asked, expected in (
         (replace(families, lines=lines("@{db.ip} x")), [f"{address} x"]),
         (replace(families, services=("db",)), service_lines),
     ):
-        rules = Rules(subscribers=(subscriber("web", wanted),))
+        rules = Rules(subscribers=(subscriber("web", asked),))
         assert told(inventory(DB, place, rules=rules), "web") == expected
 
 
@@ -137,7 +141,7 @@ def test_public_records_are_nobody_s_address() -> None:
     made = inventory(DB, web("@{db.PublicIp} db"), rules=Rules(advertise=ip("10.0.0.9")))
     outcome = only(made, "web")
     assert isinstance(outcome, Published)
-    assert outcome.owners == (None,)
+    assert outcome.origins == (Origin(),)
 
 
 # Replicas.
@@ -392,13 +396,53 @@ def test_a_name_of_a_line_that_is_not_known_is_given_to_nobody_else() -> None:
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Unknown, Unknown, Published]
 
 
-def test_owners_are_those_whose_addresses_they_are() -> None:
-    """Of a container that uses another one's network, that other one."""
+def test_origins_are_those_whose_addresses_they_are() -> None:
+    """Of a container that uses another one's network, that other one, on the network where it has the address."""
     made = inventory(DB, box("car", join="db"), web("@{car.ip} x", services="car"))
-    assert [o.owners for o in outcomes(made, key("web")) if isinstance(o, Published)] == [
-        (key("db"),),
-        (key("db"),) * 2,
-    ]
+    origin = Origin(key("db"), DB.endpoints[0].network, "front")
+    assert [o.origins for o in outcomes(made, key("web")) if isinstance(o, Published)] == [(origin,), (origin,) * 2]
+
+
+# What was said before, and whose it is by now.
+
+
+def reader(*names: str) -> Container:
+    """A subscriber of `db` on these networks."""
+    return box("web", *(on(name) for name in names), labels=hosts("@{db.ip} db"))
+
+
+def test_an_address_on_another_network_is_another_one() -> None:
+    """Where ranges overlap (isolated networks, macvlan) a line lingers although somebody has its address there."""
+    made = inventory(box("db", on("front", "10.0.0.5")), reader("front"), box("far", on("back", "10.0.0.5")))
+    before = wanted(made, key("web"), {}, 0.0, 2.0)
+    made.put(box("db", on("front"), state=STOPPED))
+    assert wanted(made, key("web"), before.memory, 1.0, 2.0).block == before.block
+    made.put(box("near", on("front", "10.0.0.5")))
+    assert wanted(made, key("web"), before.memory, 1.0, 2.0).block.records == ()
+
+
+def test_whose_an_address_is_is_told_to_those_who_may_meet() -> None:
+    """What an earlier run wrote has no network; nobody learns from that what is called what elsewhere."""
+    made = inventory(box("db", on("front"), state=STOPPED), reader("front"), box("far", on("back", "10.0.0.5")))
+    forged = Withheld("@{db.ip} db", "x; its last address 10.0.0.5 is y's now")
+    for reason in ("db: no running container", "db: no running container; its last address 10.0.0.5 is near's now"):
+        memory = memory_of(outcomes(made, key("web")), Block((), (forged,)))
+        assert wanted(made, key("web"), memory, 0.0, 0.0).block == Block((), (Withheld("@{db.ip} db", reason),))
+        made.put(box("near", on("front", "10.0.0.5")))
+
+
+def test_the_only_name_of_a_star_lingers() -> None:
+    """It is asked for as before, though nothing is there to answer."""
+    star = SubscriberRule("hosts", Path("/hosts"), Subscription(everything=True))
+    made = inventory(box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
+    made.add_host_files(ENGINE, "machine")
+    file = ContainerKey(ENGINE, ContainerId("file:/hosts"))
+    before = wanted(made, file, {}, 0.0, 2.0)
+    assert [str(record.address) for record in before.block.records] == ["10.0.0.5"]
+    made.put(box("db", on("front"), state=STOPPED))
+    after = wanted(made, file, before.memory, 1.0, 2.0)
+    assert (after.block, after.again_at) == (before.block, 3.0)
+    assert wanted(made, file, after.memory, 3.0, 2.0).block == Block()
 
 
 def test_a_file_that_nobody_has_says_nothing() -> None:

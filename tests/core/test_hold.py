@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostwatch.core.hold import Held, Holders, Last, Memory, held, memory_of
+from hostwatch.core.hold import Held, Last, Memory, Others, Told, held, memory_of
 from hostwatch.core.model import Address, ContainerKey
-from hostwatch.core.outcome import Gone, Outcome, Published, Refused, Unknown
+from hostwatch.core.outcome import Gone, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.pacing import Backoff
 from hostwatch.core.records import Block, Record, Withheld
 from tests.core.build import ip, key
@@ -16,18 +16,23 @@ from tests.core.build import ip, key
 LINE = "@{db.ip} db"
 A, B = ip("10.0.0.5"), ip("10.0.0.6")
 DB, OTHER = key("db"), key("other")
+FROM_DB = Origin(DB)
 
 
 def published(
     *addresses: Address, line: str = LINE, names: tuple[str, ...] = ("db",), of_all: bool = False
 ) -> Published:
     """The line with these addresses of `db`."""
-    return Published(line, tuple(Record(address, names) for address in addresses), (DB,) * len(addresses), of_all)
+    return Published(line, tuple(Record(address, names) for address in addresses), (FROM_DB,) * len(addresses), of_all)
 
 
-def holding(holders: dict[Address, ContainerKey] | None = None) -> Holders:
-    """Who has which address."""
-    return lambda address: frozenset([holders[address]] if holders is not None and address in holders else [])
+def holding(holders: dict[Address, ContainerKey] | None = None) -> Others:
+    """Who has which address, be it on whatever network."""
+
+    def found(address: Address, _: Origin) -> frozenset[ContainerKey]:
+        return frozenset([holders[address]] if holders is not None and address in holders else [])
+
+    return Others(found, lambda keys: " and ".join(sorted(bytes.fromhex(key.id).decode().strip("\0") for key in keys)))
 
 
 def step(
@@ -35,10 +40,11 @@ def step(
     memory: Memory | None = None,
     now: float = 0.0,
     holders: dict[Address, ContainerKey] | None = None,
+    everything: bool = False,
 ) -> Held:
     """The next round, two seconds of linger."""
     found = outcome if isinstance(outcome, list) else [outcome]
-    return held(found, memory or {}, now, 2.0, holding(holders))
+    return held(Told(tuple(found), everything), memory or {}, now, 2.0, holding(holders))
 
 
 def addresses(now: Held) -> list[Address]:
@@ -71,8 +77,10 @@ def test_the_table(
     """What becomes of a line that was published with one address."""
     after = step(outcome, BEFORE, now, holders)
     assert addresses(after) == expected
-    assert after.kept == (frozenset() if isinstance(outcome, Published) else frozenset(expected))
+    is_lost = not isinstance(outcome, Refused) and holders == {A: OTHER}
+    assert after.kept == (frozenset() if isinstance(outcome, Published | Refused) else {A})
     reason = "" if isinstance(outcome, Published) else outcome.reason
+    reason += f"; its last address {A} is other's now" if is_lost else ""
     assert after.block.withheld == (() if expected else (Withheld(LINE, reason),))
 
 
@@ -96,9 +104,9 @@ def test_what_is_gone_lingers_and_goes() -> None:
 @given(st.floats(0, 1e9), st.floats(0, 1e4))
 def test_when_it_is_time_it_goes(now: float, linger: float) -> None:
     """Whatever the numbers round to: looked at when it says, a line is gone and asks for no further look."""
-    first = held([GONE], BEFORE, now, linger, holding())
+    first = held(Told((GONE,)), BEFORE, now, linger, holding())
     if first.again_at is not None:
-        second = held([GONE], first.memory, first.again_at, linger, holding())
+        second = held(Told((GONE,)), first.memory, first.again_at, linger, holding())
         assert (addresses(second), second.again_at) == ([], None)
 
 
@@ -128,7 +136,7 @@ def test_of_several_replicas_only_the_reassigned_one_goes(outcome: Outcome) -> N
 def test_names_that_somebody_else_publishes_do_not_linger() -> None:
     """A name never has the old address of one and the new one of another."""
     last = step(published(A, names=("db", "x"))).memory
-    other = Published("@{b.ip} DB", (Record(B, ("DB",)),), (OTHER,))
+    other = Published("@{b.ip} DB", (Record(B, ("DB",)),), (Origin(OTHER),))
     assert addresses(step([GONE, other], last)) == [B]
     assert addresses(step([UNKNOWN, other], last)) == [A, B]
 
@@ -136,21 +144,58 @@ def test_names_that_somebody_else_publishes_do_not_linger() -> None:
 def test_what_a_star_published_lingers_although_nothing_names_it_now() -> None:
     """And goes without a withheld line: nobody asked for it by name."""
     mine = published(B, line="@{web.ip} web", names=("web",), of_all=True)
-    both = step([published(A, of_all=True), mine])
-    gone = step(mine, both.memory, 10.0)
+    both = step([published(A, of_all=True), mine], everything=True)
+    gone = step(mine, both.memory, 10.0, everything=True)
     assert (addresses(gone), gone.again_at, gone.kept) == ([B, A], 12.0, frozenset({A}))
-    assert addresses(step(mine, both.memory, 10.0, {A: OTHER})) == [B]
-    over = step(mine, gone.memory, 12.0)
+    taken = step(mine, both.memory, 10.0, {A: OTHER}, everything=True)
+    assert (addresses(taken), len(taken.block.withheld), list(taken.memory)) == ([B], 0, ["@{web.ip} web"])
+    over = step(mine, gone.memory, 12.0, everything=True)
     assert (over.block, over.again_at) == (Block((Record(B, ("web",)),)), None)
 
 
+def test_the_only_line_of_a_star_lingers_like_any_other() -> None:
+    """There may be nothing besides, as in a host file with one container."""
+    gone = step([], step(published(A, of_all=True), everything=True).memory, 10.0, everything=True)
+    assert (addresses(gone), gone.again_at) == ([A], 12.0)
+    assert addresses(step([], gone.memory, 12.0, everything=True)) == []
+
+
 def test_what_a_template_no_longer_says_goes_at_once() -> None:
-    """Also what a star published, once there is no star any more."""
+    """Also what a star published, once there is no star any more; where there is one, what a template said."""
     line = published(B, line="192.0.2.1 x", names=("x",))
     assert addresses(step(line, step([published(A), line]).memory)) == [B]
-    assert addresses(step(line, step([published(A, of_all=True), line]).memory)) == [B]
+    assert addresses(step(line, step([published(A, of_all=True), line], everything=True).memory)) == [B]
     star = published(B, line="@{web.ip} web", names=("web",), of_all=True)
-    assert addresses(step(star, step([published(A), star]).memory)) == [B]
+    assert addresses(step(star, step([published(A), star], everything=True).memory, everything=True)) == [B]
+
+
+# Whose an address is by now.
+
+
+@pytest.mark.parametrize("outcome", [GONE, UNKNOWN])
+def test_whose_a_lost_address_is_is_said_for_as_long_as_it_is_so(outcome: Gone | Unknown) -> None:
+    """Once it is nobody's the reason is as it was, and stays so, whoever has the address later."""
+    taken = step(outcome, BEFORE, 0.0, {A: OTHER})
+    (withheld,) = taken.block.withheld
+    assert (withheld.reason, taken.again_at) == (f"{outcome.reason}; its last address 10.0.0.5 is other's now", None)
+    again = step(outcome, taken.memory, 99.0, {A: OTHER})
+    assert (again.block, again.kept) == (taken.block, frozenset({A}))
+    for memory in (again.memory, step(outcome, again.memory, 100.0).memory):
+        assert step(outcome, memory, 100.0).block.withheld == (Withheld(LINE, outcome.reason),)
+    assert step(outcome, step(outcome, again.memory, 100.0).memory, 101.0, {A: OTHER}).block.withheld == (
+        Withheld(LINE, outcome.reason),
+    )
+    assert step(published(B), again.memory, 100.0, {A: OTHER}).block == Block((Record(B, ("db",)),))
+
+
+def test_a_later_run_says_the_same_of_a_lost_address() -> None:
+    """Or each comparison by a command would find the file wrong; what it says is looked up anew."""
+    block = step(GONE, BEFORE, 0.0, {A: OTHER}).block
+    assert step(GONE, memory_of([GONE], block), 50.0, {A: OTHER}).block == block
+    assert step(GONE, memory_of([GONE], block), 50.0).block == Block((), (Withheld(LINE, "gone"),))
+    forged = "; its last address ".join(["x", *["10.0.0.5 is y", "1.2.3 is y", "::::: is y", "is y"] * 1000])
+    found = memory_of([GONE], Block((), (Withheld(LINE, forged), Withheld("@{x.ip} x", forged))))
+    assert step(GONE, found, 50.0, {A: OTHER}).block == block
 
 
 def test_a_name_is_bound_to_an_address_once() -> None:
@@ -175,7 +220,7 @@ def test_a_name_is_bound_to_an_address_once() -> None:
 )
 def test_a_record_in_a_file_is_that_of_the_line_with_its_names(line: str, record: Record, mine: bool) -> None:
     """Whose address it was is not known."""
-    expected = {line: Last((record,), (None,))} if mine else {}
+    expected = {line: Last((record,), (Origin(),))} if mine else {}
     assert memory_of([Unknown(line, "")], Block((record,))) == expected
 
 

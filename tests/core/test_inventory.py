@@ -465,6 +465,18 @@ def test_a_hint_of_an_address_that_cannot_be_is_ignored(address: str) -> None:
     assert (known_addresses(made), state(made, "db"), state(made, "web")) == (set(), STOPPED, RUNNING)
 
 
+def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> None:
+    """Where ranges overlap it is another address."""
+    far = box("far", on("back", "10.0.0.5"))
+    made = inventory(
+        net("front", "10.0.0.0/24"), net("back", "10.0.0.0/24"), far, box("db", on("front"), state=STOPPED)
+    )
+    made.hint(key("db"), [ip("10.0.0.5")])
+    known = made.container(key("db"))
+    assert known is not None
+    assert known.endpoints[0].addresses == (ip("10.0.0.5"),)
+
+
 def test_a_hint_of_an_unknown_container_is_ignored() -> None:
     """There is nothing that it could belong to."""
     assert inventory(FRONT).hint(DB, [ip("10.0.0.5")]) == set()

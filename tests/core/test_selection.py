@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hostwatch.core.desired import outcomes
-from hostwatch.core.hold import held
+from hostwatch.core.hold import Others, Told, held
 from hostwatch.core.names import name_fault
 from hostwatch.core.notices import Exec, Notice, Restart, Signal
 from hostwatch.core.outcome import Published
@@ -216,7 +216,7 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
             shown = outcome.line if isinstance(outcome, Published) else f"{outcome.line} {outcome.reason}"
             assert shown.isascii()
             assert shown.isprintable()
-        block = held(found, {}, 0.0, 2.0, lambda _: frozenset()).block
+        block = held(Told(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
         assert all(name_fault(published) is None for record in block.records for published in record.names)
 
 

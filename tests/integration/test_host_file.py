@@ -44,9 +44,9 @@ def hosts(tmp_path: Path) -> Path:
     return path
 
 
-def configuration(lab: Lab, path: Path, more: str = 'services: "*"') -> str:
+def configuration(lab: Lab, path: Path, more: str = 'services: "*"', linger: str = "0") -> str:
     """A configuration with the file as its subscriber."""
-    return lab.configured(f"subscribers:\n  this-host: {{file: {path}, {more}}}\ntiming: {{linger: 0}}\n")
+    return lab.configured(f"subscribers:\n  this-host: {{file: {path}, {more}}}\ntiming: {{linger: {linger}}}\n")
 
 
 def test_every_name_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
@@ -79,6 +79,21 @@ def test_every_name_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
     assert hosts.stat().st_ino == inode
     lab.command("clean", "-c", configuration(lab, hosts))
     assert hosts.read_text() == FOREIGN
+
+
+@newest_only
+def test_the_only_name_of_the_engine_lingers(lab: Lab, hosts: Path) -> None:
+    """A restart at the same address is no change, with nothing else to be published either."""
+    db = lab.run("db", address="10.123.7.7")
+    with lab.hostwatch("-c", configuration(lab, hosts, linger="1h")) as hostwatch:
+        eventually(lambda: records(hosts) == {"db": ["10.123.7.7"]})
+        for _ in range(3):
+            db.restart(timeout=0)
+        spare = lab.run("spare", address="10.123.7.8")
+        eventually(lambda: records(hosts) == {"db": ["10.123.7.7"], "spare": ["10.123.7.8"]})
+        spare.remove(force=True)
+    changes = [line.partition("this-host: ")[2] for line in hostwatch.log.splitlines() if " → " in line]
+    assert [change.partition(" (")[0] for change in changes] == ["db - → 10.123.7.7", "spare - → 10.123.7.8"]
 
 
 def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None:

@@ -256,14 +256,19 @@ def test_a_recreation_within_linger_is_one_change(lab: Lab) -> None:
 
 
 def test_an_address_that_another_container_has_goes_at_once(lab: Lab) -> None:
-    """However long the linger: a name must not lead to a stranger."""
-    with lab.hostwatch("-c", lab.configured("timing: {linger: 1h}")):
+    """However long the linger: a name must not lead to a stranger. Whose it is now is said for as long as it is so."""
+    now = "db: no running container; its last address 10.123.7.7 is stranger's now"
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 1h}")) as hostwatch:
         web = lab.run("web", labels=WANTS_DB)
         db = lab.run("db", address="10.123.7.7")
         eventually(lambda: lab.records(web) == {"db": ["10.123.7.7"]})
         db.kill()
-        lab.run("stranger", address="10.123.7.7")
+        stranger = lab.run("stranger", address="10.123.7.7")
+        eventually(lambda: lab.block(web) == [f"# withheld: @{{db.ip}} db  ({now})"])
+        lab.command("plan", "--exit-code")
+        stranger.remove(force=True)
         eventually(lambda: lab.block(web) == GONE)
+        assert hostwatch.log.count(": withheld: ") <= 2, hostwatch.log
 
 
 def test_two_services_that_claim_a_name_are_both_withheld(lab: Lab) -> None:
