@@ -1,5 +1,6 @@
 """What each command runs: signals, the order of start and stop, priority, and what the service manager is told."""
 
+import gc
 import math
 import os
 import signal
@@ -13,13 +14,13 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from hostwatch import systemd
+from hostwatch import signals, systemd
 from hostwatch.config import ConfigError, Settings
 from hostwatch.control.files import Ways
 from hostwatch.control.source import EngineError, first_leaf
 from hostwatch.control.survey import Survey, surveyed
 from hostwatch.core.inventory import Inventory
-from hostwatch.daemon import Daemon, paths_of
+from hostwatch.daemon import Daemon, clear_host_files, paths_of
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
@@ -50,17 +51,37 @@ Reread = Callable[[], Configured]
 """Reads the configuration again. Raises `ConfigError` and `EngineError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """An engine that was left with `on_exit: remove`, in whose containers the blocks still are.
+
+    They go as soon as it is known that the engine which is followed now is another one, and at the end in any case.
+    """
+
+    daemon: Daemon
+    source: DockerEngine
+
+    async def remove_blocks(self) -> None:
+        async with self.source:
+            with suppress(EngineError):  # what is in sight needs no engine
+                await self.source.info()
+            await self.daemon.remove_blocks(of_host=False)
+
+
 async def run(configured: Configured, reread: Reread) -> bool:
     """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work.
 
     Returns whether it ended by that: else it has said why a new process is needed.
     """
     _hurry()
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        following: Configured | None = configured
+    left: list[_Left] = []
+    with signals.received() as received:
         try:
-            while following is not None:
-                following = await _serve(following, signals, reread)
+            while (following := await _serve(configured, received, reread, left)) is not None:
+                configured = following
+                # What was known of the engine is a cycle, and has been taken out of the collector's sight.
+                gc.unfreeze()
+                gc.collect()
         except BaseExceptionGroup as group:
             lost, other = group.split(SightLostError)
             if lost is None or other is not None:
@@ -70,7 +91,9 @@ async def run(configured: Configured, reread: Reread) -> bool:
     return True
 
 
-async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread) -> Configured | None:
+async def _serve(
+    configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread, left: list[_Left]
+) -> Configured | None:
     """Keep the subscribers of one engine right; returns what to go on with, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
         with closing(Daemon(configured.settings, source)) as daemon:
@@ -78,21 +101,41 @@ async def _serve(configured: Configured, signals: AsyncIterator[signal.Signals],
                 tasks.start_soon(daemon.run, name="daemon")
                 if systemd.is_listening():
                     tasks.start_soon(_tell_how_it_stands, daemon, name="tell systemd")
-                following = await _until_signalled(daemon, configured, signals, reread)
+                if left:
+                    tasks.start_soon(_remove_left, left, daemon, name="remove the blocks of an engine that was left")
+                following = await _until_signalled(daemon, configured, received, reread)
                 tasks.cancel_scope.cancel()
             if following is None and daemon.settings.on_exit == "remove":
                 with anyio.move_on_after(_GRACE_SECONDS, shield=True):
                     await daemon.remove_blocks()
+                    for engine in left:
+                        await engine.remove_blocks()
+    if following is not None:
+        await clear_host_files(daemon.settings.host_files - following.settings.host_files)
+        if following.settings.on_exit == "remove" and following.connection != configured.connection:
+            left.append(_Left(daemon, source))
     return following
 
 
+async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
+    """Take the blocks out of the containers of engines that were left, unless the same one is followed again."""
+    await daemon.loaded()
+    while left:
+        if left[0].daemon.engine_id != daemon.engine_id and daemon.settings.on_exit == "remove":
+            await left[0].remove_blocks()
+        del left[0]
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 async def _until_signalled(
-    daemon: Daemon, configured: Configured, signals: AsyncIterator[signal.Signals], reread: Reread
+    daemon: Daemon, configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread
 ) -> Configured | None:
     """Wait for the end (`None`), or for a configuration with another engine; any other is followed at once."""
-    async for received in signals:
-        if received != signal.SIGHUP:
-            logger.info("stopping on {}", signal.Signals(received).name)
+    async for each in received:
+        if each != signal.SIGHUP:
+            logger.info("stopping on {}", each.name)
             systemd.tell("STOPPING=1")
             return None
         systemd.tell_reloading()

@@ -97,11 +97,12 @@ class Common:
     def reread(self) -> app.Configured:
         """The settings in force by now, with the log started anew. Raises `ConfigError` and `EngineError`."""
         settings = self._load()
+        configured = app.Configured(settings, self.engine(settings))
         try:
-            self._start_log(settings)
+            self._start_log(settings)  # last: where anything is wrong, the log stays as it was, too
         except OSError as error:
             raise EngineError(self._log_fault(settings, error)) from error
-        return app.Configured(settings, self.engine(settings))
+        return configured
 
     def _load(self) -> Settings:
         return load(self.file) if self.file is not None else Settings()

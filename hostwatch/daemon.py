@@ -2,7 +2,7 @@
 
 import gc
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +12,16 @@ from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
 from hostwatch.config import Settings
-from hostwatch.control.files import FILE_CHANGED, Ways
+from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Ways
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
-from hostwatch.control.reconciler import RESYNC, Reconciler
+from hostwatch.control.reconciler import RESYNC, SWEEP, Reconciler
 from hostwatch.control.reflector import Reflector
+from hostwatch.control.rewriting import Rewriting
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
+from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, NetworkMode, State
+from hostwatch.core.records import Block
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.sight import Sight
@@ -34,6 +36,23 @@ def paths_of(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
     return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts)
 
 
+async def clear_host_files(paths: Iterable[Path]) -> None:
+    """Take our block out of files on the host that are kept no longer; no engine is needed for that."""
+    files = PathHostsFiles(EngineId(""), Path("/"), Path("hosts"))
+    for path in paths:
+        if not await anyio.Path(path).exists():
+            continue
+        key = ContainerKey(EngineId(""), ContainerId(f"file:{path}"))
+        file = Container(key, str(path), State.RUNNING, {}, network_mode=NetworkMode.HOST, host_file=path)
+        try:
+            update = await files.update(file, Rewriting(Block(), file))
+        except (FileGoneError, FileRefusedError, FileFailedError) as error:
+            logger.warning("{}: its block, if it has one, stays, as it cannot be removed: {}", path, error)
+        else:
+            if update.changed:
+                logger.info("{}: block removed", path)
+
+
 class Daemon:
     """All that runs for one engine."""
 
@@ -44,6 +63,7 @@ class Daemon:
         self._queue = WorkQueue()
         changed, resync = self._queue.add_all, settings.timing.resync
         self._reflector = Reflector(source, self._inventory, changed, self._resynced, resync)
+        self._tasks: TaskGroup | None = None
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
@@ -64,7 +84,8 @@ class Daemon:
 
     async def run(self) -> None:
         """Follow the engine and its files for ever. Raises `SightLostError` where only another process can do that."""
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as self._tasks:
+            tasks = self._tasks
             debounce = self.settings.timing.notify_debounce
             notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
 
@@ -76,21 +97,29 @@ class Daemon:
 
     def adopt(self, settings: Settings) -> None:
         """Follow other settings from now on; those of the engine must be the same."""
+        unwanted = self.settings.host_files - settings.host_files
         self.settings = settings
-        files = self._inventory.adopt(settings.rules())
-        if self._reconciler is not None and self._notifier is not None and self._reflector.engine is not None:
+        before = self._inventory.adopt(settings.rules())
+        if self._notifier is not None:
+            self._notifier.debounce_seconds = settings.timing.notify_debounce
+        if self._reconciler is not None and self._reflector.engine is not None:
             self._inventory.add_host_files(self._reflector.engine.id, socket.gethostname())
             self._reconciler.linger_seconds = settings.timing.linger
-            self._notifier.debounce_seconds = settings.timing.notify_debounce
             self._host_watch.cancel()
+        elif self._tasks is not None:
+            self._tasks.start_soon(clear_host_files, unwanted, name="clear files on the host")
         self._reflector.adopt(settings.timing.resync)
-        if self._reflector.connected:
-            self._queue.add_all(files | self._inventory.subscriber_files, "configuration")
+        wanted = self._inventory.subscriber_files
+        # That nobody subscribes to a file any more is so whatever an engine says, which may be away.
+        self._queue.add_all(before | wanted if self._reflector.connected else before - wanted, "configuration")
+        self._queue.add_all((file.key for file in self._inventory.host_files if file.key not in wanted), SWEEP)
 
-    async def remove_blocks(self) -> None:
-        """Take the blocks out of the hosts files that were kept."""
+    async def remove_blocks(self, *, of_host: bool = True) -> None:
+        """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too."""
         if self._reconciler is not None:
-            await self._reconciler.remove_all()
+            await self._reconciler.remove_all(of_host=of_host)
+        if of_host:  # those that were not compared yet, too
+            await clear_host_files(self.settings.host_files)
 
     @property
     def standing(self) -> str:
@@ -99,6 +128,15 @@ class Daemon:
         if reflector.connected and reflector.engine is not None:
             return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
         return f"waiting for the engine ({reflector.fault or 'no answer yet'}); subscribers: {subscribers}"
+
+    @property
+    def engine_id(self) -> EngineId | None:
+        """Which engine was followed last; `None` before it has answered."""
+        return self._reflector.engine.id if self._reflector.engine is not None else None
+
+    async def loaded(self) -> None:
+        """Wait until the engine is there, and has been read."""
+        await self._loaded.wait()
 
     async def compared(self) -> None:
         """Wait until the engine is there, and every subscriber has been compared once."""

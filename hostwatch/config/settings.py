@@ -6,6 +6,7 @@ why the default is what it is. What the contract promises but is not built yet i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
@@ -374,6 +375,11 @@ class Settings(Section):
             labels=self.labels,
             advertise=self.advertise,
         )
+
+    @property
+    def host_files(self) -> frozenset[Path]:
+        """The files on the host that subscribe."""
+        return frozenset(rule.target for rule in self.rules().subscribers if isinstance(rule.target, Path))
 
 
 def _with_names(key: object, service: object) -> object:

@@ -416,11 +416,13 @@ class Reconciler:
                 if await block_in(await self._paths.read(container)) is not None:
                     self._queue.add(key, SWEEP, idle=True)
 
-    async def remove_all(self) -> None:
-        """Take our block out of every file that is kept."""
+    async def remove_all(self, *, of_host: bool) -> None:
+        """Take our block out of every file that is kept; `of_host`: of those on the host, too."""
         for key in list(self._states):
             container = self._inventory.container(key)
-            if container is not None and refusal(container) is None:
+            if container is None or (container.host_file is not None and not of_host):
+                continue
+            if refusal(container) is None:
                 with suppress(FileGoneError, FileRefusedError, FileFailedError):
                     await self._way_to(key).update(container, Rewriting(Block(), container))
 

@@ -393,3 +393,21 @@ def test_another_engine_in_the_same_place_is_followed_instead(lab: Lab, frail: L
         followed(lab, here, "10.123.5.6", RETURN_SECONDS)
         assert line("10.123.7.7") in frail.hosts(there)
         losses(hostwatch, 2)
+
+
+@mortal
+def test_blocks_go_from_an_engine_that_was_left_for_another(lab: Lab, frail: Lab) -> None:
+    """By SIGHUP, with `on_exit: remove`: as soon as the other one is there, and no file of that one is touched."""
+    here, there = lab.run("web", labels=SUBSCRIBER), frail.run("web", labels=SUBSCRIBER)
+    lab.run("db", address="10.123.5.5")
+    frail.run("db", address="10.123.7.7")
+    bare = lab.hosts(here)
+    del lab.environ["DOCKER_HOST"]
+    texts = [f"docker: {{host: '{each.engine.docker_host}'}}\non_exit: remove\n" for each in (lab, frail)]
+    with lab.hostwatch("-c", lab.configured(texts[0])) as hostwatch:
+        followed(lab, here, "10.123.5.5")
+        lab.configured(texts[1])
+        hostwatch.process.send_signal(signal.SIGHUP)
+        followed(frail, there, "10.123.7.7")
+        eventually(lambda: lab.hosts(here) == bare)
+        assert line("10.123.7.7") in frail.hosts(there)

@@ -1,10 +1,12 @@
 """SIGHUP: a valid configuration takes effect at once, another one not at all. And blocks that nobody wants any more."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
 from tests.conftest import Hostwatch, Lab, eventually, newest_only
+from tests.proxy import Proxy
 
 pytestmark = newest_only
 
@@ -113,3 +115,84 @@ def test_blocks_that_nobody_wants_are_swept_away(lab: Lab) -> None:
         eventually(lambda: path.read_text() == bare + "192.0.2.2 kept\n")
     assert hostwatch.log.count("former: block removed, as nobody subscribes to it") == 2
     assert LEFT in lab.hosts(alone)
+
+
+# While the engine is away, or before it was ever there.
+
+
+def test_a_file_that_is_configured_no_longer_loses_its_block_without_an_engine(lab: Lab, proxy: Proxy) -> None:
+    """Before the engine was ever there, and after it went away."""
+    lab.run("db", address="10.123.7.1")
+    files = [lab.directory / name for name in ("first", "second", "kept")]
+    for file in files:
+        file.write_text(LEFT)
+    texts = [
+        "subscribers:\n" + "".join(f"  {file.name}: {{file: {file}, services: [db]}}\n" for file in wanted)
+        for wanted in (files, files[1:], files[2:])
+    ]
+    proxy.refuse = re.compile("")
+    with lab.hostwatch("-c", lab.configured(texts[0]), ready="trying again until it is there") as hostwatch:
+        reloaded(lab, hostwatch, texts[1])
+        eventually(lambda: files[0].read_text() == "")
+        assert files[1].read_text() == LEFT
+        proxy.refuse = None
+        eventually(lambda: all("10.123.7.1      db" in file.read_text() for file in files[1:]))
+        proxy.refuse = re.compile("")
+        proxy.cut()
+        eventually(lambda: "lost the engine" in hostwatch.log)
+        reloaded(lab, hostwatch, texts[2])
+        eventually(lambda: files[1].read_text() == "")
+        assert "10.123.7.1      db" in files[2].read_text()
+
+
+def test_timing_is_reread_before_the_engine_is_there(lab: Lab, proxy: Proxy) -> None:
+    """What was not in use yet, too: how long a notice waits, and a service lingers."""
+    db = lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db", "hostwatch.notify": "exec: touch /told"})
+    proxy.refuse = re.compile("")
+    long = lab.configured("timing: {notify_debounce: 1h, linger: 1h, resync: 1h}\n")
+    with lab.hostwatch("-c", long, ready="trying again until it is there") as hostwatch:
+        reloaded(lab, hostwatch, "timing: {notify_debounce: 0, linger: 0, resync: 1h}\n")
+        proxy.refuse = None
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+        db.remove(force=True)
+        eventually(lambda: lab.records(web) == {})
+        eventually(lambda: web.exec_run(["test", "-e", "/told"]).exit_code == 0)
+
+
+def test_the_log_stays_as_it_was_where_anything_is_wrong(lab: Lab) -> None:
+    """The configuration is valid by itself, but the engine that it names cannot be used."""
+    host = lab.environ.pop("DOCKER_HOST")
+    text = lab.configured(f"docker: {{host: '{host}'}}")
+    with lab.hostwatch("-c", text, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(lab.directory)) as hostwatch:
+        text = f"docker: {{host: 'tcp://192.0.2.1'}}\nlog: {{format: json, file: {lab.directory}/log}}\n"
+        reloaded(lab, hostwatch, text, "ca.pem")
+        reloaded(lab, hostwatch, "labels: perhaps", "must be true or false")
+    assert not (lab.directory / "log").exists()
+    assert "stopping on SIGTERM" in hostwatch.log
+    assert "{" not in hostwatch.log
+
+
+def test_blocks_are_removed_at_the_end_from_an_engine_that_was_left_too(lab: Lab, proxy: Proxy) -> None:
+    """The same engine by another address keeps its blocks all the time; it is left for one that is not there."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels={"hostwatch.services": "db"})
+    hosts = lab.directory / "hosts"
+    hosts.write_text("192.0.2.1 foreign\n")
+    bare = lab.hosts(web)
+    file = f"on_exit: remove\nsubscribers: {{host: {{file: {hosts}, services: [db]}}}}\n"
+    del lab.environ["DOCKER_HOST"]
+    there, again, nowhere = (
+        f"docker: {{host: '{host}'}}\n{file}" for host in (lab.engine.docker_host, proxy.host, "unix:///nowhere")
+    )
+    with lab.hostwatch("-c", lab.configured(there)) as hostwatch:
+        eventually(lambda: lab.records(web) and "db" in hosts.read_text())
+        reloaded(lab, hostwatch, again)
+        eventually(lambda: hostwatch.log.count("connected to engine") == 2)
+        reloaded(lab, hostwatch, nowhere)
+        eventually(lambda: "no engine at unix:///nowhere" in hostwatch.log)
+        assert lab.records(web) == {"db": ["10.123.7.1"]}
+        assert "db" in hosts.read_text()
+    assert lab.hosts(web) == bare
+    assert hosts.read_text() == "192.0.2.1 foreign\n"
+    assert "db 10.123.7.1 → -" not in hostwatch.log

@@ -1,0 +1,80 @@
+"""What a daemon that goes on with another engine leaves behind: nothing."""
+
+import asyncio
+import gc
+import signal
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+
+from bench import simulated
+from hostwatch import app
+from hostwatch.config import Settings, load
+from hostwatch.daemon import Daemon
+from hostwatch.docker.connect import Connection
+from hostwatch.docker.engine import DockerEngine
+
+
+@pytest.fixture
+def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon]]]:
+    """Every daemon that is made."""
+    made: list[weakref.ref[Daemon]] = []
+
+    def noted(settings: Settings, source: DockerEngine) -> Daemon:
+        daemon = Daemon(settings, source)
+        made.append(weakref.ref(daemon))
+        return daemon
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(app, "Daemon", noted)
+    monkeypatch.setattr(app, "_hurry", lambda: None)
+    yield made
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    gc.unfreeze()
+
+
+def has(daemons: list[weakref.ref[Daemon]], count: int) -> bool:
+    """Whether so many were made by now."""
+    return len(daemons) == count
+
+
+async def comes_true(check: Callable[[], bool]) -> None:
+    """Wait for it."""
+    with anyio.fail_after(20):
+        while not check():  # noqa: ASYNC110  # nobody tells of what is collected
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize("on_exit", ["keep", "remove"])
+async def test_each_engine_that_is_left_is_forgotten(
+    tmp_path: Path, daemons: list[weakref.ref[Daemon]], on_exit: str
+) -> None:
+    """With all that was known of it, which was taken out of the collector's sight."""
+    socket, config = tmp_path / "engine.sock", tmp_path / "hostwatch.yaml"
+    connection = Connection("the engine", "http://localhost", str(socket))
+
+    def reread() -> app.Configured:
+        root = tmp_path / str(len(daemons))
+        config.write_text(f"docker: {{root: {root}}}\non_exit: {on_exit}\n")
+        named = f"the engine as it is called the {len(daemons)}. time" if on_exit == "remove" else "the engine"
+        return app.Configured(load(config), Connection(named, connection.base, connection.socket))
+
+    async with simulated.Server(simulated.world(20, tmp_path), tmp_path).listening(socket):
+        following = asyncio.create_task(app.run(reread(), reread))
+        for count in (1, 2, 3):
+            await comes_true(partial(has, daemons, count))
+            daemon = daemons[-1]()
+            assert daemon is not None
+            await daemon.compared()
+            del daemon
+            signal.raise_signal(signal.SIGHUP)
+        await comes_true(lambda: len(daemons) == 4 and all(daemon() is None for daemon in daemons[:3]))
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

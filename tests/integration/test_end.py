@@ -1,0 +1,111 @@
+"""The end of `hostwatch run`, also where a thread or the event loop itself hangs: real processes, really stuck."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import eventually
+
+Stuck = Callable[[Path], AbstractContextManager[subprocess.Popen[bytes]]]
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
+
+
+@contextmanager
+def running(directory: Path, config: Path, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon without an engine, once it listens to signals."""
+    log = directory / "log"
+    arguments = ["-m", "hostwatch", "run", "-c", str(config), "--docker-host", f"unix://{directory}/nowhere.sock"]
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, *arguments], env=ENVIRON, stderr=stderr or file)
+    try:
+        eventually(lambda: listens(process.pid))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def listens(pid: int) -> bool:
+    """Whether a process has a handler for SIGHUP."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
+
+
+@contextmanager
+def stuck_thread(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon with a thread that waits in the kernel: its configuration became a pipe that nobody writes."""
+    config = directory / "hostwatch.yaml"
+    config.write_text("labels: true\n")
+    with running(directory, config) as process:
+        eventually(lambda: b"no engine" in (directory / "log").read_bytes())
+        config.unlink()
+        os.mkfifo(config)
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: waits_in(process.pid, "wait_for_partner", "fifo_open"))
+        yield process
+
+
+@contextmanager
+def stuck_loop(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon whose event loop waits in the kernel: nobody reads its log."""
+    config = directory / "hostwatch.yaml"
+    config.write_text("labels: true\n")
+    reader, writer = os.pipe()
+    try:
+        with running(directory, config, writer) as process:
+            eventually(lambda: os.read(reader, 1 << 16))
+            config.write_text("labels: perhaps\n" + "".join(f"zz{number}: 1\n" for number in range(3_000)))
+            process.send_signal(signal.SIGHUP)
+            eventually(lambda: waits_in(process.pid, "pipe_write", "anon_pipe_write"))
+            yield process
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def waits_in(pid: int, *functions: str) -> bool:
+    """Whether a thread of the process waits in one of these functions of the kernel."""
+    return any(path.read_text() in functions for path in Path(f"/proc/{pid}/task").glob("*/wchan"))
+
+
+either = pytest.mark.parametrize("stuck", [stuck_thread, stuck_loop])
+
+
+def test_it_ends_by_the_first_signal(tmp_path: Path) -> None:
+    """Where nothing hangs: with status 0."""
+    config = tmp_path / "hostwatch.yaml"
+    config.write_text("labels: true\n")
+    with running(tmp_path, config) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(4) == 0
+    assert b"stopping on SIGINT" in (tmp_path / "log").read_bytes()
+
+
+@either
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, stuck: Stuck) -> None:
+    """Whatever is in work, with the status of that signal."""
+    with stuck(tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # nothing is seen of the first one where the loop hangs
+        assert process.poll() is None
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(4) == 128 + signal.SIGINT
+        assert time.monotonic() - before < 3
+
+
+@either
+def test_what_hangs_does_not_hold_up_the_end_for_ever(tmp_path: Path, stuck: Stuck) -> None:
+    """The first signal alone ends it after some seconds, as a failure, which is said."""
+    with stuck(tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(9) == 1
+    assert stuck is stuck_loop or b"something hangs" in (tmp_path / "log").read_bytes()
