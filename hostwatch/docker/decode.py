@@ -11,7 +11,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,8 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         state=State.RUNNING if running else State.STOPPED,
         labels=_dict(config.get("Labels")),
         image=config.get("Image") or "",
-        created=_seconds(data.get("Created")),
-        started=_seconds(state.get("StartedAt")),
+        created=_moment(data.get("Created")) or 0.0,
+        started=_moment(state.get("StartedAt")) or 0.0,
         health=_health(state, config),
         hostname=config.get("Hostname") or None,
         network_mode=mode,
@@ -181,10 +181,8 @@ def created_container(happened: Event) -> Container | None:
 
 def clock(info: Json) -> int | None:
     """The engine's own time in `GET /info`, in nanoseconds, the last whole second: a little early rather than late."""
-    try:
-        return int(datetime.fromisoformat(info["SystemTime"]).timestamp()) * 10**9
-    except (ValueError, KeyError, TypeError):
-        return None
+    found = _moment(info.get("SystemTime"))
+    return int(found) * 10**9 if found is not None else None
 
 
 def output(stream: bytes) -> tuple[bytes, bytes]:
@@ -262,16 +260,13 @@ def _hosts_mount(data: Json) -> Path | None:
     return None
 
 
-def _seconds(timestamp: Any) -> float:
-    # RFC 3339 with nanoseconds: more digits than `fromisoformat` of Python 3.11 and older takes.
-    if not isinstance(timestamp, str):
-        return 0.0
-    head, dot, fraction = timestamp.removesuffix("Z").partition(".")
+def _moment(timestamp: Any) -> float | None:
+    """Seconds since the epoch. Engines write RFC 3339 with nanoseconds, in UTC or with an offset of their own."""
     try:
-        whole = datetime.fromisoformat(head + "+00:00").timestamp()
-        return whole + (float(f"0.{fraction}") if dot and fraction.isdigit() else 0.0)
-    except ValueError:
-        return 0.0
+        found = datetime.fromisoformat(timestamp)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _address(text: Any) -> Address | None:

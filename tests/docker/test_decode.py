@@ -100,6 +100,26 @@ def test_an_empty_health_status_is_no_healthcheck() -> None:
     assert (found.state, found.health) == (State.RUNNING, Health.NONE)
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-01-02T03:04:05.678901234Z", 1767323045.678901),
+        ("2026-01-02T03:04:05.678901234+02:00", 1767315845.678901),
+        ("2026-01-02T03:04:05-07:30", 1767350045.0),
+        ("2026-01-02T03:04:05.6", 1767323045.6),
+        ("yesterday", 0.0),
+        ("", 0.0),
+        (None, 0.0),
+        (7, 0.0),
+    ],
+)
+def test_times(text: object, seconds: float) -> None:
+    """In UTC or with an offset, with as many digits as there are; what is no time is none."""
+    found = decode.inspected_container(ENGINE, inspected() | {"Created": text, "State": {"StartedAt": text}})
+    assert found.created == found.started == pytest.approx(seconds, abs=1e-6)
+    assert decode.clock({"SystemTime": text}) == (int(seconds) * 10**9 if seconds else None)
+
+
 @pytest.mark.parametrize("wanted", [[], [1], [{"a": "]"}, [], "x,y"], [None, 2.5, {"b": [1, {}]}]])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_the_items_of_a_list_come_one_by_one(wanted: list[object], indent: int | None) -> None:
