@@ -91,6 +91,10 @@ class _Filler:
         found = self.view.inventory.rules.advertise
         if found is None:
             raise _NoValueError(Refused(self.line.text, "PublicIp: `advertise` is not set in the configuration"))
+        if not (self.subscription.ipv4 if found.version == 4 else self.subscription.ipv6):
+            raise _NoValueError(
+                Refused(self.line.text, f"PublicIp: {found} is no address of the families that are asked for")
+            )
         return found
 
     def _text(self, reference: Reference, row: Member | None) -> str:

@@ -96,6 +96,23 @@ def test_families_and_their_order(families: Subscription, address: str, service_
 
 
 @pytest.mark.parametrize(
+    ("advertise", "families", "outcome"),
+    [
+        ("192.0.2.1", Subscription(ipv4=False), "PublicIp: 192.0.2.1 is no address of the families that are asked for"),
+        ("fd00::1", Subscription(ipv6=False), "PublicIp: fd00::1 is no address of the families that are asked for"),
+        ("192.0.2.1", Subscription(ipv6=False), None),
+        ("fd00::1", Subscription(ipv4=False), None),
+    ],
+)
+def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Subscription, outcome: str | None) -> None:
+    """It is withheld where that is not asked for."""
+    wanted = subscriber("web", replace(families, lines=lines("@{db.PublicIp} db")))
+    place = box("web", on("front", "10.0.0.2"))
+    made = inventory(DB, place, rules=Rules(subscribers=(wanted,), advertise=ip(advertise)))
+    assert told(made, "web") == [f"Refused {outcome}" if outcome is not None else f"{advertise} db"]
+
+
+@pytest.mark.parametrize(
     ("line", "outcome"),
     [
         ("@{nobody.ip} x", "Gone nobody: no running container"),
