@@ -325,7 +325,7 @@ class Reconciler:
         if by_exec and state.in_sync and state.wanted == wanted and not _is_to_be_read(work):
             return b""
         state.wanted = wanted
-        rewriting = Rewriting(wanted, container, None if self._keeps_comments else state.block)
+        rewriting = Rewriting(wanted, container, state.block, keeps_comments=self._keeps_comments)
         at_hand = (state.in_sync or starting) and not state.costly
         update = await files.update(container, rewriting, at_hand=at_hand)
         self._looks.spend(key, now, rewriting.cpu_seconds * _COST)
@@ -393,7 +393,7 @@ class Reconciler:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
         if refusal(container) is not None:
             return b""
-        update = await self._paths.update(container, Rewriting(Block(), container))
+        update = await self._paths.update(container, Rewriting(Block(), container, Block()))
         if update.changed:
             logger.info("{}: block removed, as nobody subscribes to it", container.name)
         return update.before
@@ -418,13 +418,13 @@ class Reconciler:
 
     async def remove_all(self, *, of_host: bool) -> None:
         """Take our block out of every file that is kept; `of_host`: of those on the host, too."""
-        for key in list(self._states):
+        for key, state in list(self._states.items()):
             container = self._inventory.container(key)
             if container is None or (container.host_file is not None and not of_host):
                 continue
             if refusal(container) is None:
                 with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                    await self._way_to(key).update(container, Rewriting(Block(), container))
+                    await self._way_to(key).update(container, Rewriting(Block(), container, state.block))
 
     # By exec.
 

@@ -26,9 +26,11 @@ def reserved_names(container: Container) -> tuple[str, ...]:
 class Rewriting:
     """The change that is made to a file's text; it may be called again when somebody else wrote."""
 
-    def __init__(self, block: Block, container: Container, unmarked: Block | None = None) -> None:
+    def __init__(self, block: Block, container: Container, last: Block, *, keeps_comments: bool = True) -> None:
+        """`last` is what the block said before, as far as that is known."""
         self._block = block
-        self._unmarked = unmarked
+        self._last = last
+        self._keeps_comments = keeps_comments
         self._reserved = reserved_names(container)
         self.standing = Block()
         """The block as it really stands in the text that was made last."""
@@ -37,7 +39,8 @@ class Rewriting:
 
     def __call__(self, text: bytes) -> bytes:
         begun = time.thread_time()
-        result = hostsfile.rewritten(text, self._block, self._reserved, self._unmarked)
+        keeps = self._keeps_comments
+        result = hostsfile.rewritten(text, self._block, self._reserved, self._last, keeps_comments=keeps)
         self.cpu_seconds += time.thread_time() - begun
         self.standing = result.block
         return result.text

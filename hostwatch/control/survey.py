@@ -102,7 +102,7 @@ class Survey:
     async def cleaned(self) -> list[FileReport]:
         """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
         everyone = [*self.inventory.containers, *self.inventory.host_files]
-        found = await self._each([container for container in everyone if refusal(container) is None], _cleaned)
+        found = await self._each([container for container in everyone if refusal(container) is None], self._cleaned)
         return [report for report in found if not report.in_sync and not self._had_none(report)]
 
     async def _each(self, containers: Iterable[Container], work: Work) -> list[FileReport]:
@@ -151,14 +151,15 @@ class Survey:
         text = await files.read(container)
         memory = memory_of(found, hostsfile.found(text) or Block())
         block = wanted(self.inventory, container.key, memory, 0.0, 0.0).block
-        rewriting = Rewriting(block, container)
+        rewriting = Rewriting(block, container, block)
         if write:
             return await _written(container, files, rewriting)
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
 
-
-async def _cleaned(container: Container, files: HostsFiles) -> FileReport:
-    return await _written(container, files, Rewriting(Block(), container))
+    async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
+        """By what it should say its lines are known, should a marker be missing."""
+        last = wanted(self.inventory, container.key, {}, 0.0, 0.0).block
+        return await _written(container, files, Rewriting(Block(), container, last))
 
 
 async def _written(container: Container, files: HostsFiles, rewriting: Rewriting) -> FileReport:

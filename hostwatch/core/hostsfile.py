@@ -38,6 +38,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 """What may stand as a name in a record: `hostwatch.core.names` checks more; this keeps a line one line, cheaply."""
 
 
+_NOTHING = Block()
+
+
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """A file's new text, and the block as it really stands in it."""
@@ -50,17 +53,20 @@ def rewritten(
     text: bytes,
     block: Block,
     reserved: Collection[str] = (),
-    unmarked: Block | None = None,
+    last: Block = _NOTHING,
+    *,
+    keeps_comments: bool = True,
 ) -> Rewritten:
     """The whole text with `block` as its only block; with an empty one, without a block.
 
     Names that foreign lines bind to another address, names that are never published, and `reserved` ones (the
-    subscriber's own, in lower case) move from the records to the withheld lines. `unmarked` is what the block said
-    before, if its markers may have been lost: Podman drops comments and writes the other lines anew, with tabs.
+    subscriber's own, in lower case) move from the records to the withheld lines. `last` is what the block said before,
+    as far as that is known: by that its lines are known where a marker is missing. Without `keeps_comments` both may
+    be: Podman drops comments and writes the other lines anew, with tabs.
     """
-    parts = _parts(text)
-    if parts.place is None and unmarked is not None:
-        parts = _by_content(parts.foreign, unmarked)
+    parts = _parts(text, (block, last))
+    if parts.place is None and not keeps_comments:
+        parts = _by_content(parts.foreign, last)
     standing = _standing(block, parts.foreign, reserved)
     if parts.place is None and not standing:
         return Rewritten(text, standing)  # nothing here is ours, not even a missing last newline
@@ -134,8 +140,16 @@ def _text(block: Block) -> bytes:
     return b"".join(line + b"\n" for line in _block_lines(block))
 
 
+@lru_cache(maxsize=8)
+def _names_of(blocks: tuple[Block, ...]) -> frozenset[str]:
+    """The names that these blocks give an address, or withhold; in lower case."""
+    names = {name.lower() for block in blocks for record in block.records for name in record.names}
+    words = (word for block in blocks for withheld in block.withheld for word in withheld.line.split()[1:])
+    return frozenset(names.union(word.lower() for word in words))
+
+
 def found(text: bytes) -> Block | None:
-    """What the block says now, `None` without a block."""
+    """What the block says now, `None` without a block. Where a marker is missing, that may be more than is ours."""
     parts = _parts(text)
     if parts.place is None:
         return None
@@ -165,11 +179,17 @@ class _Parts:
     """How many foreign lines stand before the block (before the first marker); `None` without a marker."""
 
 
-def _parts(text: bytes) -> _Parts:
+_Known = tuple[Block, ...] | None
+"""Blocks with the names that only lines of ours have next to a marker that stands alone; `None`: any name."""
+
+
+def _parts(text: bytes, known: _Known = None) -> _Parts:
     """Takes a text apart.
 
     From a begin to the next end all is ours. Where one of the two is missing, ours are only the lines next to the
-    marker that are exactly as we write them: left in the file, they would shadow the new records for ever.
+    marker that are exactly as we write them, and that have only names which are ours to give: left in the file, they
+    would shadow the new records for ever. Anybody may align a line as we do; but who lost a marker of ours hardly
+    wrote one of our names next to it.
     """
     foreign: list[bytes] = []
     inside: list[bytes] = []
@@ -182,14 +202,14 @@ def _parts(text: bytes) -> _Parts:
             (foreign if opened is None else opened).append(line)
             continue
         if marker == _END:
-            inside += _taken_from_end(foreign, floor) if opened is None else opened
+            inside += _taken_from_end(foreign, floor, known) if opened is None else opened
         elif opened is not None:
-            _settle(opened, foreign, inside)
+            _settle(opened, foreign, inside, known)
         place = len(foreign) if place is None else place
         opened = [] if marker == _BEGIN else None
         floor = len(foreign)
     if opened is not None:
-        _settle(opened, foreign, inside)
+        _settle(opened, foreign, inside, known)
     return _Parts(foreign, inside, place)
 
 
@@ -219,32 +239,40 @@ def _marker(line: bytes) -> bytes | None:
     return bare if bare in (_BEGIN, _END) else None
 
 
-def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes]) -> None:
-    """Sorts the lines behind a begin that has no end: ours as far as they look so, foreign from there on."""
-    ours = next((index for index, line in enumerate(opened) if not _looks_ours(line)), len(opened))
+def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], known: _Known) -> None:
+    """Sorts the lines behind a begin that has no end: ours as far as they look so, foreign from there on.
+
+    Nobody else writes our comments, and they stand behind the records: so what is before one is ours, too.
+    """
+    alike = next((index for index, line in enumerate(opened) if not _looks_ours(line, None)), len(opened))
+    ours = next((index for index in range(alike, 0, -1) if opened[index - 1].startswith(_WITHHELD)), 0)
+    while ours < alike and _looks_ours(opened[ours], known):
+        ours += 1
     inside += opened[:ours]
     foreign += opened[ours:]
 
 
-def _taken_from_end(foreign: list[bytes], floor: int) -> list[bytes]:
+def _taken_from_end(foreign: list[bytes], floor: int, known: _Known) -> list[bytes]:
     """Takes the lines before an end that has no begin out of `foreign`, as far as they look like ours."""
     start = len(foreign)
-    while start > floor and _looks_ours(foreign[start - 1]):
+    while start > floor and _looks_ours(foreign[start - 1], known):
         start -= 1
     taken = foreign[start:]
     del foreign[start:]
     return taken
 
 
-def _looks_ours(line: bytes) -> bool:
-    """Whether a line is just as we write it, but for a CR or blanks behind it."""
+def _looks_ours(line: bytes, known: _Known) -> bool:
+    """Whether a line is just as we write it, but for a CR or blanks behind it, and has no name but these."""
     bare = line.rstrip(b" \r")
     if len(bare) > _LINE_LIMIT:
         return False
     if bare.startswith(_WITHHELD):
         return True
     record = _record(bare)
-    return record is not None and [*_record_lines(record)] == [bare] and not any(map(is_reserved, record.names))
+    if record is None or [*_record_lines(record)] != [bare] or any(map(is_reserved, record.names)):
+        return False
+    return known is None or _names_of(known).issuperset(name.lower() for name in record.names)
 
 
 def _fields(line: bytes) -> list[bytes]:

@@ -113,7 +113,7 @@ def test_long_records_are_split() -> None:
         pytest.param(b"a\n# hostwatch: begin", b"a\n@", id="only a begin, unfinished"),
         pytest.param(b"# hostwatch: end\na\n# hostwatch: begin\nb\n", b"@a\nb\n", id="the wrong way round"),
         pytest.param(
-            b"# hostwatch: begin\n10.0.0.9        old\n# withheld: x  (y)\n10.0.0.8 mine\n10.0.0.9        kept\n",
+            b"# hostwatch: begin\n10.0.0.9        DB\n# withheld: x  (y)\n10.0.0.8 mine\n10.0.0.9        kept\n",
             b"@10.0.0.8 mine\n10.0.0.9        kept\n",
             id="begin without end: ours only as far as it looks like ours",
         ),
@@ -126,7 +126,7 @@ def test_long_records_are_split() -> None:
             id="begin without end: what is never published is never ours",
         ),
         pytest.param(
-            b"10.0.0.9        kept\na\n10.0.0.9        old\n# hostwatch: end\nb\n",
+            b"10.0.0.9        kept\na\n10.0.0.9        db mysql.internal\n# hostwatch: end\nb\n",
             b"10.0.0.9        kept\na\n@b\n",
             id="end without begin: what is before it, as far as it looks like ours",
         ),
@@ -136,25 +136,58 @@ def test_long_records_are_split() -> None:
             id="end without begin: nothing from before another marker",
         ),
         pytest.param(
-            b"# hostwatch: begin\n10.0.0.9        old\na\n# hostwatch: begin\n10.0.0.9\tx\n# hostwatch: end\nb\n",
+            b"# hostwatch: begin\n10.0.0.9        DB\na\n# hostwatch: begin\n10.0.0.9\tx\n# hostwatch: end\nb\n",
             b"@a\nb\n",
             id="a half block before a whole one",
         ),
         pytest.param(
-            b"a\r\n# hostwatch: begin\r\n10.0.0.9        old\r\n# hostwatch: end \t\r\nb\r\n",
+            b"a\r\n# hostwatch: begin\r\n10.0.0.9        DB\r\n# hostwatch: end \t\r\nb\r\n",
             b"a\r\n@b\r\n",
             id="an editor that writes CRLF",
         ),
-        pytest.param(b"# hostwatch: begin\r\n10.0.0.9        old\r\nb\r\n", b"@b\r\n", id="begin without end, in CRLF"),
+        pytest.param(b"# hostwatch: begin\r\n10.0.0.9        DB\r\nb\r\n", b"@b\r\n", id="begin without end, in CRLF"),
         pytest.param(
             b"# hostwatch: begin x\n # hostwatch: end\n", b"# hostwatch: begin x\n # hostwatch: end\n@", id="no markers"
+        ),
+        pytest.param(
+            b"# hostwatch: begin\n10.0.0.9        db\n10.0.0.8        printer\n172.18.0.5      db printer\n",
+            b"@10.0.0.8        printer\n172.18.0.5      db printer\n",
+            id="begin without end: a line that is aligned like ours, with a name that is not",
+        ),
+        pytest.param(
+            b"10.0.0.8        printer\n10.0.0.9        db\n# hostwatch: end\n",
+            b"10.0.0.8        printer\n@",
+            id="end without begin: the same",
         ),
     ],
 )
 def test_repair(text: bytes, expected: bytes) -> None:
     """One block in the place of the first marker (`@`), and every foreign line as it was."""
     assert rewritten(text, DB).text == expected.replace(b"@", DB_LINES)
-    assert rewritten(text, Block()).text == expected.replace(b"@", b"")
+    assert rewritten(text, Block(), last=DB).text == expected.replace(b"@", b"")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "last"),
+    [
+        (block(record("10.0.0.2", "new")), DB),
+        (Block((), (Withheld("@{x.ip} db mysql.internal", "x: no running container"),)), Block()),
+        (DB, Block()),
+    ],
+    ids=["of before", "withheld", "wanted"],
+)
+def test_a_stale_line_does_not_stay_where_a_marker_is_lost(wanted: Block, last: Block) -> None:
+    """It has names that were ours, are to be ours, or are withheld: it would shadow them for ever."""
+    expected = ENGINE + rewritten(b"", wanted).text
+    for text in (DB_LINES.replace(END + b"\n", b""), DB_LINES.replace(BEGIN + b"\n", b"")):
+        assert rewritten(ENGINE + text, wanted, last=last).text == expected
+
+
+def test_of_nothing_known_nothing_is_taken() -> None:
+    """As where nobody subscribes any more; but for what stands before a comment of ours."""
+    line = b"10.0.0.8        printer\n"
+    assert rewritten(BEGIN + b"\n" + line, Block()).text == line
+    assert rewritten(BEGIN + b"\n" + line + b"# withheld: x  (y)\n" + line, Block()).text == line
 
 
 @pytest.mark.parametrize(
@@ -274,6 +307,8 @@ records = st.builds(Record, st.ip_addresses(), st.lists(names, min_size=1, max_s
 reasons = st.builds(Withheld, st.text(max_size=20), st.text(max_size=20))
 blocks = st.builds(Block, st.lists(records, max_size=4).map(tuple), st.lists(reasons, max_size=2).map(tuple))
 MARKERS = (BEGIN + b"\n", END + b"\n")
+ALIGNED = b"192.0.2.7       printer nas.example\n"
+"""A line that somebody else aligned as we do."""
 
 
 @settings(max_examples=examples(500), deadline=None)
@@ -347,8 +382,13 @@ def test_what_is_written_is_found(text: bytes, wanted: Block) -> None:
 
 @settings(max_examples=examples(1000), deadline=None)
 @given(
-    st.lists(foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES]), max_size=12), blocks
+    st.lists(
+        foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES, ALIGNED]), max_size=12
+    ),
+    blocks,
 )
+@example([MARKERS[0], ALIGNED], DB)
+@example([ALIGNED, MARKERS[1]], DB)
 @example([MARKERS[0], b"a\n", DB_LINES, b"b\n", MARKERS[1], b"c\n"], DB)
 def test_repair_loses_no_foreign_line(pieces: list[bytes], wanted: Block) -> None:
     """Markers in any disorder: one block or none, and every line outside a begin and its end is there, in order."""
@@ -423,8 +463,10 @@ def test_own_lines_are_known_by_their_content() -> None:
     """As Podman writes them anew: no comments, and tabs. The block stands where they stood."""
     wanted = block(record("172.18.0.6", "db"))
     expected = PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", rewritten(b"", wanted).text)
-    assert rewritten(PODMAN, wanted, unmarked=DB).text == expected
-    assert rewritten(PODMAN, Block(), unmarked=DB).text == PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", b"")
+    assert rewritten(PODMAN, wanted, last=DB, keeps_comments=False).text == expected
+    assert rewritten(PODMAN, Block(), last=DB, keeps_comments=False).text == PODMAN.replace(
+        b"172.18.0.5\tdb mysql.internal\n", b""
+    )
 
 
 @pytest.mark.parametrize(
@@ -438,16 +480,16 @@ def test_own_lines_are_known_by_their_content() -> None:
 )
 def test_lines_that_say_something_else_are_foreign(text: bytes) -> None:
     """Other addresses, fewer names, or none of them at all."""
-    assert rewritten(text, DB, unmarked=DB).text.startswith(text)
+    assert rewritten(text, DB, last=DB, keeps_comments=False).text.startswith(text)
 
 
 def test_of_two_equal_lines_one_is_ours() -> None:
     """The last: what the user gave the container comes before."""
     given = b"172.18.0.5 db mysql.internal\n"
-    assert rewritten(given + PODMAN, DB, unmarked=DB).text.startswith(given)
+    assert rewritten(given + PODMAN, DB, last=DB, keeps_comments=False).text.startswith(given)
 
 
 def test_with_a_marker_lines_are_not_known_by_their_content() -> None:
     """Nothing was lost, so nothing is looked for."""
     text = PODMAN + DB_LINES
-    assert rewritten(text, DB, unmarked=DB).text == text
+    assert rewritten(text, DB, last=DB, keeps_comments=False).text == text
