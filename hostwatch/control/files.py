@@ -75,11 +75,18 @@ class HostsFiles(Protocol):
         """Bring the file to another text; whether that could be done without waiting, and it said just this before."""
 
 
+class VisibleHostsFiles(HostsFiles, Protocol):
+    """Hosts files by their paths."""
+
+    async def is_writable(self, container: Container) -> bool:
+        """Whether the file can be opened for writing now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """The two ways to a hosts file."""
 
-    paths: HostsFiles
+    paths: VisibleHostsFiles
     execs: HostsFiles
     """By commands in the running container."""
     keeps_comments: bool = True

@@ -66,7 +66,11 @@ _COST = 10.0
 """How many seconds one of processor time costs besides."""
 _LEFT = 1 << 14
 """The longest text that is remembered as it was left, in bytes."""
-_EXEC_BACKOFF_SECONDS = (2.0, 300.0)
+_QUICK_BACKOFF_SECONDS = (0.1, 30.0)
+"""After a failure that may be over in a moment, as while the engine rebuilds the file."""
+_SLOW_BACKOFF_SECONDS = (2.0, 300.0)
+"""After a command failed, or the kernel denied what it granted before (a file system that became read-only)."""
+_TRY_PATH = "trying its path again"
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
 
@@ -91,11 +95,22 @@ class FileState:
     """Whether it was told that the engine rebuilt the file, at the start that is under way."""
     restarting: bool = False
     """Whether its container did not run when it was last looked at, be it before its first start."""
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 30.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(*_QUICK_BACKOFF_SECONDS))
     not_before: float = 0.0
     """When it may be tried by exec again (the event loop's seconds)."""
     costly: bool = False
     """Whether it took long to look at, so that others must not wait for it."""
+
+
+@dataclass(slots=True)
+class _Detour:
+    """A file that is written by exec, as its path did not do."""
+
+    is_timed: bool
+    """Whether the path is looked at again even if nothing else is to be done."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(*_SLOW_BACKOFF_SECONDS))
+    not_before: float = 0.0
+    """When the path is worth another look (the event loop's seconds)."""
 
 
 _NEW = FileState()
@@ -131,7 +146,7 @@ class Reconciler:
         self._notifier = notifier
         self.linger_seconds = linger_seconds
         self._states: dict[ContainerKey, FileState] = {}
-        self._unseen: set[ContainerKey] = set()
+        self._unseen: dict[ContainerKey, _Detour] = {}
         """The files of running containers that turned out to be out of sight."""
         self._slots = anyio.CapacityLimiter(_EXECS)
         self._failed_slots = anyio.CapacityLimiter(_APART)
@@ -181,13 +196,16 @@ class Reconciler:
         return container is not None and container.state is State.RUNNING
 
     def _is_as_left(self, key: ContainerKey) -> bool:
-        """Whether a change of the file was our own: it is as we left it."""
+        """Whether a change of the file was our own: it is as we left it.
+
+        By its path, however it is written: a look by exec opens the file for writing, and would be the next change.
+        """
         state, container = self._states.get(key, _NEW), self._inventory.container(key)
         if not state.in_sync or state.text is None or container is None:
             return False
         if container.state is not State.RUNNING and not state.block:
             return False  # the engine may have written just that
-        return not self._is_by_exec(key) and self._paths.says(container, state.text)
+        return self._paths.says(container, state.text)
 
     def _is_to_wait(self, key: ContainerKey, now: float) -> bool:
         """Whether the file changes so often that it is looked at later; that is seen to."""
@@ -225,7 +243,7 @@ class Reconciler:
     async def _look_at(self, work: Work, container: Container, now: float, hints: Hints) -> None:
         key, is_changed, starting = work.key, FILE_CHANGED in work.causes, container.state is not State.RUNNING
         if starting:
-            self._unseen.discard(key)
+            self._unseen.pop(key, None)
             if self._inventory.sharing(key).sources:
                 self._states.setdefault(key, FileState()).restarting = True
         try:
@@ -263,7 +281,7 @@ class Reconciler:
 
     def _forget(self, key: ContainerKey) -> None:
         self._states.pop(key, None)
-        self._unseen.discard(key)
+        self._unseen.pop(key, None)
         self._looks.forget(key)
         self._inventory.keep(key, frozenset())
         self._notifier.forget(key)
@@ -313,6 +331,8 @@ class Reconciler:
         key = work.key
         if (state := self._states.get(key)) is None:
             state = self._states[key] = FileState()
+        if (detour := self._unseen.get(key)) is not None:
+            await self._look_for_path(work, container, detour)
         by_exec, starting = self._is_by_exec(key), container.state is not State.RUNNING
         if by_exec and not self._may_exec(work, container, state):
             return b""
@@ -443,10 +463,22 @@ class Reconciler:
         # A file that is not there may be that of a container which is just being removed.
         level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
         logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
-        self._unseen.add(key)
+        # Where no file is seen, a look at each of them by itself, whatever happens or not, would be too much.
+        self._unseen[key] = _Detour(is_timed=not isinstance(error, OutOfSightError))
         for cause in work.causes:
             self._queue.add(key, cause, work.since)
         return True
+
+    async def _look_for_path(self, work: Work, container: Container, detour: _Detour) -> None:
+        """See now and then whether the path does again what it did not do: it is quicker, and in time at a start."""
+        if anyio.current_time() >= detour.not_before or RESYNC in work.causes:
+            if await self._paths.is_writable(container):
+                self._unseen.pop(work.key, None)
+                logger.info("{}: its hosts file is written by its path again", container.name)
+                return
+            detour.not_before = anyio.current_time() + detour.backoff.failed(random.random())  # noqa: S311
+        if detour.is_timed:
+            self._queue.add_at(detour.not_before, work.key, _TRY_PATH)
 
     def _may_exec(self, work: Work, container: Container, state: FileState) -> bool:
         """Whether it is time to run a command in the container: it runs, and has not just failed to."""
@@ -480,15 +512,22 @@ class Reconciler:
         state.error = str(error)
         if self._is_by_exec(key):  # until it is restarted, or everything is compared
             state.not_before = math.inf
+        elif isinstance(error, FileDeniedError) and not isinstance(error, OutOfSightError):
+            self._try_again(key, state, _SLOW_BACKOFF_SECONDS)
 
     def _failed(self, key: ContainerKey, container: Container, error: str) -> None:
-        state = self._states.setdefault(key, FileState())
-        if self._is_by_exec(key) and state.not_before == 0.0:
-            state.backoff = Backoff(*_EXEC_BACKOFF_SECONDS)
-        wait = state.backoff.failed(random.random())  # noqa: S311
+        state, by_exec = self._states.setdefault(key, FileState()), self._is_by_exec(key)
+        if by_exec and state.not_before == 0.0:  # the first time since it was started
+            state.backoff.succeeded()
+        self._try_again(key, state, _SLOW_BACKOFF_SECONDS if by_exec else _QUICK_BACKOFF_SECONDS)
         # The engine may just be rebuilding the file: what is over by the next round is nobody's business.
         logger.log("WARNING" if state.backoff.failures == _FAILURES_TOLD else "DEBUG", "{}: {}", container.name, error)
-        state.error, state.not_before = error, anyio.current_time() + wait
+        state.error = error
+
+    def _try_again(self, key: ContainerKey, state: FileState, seconds: tuple[float, float]) -> None:
+        """Have the file compared once more after a while, from the first to the last of these."""
+        state.backoff.first, state.backoff.most = seconds
+        state.not_before = anyio.current_time() + state.backoff.failed(random.random())  # noqa: S311
         self._queue.add_at(state.not_before, key, "trying again")
 
 

@@ -93,6 +93,12 @@ def read(path: Path) -> bytes:
         return _text(file, path)
 
 
+def try_to_open(path: Path) -> None:
+    """Opens the file for writing, and no more. Raises what `update` would."""
+    with _opened(path, os.O_RDWR):
+        pass
+
+
 def update(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate:
     """Puts `change(text)` in the place of the file's text, in place: inode, owner, mode and labels stay.
 

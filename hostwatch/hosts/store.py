@@ -55,6 +55,13 @@ class PathHostsFiles:
         text = self._at_once(container, files.read_at_once) if at_hand else None
         return text if text is not None else await self._in_thread(container, files.read)
 
+    async def is_writable(self, container: Container) -> bool:
+        """Whether the file can be opened for writing now. (That it is closed again wakes whoever watches it.)"""
+        with suppress(FileGoneError, FileRefusedError, FileFailedError):
+            await self._in_thread(container, files.try_to_open)
+            return True
+        return False
+
     def says(self, container: Container, text: bytes) -> bool:
         """Whether the file says just this, as far as that can be told without waiting."""
         return bool(self._at_once(container, lambda path: files.says_at_once(path, text)))

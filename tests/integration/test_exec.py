@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -79,6 +80,21 @@ def test_the_writer_can_be_chosen(lab: Lab) -> None:
     assert found.stdout.splitlines() == ["by-auto: brought right", "by-exec: brought right"]
     assert found.stderr.startswith("by-path: ")
     assert lab.records(lab.client.containers.get("by-path")) == {}
+
+
+@newest_only
+def test_a_look_by_exec_is_no_change_of_the_file(lab: Lab, proxy: Proxy) -> None:
+    """It opens the file for writing, which whoever watches its path is told."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web")
+    with lab.hostwatch("-c", lab.configured("subscribers: {web: {match: {name: web}, services: [db], writer: exec}}")):
+        follows(lab, web, address="10.123.7.1")
+        before = executed(proxy, web)
+        time.sleep(3)  # a look follows another after half a second
+        assert executed(proxy, web) <= before + 2
+        path = lab.hosts_path(web)
+        path.write_text(path.read_text().replace("10.123.7.1 ", "192.0.2.99 "))
+        follows(lab, web, address="10.123.7.1")
 
 
 DASH = {"/host/lib": {"bind": "/lib"}, "/host/lib64": {"bind": "/lib64"}, "/host/bin/dash": {"bind": "/dash"}}

@@ -5,6 +5,7 @@ import resource
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.conftest import Hostwatch, Lab, eventually, newest_only
+from tests.proxy import Proxy
 from tests.strace import traced
 from tests.usage import usage
 
@@ -159,7 +161,7 @@ def test_a_full_disk(lab: Lab, small: str) -> None:
 
 
 def test_a_file_system_that_becomes_read_only(lab: Lab, small: str) -> None:
-    """And writable again: told once with what to do, and right with the next resync."""
+    """And writable again: told once with what to do, and right before long, as it is tried again."""
     lab.run("db", address="10.123.5.5")
     subscriber = f"subscribers: {{this: {{file: {small}/hosts, services: [db]}}}}"
     with lab.hostwatch("-c", lab.configured(f"{subscriber}\ntiming: {{resync: 1s, linger: 0}}\n")) as hostwatch:
@@ -169,6 +171,7 @@ def test_a_file_system_that_becomes_read_only(lab: Lab, small: str) -> None:
         lab.client.containers.get("db").remove(force=True)
         lab.run("db", address="10.123.5.6")
         eventually(lambda: "its file system is read-only; mount it read-write" in hostwatch.log)
+        time.sleep(1)  # all that happened has been seen to
         remount(hostwatch, small, "rw")
         eventually(lambda: line("10.123.5.6") in hosts.read_text())
     assert hostwatch.log.count("is read-only") == 1
@@ -224,8 +227,11 @@ def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]
         followed(lab, web, "10.123.6.6")
 
 
-def test_a_containers_directory_that_becomes_read_only(lab: Lab) -> None:
-    """What was written by its path is written by exec from then on, the change that found out included."""
+def test_a_containers_directory_that_becomes_read_only(lab: Lab, proxy: Proxy) -> None:
+    """What was written by its path is written by exec, the change that found out included; and by its path again.
+
+    Each is told once.
+    """
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
     directory = str(lab.hosts_path(web).parent)
@@ -235,7 +241,16 @@ def test_a_containers_directory_that_becomes_read_only(lab: Lab) -> None:
         remount(hostwatch, directory, "bind,ro")
         lab.client.containers.get("db").rename("other")
         eventually(lambda: "# withheld: @{db.ip} db " in lab.hosts(web))
-        assert "web: its hosts file is written by exec, as its path does not do: " in hostwatch.log
+        eventually(
+            lambda: hostwatch.log.count("web: its hosts file is written by exec, as its path does not do: ") == 1
+        )
+        remount(hostwatch, directory, "bind,rw")
+        eventually(lambda: "web: its hosts file is written by its path again" in hostwatch.log)
+        lab.client.containers.get("other").rename("db")
+        followed(lab, web, "10.123.5.5")
+        drifts(lab, web, "10.123.5.5")
+    assert hostwatch.log.count("written by") == 2
+    assert len([request for request in proxy.requests if request.endswith("/exec")]) <= 3
 
 
 # What the kernel has too little of.
