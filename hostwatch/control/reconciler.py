@@ -413,7 +413,7 @@ class Reconciler:
         """Take a block out of a file that nobody subscribes to; returns the file's text of before."""
         if refusal(container) is not None:
             return b""
-        update = await self._paths.update(container, Rewriting(Block(), container, Block()))
+        update = await self._paths.update(container, Rewriting(Block(), container))
         if update.changed:
             logger.info("{}: block removed, as nobody subscribes to it", container.name)
         return update.before

@@ -23,10 +23,15 @@ def reserved_names(container: Container) -> tuple[str, ...]:
     return container.key.id[:12], container.own_hostname.lower()
 
 
+_NOTHING = Block()
+
+
 class Rewriting:
     """The change that is made to a file's text; it may be called again when somebody else wrote."""
 
-    def __init__(self, block: Block, container: Container, last: Block, *, keeps_comments: bool = True) -> None:
+    def __init__(
+        self, block: Block, container: Container, last: Block = _NOTHING, *, keeps_comments: bool = True
+    ) -> None:
         """`last` is what the block said before, as far as that is known."""
         self._block = block
         self._last = last
