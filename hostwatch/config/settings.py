@@ -244,8 +244,8 @@ class SubscriberSettings(Section):
     )
     scope: Literal["reachable", "any"] = Field(
         "reachable",
-        description="any: publish addresses without a shared network too. The default is reachable, as an address that "
-        "cannot be reached is worse than none.",
+        description="any: publish addresses without a shared network too, and on networks that the host is not on. The "
+        "default is reachable, as an address that cannot be reached is worse than none.",
     )
 
     @model_validator(mode="after")

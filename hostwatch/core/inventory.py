@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hostwatch.core.concern import concerned, concerned_by_network, subscribers_on, unread_places
 from hostwatch.core.facts import Facts, Files
+from hostwatch.core.host_reach import WAY_OUT
 from hostwatch.core.model import (
     Address,
     Container,
@@ -189,6 +190,8 @@ class Inventory(Facts):
         self._networks[network.key] = network
         self.derived.clear()
         concerned = concerned_by_network(self, network)
+        if network.name == WAY_OUT:  # nobody's inspection says that it is on it
+            concerned |= self.subscriber_files
         return concerned if old is None else concerned | concerned_by_network(self, old)
 
     def drop_network(self, key: NetworkKey) -> Files:

@@ -177,6 +177,16 @@ class Network:
     gateways: tuple[Address, ...] = ()
     compose_name: str | None = None
     """The network's name in its compose file (`backend` of `shop_backend`); `None` outside compose."""
+    driver: str = ""
+    """Who carries it, in Docker's words, such as `bridge`; empty where that is not told."""
+    internal: bool = False
+    """Whether it has no way out."""
+    auxiliary: frozenset[Address] = frozenset()
+    """Addresses that are set aside for others, such as a router that is no host of ours."""
+    firsts: tuple[Address, ...] = ()
+    """The first address that the engine gives away of each subnet: a bridge's own, where no gateway is told."""
+    hostless: frozenset[int] = frozenset()
+    """The IP versions of which a bridge has no address."""
 
     def has(self, address: Address) -> bool:
         """Whether the address is one of its own, of a gateway perhaps."""

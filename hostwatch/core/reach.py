@@ -2,19 +2,41 @@
 
 | subscriber \\ service | on a shared network | host mode | container:X | no shared network |
 | --- | --- | --- | --- | --- |
-| on networks | its address there | the gateway of the subscriber's network | as X | none, or with any scope its first |
-| host mode | its first address | 127.0.0.1 | as X | |
+| on networks | its address there | the host's on the way to it | as X | none, or with any scope its first |
+| host mode | its first address that the host reaches | 127.0.0.1 | as X | |
 | container:X | as X | as X | as X | as X |
 
-Of several shared networks the service's own choice wins, else user-defined ones before `bridge`, then by name.
+Of several shared networks the service's own choice wins, else user-defined ones before `bridge`, then by name. Over
+which networks the host is reached, and reaches others, is in `hostwatch.core.host_reach`.
 """
 
+import dataclasses
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import NO_NETWORK, Container, Endpoint, NetworkId, NetworkKey, NetworkMode, State
+from hostwatch.core.host_reach import (
+    FROM_HOST_UNREACHED,
+    HOST_UNREACHED,
+    is_host_away,
+    is_host_on,
+    listed,
+    network_at,
+    own_address,
+    way_out,
+)
+from hostwatch.core.model import (
+    NO_NETWORK,
+    Address,
+    Container,
+    Endpoint,
+    Network,
+    NetworkId,
+    NetworkKey,
+    NetworkMode,
+    State,
+)
 from hostwatch.core.names import shown
 from hostwatch.core.standpoint import Attachment, Standpoint
 
@@ -53,22 +75,19 @@ Reach = Reached | Unreached | NotKnown
 def reach(inventory: Facts, source: Standpoint, target: Container, network: str | None, any_scope: bool) -> Reach:
     """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
     service = inventory.sandbox(target)
-    if not source.is_known:
-        return NotKnown("whose network the subscriber uses is not known")
-    if service is None:  # a container is known before those that join it: what is not known any more is gone
-        return Unreached(f"the container whose network {target.name} uses is gone")
-    if not (source.is_placed and is_placed(service)):
-        whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
-        return NotKnown(f"{whose} are not known yet")
+    if service is None or not (source.is_placed and is_placed(service)):
+        return _unplaced(source, target, service)
     if service.network_mode is NetworkMode.HOST:
-        return _host(inventory, source)
+        is_host = source.network_mode is NetworkMode.HOST
+        return Reached(_LOOPBACK, None) if is_host else _to_host(inventory, source, any_scope)
     endpoints = [e for e in service.endpoints if network is None or _is_named(inventory, service, e, network)]
-    if source.network_mode is not NetworkMode.HOST:
-        shared = [endpoint for endpoint in endpoints if source.is_on(endpoint)]
-        if not shared and not any_scope:
-            return _unshared(source, service, endpoints, network)
-        endpoints = shared or endpoints
-    return _first(service, sorted(endpoints, key=_network_order))
+    endpoints.sort(key=_network_order)
+    if source.network_mode is NetworkMode.HOST:
+        return _from_host(inventory, service, endpoints, any_scope)
+    shared = [endpoint for endpoint in endpoints if source.is_on(endpoint)]
+    if not shared and not any_scope:
+        return _unshared(source, service, endpoints, network)
+    return _first(service, shared or endpoints)
 
 
 def in_reach(inventory: Facts, source: Standpoint, target: Container, any_scope: bool) -> bool:
@@ -86,19 +105,84 @@ def is_placed(container: Container) -> bool:
     return container.network_mode is not None or bool(container.endpoints)
 
 
-def _host(inventory: Facts, source: Standpoint) -> Reach:
-    if source.network_mode is NetworkMode.HOST:
-        return Reached(_LOOPBACK, None)
+def _unplaced(source: Standpoint, target: Container, service: Container | None) -> Reach:
+    if not source.is_known:
+        return NotKnown("whose network the subscriber uses is not known")
+    if service is None:  # a container is known before those that join it: what is not known any more is gone
+        return Unreached(f"the container whose network {target.name} uses is gone")
+    whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
+    return NotKnown(f"{whose} are not known yet")
+
+
+def _to_host(inventory: Facts, source: Standpoint, any_scope: bool) -> Reach:
+    """The host's address on the subscriber's way to it."""
+    networks: list[Network] = []
     for attachment in sorted(source.attachments, key=_network_order):
-        network = inventory.network(NetworkKey(source.engine, attachment.network))
-        gateways = [*attachment.gateways, *(network.gateways if network is not None else ())]
-        ipv4 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv4Address)), None)
-        ipv6 = next((gateway for gateway in gateways if isinstance(gateway, ipaddress.IPv6Address)), None)
-        if ipv4 is not None or ipv6 is not None:
-            return Reached(ipv4, ipv6)
-    if source.in_doubt:
+        network = network_at(inventory, source.engine, attachment)
+        if network is None:
+            return NotKnown(f"the network {shown(attachment.network_name)} is not known yet")
+        if (found := _of_host(network, attachment)) is not None:
+            return found
+        networks.append(network)
+    bridge = way_out(inventory, networks)
+    if bridge is not None and (found := _of_host(bridge, None)) is not None:
+        return found
+    return _no_way_to_host(inventory, source, networks, any_scope)
+
+
+def _no_way_to_host(inventory: Facts, source: Standpoint, networks: list[Network], any_scope: bool) -> Reach:
+    is_away = bool(networks) and all(map(is_host_away, networks))
+    if source.in_doubt and (source.network_mode is None or not is_away):
         return NotKnown("the gateway of the subscriber is not known yet")
+    if any_scope and (advertised := inventory.rules.advertise) is not None:
+        return _both([advertised])
+    if is_away:
+        return Unreached(f"the subscriber is only on {listed(networks)}, {FROM_HOST_UNREACHED}")
     return Unreached("the subscriber is on no network with a gateway to the host")
+
+
+def _of_host(network: Network, attachment: Attachment | None) -> Reached | None:
+    """The host's own addresses on a network, `None` where it has none."""
+    found = [own_address(network, attachment, version) for version in (4, 6)]
+    return _both(filter(None, found)) if any(found) else None
+
+
+def _both(found: Iterable[Address]) -> Reached:
+    """Addresses of the host: one of each family at most."""
+    addresses = tuple(found)
+    ipv4 = next((address for address in addresses if isinstance(address, ipaddress.IPv4Address)), None)
+    ipv6 = next((address for address in addresses if isinstance(address, ipaddress.IPv6Address)), None)
+    return Reached(ipv4, ipv6)
+
+
+def _from_host(inventory: Facts, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:
+    """The service's first address on a network that the host reaches; `endpoints` are in the order of networks."""
+    near: list[Endpoint] = []
+    networks: list[Network] = []
+    for endpoint in endpoints:
+        network = network_at(inventory, service.key.engine, endpoint)
+        if network is None:
+            return NotKnown(f"the network {shown(endpoint.network_name)} is not known yet")
+        networks.append(network)
+        if (seen := _seen_by_host(network, endpoint)) is not None:
+            near.append(seen)
+            if seen.addresses:
+                break
+    if any_scope or near or not endpoints:
+        return _first(service, near or endpoints)
+    if service.state is State.UNKNOWN and service.network_mode is None:
+        return NotKnown(f"the networks of {service.name} are not known yet")
+    return Unreached(f"only on {listed(networks)}, {HOST_UNREACHED}")
+
+
+def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
+    """The endpoint with the addresses that the host reaches, `None` where it reaches none there."""
+    ipv4, ipv6 = is_host_on(network, 4), is_host_on(network, 6)
+    if ipv4 and ipv6:
+        return endpoint
+    if is_host_away(network):
+        return None
+    return dataclasses.replace(endpoint, ipv4=endpoint.ipv4 if ipv4 else None, ipv6=endpoint.ipv6 if ipv6 else None)
 
 
 def _is_named(inventory: Facts, service: Container, endpoint: Endpoint, name: str) -> bool:

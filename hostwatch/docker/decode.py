@@ -37,6 +37,12 @@ Json = Mapping[str, Any]
 _FRAME = struct.Struct(">BxxxL")
 _EVENT_HEAD = re.compile(rb'"Type":"container","Action":"([a-z_]+)[^"]*","Actor":\{"ID":"([0-9a-f]{64})"')
 _RUNNING = ("running", "paused")
+_BRIDGE = "com.docker.network.bridge"
+"""What the names of the bridge driver's options begin with."""
+_TRUE = ("1", "t", "true")
+"""What Docker takes for true in an option."""
+_SMALLEST = 4
+"""Addresses of a subnet that has room for a gateway and a container."""
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -115,7 +121,35 @@ def network(engine: EngineId, data: Json) -> Network:
         subnets=tuple(subnet for subnet in subnets if subnet is not None),
         gateways=tuple(gateway for gateway in gateways if gateway is not None),
         compose_name=_dict(data.get("Labels")).get("com.docker.compose.network"),
+        driver=data.get("Driver") or "",
+        internal=data.get("Internal") is True,
+        auxiliary=frozenset(address for config in configs for address in _auxiliary(config)),
+        firsts=tuple(address for config in configs if (address := _first(config)) is not None),
+        hostless=_hostless(_dict(data.get("Options"))),
     )
+
+
+def _auxiliary(config: Json) -> Iterator[Address]:
+    """The `--aux-address`es of a subnet, the one that its containers are told as their gateway among them."""
+    for text in _dict(config.get("AuxiliaryAddresses")).values():
+        if (address := _address(text)) is not None:
+            yield address
+
+
+def _first(config: Json) -> Address | None:
+    """The first address that the engine gives away of a subnet, or of the range in it that it is to keep to."""
+    subnet, given = _subnet(config.get("Subnet")), _subnet(config.get("IPRange"))
+    if subnet is None or subnet.num_addresses < _SMALLEST:
+        return None
+    start = given.network_address if given is not None else subnet.network_address
+    return start if start != subnet.network_address else start + 1
+
+
+def _hostless(options: Json) -> frozenset[int]:
+    """The IP versions of which a bridge is given no address."""
+    found = {4} if str(options.get(f"{_BRIDGE}.inhibit_ipv4")).lower() in _TRUE else set()
+    found |= {version for version in (4, 6) if options.get(f"{_BRIDGE}.gateway_mode_ipv{version}") == "isolated"}
+    return frozenset(found)
 
 
 def network_endpoint(data: Json, container: ContainerId) -> Endpoint | None:

@@ -2,7 +2,8 @@
 
 It looks and never changes anything, neither in the engine's directory nor in the system. What can be tried without
 harm is tried, as an engine's answer or the kernel's tells more than any rule about when they should give it. Lines that
-are withheld are no findings: they are what the configuration and the containers come to, and `status` shows them.
+are withheld are no findings, as they are what the configuration and the containers come to, and `status` shows them;
+but for those that no network of these containers could ever carry.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +17,7 @@ from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.doctor.connection import unanswered, unreachable
-from hostwatch.doctor.files import data_root, labels, subscribers
+from hostwatch.doctor.files import data_root, labels, subscribers, unreached
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.view import View
@@ -37,6 +38,7 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield of_engine(seen.engine, connection)
         yield from map(unanswered, seen.faults)
         yield from _of_files(seen)
+        yield from unreached(seen)
         yield from labels(seen)
     yield from priority()
 

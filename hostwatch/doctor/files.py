@@ -6,11 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from hostwatch.control.survey import FileReport
+from hostwatch.core.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
 from hostwatch.core.rules import Writer
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
 
+_NO_HOST = "a host is not on macvlan, ipvlan and overlay networks, nor on a bridge without an address of its own"
+_UNREACHED = {
+    HOST_UNREACHED: f"{_NO_HOST}: connect that container to a bridge network too, or set `scope: any` here",
+    FROM_HOST_UNREACHED: f"{_NO_HOST}: connect this subscriber to a bridge network too, or set `scope: any`",
+}
+"""What to do about withheld lines, by what their reasons say."""
 _LABEL_REMEDY = "correct it where the container is defined, and recreate the container: its labels never change"
 
 
@@ -96,6 +103,15 @@ def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
     if report.error is None and (visible or of_its_own) and by_path and not os.access(path, os.W_OK):
         return problem(f"{name}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
     return None
+
+
+def unreached(view: View) -> Iterator[Finding]:
+    """Lines that are withheld by the nature of a network, which no waiting mends."""
+    for report in view.reports:
+        for withheld in report.block.withheld:
+            for sign, remedy in _UNREACHED.items():
+                if sign in withheld.reason:
+                    yield note(f"{report.container.name}: withheld: {withheld.line} ({withheld.reason})", remedy)
 
 
 def labels(view: View) -> Iterator[Finding]:

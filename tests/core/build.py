@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from typing import Any
 
 from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Inventory
@@ -103,15 +104,25 @@ def hosts(*lines: str, **labels: str) -> dict[str, str]:
 
 
 def net(
-    name: str, *subnets: str, gateways: tuple[str, ...] = (), compose: str | None = None, engine: EngineId = ENGINE
+    name: str,
+    *subnets: str,
+    gateways: tuple[str, ...] = (),
+    compose: str | None = None,
+    engine: EngineId = ENGINE,
+    driver: str = "bridge",
+    **options: Any,
 ) -> Network:
-    """A network."""
+    """A network, a bridge as a rule."""
+    ranges = tuple(ipaddress.ip_network(subnet) for subnet in subnets)
     return Network(
         NetworkKey(engine, NetworkId(f"id-{name}")),
         name,
-        tuple(ipaddress.ip_network(subnet) for subnet in subnets),
+        ranges,
         tuple(ip(gateway) for gateway in gateways),
         compose,
+        driver,
+        firsts=tuple(subnet.network_address + 1 for subnet in ranges),
+        **options,
     )
 
 

@@ -451,7 +451,7 @@ def test_whose_an_address_is_is_told_to_those_who_may_meet() -> None:
 def test_the_only_name_of_a_star_lingers() -> None:
     """It is asked for as before, though nothing is there to answer."""
     star = SubscriberRule("hosts", Path("/hosts"), Subscription(everything=True))
-    made = inventory(box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
+    made = inventory(net("front"), box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
     made.add_host_files(ENGINE, "machine")
     file = ContainerKey(ENGINE, ContainerId("file:/hosts"))
     before = wanted(made, file, {}, 0.0, 2.0)

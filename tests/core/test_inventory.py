@@ -245,7 +245,7 @@ def test_what_is_worked_out_ends_with_a_network() -> None:
     )
     assert told(made, "web") == ["10.0.0.1 db"]
     made.drop_network(network.key)
-    assert told(made, "web") == ["Gone db: the subscriber is on no network with a gateway to the host"]
+    assert told(made, "web") == ["Unknown db: the network front is not known yet"]
 
 
 # Whom one event concerns.

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Container, Network, NetworkMode
+from hostwatch.core.model import Container, Endpoint, Network, NetworkMode
 from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.rules import Rules
 from hostwatch.core.standpoint import Standpoint, standpoint_of
 from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
 
@@ -195,16 +196,113 @@ def test_both_families_come_from_one_network() -> None:
     assert reached("web", "hosted") == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
 
 
-def test_the_endpoint_s_own_gateways_come_first() -> None:
-    """They are what the container's routes say; the engine gives an IPv6 gateway that the network does not tell of."""
-    made = inventory(
-        net("front", gateways=("10.1.0.1",)),
-        box("web", on("front", "10.1.0.2", gateways=("10.1.0.99",))),
-        box("dual", on("front", "10.1.0.3", "fd01::3", gateways=("10.1.0.1", "fd01::1"))),
-        box("hosted", mode=HOST),
-    )
-    assert reached("web", "hosted", made=made) == Reached(ip("10.1.0.99"), None)  # type: ignore[arg-type]
-    assert reached("dual", "hosted", made=made) == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
+# By driver: which networks the host is on, and at which address.
+
+LAN = net("lan", "192.168.7.0/24", gateways=("192.168.7.254",), driver="macvlan")
+IPV = net("ipv", "192.168.8.0/24", gateways=("192.168.8.254",), driver="ipvlan")
+MESH = net("mesh", "10.0.1.0/24", gateways=("10.0.1.1",), driver="overlay")
+INNER_MESH = net("inner-mesh", "10.0.2.0/24", gateways=("10.0.2.1",), driver="overlay", internal=True)
+WAY_OUT = net("docker_gwbridge", "172.19.0.0/24", gateways=("172.19.0.1",))
+SITE = net("site", "10.7.0.0/16", driver="weave")
+PLAIN = net("zone", "10.3.0.0/16", gateways=("10.3.0.1",))
+UNTOLD = net("untold", "10.4.0.0/16", "fd04::/64", internal=True)
+ROUTED = net("routed", "10.5.0.0/16", auxiliary=frozenset([ip("10.5.0.9")]))
+INHIBITED = net("inhibited", "10.6.0.0/16", "fd06::/64", hostless=frozenset([4]))
+ISOLATED = net("isolated", "10.8.0.0/16", hostless=frozenset([4, 6]))
+DRIVERS = inventory(
+    *(LAN, IPV, MESH, INNER_MESH, WAY_OUT, SITE, PLAIN, UNTOLD, ROUTED, INHIBITED, ISOLATED),
+    box("hosted", mode=HOST),
+    rules=Rules(advertise=ip("192.0.2.9")),
+)
+
+
+def there(*names: str, address: int = 5) -> list[Endpoint]:
+    """Endpoints on these networks, with an IPv4 address and an IPv6 one where there are such subnets."""
+    networks = [network for network in DRIVERS.networks if network.name in names]
+    found = {
+        network.name: [str(subnet.network_address + address) for subnet in network.subnets] for network in networks
+    }
+    return [on(name, *found[name]) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "address"),
+    [
+        ([on("zone", "10.3.0.5", gateways=("10.3.0.1",))], "10.3.0.1"),
+        # A network's own word comes first: the endpoint's gateway may be an `--aux-address`.
+        ([on("zone", "10.3.0.5", gateways=("10.3.0.99",))], "10.3.0.1"),
+        ([on("routed", "10.5.0.5", gateways=("10.5.0.9",))], "10.5.0.1"),
+        ([on("untold", "10.4.0.5")], "10.4.0.1"),
+        # A plugin's network is taken at its word.
+        ([on("site", "10.7.0.5", gateways=("10.7.0.77",))], "10.7.0.77"),
+        # A bridge is the way, whatever else there is and however it is called.
+        (there("lan", "zone"), "10.3.0.1"),
+        (there("ipv", "isolated", "mesh", "zone"), "10.3.0.1"),
+        # The way out of an overlay network is a bridge that no inspection tells of.
+        (there("mesh"), "172.19.0.1"),
+        (there("lan", "mesh"), "172.19.0.1"),
+    ],
+)
+def test_the_host_is_at_its_own_address_on_the_way_there(endpoints: list[Endpoint], address: str) -> None:
+    """Never at the router of a LAN."""
+    DRIVERS.put(box("web", *endpoints))
+    found = reached("web", "hosted", made=DRIVERS)
+    assert isinstance(found, Reached)
+    assert found.ipv4 == ip(address)
+
+
+@pytest.mark.parametrize(
+    ("names", "where"),
+    [
+        (["lan"], "macvlan lan"),
+        (["ipv"], "ipvlan ipv"),
+        (["inner-mesh", "lan"], "macvlan lan and overlay inner-mesh"),
+        (["isolated"], "bridge isolated"),
+    ],
+)
+def test_where_the_host_is_not_nobody_reaches_it(names: list[str], where: str) -> None:
+    """Nor it them; any scope publishes it all the same: the host by the address that it is known by to others."""
+    made = DRIVERS
+    made.put(box("web", *there(*names)))
+    away = Unreached(f"the subscriber is only on {where}, from which the host cannot be reached")
+    assert reached("web", "hosted", made=made) == away
+    assert reached("web", "hosted", any_scope=True, made=made) == Reached(ip("192.0.2.9"), None)  # type: ignore[arg-type]
+    assert reached("hosted", "web", made=made) == Unreached(f"only on {where}, which the host cannot reach")
+    found = reached("hosted", "web", any_scope=True, made=made)
+    assert isinstance(found, Reached)
+    assert found.network_name == min(names)
+
+
+def test_the_host_reaches_a_container_on_a_bridge_whatever_else_it_is_on() -> None:
+    """Of each family as far as the bridge has an address of it."""
+    DRIVERS.put(box("web", *there("lan", "ipv", "mesh", "zone")))
+    assert reached("hosted", "web", made=DRIVERS) == Reached(ip("10.3.0.5"), None, None, "id-zone", "zone")  # type: ignore[arg-type]
+    DRIVERS.put(box("web", *there("inhibited")))
+    found = Reached(None, ip("fd06::5"), None, "id-inhibited", "inhibited")  # type: ignore[arg-type]
+    assert reached("hosted", "web", made=DRIVERS) == found
+    assert reached("web", "hosted", made=DRIVERS) == Reached(None, ip("fd06::1"))  # type: ignore[arg-type]
+
+
+def test_a_network_that_has_not_been_read_may_be_of_any_driver() -> None:
+    """So that nothing is concluded, unless one that comes before it decides."""
+    unread = NotKnown("the network new is not known yet")
+    DRIVERS.put(box("web", on("new", "10.99.0.5", gateways=("10.99.0.1",))))
+    assert reached("web", "hosted", made=DRIVERS) == unread
+    assert reached("hosted", "web", made=DRIVERS) == unread
+    DRIVERS.put(box("web", on("zone", "10.3.0.5"), on("zoo", "10.99.0.5")))
+    assert isinstance(reached("web", "hosted", made=DRIVERS), Reached)
+    assert isinstance(reached("hosted", "web", made=DRIVERS), Reached)
+
+
+def test_a_starting_container_is_known_to_be_where_the_host_is_not() -> None:
+    """As soon as its networks are known; early hints alone may be followed by one of a bridge."""
+    starting = box("web", *there("lan"), state=UNKNOWN)
+    DRIVERS.put(starting)
+    assert isinstance(reached("hosted", "web", made=DRIVERS), Unreached)
+    assert isinstance(reached("web", "hosted", made=DRIVERS), Unreached)
+    DRIVERS.put(dataclasses.replace(starting, network_mode=None))
+    assert isinstance(reached("hosted", "web", made=DRIVERS), NotKnown)
+    assert isinstance(reached("web", "hosted", made=DRIVERS), NotKnown)
 
 
 def test_networks_without_a_known_id_are_compared_by_name() -> None:
@@ -238,7 +336,7 @@ NEW = {"state": UNKNOWN, "mode": None}
         ),
         ([box("web", join="gone"), box("db", on("front", "10.1.0.5"))], NOT_JOINED),
         (
-            [box("web", on("front"), state=UNKNOWN), box("db", mode=HOST)],
+            [box("web", on("front"), state=UNKNOWN), box("db", mode=HOST), net("front", driver="weave")],
             "the gateway of the subscriber is not known yet",
         ),
     ],

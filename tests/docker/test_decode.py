@@ -1,12 +1,13 @@
-"""Podman's JSON, as version 4.3.1 sent it: what it says in other words than Docker comes out alike."""
+"""What an engine says: Podman's JSON, as version 4.3.1 sent it, which comes out like Docker's; lists; networks."""
 
 import ipaddress
 import json
+from typing import Any
 
 import pytest
 
 from hostwatch.control.source import Event
-from hostwatch.core.model import ContainerId, ContainerKey, EngineId, Health, NetworkMode, State
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
 from hostwatch.docker import decode
 
 ENGINE = EngineId("engine")
@@ -132,3 +133,52 @@ def test_what_is_no_whole_list_is_none(text: str) -> None:
     """What is cut off must not look like a shorter list: what is not in it would be taken for gone."""
     with pytest.raises(ValueError, match=r"."):
         list(decode.items(text))
+
+
+# Networks, as engine 28.5 tells of them.
+
+
+def network(options: dict[str, str] | None = None, **config: Any) -> Network:
+    """What is read of a network with this subnet."""
+    ipam = {"Driver": "default", "Options": {}, "Config": [config] if config else []}
+    return decode.network(ENGINE, {"Id": "5123", "Name": "x", "Driver": "bridge", "IPAM": ipam, "Options": options})
+
+
+@pytest.mark.parametrize(
+    ("config", "first"),
+    [
+        ({"Subnet": "192.168.20.0/24"}, ["192.168.20.1"]),
+        ({"Subnet": "192.168.20.0/24", "IPRange": "192.168.20.128/25"}, ["192.168.20.128"]),
+        ({"Subnet": "192.168.20.0/24", "IPRange": "192.168.20.0/25"}, ["192.168.20.1"]),
+        ({"Subnet": "fd00:5::/64"}, ["fd00:5::1"]),
+        ({"Subnet": "192.168.20.9/32"}, []),
+        ({"Subnet": "x", "IPRange": "y"}, []),
+        ({}, []),
+    ],
+)
+def test_the_address_that_a_bridge_takes_where_it_is_told_none(config: dict[str, str], first: list[str]) -> None:
+    """The first one of the range, or of the subnet."""
+    assert [str(address) for address in network(None, **config).firsts] == first
+
+
+@pytest.mark.parametrize(
+    ("options", "versions"),
+    [
+        (None, set()),
+        ({"com.docker.network.bridge.inhibit_ipv4": "true"}, {4}),
+        ({"com.docker.network.bridge.inhibit_ipv4": "false"}, set()),
+        ({"com.docker.network.bridge.gateway_mode_ipv4": "isolated"}, {4}),
+        ({"com.docker.network.bridge.gateway_mode_ipv6": "isolated"}, {6}),
+        ({"com.docker.network.bridge.gateway_mode_ipv4": "routed"}, set()),
+        ({"com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected"}, set()),
+    ],
+)
+def test_a_bridge_may_be_without_an_address(options: dict[str, str] | None, versions: set[int]) -> None:
+    """By its options."""
+    assert network(options=options).hostless == versions
+
+
+def test_addresses_that_are_set_aside() -> None:
+    """Under whatever name; what is none is passed over."""
+    found = network(Subnet="192.168.20.0/24", AuxiliaryAddresses={"DefaultGatewayIPv4": "192.168.20.7", "x": "y"})
+    assert [str(address) for address in found.auxiliary] == ["192.168.20.7"]

@@ -333,7 +333,8 @@ class Engine:
             if name in box.places and box.places[name].address
         }
         config = {"Subnet": SUBNETS[name], "Gateway": gateway(name)}
-        return {"Id": network_id(name), "Name": name, "IPAM": {"Config": [config]}, "Containers": members}
+        base = {"Id": network_id(name), "Name": name, "Driver": "bridge"}
+        return base | {"IPAM": {"Config": [config]}, "Containers": members}
 
     def _event(self, box: Box, action: str, more: dict[str, str] | None = None) -> Json:
         attributes = {"name": box.name, "image": "busybox"} | box.recipe.labels | (more or {})
