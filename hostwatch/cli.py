@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TextIO, TypeVar
 
@@ -17,7 +16,7 @@ import anyio
 import typer
 
 from hostwatch import __version__, app
-from hostwatch.config import ConfigError, Settings, load, located, schema
+from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, load, located, schema
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
@@ -41,27 +40,10 @@ cli = typer.Typer(
     name="hostwatch",
     help="Keeps /etc/hosts right inside running containers.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes cut long words, also in a pipe
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    HUMAN = "human"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """The least level that is logged."""
-
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,52 +101,88 @@ class Common:
         return located_engine(self.docker_host or settings.docker.host, os.environ)
 
 
-_OPTIONS: dict[str, Any] = {
-    "config": Annotated[
+_OPTIONS: dict[str, tuple[object, tuple[str, ...], dict[str, Any]]] = {
+    "config": (
         Path | None,
-        typer.Option("-c", "--config", metavar="FILE", help="Configuration; else $HOSTWATCH_CONFIG, else the default."),
-    ],
-    "docker_host": Annotated[
-        str | None, typer.Option("--docker-host", metavar="URL", help="Engine, as in unix:///var/run/docker.sock.")
-    ],
-    "log_level": Annotated[LogLevel | None, typer.Option(case_sensitive=False, help="Least level that is logged.")],
-    "log_format": Annotated[LogFormat | None, typer.Option(case_sensitive=False, help="How log lines look.")],
+        ("-c", "--config"),
+        {"metavar": "FILE", "help": "Configuration; else $HOSTWATCH_CONFIG, else the default."},
+    ),
+    "docker_host": (
+        str | None,
+        ("--docker-host",),
+        {"metavar": "URL", "help": "Engine, as in unix:///var/run/docker.sock; else $HOSTWATCH_DOCKER_HOST."},
+    ),
+    "log_level": (
+        LogLevel | None,
+        ("--log-level",),
+        {
+            "case_sensitive": False,
+            "metavar": "LEVEL",
+            "help": "Least level that is logged, as in debug or warning; else $HOSTWATCH_LOG_LEVEL.",
+        },
+    ),
+    "log_format": (
+        LogFormat | None,
+        ("--log-format",),
+        {"case_sensitive": False, "help": "How log lines look; else $HOSTWATCH_LOG_FORMAT."},
+    ),
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
+def _offer(function: Callable[..., None], own: list[inspect.Parameter], *, variables: bool) -> None:
+    """Have the function take the common options besides its own; with `variables` also as environment variables."""
+    parameters = list(own)
+    for name, (kind, flags, more) in _OPTIONS.items():
+        # `located` looks for the configuration's own variable.
+        variable = f"HOSTWATCH_{name.upper()}" if variables and name != "config" else None
+        option = typer.Option(*flags, envvar=variable, show_envvar=False, **more)
+        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+
+
 def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command that takes a `Common` first, in place of which the common options are offered."""
+    """Register a command that takes a `Common` first, in place of which the common options are offered.
+
+    They may stand before the command as well; what stands behind it counts.
+    """
 
     @functools.wraps(function)
-    def command(**arguments: Any) -> None:
-        common = Common(**{name: arguments.pop(name) for name in _OPTIONS})
-        function(common, **arguments)
+    def command(context: typer.Context, **arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in _OPTIONS}
+        common = {name: context.obj[name] if value is None else value for name, value in given.items()}
+        function(Common(**common), **arguments)
 
-    own = list(inspect.signature(function).parameters.values())[1:]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
-        for name, option in _OPTIONS.items()
-    ]
-    command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+    _offer(command, [_CONTEXT, *list(inspect.signature(function).parameters.values())[1:]], variables=False)
     return cli.command(short_help=function.__doc__)(command)  # else it would be cut
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hostwatch {__version__}")
         raise typer.Exit
 
 
-@cli.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    pass
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+_VERSION = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ],
+)
+
+
+def _root(context: typer.Context, version: bool, **common: Any) -> None:  # noqa: ARG001 (it has been printed by now)
+    context.obj = common
+
+
+_offer(_root, [_CONTEXT, _VERSION], variables=True)
+cli.callback()(_root)
 
 
 @_command

@@ -15,7 +15,7 @@ from hostwatch.core.names import printable
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-_HUMAN = "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}\n"
+_HUMAN = "{time:YYYY-MM-DD HH:mm:ss.SSSZ} {level:<7} {message}\n"
 
 
 def start_log(

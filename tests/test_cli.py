@@ -1,6 +1,7 @@
 """What the command line does with its own output, before any engine is asked."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,8 @@ def test_standard_streams_may_be_closed() -> None:
 def test_help_cuts_nothing() -> None:
     """In a pipe what is said of an option is one line; on a narrow terminal lines are broken."""
     piped = hostwatch("status", "--help").stdout
-    assert "  --docker-host URL               Engine, as in unix:///var/run/docker.sock.\n" in piped
+    told = "Engine, as in unix:///var/run/docker.sock; else $HOSTWATCH_DOCKER_HOST."
+    assert ["--docker-host", "URL", *told.split()] in [line.split() for line in piped.splitlines()]
     assert "with their records and whether each file is right.\n" in hostwatch("--help").stdout
     narrow = on_terminal([*COMMAND, "--help"], 40, ENVIRON)
     assert max(map(len, narrow)) <= 40
@@ -73,3 +75,51 @@ def test_doctor_wraps_between_words() -> None:
     assert [line for line in found if len(line) > 40] == []
     assert "/no/such.sock" in " ".join(found).split()
     assert all(line.startswith(("ok ", "note ", "problem ", " ")) for line in found[:-1])
+
+
+def test_an_option_beats_its_variable_and_may_stand_on_either_side_of_the_command() -> None:
+    """What stands behind the command counts most."""
+
+    def engine(*arguments: str) -> str:
+        told = hostwatch(*arguments, HOSTWATCH_DOCKER_HOST="unix:///variable").stderr
+        return told.partition("unix://")[2].partition(":")[0]
+
+    before, behind = ("--docker-host", "unix:///before"), ("--docker-host", "unix:///behind")
+    assert engine("status") == "/variable"
+    assert engine(*before, "status") == "/before"
+    assert engine(*before, "status", *behind) == "/behind"
+
+
+def test_a_variable_beats_the_file(tmp_path: Path) -> None:
+    """The file asks for JSON and another engine; human times have their zone."""
+    path = tmp_path / "hostwatch.yaml"
+    path.write_text("docker: {host: 'unix:///file'}\nlog: {level: TRACE, format: json}\n")
+    with subprocess.Popen(
+        [*COMMAND, "-c", str(path), "run"],
+        env=ENVIRON | {"HOSTWATCH_LOG_FORMAT": "human", "HOSTWATCH_DOCKER_HOST": "unix:///variable"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        while "/variable" not in line:
+            assert line
+            line = process.stderr.readline()
+        process.terminate()
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d ERROR   no engine at ", line), line
+
+
+def test_the_command_line_takes_each_level_that_the_file_takes() -> None:
+    """In capitals or not; what is no level is told with the variable that says so."""
+    for level in ("trace", "SUCCESS"):
+        assert hostwatch("--log-level", level, "check").returncode == 0
+    found = hostwatch("check", HOSTWATCH_LOG_LEVEL="loud")
+    assert found.returncode == 2
+    assert "loud" in found.stderr
+
+
+def test_completion_is_offered() -> None:
+    """Of commands and options, in the shell that asks for it."""
+    command = ["bash", "-c", '"$0" -m hostwatch --show-completion; true', sys.executable]
+    found = subprocess.run(command, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
+    assert "complete -o default -F" in found.stdout

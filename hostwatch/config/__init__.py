@@ -2,6 +2,6 @@
 
 from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
-from hostwatch.config.settings import Settings, schema
+from hostwatch.config.settings import LogFormat, LogLevel, Settings, schema
 
-__all__ = ["ConfigError", "ConfigFault", "Settings", "load", "located", "schema"]
+__all__ = ["ConfigError", "ConfigFault", "LogFormat", "LogLevel", "Settings", "load", "located", "schema"]

@@ -84,7 +84,7 @@ def _reason(details: ErrorDetails, loc: Loc, node: Node) -> str:
     match details["type"]:
         case "value_error":
             return str(context["error"])
-        case "literal_error":
+        case "literal_error" | "enum":
             return f"must be {context['expected'].replace('True', 'true, or not be there')}"
         case "string_type":
             return _not_text(node)

@@ -6,6 +6,7 @@ why the default is what it is. What the contract promises but is not built yet i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -297,13 +298,39 @@ class TimingSettings(Section):
     )
 
 
+class LogLevel(StrEnum):
+    """The least level that is logged."""
+
+    TRACE = "TRACE"
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    SUCCESS = "SUCCESS"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+def _enum(kind: type[StrEnum]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": [member.value for member in kind]})
+
+
 class LogSettings(Section):
     """The log."""
 
-    level: Annotated[Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"], CAPITALS] = Field(
-        "INFO", description="The least level that is shown. The default, INFO, is a line for each change of the world."
+    level: Annotated[LogLevel, CAPITALS, _enum(LogLevel)] = Field(
+        LogLevel.INFO,
+        description="The least level that is shown. The default, INFO, is a line for each change of the world.",
     )
-    format: Literal["human", "json"] = Field("human", description="human: for a terminal; json: an object per line.")
+    format: Annotated[LogFormat, _enum(LogFormat)] = Field(
+        LogFormat.HUMAN, description="human: for a terminal; json: an object per line."
+    )
     file: AbsolutePath | None = Field(
         None,
         description="A file that the log goes to, an absolute path. Absent: standard error, where containers and "

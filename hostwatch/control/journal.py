@@ -157,6 +157,14 @@ def log_withheld(subscriber: str, before: Block, after: Block) -> None:
         logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
 
 
+def log_removed(removed: list[str], left: list[str]) -> None:
+    """The blocks were removed at the end (`on_exit: remove`), but for those that there was no time left for."""
+    if removed:
+        logger.bind(removed=_short(removed)).info("blocks removed: {}", ", ".join(_short(removed)))
+    if left:
+        logger.bind(left=_short(left)).warning("no time was left to remove the blocks of {}", ", ".join(_short(left)))
+
+
 class LabelJournal:
     """A line for each refused label, once for each container."""
 

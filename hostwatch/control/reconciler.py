@@ -33,7 +33,7 @@ from hostwatch.control.files import (
     OutOfSightError,
     Ways,
 )
-from hostwatch.control.journal import ChangeJournal, Comparison, block_in
+from hostwatch.control.journal import ChangeJournal, Comparison, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
 from hostwatch.control.rewriting import Rewriting, refusal, reserved_names
@@ -437,14 +437,34 @@ class Reconciler:
                     self._queue.add(key, SWEEP, idle=True)
 
     async def remove_all(self, *, of_host: bool) -> None:
-        """Take our block out of every file that is kept; `of_host`: of those on the host, too."""
-        for key, state in list(self._states.items()):
-            container = self._inventory.container(key)
-            if container is None or (container.host_file is not None and not of_host):
-                continue
-            if refusal(container) is None:
-                with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                    await self._way_to(key).update(container, Rewriting(Block(), container, state.block))
+        """Take our block out of every file that is kept; `of_host`: of those on the host, too.
+
+        It is said of which; where that is cut short, also which are left.
+        """
+        found = [c for key in self._states if (c := self._inventory.container(key)) is not None]
+        left = {c.key: c.name for c in found if refusal(c) is None and (of_host or c.host_file is None)}
+        removed: list[str] = []
+        try:
+            for key, name in list(left.items()):
+                if await self._is_removed(key):
+                    removed.append(name)
+                del left[key]
+        finally:
+            log_removed(removed, list(left.values()))
+
+    async def _is_removed(self, key: ContainerKey) -> bool:
+        """Take our block out of a file; whether there was one."""
+        container = self._inventory.container(key)
+        if container is None:
+            return False
+        rewriting = Rewriting(Block(), container, self._states.get(key, _NEW).block)
+        try:
+            return (await self._way_to(key).update(container, rewriting)).changed
+        except FileGoneError:
+            return False
+        except (FileRefusedError, FileFailedError) as error:
+            logger.warning("{}: its block was not removed: {}", container.name, error)
+            return False
 
     # By exec.
 

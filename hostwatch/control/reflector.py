@@ -28,8 +28,13 @@ _AGAIN_SECONDS = (0.1, 1.0)
 _DISCONNECTED_SECONDS = 0.25
 """How long a disconnected container is read later than it could be: its death, or another connection, comes next as a
 rule, and has it read at once. What it has lost lingers meanwhile."""
+_MOST_NAMED = 20
+"""How many hosts files a line at DEBUG names: an event may concern all that there are."""
 _SETTLED_SECONDS = 10.0
 """How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
+
+_at_debug = logger.opt(lazy=True).debug
+"""Logs what its arguments return, which are not called at any other level."""
 
 
 class Reflector:
@@ -89,9 +94,9 @@ class Reflector:
     def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
         """An early hint of a container concerns these files; have it read again before long."""
         if self._refresher is None:
-            self._changed(files, cause)
+            self._concern(files, cause)
         else:
-            self._changed(self._refresher.undamped(key, files, cause), cause)
+            self._concern(self._refresher.undamped(key, files, cause), cause)
             self._refresher.confirm(key)
 
     def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
@@ -131,9 +136,28 @@ class Reflector:
     def _read_again(self, files: Files, cause: str) -> None:
         # Until everything has been read once, a name may seem to be nobody's, or somebody else's.
         if self._whole:
-            self._changed(files, cause)
+            self._concern(files, cause)
         else:
             self._unsettled.update(files)
+
+    def _concern(self, files: Files, cause: str) -> None:
+        """Have the files compared, as they may be concerned."""
+        if files:
+            _at_debug("{} may concern {}", lambda: cause, lambda: self._named(files))
+        self._changed(files, cause)
+
+    def _named(self, keys: Iterable[ContainerKey]) -> str:
+        known = [(key, self._inventory.container(key)) for key in keys]
+        names = sorted(container.name if container is not None else str(key) for key, container in known)
+        more = len(names) - _MOST_NAMED
+        return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+    def _described(self, event: Event | None) -> str:
+        if event is None:
+            return "event that is lost or cannot be read: everything will be compared"
+        known = self._inventory.container(event.container) if event.container is not None else None
+        whose = f"{known.name} ({known.key})" if known is not None else str(event.container or "none")
+        return f"event {event}: container {whose}"
 
     def _regained(self) -> None:
         self._whole = True
@@ -143,7 +167,7 @@ class Reflector:
         self.connected = True
         self.fault = None
         unsettled, self._unsettled = self._unsettled, set()
-        self._changed(frozenset(unsettled), "resync")
+        self._concern(frozenset(unsettled), "resync")
         self._resynced()
 
     def _lost(self, error: BaseException) -> None:
@@ -159,8 +183,8 @@ class Reflector:
     # Events.
 
     def _apply(self, refresher: Refresher, event: Event | None) -> None:
+        _at_debug("{}", lambda: self._described(event))
         if event is None:
-            logger.debug("an event could not be read; everything will be compared")
             self._resync_now.set()
         elif event.kind == "network":
             self._apply_to_network(event, refresher)
@@ -174,9 +198,9 @@ class Reflector:
             case "create":
                 self._create(event, key, refresher)
             case "die":
-                self._changed(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
+                self._concern(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
             case "start" if known is not None and known.state is State.STOPPED:
-                self._changed(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
+                self._concern(refresher.undamped(key, self._inventory.doubt(key), cause), cause)
             case _:
                 pass
         refresher.want(key, cause)
@@ -186,7 +210,7 @@ class Reflector:
         if created is not None and self._inventory.container(key) is None:
             self._inventory.put(created)
             # Its file may have been written before this event was read.
-            self._changed(frozenset({key}), FILE_CHANGED)
+            self._concern(frozenset({key}), FILE_CHANGED)
             # Whose network it will be in decides what a subscriber gets, and its inspection may wait for its start.
             if self._inventory.sharing(key).sources:
                 refresher.want_listed(key, str(event))
@@ -210,7 +234,7 @@ class Reflector:
                 refresher.want(event.container, str(event))
         # The engine rewrites the file on these, and may have overwritten ours with what it read before.
         if self._inventory.sharing(event.container).sources:
-            self._changed(frozenset({event.container}), str(event))
+            self._concern(frozenset({event.container}), str(event))
 
 
 def _has_address(endpoints: Iterable[Endpoint], network: NetworkId) -> bool:

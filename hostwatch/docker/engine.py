@@ -304,9 +304,26 @@ def _translated(connection: Connection) -> Iterator[None]:
         # A refusal of our certificate comes in place of the first answer: the handshake is over for us by then.
         if connection.tls is not None and isinstance(error.__cause__, ssl.SSLError):
             raise EngineError(connection.tls.fault(address, error.__cause__)) from error
-        # aiohttp quotes what it could not parse, over several lines.
-        text = " ".join(str(error).split())[:_MESSAGE_LIMIT]
-        raise EngineError(f"{address}: {text or type(error).__name__}") from error
+        raise EngineError(f"{address}: {_failure(error)}") from error
+
+
+def _failure(error: Exception) -> str:
+    """What became of a request that was under way. The words of aiohttp speak of its own parts."""
+    match error:
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed before an answer came"
+        case aiohttp.ClientPayloadError() | ConnectionResetError() | BrokenPipeError() | OSError(strerror=None):
+            return "the connection was cut in the middle of an answer"
+        case aiohttp.ClientResponseError():  # it quotes what it could not parse, over several lines
+            return f"the answer is no HTTP: {_in_a_line(error.message)}"
+        case OSError():
+            return f"the connection broke: {error.strerror}"
+        case _:
+            return _in_a_line(str(error)) or type(error).__name__
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())[:_MESSAGE_LIMIT]
 
 
 @contextmanager

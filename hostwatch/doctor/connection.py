@@ -42,7 +42,7 @@ def unanswered(error: str) -> Finding:
     if told := _told(error):
         return told
     what = _in_a_line(error)
-    if "disconnected" in error:
+    if "closed before an answer" in error:
         return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
     if "engine answered 4" in error:
         return problem(what, f"let whatever guards the engine's socket pass {_NEEDED}")

@@ -6,8 +6,10 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import ByteStream
 
 from bench import simulated
+from hostwatch.control.source import EngineError
 from hostwatch.core.model import Container, EngineId
 from hostwatch.docker import decode
 from hostwatch.docker.connect import Connection
@@ -47,3 +49,49 @@ async def test_a_long_list_is_taken_in_steps(tmp_path: Path, monkeypatch: pytest
         others.cancel_scope.cancel()
     assert {container.key.id for container in found} == made.boxes.keys()
     assert max(decoded.values()) <= 20
+
+
+async def whole_stream(engine: DockerEngine) -> None:
+    """Read the events to the end."""
+    async with engine.events() as events:
+        async for _ in events:
+            pass
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"", "the connection was closed before an answer came"),
+        (b"HTTP/1.1 200", "the connection was closed before an answer came"),
+        (CHUNKED + b"10\r\nabc", "the connection was cut in the middle of an answer"),
+        (CHUNKED + b"3\r\nabc\r\n", "the connection was cut in the middle of an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "the connection was cut in the middle of an answer"),
+        (b"hello\r\n\r\n", "the answer is no HTTP: Bad status line: Expected HTTP/, RTSP/ or ICE/: b'hello' ^"),
+        (CHUNKED + b"zz\r\nabc", "the answer is no HTTP: Invalid character in chunk size: b'zz' ^"),
+    ],
+)
+async def test_a_connection_that_is_lost_is_told_in_plain_words(tmp_path: Path, answer: bytes, told: str) -> None:
+    """Of a request and of the event stream alike; the words of a library say nothing to whoever reads the log."""
+
+    async def answered(stream: ByteStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(answer)
+
+    path = str(tmp_path / "engine.sock")
+    async with (
+        await anyio.create_unix_listener(path) as listener,
+        anyio.create_task_group() as others,
+        DockerEngine(Connection("unix://engine", "http://localhost", path)) as engine,
+    ):
+        others.start_soon(listener.serve, answered)
+        with pytest.raises(EngineError) as caught:
+            await engine.info()
+        assert str(caught.value) == f"unix://engine: {told}"
+        with pytest.raises(EngineError) as caught:
+            await whole_stream(engine)
+        assert str(caught.value) == f"unix://engine: {told}"
+        others.cancel_scope.cancel()

@@ -257,7 +257,9 @@ def test_the_log_has_one_line_for_each_change(lab: Lab) -> None:
         eventually(lambda: lab.records(web) == {"db": ["10.123.7.9"]})
         eventually(lambda: "10.123.7.9" in hostwatch.log)
     (line,) = (line for line in hostwatch.log.splitlines() if "web" in line)
-    shape = r"\d{4}-\d\d-\d\d [\d:.]{12} INFO +web: db 10\.123\.7\.8 → 10\.123\.7\.9 \(.*\bdb\b.*, [\d.]+ ms\)"
+    shape = (
+        r"\d{4}-\d\d-\d\d [\d:.]{12}[+-]\d\d:\d\d INFO +web: db 10\.123\.7\.8 → 10\.123\.7\.9 \(.*\bdb\b.*, [\d.]+ ms\)"
+    )
     assert re.fullmatch(shape, line), line
 
 
@@ -275,6 +277,9 @@ def test_what_changes_nothing_is_silent(lab: Lab) -> None:
         web.exec_run(["true"])
         late = lab.run("late", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
         eventually(lambda: lab.records(late))
+    for event in ("create stranger", "start stranger", "die stranger", "rename somebody", "network connect front"):
+        assert re.search(rf" DEBUG +event {event}: container .*{str(stranger.id)[:12]}", hostwatch.log), event
+    assert re.search(r" DEBUG +(network connect front|start of late|create late) may concern late\n", hostwatch.log)
     new = [line for line in hostwatch.log.splitlines()[before:] if " DEBUG " not in line]
     assert [line for line in new if "late: " not in line and "stopping" not in line] == []
 

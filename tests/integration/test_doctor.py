@@ -218,7 +218,7 @@ def sockets(tmp_path: Path) -> Iterator[Path]:
         ("directory", "is a directory", "`-v` made it"),
         ("file", "is not a socket", "--docker-host"),
         ("dead", "nothing listens", "start the engine"),
-        ("silent", "disconnected", "no engine"),
+        ("silent", "closed before an answer", "no engine"),
         ("web", "no Docker Engine", "--docker-host"),
         ("json", "no Docker Engine", "--docker-host"),
     ],

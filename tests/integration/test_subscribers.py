@@ -300,3 +300,4 @@ def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
         assert hostwatch.stop() == 0
     block = "# hostwatch: begin\n10.123.7.7      db\n# hostwatch: end\n"
     assert lab.hosts(web) == bare + (block if on_exit == "keep" else "")
+    assert hostwatch.log.count("blocks removed: web\n") == (on_exit == "remove")
