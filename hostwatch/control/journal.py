@@ -179,7 +179,7 @@ class LabelJournal:
         self._told[key] = faults
         for fault in faults:
             logger.bind(container=container.name, label=fault.label, reason=fault.reason).warning(
-                "{}: label {} is refused: {}", container.name, fault.label, fault.reason
+                "{}: {}", container.name, fault
             )
 
     def forget(self, key: ContainerKey) -> None:

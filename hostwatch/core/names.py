@@ -1,6 +1,7 @@
 """Which strings may stand as a name in a hosts file."""
 
 import re
+import unicodedata
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*", re.ASCII)
@@ -17,14 +18,31 @@ def name_fault(name: str) -> str | None:
     if len(name) > 253:
         return "longer than 253 characters"
     labels = name.split(".")
-    if not all(_LABEL.fullmatch(label) for label in labels):
-        return "not a host name"
+    if not all(map(_LABEL.fullmatch, labels)):
+        return _malformed(name)
     # `127.1`, `2130706433` and `1.0x2` are addresses to inet_aton, which resolvers try before the file.
     if all(_NUMBER.fullmatch(label) for label in labels):
         return "an address, not a name"
     if is_reserved(name):
         return "never published"
     return None
+
+
+def _malformed(name: str) -> str:
+    """Why something is no host name, and what to write instead where that is known."""
+    if all(map(_LABEL.fullmatch, name.removesuffix(".").split("."))):
+        return "a name ends with a dot in DNS alone: leave it out"
+    written = ".".join(map(_in_ascii, name.removesuffix(".").split(".")))
+    if all(map(_LABEL.fullmatch, written.split("."))) and len(written) <= 253:
+        return f"a hosts file has ASCII alone: write {written}"
+    return "not a host name"
+
+
+def _in_ascii(label: str) -> str:
+    """A label of letters and digits of any script as DNS has it (RFC 5890, an A-label); any other as it is."""
+    if label.isascii() or not all(c.isalnum() or c in "-_" or unicodedata.category(c)[0] == "M" for c in label):
+        return label
+    return f"xn--{unicodedata.normalize('NFKC', label).lower().encode('punycode').decode()}"
 
 
 def is_reserved(name: str) -> bool:

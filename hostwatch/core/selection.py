@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from hostwatch.core.likeness import differs_by_a_letter, nearest_of
 from hostwatch.core.model import Container
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.notices import Notice, notice_of_label
@@ -25,7 +26,13 @@ _MAX_NETWORK_NAME = 255
 _MAX_UNKNOWN = 10
 """How many unknown labels are reported; a container may have any number of them."""
 
+_HEAD = "hostwatch"
+_PREFIX = "hostwatch."
 KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
+
+
+_WHOLE = "; because of this the whole label counts for nothing"
+_NO_SUBSCRIPTION = "this container does not subscribe; add hostwatch.hosts or hostwatch.services"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,11 @@ class LabelFault:
 
     label: str
     reason: str
+    is_doubt: bool = False
+    """Whether it can be taken as it is, and is hardly meant so."""
+
+    def __str__(self) -> str:
+        return f"label {self.label} {'does nothing' if self.is_doubt else 'is refused'}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,8 @@ def roles(container: Container, rules: Rules) -> Roles:
     subscriptions += filter(None, [reader.subscription()])
     own_notice = reader.notice()  # read in any case: who slips in both labels is told of both
     notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
+    if own_notice is not None and not subscriptions and not faults:
+        faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_doubt=True))
     return Roles(
         services=tuple(rule for rule in rules.services if container.host_file is None and rule.match.holds(container)),
         names=reader.names(),
@@ -74,20 +88,28 @@ def roles(container: Container, rules: Rules) -> Roles:
         health_required=reader.health_required(),
         subscriptions=tuple(subscriptions),
         notices=tuple(dict.fromkeys(notice for notice in notices if notice is not None)),
-        faults=(*faults, *islice(_unknown_labels(labels), _MAX_UNKNOWN)),
+        faults=(*faults, *islice(_unknown_labels(container.labels if rules.labels else {}), _MAX_UNKNOWN)),
     )
 
 
 def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    prefix = "hostwatch."
-    return {label.removeprefix(prefix): value for label, value in labels.items() if label.startswith(prefix)}
+    return {label.removeprefix(_PREFIX): value for label, value in labels.items() if label.startswith(_PREFIX)}
 
 
 def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
+    """Labels that are meant for us, as their beginning says or all but says, and that say nothing to us."""
     for label in labels:
-        if label not in KNOWN_LABELS:
-            known = ", ".join(f"hostwatch.{name}" for name in KNOWN_LABELS)
-            yield LabelFault(f"hostwatch.{shown(label)}", f"unknown label; known are {known}")
+        head, dot, tail = label.partition(".")
+        is_ours = head + dot == _PREFIX
+        if (is_ours and tail not in KNOWN_LABELS) or (not is_ours and tail in KNOWN_LABELS and _is_nearly(head)):
+            near = nearest_of(tail, KNOWN_LABELS)
+            known = f"known are {', '.join(_PREFIX + name for name in KNOWN_LABELS)}"
+            meant = f"did you mean {_PREFIX}{near}?" if near is not None else known
+            yield LabelFault(shown(label), f"unknown label; {meant}")
+
+
+def _is_nearly(head: str) -> bool:
+    return head.lower() == _HEAD or differs_by_a_letter(head.lower(), _HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +147,7 @@ class _LabelReader:
             return ()
         for name in names:
             if (fault := name_fault(name)) is not None:
-                self._refuse("names", f"{name[:80]!r}: {fault}")
+                self._refuse("names", f"{name[:80]!r}: {fault}{_WHOLE}")
                 return ()
         return names
 
@@ -154,7 +176,7 @@ class _LabelReader:
             return ()
         lines, faults = parsed_template(self.labels["hosts"])
         if faults:
-            self._refuse("hosts", str(faults[0]))
+            self._refuse("hosts", f"{faults[0]}{_WHOLE}")
             return ()
         return lines
 
@@ -165,7 +187,7 @@ class _LabelReader:
             return ()
         for service in services:
             if service != "*" and not is_service_name(service):
-                self._refuse("services", f"{service[:80]!r} is not the name of a service")
+                self._refuse("services", f"{service[:80]!r} is not the name of a service{_WHOLE}")
                 return ()
         return services
 

@@ -118,4 +118,4 @@ def labels(view: View) -> Iterator[Finding]:
     """Labels of running containers that count for nothing."""
     for container in view.running:
         for fault in view.inventory.roles(container.key).faults:
-            yield problem(f"{container.name}: label {fault.label} is refused: {fault.reason}", _LABEL_REMEDY)
+            yield (note if fault.is_doubt else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)

@@ -40,6 +40,25 @@ def test_a_host_name_may_be_published(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("host.name.", "a name ends with a dot in DNS alone: leave it out"),
+        ("bücher.example", "a hosts file has ASCII alone: write xn--bcher-kva.example"),
+        ("BÜCHER.example.", "a hosts file has ASCII alone: write xn--bcher-kva.example"),
+        ("straße", "a hosts file has ASCII alone: write xn--strae-oqa"),
+        ("münchen.例え", "a hosts file has ASCII alone: write xn--mnchen-3ya.xn--r8jz45g"),
+        ("bü cher", "not a host name"),
+        ("a\u202eb", "not a host name"),
+        ("ü" * 63, "not a host name"),
+        (".", "not a host name"),
+    ],
+)
+def test_what_to_write_instead_is_said(name: str, fault: str) -> None:
+    """Where somebody means a name that DNS knows."""
+    assert name_fault(name) == fault
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "",

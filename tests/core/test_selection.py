@@ -109,6 +109,53 @@ def test_a_notice_of_each_kind(value: str, notice: Notice) -> None:
 
 
 @pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("Hostwatch.services", "unknown label; did you mean hostwatch.services?"),
+        ("hostwatch.Services", "unknown label; did you mean hostwatch.services?"),
+        ("hostwatch.host", "unknown label; did you mean hostwatch.hosts?"),
+        ("hostwacth.notify", "unknown label; did you mean hostwatch.notify?"),
+        ("hostwach.names", "unknown label; did you mean hostwatch.names?"),
+    ],
+)
+def test_a_label_that_is_nearly_one_of_ours_is_told(label: str, told: str) -> None:
+    """By case or a letter; it counts for nothing all the same."""
+    found = roles(box("x", labels={label: "db"}), Rules())
+    assert [(fault.label, fault.reason) for fault in found.faults] == [(label, told)]
+    assert roles(box("x", labels={label: "db"}), Rules(labels=False)).faults == ()
+
+
+def test_labels_of_others_are_nobodys_business() -> None:
+    """However they end."""
+    labels = {
+        "traefik.enable": "true",
+        "hosts": "x",
+        "watch.names": "y",
+        "hostwatcher.enable": "x",
+        "com.hostwatch.hosts": "",
+    }
+    assert roles(box("x", labels=labels), Rules()).faults == ()
+
+
+def test_a_notice_without_a_subscription_is_a_doubt() -> None:
+    """It does nothing; where the subscription was refused, that is said alone."""
+    (fault,) = roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).faults
+    assert (fault.label, fault.is_doubt) == ("hostwatch.notify", True)
+    assert "does nothing: this container does not subscribe" in str(fault)
+    (fault,) = roles(box("x", labels={"hostwatch.notify": "SIGHUP", "hostwatch.hosts": "bad"}), Rules()).faults
+    assert (fault.label, fault.is_doubt) == ("hostwatch.hosts", False)
+
+
+@pytest.mark.parametrize(
+    ("label", "value"), [("hosts", "@{db.ip} db\n@{db} x"), ("services", "db -x"), ("names", "ok b.")]
+)
+def test_that_one_bad_line_drops_the_label_is_said(label: str, value: str) -> None:
+    """Nobody has to find out why the good ones do not count."""
+    (fault,) = roles(box("x", labels={f"hostwatch.{label}": value}), Rules()).faults
+    assert str(fault).endswith("; because of this the whole label counts for nothing")
+
+
+@pytest.mark.parametrize(
     ("label", "value", "reason"),
     [
         ("hosts", "@{db.ip} db\n@{db} x", "line 2"),

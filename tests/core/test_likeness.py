@@ -1,0 +1,44 @@
+"""Which names are taken for slips of others."""
+
+import string
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostwatch.core.likeness import differs_by_a_letter, is_slip, nearest_of, neighbours
+from tests.effort import examples
+
+NAMES = st.text("ab-", max_size=6)
+
+
+def test_a_letter_may_be_missing_added_wrong_or_in_the_wrong_place() -> None:
+    """One such slip, no more."""
+    for slip in ("databse", "dattabase", "databaze", "dtaabase"):
+        assert differs_by_a_letter(slip, "database")
+        assert is_slip(slip, "database")
+    for other in ("database", "dtabse", "data", "databsea-", ""):
+        assert not differs_by_a_letter(other, "database")
+    assert is_slip("bd", "db")
+
+
+def test_names_of_their_own_are_no_slips() -> None:
+    """Numbers tell them apart, and of short names each letter does."""
+    for one, other in (("web1", "web2"), ("web", "web1"), ("app", "api"), ("db", "dbs")):
+        assert differs_by_a_letter(one, other)
+        assert not is_slip(one, other)
+
+
+def test_the_nearest_may_differ_by_case() -> None:
+    """As labels do, which are told apart by it."""
+    assert nearest_of("Services", ("hosts", "services")) == "services"
+    assert nearest_of("host", ("hosts", "services")) == "hosts"
+    assert nearest_of("nonsense", ("hosts", "services")) is None
+
+
+@given(NAMES, NAMES)
+@settings(max_examples=examples(500), deadline=None)
+def test_neighbours_are_those_that_differ_by_a_letter(one: str, other: str) -> None:
+    """All of them, and no others but the name itself."""
+    assert set(one + other) <= set(string.ascii_lowercase + "-")
+    found = set(neighbours(one)) - {one}
+    assert (other in found) == differs_by_a_letter(one, other)
