@@ -16,7 +16,7 @@ from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, SWEEP, Reconciler
-from hostwatch.control.reflector import Reflector
+from hostwatch.control.reflector import Reflector, Timing
 from hostwatch.control.rewriting import Rewriting
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.inventory import Inventory
@@ -53,6 +53,10 @@ async def clear_host_files(paths: Iterable[Path]) -> None:
                 logger.info("{}: block removed", path)
 
 
+def _timing(settings: Settings) -> Timing:
+    return Timing(settings.timing.resync, settings.timing.linger)
+
+
 class Daemon:
     """All that runs for one engine."""
 
@@ -61,8 +65,8 @@ class Daemon:
         self._source = source
         self._inventory = Inventory(settings.rules())
         self._queue = WorkQueue()
-        changed, resync = self._queue.add_all, settings.timing.resync
-        self._reflector = Reflector(source, self._inventory, changed, self._resynced, resync)
+        changed, timing = self._queue.add_all, _timing(settings)
+        self._reflector = Reflector(source, self._inventory, changed, self._resynced, timing)
         self._tasks: TaskGroup | None = None
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
@@ -108,7 +112,7 @@ class Daemon:
             self._host_watch.cancel()
         elif self._tasks is not None:
             self._tasks.start_soon(clear_host_files, unwanted, name="clear files on the host")
-        self._reflector.adopt(settings.timing.resync)
+        self._reflector.adopt(_timing(settings))
         wanted = self._inventory.subscriber_files
         # That nobody subscribes to a file any more is so whatever an engine says, which may be away.
         self._queue.add_all(before | wanted if self._reflector.connected else before - wanted, "configuration")

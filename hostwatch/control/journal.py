@@ -172,19 +172,18 @@ class LabelJournal:
         self._told: dict[ContainerKey, tuple[LabelFault, ...]] = {}
 
     def tell(self, key: ContainerKey, inventory: Inventory) -> None:
-        """Report the container's refused labels, if that was not done before."""
+        """Report the container's refused labels, if that was not done before; forget one that is gone."""
         container, faults = inventory.container(key), inventory.roles(key).faults
-        if container is None or not faults or self._told.get(key) == faults:
+        if container is None:
+            self._told.pop(key, None)
+            return
+        if not faults or self._told.get(key) == faults:
             return
         self._told[key] = faults
         for fault in faults:
             logger.bind(container=container.name, label=fault.label, reason=fault.reason).warning(
                 "{}: {}", container.name, fault
             )
-
-    def forget(self, key: ContainerKey) -> None:
-        """The container is gone."""
-        self._told.pop(key, None)
 
 
 def _by_name(block: Block) -> dict[str, tuple[Address, ...]]:

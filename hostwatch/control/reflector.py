@@ -6,12 +6,14 @@ It keeps the inventory true and says which hosts files a change may concern. Wha
 
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
 import anyio
 from loguru import logger
 
+from hostwatch.control.endings import Endings
 from hostwatch.control.files import FILE_CHANGED
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
@@ -37,6 +39,16 @@ _at_debug = logger.opt(lazy=True).debug
 """Logs what its arguments return, which are not called at any other level."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things may take."""
+
+    resync_seconds: float
+    """Between two comparisons of everything."""
+    linger_seconds: float
+    """How long a container that has ended keeps its names from others."""
+
+
 class Reflector:
     """Keeps an inventory like the engine."""
 
@@ -46,15 +58,16 @@ class Reflector:
         inventory: Inventory,
         changed: Callable[[Files, str], None],
         resynced: Callable[[], None],
-        resync_seconds: float,
+        timing: Timing,
     ) -> None:
         self._source = source
         self._inventory = inventory
         self._changed = changed
         self._resynced = resynced
-        self._resync_seconds = resync_seconds
+        self._resync_seconds = timing.resync_seconds
         self._refresher: Refresher | None = None
         self._labels = LabelJournal()
+        self._endings = Endings(inventory, self._read_again, timing.linger_seconds)
         self._resync_now = anyio.Event()
         self._backoff = Backoff(*_AGAIN_SECONDS)
         self._since = 0.0
@@ -83,12 +96,13 @@ class Reflector:
                 lost()
             await anyio.sleep(self._backoff.failed(random.random()))  # noqa: S311
 
-    def adopt(self, resync_seconds: float) -> None:
-        """Follow another configuration: with labels that it makes count, and another time between two resyncs."""
+    def adopt(self, timing: Timing) -> None:
+        """Follow another configuration: with labels that it makes count, and other times."""
+        self._endings.linger_seconds = timing.linger_seconds
         for container in self._inventory.containers:
             self._labels.tell(container.key, self._inventory)
-        if resync_seconds != self._resync_seconds:
-            self._resync_seconds = resync_seconds
+        if timing.resync_seconds != self._resync_seconds:
+            self._resync_seconds = timing.resync_seconds
             self._resync_now.set()
 
     def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
@@ -110,7 +124,8 @@ class Reflector:
             self.engine = await self._source.info()
         await identified(self.engine)
         async with anyio.create_task_group() as tasks:
-            self._refresher = Refresher(self._source, self._inventory, self._labels, self._read_again, tasks)
+            self._refresher = Refresher(self._source, self._inventory, self._was_read, self._read_again, tasks)
+            tasks.start_soon(self._endings.run, name="names of who has ended")
             try:
                 subscription = Subscription(self._source, self.engine, tasks)
                 await subscription.begin()
@@ -132,6 +147,10 @@ class Reflector:
             self._resync_now = anyio.Event()  # who asks from here on may have changed what was read by then
             await load(self._source, self._inventory, refresher, "resync")
             self._resynced()
+
+    def _was_read(self, key: ContainerKey) -> None:
+        self._labels.tell(key, self._inventory)
+        self._endings.note(key)
 
     def _read_again(self, files: Files, cause: str) -> None:
         # Until everything has been read once, a name may seem to be nobody's, or somebody else's.

@@ -15,7 +15,6 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 from loguru import logger
 
-from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, GoneError, Source
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
@@ -47,15 +46,17 @@ _CLAIM_SECONDS = 2.0
 PutEndpoint = Callable[[ContainerKey, Endpoint], Files]
 Changed = Callable[[Files, str], None]
 """Told which hosts files may be concerned, and by what."""
+WasRead = Callable[[ContainerKey], None]
+"""Told of each container that was read, or that is gone, as the inventory knows it by now."""
 
 
 class Refresher:
     """Reads again what events, hints and resyncs ask for, and puts it into the inventory."""
 
     def __init__(
-        self, source: Source, inventory: Inventory, labels: LabelJournal, changed: Changed, tasks: TaskGroup
+        self, source: Source, inventory: Inventory, was_read: WasRead, changed: Changed, tasks: TaskGroup
     ) -> None:
-        self._labels = labels
+        self._was_read = was_read
         self._source = source
         self._inventory = inventory
         self._changed = changed
@@ -203,12 +204,13 @@ class Refresher:
         try:
             container = await self._source.container(key)
         except GoneError:
-            self._labels.forget(key)
             self._pace.forget(key)
             self._claims.forget(key)
-            return self._inventory.drop(key) | {key}  # what is remembered of its file goes, too
+            files = self._inventory.drop(key) | {key}  # what is remembered of its file goes, too
+            self._was_read(key)
+            return files
         files = self._inventory.put(container, mark)
-        self._labels.tell(key, self._inventory)
+        self._was_read(key)
         # The answer may be older than what has been seen since, or give this container an address of another.
         for doubted in self._inventory.in_doubt:
             self.confirm(doubted)

@@ -40,7 +40,9 @@ async def surveyed(source: Source, inventory: Inventory) -> EngineInfo:
     """Read everything into the inventory, once. Raises `EngineError`."""
     engine = await source.info()
     async with anyio.create_task_group() as tasks:
-        refresher = Refresher(source, inventory, LabelJournal(), lambda _files, _cause: None, tasks)
+        labels = LabelJournal()
+        was_read = partial(labels.tell, inventory=inventory)
+        refresher = Refresher(source, inventory, was_read, lambda _files, _cause: None, tasks)
         await load(source, inventory, refresher, "survey")
         tasks.cancel_scope.cancel()
     return engine

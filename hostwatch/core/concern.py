@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from hostwatch.core.facts import Facts, Files
 from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
+from hostwatch.core.names import folded
 from hostwatch.core.terms import called, qualified
 
 
@@ -32,13 +33,14 @@ def _readers(facts: Facts, service: Container) -> set[ContainerKey]:
     engine, own = service.key.engine, facts.roles(service.key)
     if not own.enabled:
         return set()
-    anywhere = {service.name, *(name for rule in own.services for name in (rule.key, *rule.names))}
-    local = {service.name, *own.names, *called(service), *filter(None, [qualified(service)])}
+    anywhere = {folded(n) for n in (service.name, *(n for rule in own.services for n in (rule.key, *rule.names)))}
+    local = {folded(n) for n in (service.name, *own.names, *called(service), qualified(service)) if n is not None}
     found = {reader for near in _near(facts, service) for reader in _asking(facts, engine, local, near)}
     for name in anywhere:
         found |= facts.keys("reads", engine, name)
     if service.project is not None and service.compose_service is not None:
-        found.update(_asking(facts, engine, {service.compose_service}, facts.keys("project", engine, service.project)))
+        project = facts.keys("project", engine, service.project)
+        found.update(_asking(facts, engine, {folded(service.compose_service)}, project))
     return found
 
 

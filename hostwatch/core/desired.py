@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from hostwatch.core.facts import Facts, Source, Wish
 from hostwatch.core.filling import line_outcome
 from hostwatch.core.hold import Held, Memory, Others, Told, held
-from hostwatch.core.lookup import Ambiguous, Service, View, own_service, view_of
+from hostwatch.core.lookup import Ambiguous, Service, Unwanted, View, own_service, view_of
 from hostwatch.core.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.model import Address, Container, ContainerKey
-from hostwatch.core.names import name_fault, shown
+from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.reach import in_reach
 from hostwatch.core.records import Record
@@ -88,15 +88,34 @@ def _told(inventory: Facts, sources: Iterable[Source]) -> Told:
 def _outcomes(inventory: Facts, sources: Iterable[Source]) -> tuple[Outcome, ...]:
     parts = [(source.subscriber, _view(inventory, source.wish), source.wish.subscription) for source in sources]
     taken = _Names()
+    asked = [
+        [line_outcome(view, subscriber, subscription, line) for line in subscription.lines]
+        for subscriber, view, subscription in parts
+    ]
+    answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
     found: list[Outcome] = []
-    for subscriber, view, subscription in parts:
-        found += taken.claimed(line_outcome(view, subscriber, subscription, line) for line in subscription.lines)
+    for lines in asked:  # a line is the first one's who asks for it, whoever has the answer
+        found += taken.claimed([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
     for subscriber, view, subscription in parts:
         found += taken.claimed(_service_outcomes(view, subscriber, subscription, taken))
+    return tuple(_by_line(found).values())
+
+
+def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
+    """One outcome for each line, in the order in which they were first asked for.
+
+    The same line from two sources is one request: it is answered if either is, and not known before both are.
+    """
     by_line: dict[str, Outcome] = {}
     for outcome in found:
-        by_line.setdefault(outcome.line, outcome)
-    return tuple(by_line.values())
+        known = by_line.setdefault(outcome.line, outcome)
+        if _CERTAINTY.index(type(outcome)) < _CERTAINTY.index(type(known)):
+            by_line[outcome.line] = outcome
+    return by_line
+
+
+_CERTAINTY = (Published, Unknown, Gone, Refused)
+"""Which of several outcomes of one line counts."""
 
 
 def _view(inventory: Facts, wish: Wish) -> View:
@@ -162,7 +181,7 @@ def _service_outcomes(
         return
     for service, names in view.services_in_reach():
         line = _service_line(names[0], names)
-        if isinstance(service, Ambiguous):
+        if isinstance(service, Ambiguous | Unwanted):
             yield Refused(line, service.reason)
         elif free := taken.free(names):
             outcome = _addressed(view, subscription, service, dict.fromkeys(free, service.ids), line)
@@ -175,12 +194,13 @@ def _service_outcomes(
 def _service_outcome(
     view: View, subscriber: Container, subscription: Subscription, name: str, taken: _Names
 ) -> Outcome:
-    service = view.service(name) if name != SELF else own_service(subscriber)
+    service = view.service(name) if folded(name) != SELF else own_service(subscriber)
     # The line is the service's identity while containers and their labels come and go.
-    line = _service_line(name, service.own_names if isinstance(service, Service) else (name,))
+    own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
+    line = _service_line(name, own_names)
     if not isinstance(service, Service):
         return unanswered(view, service, name, line)
-    names = view.published_names(service)
+    names = view.published_names(service, own_names)
     if not names:
         return Refused(line, f"{name}: {name_fault(name) or 'its names belong to several services'}")
     free = taken.free(names) or tuple(names)

@@ -15,6 +15,7 @@ from hostwatch.core.model import (
     Address,
     Container,
     ContainerKey,
+    Endpoint,
     EngineId,
     Network,
     NetworkKey,
@@ -22,6 +23,7 @@ from hostwatch.core.model import (
     OnNetwork,
     State,
 )
+from hostwatch.core.names import folded
 from hostwatch.core.notices import Notice
 from hostwatch.core.rules import Rules, ServiceRule, Subscription, Writer
 from hostwatch.core.selection import Roles
@@ -122,25 +124,30 @@ class Facts:
 
     def in_compose(self, engine: EngineId, project: str, service: str) -> list[Container]:
         """The containers of a compose service on the engine, in replica order."""
-        return self._found(("compose", engine, project, service))
+        return self._found(("compose", engine, project, folded(service)))
+
+    def qualified(self, engine: EngineId, name: str) -> list[Container]:
+        """The containers of a compose service on the engine that is named with its project, as in `db.shop`."""
+        return self._found(("qualified", engine, folded(name)))
 
     def named(self, engine: EngineId, name: str) -> list[Container]:
         """The containers of that name on the engine, the latest first.
 
-        The engine gives a name to one at a time: the others have been removed or renamed, which is not known yet
-        (Podman 4.3 may tell of a removal after its successor's start).
+        The engine gives a name to one at a time: others that are written the same have been removed or renamed, which
+        is not known yet (Podman 4.3 may tell of a removal after its successor's start).
         """
-        found = self._found(("name", engine, name))
+        found = self._found(("name", engine, folded(name)))
         return sorted(found, key=lambda c: (c.created, c.key.id), reverse=True) if len(found) > 1 else found
 
     def aliased(self, engine: EngineId, endpoint: OnNetwork, alias: str) -> list[Container]:
         """The containers with that alias on the endpoint's network, in replica order."""
-        found = self._found(("alias", engine, endpoint.network_name, alias))
-        return [c for c in found if any(e.same_network(endpoint) and alias in (e.aliases or ()) for e in c.endpoints)]
+        wanted = folded(alias)
+        found = self._found(("alias", engine, endpoint.network_name, wanted))
+        return [c for c in found if any(e.same_network(endpoint) and _has_alias(e, wanted) for e in c.endpoints)]
 
     def labelled(self, engine: EngineId, name: str) -> list[Container]:
         """The containers with that name in `hostwatch.names`, in replica order."""
-        return self._found(("label", engine, name))
+        return self._found(("label", engine, folded(name)))
 
     def on_network(self, engine: EngineId, endpoint: OnNetwork) -> list[Container]:
         """The containers on the endpoint's network, in replica order."""
@@ -172,7 +179,7 @@ class Facts:
 
     def called(self, engine: EngineId, name: str) -> list[Container]:
         """The containers with that alias on any network, or of the compose service of that name in any project."""
-        return self._found(("called", engine, name))
+        return self._found(("called", engine, folded(name)))
 
     def _found(self, term: Hashable) -> list[Container]:
         keys = self._index.get(term)
@@ -266,3 +273,7 @@ class Facts:
         container = self._containers.get(key)
         sandbox = self.sandbox(container) if container is not None else None
         return key if sandbox is None else sandbox.key
+
+
+def _has_alias(endpoint: Endpoint, wanted: str) -> bool:
+    return any(folded(alias) == wanted for alias in endpoint.aliases or ())

@@ -13,6 +13,7 @@ from hostwatch.core.facts import Facts, Files
 from hostwatch.core.host_reach import WAY_OUT
 from hostwatch.core.model import (
     Address,
+    Claim,
     Container,
     ContainerId,
     ContainerKey,
@@ -84,8 +85,20 @@ class Inventory(Facts):
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
             container = details_of(container, old)
         if container.state is State.STOPPED:
-            container = dataclasses.replace(container, endpoints=tuple(map(without_addresses, container.endpoints)))
+            endpoints = tuple(map(without_addresses, container.endpoints))
+            container = dataclasses.replace(container, endpoints=endpoints, claim=_claim_of_ended(container, old))
         return self._replace(container.key, container)
+
+    def is_ending(self, key: ContainerKey) -> bool:
+        """Whether a container has ended and still has all of its names; it is to `yield_names` before long."""
+        known = self._containers.get(key)
+        return known is not None and known.state is State.STOPPED and known.claim is Claim.FULL
+
+    def yield_names(self, key: ContainerKey) -> Files:
+        """Note that a container has not come back in time: who runs may have a name of its."""
+        if not self.is_ending(key):
+            return frozenset()
+        return self._replace(key, dataclasses.replace(self._containers[key], claim=Claim.YIELDING))
 
     def put_listed(self, container: Container) -> Files:
         """Take in what the list says of a container that is being started: all but its state and addresses."""
@@ -203,7 +216,8 @@ class Inventory(Facts):
     def _doubt(self, container: Container) -> Files:
         """Take in a container that is changing: an answer to what was asked before now may be older than this."""
         self._touched[container.key] = self._clock
-        doubted = dataclasses.replace(container, state=State.UNKNOWN, health=restarting(container.health))
+        health = restarting(container.health)
+        doubted = dataclasses.replace(container, state=State.UNKNOWN, claim=Claim.FULL, health=health)
         return self._replace(container.key, doubted)
 
     def _replace(self, key: ContainerKey, new: Container | None) -> Files:
@@ -296,3 +310,12 @@ def _with_endpoint(container: Container, endpoint: Endpoint) -> Container:
     before = next((known for known in container.endpoints if known.same_network(endpoint)), endpoint)
     found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)
     return dataclasses.replace(container, endpoints=(*others, found))
+
+
+def _claim_of_ended(container: Container, old: Container | None) -> Claim:
+    """How far a container that does not run stands for its names; `old` is what was known of it before."""
+    if container.claim is Claim.NONE:
+        return Claim.NONE
+    # What had ended before it was first seen has had its time.
+    has_had_its_time = old is None or (old.state is State.STOPPED and old.claim is Claim.YIELDING)
+    return Claim.YIELDING if has_had_its_time else Claim.FULL

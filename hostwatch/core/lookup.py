@@ -11,16 +11,21 @@ The first tier that answers wins, so that no label of a stranger can take a name
 A file on the host is in no project and on no network, and sees them all: to it a compose service is `service.project`,
 and in the fourth tier answer the aliases on all networks and the compose services of all projects.
 
-Stopped containers keep their names: a database that is being restarted does not lose its name to somebody else.
+Host names are one whatever their case, so all that is compared here is folded (`hostwatch.core.names`).
+
+A container claims nothing before its first start. One that has ended keeps its names: a database that is being
+restarted does not lose its name to somebody else. If it does not come back in time, it yields them (`Claim`): in its
+own tier to whoever runs, and across tiers to a name that the engine itself gives, but never to a label.
 """
 
 import enum
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from hostwatch.core.facts import Facts
-from hostwatch.core.model import Container, ContainerKey, State
-from hostwatch.core.names import name_fault
+from hostwatch.core.model import Claim, Container, ContainerKey, State
+from hostwatch.core.names import folded, name_fault
 from hostwatch.core.reach import in_reach, is_placed
 from hostwatch.core.references import SELF
 from hostwatch.core.rules import ServiceRule
@@ -58,12 +63,36 @@ class Service:
         """The names that the configuration gives it, else the one that it goes by."""
         return self.rule.names if self.rule is not None else (self.name,)
 
+    def names_as_asked(self, name: str) -> tuple[str, ...]:
+        """The same, where it goes by the name as it was asked for."""
+        return self.rule.names if self.rule is not None else (name,)
+
+    @property
+    def yields(self) -> bool:
+        """Whether all who stand behind it have ended and did not come back; what is configured never yields."""
+        return self.tier is not Tier.CONFIG and all(c.claim is not Claim.FULL for c in self.containers)
+
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
     """Two services claim the name in one tier, so that it stands for neither."""
 
     reason: str
+    yields: bool = False
+    """Whether all who claim it have ended and did not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """A name that is in reach, and that nobody gets who asks for every name."""
+
+    reason: str
+
+
+Found = tuple[Service | Ambiguous | Unwanted, tuple[str, ...]]
+"""What answers to names in reach, and these, as written."""
+
+_GIVEN_BY_THE_ENGINE = (Tier.CONTAINER, Tier.ALIAS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +110,34 @@ class View:
     _services: dict[str, Service | Ambiguous | None] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    _all: list[tuple[Service | Ambiguous, tuple[str, ...]]] = field(
-        init=False, repr=False, compare=False, default_factory=list
-    )
+    _all: list[Found] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def service(self, name: str) -> Service | Ambiguous | None:
         """What the name stands for; `None` if nothing answers to it, as to `self`, which is another one for each."""
+        name = folded(name)
         if name == SELF:
             return None
         if name not in self._services:
-            tiers = (self._configured, self._own_project, self._container, self._alias, self._label)
-            self._services[name] = next((answer for tier in tiers if (answer := tier(name)) is not None), None)
+            self._services[name] = self._answer(name)
         return self._services[name]
+
+    def _answer(self, name: str) -> Service | Ambiguous | None:
+        tiers = {
+            Tier.CONFIG: self._configured,
+            Tier.COMPOSE: self._own_project,
+            Tier.CONTAINER: self._container,
+            Tier.ALIAS: self._alias,
+            Tier.LABEL: self._label,
+        }
+        first: Service | Ambiguous | None = None
+        for tier, look_up in tiers.items():
+            if first is not None and tier not in _GIVEN_BY_THE_ENGINE:
+                continue
+            answer = look_up(name)
+            if answer is not None and not answer.yields:
+                return answer
+            first = first or answer
+        return first
 
     def whole(self) -> bool:
         """Whether all is known that a name could stand for: the subscriber's networks, and all aliases there."""
@@ -108,52 +153,93 @@ class View:
         return next(iter(self.inventory.named(self.standpoint.engine, name)), None)
 
     def names_in_reach(self) -> tuple[str, ...]:
-        """Every name that could be looked up with an answer in reach, sorted."""
-        names: set[str] = set()
-        for container in self._containers_in_reach():
-            roles = self.inventory.roles(container.key)
-            names.add(container.name)
-            names.update(roles.names, *(rule.names for rule in roles.services))
-            if container.project is not None and container.project == self.standpoint.project:
-                names.update(filter(None, [container.compose_service]))
-            names.update(self._called(container) - {container.key.id[:12]})
-        return tuple(sorted(name for name in names - {SELF} if name_fault(name) is None))
+        """Every name that could be looked up with an answer in reach, folded and sorted."""
+        return tuple(sorted(self._written_in_reach()))
 
-    def services_in_reach(self) -> list[tuple[Service | Ambiguous, tuple[str, ...]]]:
-        """Each service, as far as it is in reach, with all the names that stand for it, and each ambiguous name."""
+    def _written_in_reach(self) -> dict[str, list[tuple[str, str]]]:
+        """Every name in reach with all who are called so: how it is written, and the id of the container."""
+        names: dict[str, list[tuple[str, str]]] = {}
+        for container in self._containers_in_reach():
+            for name in self._names_of(container):
+                if folded(name) != SELF and name_fault(name) is None:
+                    names.setdefault(folded(name), []).append((name, container.key.id))
+        return names
+
+    def _names_of(self, container: Container) -> set[str]:
+        """All that the container is called, as far as this subscriber sees it, but for its short id."""
+        roles = self.inventory.roles(container.key)
+        configured = {name for rule in roles.services for name in rule.names}
+        if container.claim is Claim.NONE:
+            return configured
+        names = {container.name, *roles.names, *configured, *self._called(container)} - {container.key.id[:12]}
+        if container.project is not None and container.project == self.standpoint.project:
+            names.update(filter(None, [container.compose_service]))
+        return names
+
+    def services_in_reach(self) -> list[Found]:
+        """Each service, as far as it is in reach, with all the names that stand for it, and each name that has none."""
         if not self._all:
             self._all.extend(self._services_in_reach())
         return self._all
 
-    def _services_in_reach(self) -> Iterator[tuple[Service | Ambiguous, tuple[str, ...]]]:
-        found: dict[object, tuple[Service | Ambiguous, list[str]]] = {}
-        for name in self.names_in_reach():
-            match self.service(name):
-                case None:
-                    pass
-                case Ambiguous() as ambiguous:
-                    found[name] = (ambiguous, [name])
-                case service:
-                    found.setdefault((service.rule, service.ids), (service, []))[1].append(name)
+    def _services_in_reach(self) -> Iterator[Found]:
+        found: dict[object, tuple[Service | Ambiguous | Unwanted, list[str]]] = {}
+        written = self._written_in_reach()
+        for name in sorted(written):
+            answer = self.service(name)
+            if answer is not None and (fault := self.unwanted(name)) is not None:
+                found[name] = (fault, [name])
+            elif isinstance(answer, Service):
+                mine = sorted(text for text, identity in written[name] if identity in answer.ids)
+                spelling = mine[0] if mine else name
+                found.setdefault((answer.rule, answer.ids), (answer, []))[1].append(spelling)
+            elif answer is not None and not answer.yields:
+                found[name] = (answer, [name])
         for service, names in found.values():
             if isinstance(service, Service) and not all(map(self.reaches, service.containers)):
                 yield replace(service, containers=tuple(filter(self.reaches, service.containers))), tuple(names)
             else:
                 yield service, tuple(names)
 
-    def published_names(self, service: Service) -> dict[str, frozenset[str]]:
-        """The service's own names, each with the ids of the containers that it stands for.
+    def unwanted(self, name: str) -> Unwanted | None:
+        """Why a file on the host must not have a name that nobody asked for there; `None` if it may.
 
-        They are what the configuration says, or the name it goes by, and what its containers' labels say.
+        Whoever starts a container chooses its names, and one with a dot may be that of a host elsewhere. Those below a
+        suffix that the configuration publishes names under are the operator's wish, and so is a compose service with
+        its project, which is put together here.
         """
-        labelled = [name for c in service.containers for name in self.inventory.roles(c.key).names]
-        names = dict.fromkeys([*service.own_names, *labelled])
-        found = {name: self._ids(name, service) for name in names if name_fault(name) is None}
+        name = folded(name)
+        if not self.standpoint.is_host_file or "." not in name or self.inventory.rules.has_suffix(name):
+            return None
+        project = name.partition(".")[2]
+        if "." not in project and self.inventory.qualified(self.standpoint.engine, name):
+            return None
+        return Unwanted(
+            f"{name}: a container chose this name, and it may be that of another host;"
+            " give it by a service of the configuration to have it here"
+        )
+
+    def published_names(self, service: Service, own_names: Iterable[str]) -> dict[str, frozenset[str]]:
+        """A service's names, each with the ids of the containers that it stands for.
+
+        They are its own, as the subscriber writes them, and what its containers' labels say.
+        """
+        labelled = [
+            name
+            for container in service.containers
+            if container.claim is not Claim.NONE
+            for name in self.inventory.roles(container.key).names
+            if self.unwanted(name) is None
+        ]
+        names: dict[str, str] = {}
+        for name in (*own_names, *labelled):
+            names.setdefault(folded(name), name)
+        found = {name: self._ids(name, service) for name in names.values() if name_fault(name) is None}
         return {name: ids for name, ids in found.items() if ids is not None}
 
     def _ids(self, name: str, service: Service) -> frozenset[str] | None:
         """Which of the service's containers the name stands for: all or some of them, `None` if it is another's."""
-        owner = service if name == SELF == service.name else self.service(name)
+        owner = service if folded(name) == SELF == service.name else self.service(name)
         if not isinstance(owner, Service):
             return None
         if owner.rule is not None:
@@ -205,19 +291,21 @@ class View:
                 keys = " and ".join(rule.key for rule in several)
                 return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
 
-    def _own_project(self, name: str) -> Service | None:
-        service, project = name, self.standpoint.project
+    def _own_project(self, name: str) -> Service | Ambiguous | None:
+        engine, project = self.standpoint.engine, self.standpoint.project
         if self.standpoint.is_host_file:
-            service, _, project = name.rpartition(".")  # a project's name has no dot
+            return self._claimed(name, Tier.COMPOSE, self.inventory.qualified(engine, name))
         if project is None:
             return None
-        found = self.inventory.in_compose(self.standpoint.engine, project, service)
-        return Service(name, Tier.COMPOSE, tuple(found)) if found else None
+        return self._claimed(name, Tier.COMPOSE, self.inventory.in_compose(engine, project, name))
 
-    def _container(self, name: str) -> Service | None:
+    def _container(self, name: str) -> Service | Ambiguous | None:
         named = self.inventory.named(self.standpoint.engine, name)
-        found = tuple(c for c in named if self.reaches(c) or self._is_lost(c))
-        return Service(name, Tier.CONTAINER, found[:1]) if found else None
+        latest: dict[str, Container] = {}
+        for container in named:
+            if self.reaches(container) or self._is_lost(container):
+                latest.setdefault(container.name, container)
+        return self._claimed(name, Tier.CONTAINER, latest.values())
 
     def _is_lost(self, container: Container) -> bool:
         """Whether a container may run on a network that is not known yet: early hints tell of one after the other."""
@@ -229,28 +317,46 @@ class View:
     def _alias(self, name: str) -> Service | Ambiguous | None:
         engine = self.standpoint.engine
         if self.standpoint.is_host_file:
-            called = self.inventory.called(engine, name)
-            return self._claimed(name, Tier.ALIAS, called, len(called) == 1)
+            return self._claimed(name, Tier.ALIAS, self.inventory.called(engine, name))
         by_network = [self.inventory.aliased(engine, endpoint, name) for endpoint in self.standpoint.attachments]
         everyone = {container.key: container for found in by_network for container in found}
-        on_one_network = any(len(found) == len(everyone) for found in by_network)
-        return self._claimed(name, Tier.ALIAS, everyone.values(), on_one_network)
+        return self._claimed(name, Tier.ALIAS, everyone.values(), [{c.key for c in found} for found in by_network])
 
     def _label(self, name: str) -> Service | Ambiguous | None:
         found = [c for c in self.inventory.labelled(self.standpoint.engine, name) if self.reaches(c)]
-        return self._claimed(name, Tier.LABEL, found, len(found) == 1)
+        return self._claimed(name, Tier.LABEL, found)
 
     def _claimed(
-        self, name: str, tier: Tier, claimants: Iterable[Container], replicas: bool
+        self,
+        name: str,
+        tier: Tier,
+        claimants: Iterable[Container],
+        networks: Iterable[AbstractSet[ContainerKey]] = (),
     ) -> Service | Ambiguous | None:
-        """The service of all the claimants, if they are replicas or belong to one service by themselves."""
+        """The service of all the claimants, if they are one; else that of those who have not ended, if they are.
+
+        `networks`: who has the name on each network. All who have it on one are replicas there, as to the engine's DNS.
+        """
         found = sorted(claimants, key=lambda container: container.replica_order)
         if not found:
             return None
-        if replicas or frozenset.intersection(*map(self._memberships, found)):
+        if self._are_one(found, networks):
             return Service(name, tier, tuple(found))
-        names = " and ".join(sorted(container.name for container in found))
-        return Ambiguous(f"{name}: claimed by {names}")
+        staying = [container for container in found if container.claim is Claim.FULL]
+        if staying and self._are_one(staying, networks):
+            # A replica keeps its number while another one is down.
+            common = frozenset.intersection(*map(self._memberships, staying))
+            same = (c for c in found if c.claim is Claim.FULL or not common.isdisjoint(self._memberships(c)))
+            return Service(name, tier, tuple(same))
+        names = " and ".join(sorted(container.name for container in staying or found))
+        return Ambiguous(f"{name}: claimed by {names}", yields=not staying)
+
+    def _are_one(self, found: list[Container], networks: Iterable[AbstractSet[ContainerKey]]) -> bool:
+        """Whether these are one container, replicas on one network, or belong to one service by themselves."""
+        if len(found) == 1:
+            return True
+        keys = {container.key for container in found}
+        return any(keys <= there for there in networks) or bool(frozenset.intersection(*map(self._memberships, found)))
 
     def _memberships(self, container: Container) -> frozenset[tuple[str, ...]]:
         """The services that a container belongs to by itself: its entries of the configuration, its compose service."""

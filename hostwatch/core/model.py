@@ -17,6 +17,9 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAX_NUMBER_LENGTH = 9
 """The longest container number of compose that counts: anybody may set the label, and Python refuses 4,301 digits."""
 
+ONE_OFF = "com.docker.compose.oneoff"
+"""The label of what `docker compose run` makes; its value is `True` then."""
+
 EngineId = NewType("EngineId", str)
 """The engine's own identity (`ID` of `GET /info`). Part of every key, so that two engines never share one."""
 ContainerId = NewType("ContainerId", str)
@@ -55,9 +58,20 @@ class State(enum.Enum):
     RUNNING = "running"
     """Confirmed by the engine; paused counts, as its address is still its own."""
     STOPPED = "stopped"
-    """Confirmed by the engine: created, exited, dead, or waiting to be restarted."""
+    """Confirmed by the engine: created, exited, dead, or waiting to be restarted (see `Claim`)."""
     UNKNOWN = "unknown"
     """Between two states, to be read again. Addresses are the last known ones, or early hints."""
+
+
+class Claim(enum.Enum):
+    """How far a container stands for its names."""
+
+    FULL = "full"
+    """It runs, is changing, or has ended just now."""
+    YIELDING = "yielding"
+    """It has ended, and did not come back within `linger`: who runs may have a name of its."""
+    NONE = "none"
+    """It was never started: its names are nobody's yet."""
 
 
 class Health(enum.Enum):
@@ -131,6 +145,7 @@ class Container:
     """Seconds since the epoch."""
     started: float = 0.0
     """When it was last started, by the engine's clock; seconds since the epoch, 0 for not yet or not known."""
+    claim: Claim = Claim.FULL
     health: Health | None = None
     hostname: str | None = None
     network_mode: NetworkMode | None = None
@@ -153,11 +168,14 @@ class Container:
         return self.labels.get("com.docker.compose.project")
 
     @property
+    def is_one_off(self) -> bool:
+        """Whether `docker compose run` made it: such a container serves nobody."""
+        return self.labels.get(ONE_OFF, "").lower() == "true"
+
+    @property
     def compose_service(self) -> str | None:
-        """The compose service; `None` outside compose, and for `docker compose run`, whose containers serve nobody."""
-        if self.labels.get("com.docker.compose.oneoff", "").lower() == "true":
-            return None
-        return self.labels.get("com.docker.compose.service")
+        """The compose service; `None` outside compose, and for a one-off."""
+        return None if self.is_one_off else self.labels.get("com.docker.compose.service")
 
     @property
     def replica_order(self) -> tuple[int, float, str]:
@@ -176,7 +194,9 @@ class Network:
     subnets: tuple[Subnet, ...] = ()
     gateways: tuple[Address, ...] = ()
     compose_name: str | None = None
-    """The network's name in its compose file (`backend` of `shop_backend`); `None` outside compose."""
+    """The network's key in its compose file (`backend` of `shop_backend`); `None` outside compose."""
+    compose_project: str | None = None
+    """The compose project that it belongs to."""
     driver: str = ""
     """Who carries it, in Docker's words, such as `bridge`; empty where that is not told."""
     internal: bool = False

@@ -80,7 +80,7 @@ def reach(inventory: Facts, source: Standpoint, target: Container, network: str 
     if service.network_mode is NetworkMode.HOST:
         is_host = source.network_mode is NetworkMode.HOST
         return Reached(_LOOPBACK, None) if is_host else _to_host(inventory, source, any_scope)
-    endpoints = [e for e in service.endpoints if network is None or _is_named(inventory, service, e, network)]
+    endpoints = [*service.endpoints] if network is None else _on_named(inventory, target, service, network)
     endpoints.sort(key=_network_order)
     if source.network_mode is NetworkMode.HOST:
         return _from_host(inventory, service, endpoints, any_scope)
@@ -185,13 +185,18 @@ def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
     return dataclasses.replace(endpoint, ipv4=endpoint.ipv4 if ipv4 else None, ipv6=endpoint.ipv6 if ipv6 else None)
 
 
-def _is_named(inventory: Facts, service: Container, endpoint: Endpoint, name: str) -> bool:
-    """Whether the endpoint is on the network of that name: the engine's, or the one in the service's compose file."""
-    if endpoint.network_name == name:
-        return True
+def _on_named(inventory: Facts, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
+    """The endpoints on the network of that name: the engine's, else that of this key in the service's compose file."""
+    named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
+    return named or [e for e in sandbox.endpoints if _has_key(inventory, service, e, name)]
+
+
+def _has_key(inventory: Facts, service: Container, endpoint: Endpoint, key: str) -> bool:
+    """Whether the endpoint's network has this key in the compose file of the service's own project."""
     network = inventory.network(NetworkKey(service.key.engine, endpoint.network))
-    in_compose = network is None or network.compose_name == name
-    return in_compose and endpoint.network_name == f"{service.project}_{name}"
+    if network is None:  # not read yet: compose names it so, unless it is told otherwise
+        return endpoint.network_name == f"{service.project}_{key}"
+    return service.project is not None and (network.compose_project, network.compose_name) == (service.project, key)
 
 
 def _unshared(source: Standpoint, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:

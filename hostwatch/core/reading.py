@@ -17,6 +17,7 @@ def details_of(read: Container, old: Container) -> Container:
     return dataclasses.replace(
         read,
         state=old.state,
+        claim=old.claim,
         health=Health.NONE if read.health is Health.NONE else old.health or restarting(read.health),
         created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
         endpoints=(*known, *map(without_addresses, found.values())),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from hostwatch.core.names import name_fault
+from hostwatch.core.names import folded, name_fault
 
 SELF = "self"
 """The name of the subscriber itself, whatever it is called."""
@@ -45,6 +45,7 @@ class Reference:
     """`@{name.attribute[index]}`; without an index it stands for each replica."""
 
     name: str
+    """In its folded form, whatever the case that it was written in."""
     attribute: Attribute
     index: int | None
     text: str
@@ -182,7 +183,7 @@ def _parsed_reference(column: int, rest: str) -> Reference:
     if attribute is None:
         known = ", ".join(_SPELLINGS)
         raise _FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
-    return Reference(body[1], attribute, None if body[3] is None else int(body[3]), match[0])
+    return Reference(folded(body[1]), attribute, None if body[3] is None else int(body[3]), match[0])
 
 
 def _check_address(column: int, word: str, field: Field) -> None:

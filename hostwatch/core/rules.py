@@ -3,11 +3,14 @@
 import enum
 import fnmatch
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from hostwatch.core.model import Address, Container
+from hostwatch.core.images import spellings, with_any_tag
+from hostwatch.core.model import ONE_OFF, Address, Container
+from hostwatch.core.names import folded
 from hostwatch.core.notices import Notice
 from hostwatch.core.references import SELF, Line
 
@@ -30,12 +33,21 @@ class Match:
         labels = container.labels
         return (
             _any_glob(self.name, container.name)
-            and _any_glob(self.image, container.image)
+            and (not self.image or self._is_image(container.image))
             and _any_glob(self.project, container.project)
             and _any_glob(self.service, container.compose_service)
             and all(key in labels and _any_glob(globs, labels[key]) for key, globs in self.label_values)
             and (not self.label_keys or any(key in labels for key in self.label_keys))
         )
+
+    @property
+    def means_one_offs(self) -> bool:
+        """Whether it asks for what `docker compose run` makes, which else is no service."""
+        return any(key == ONE_OFF for key, _ in self.label_values)
+
+    def _is_image(self, image: str) -> bool:
+        globs = tuple(spelling for glob in self.image for spelling in with_any_tag(glob))
+        return any(_any_glob(globs, spelling) for spelling in spellings(image))
 
 
 def _any_glob(globs: tuple[str, ...], value: str | None) -> bool:
@@ -47,6 +59,19 @@ def _any_glob(globs: tuple[str, ...], value: str | None) -> bool:
 @lru_cache(maxsize=1024)
 def _compiled(glob: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(glob))
+
+
+_PRIVATE_DOMAINS = frozenset(("corp", "docker", "home", "internal", "intranet", "lan", "local", "private", "test"))
+"""Top-level domains of private networks (RFC 6762, appendix G; RFC 6761), and Docker's users' own."""
+
+
+def _suffixes(name: str) -> Iterator[str]:
+    """The domains that a name of the configuration gives: below itself, and beside it, unless that is a public one."""
+    _, dot, domain = name.partition(".")
+    if dot:
+        yield f".{name}"
+        if "." in domain or domain in _PRIVATE_DOMAINS:
+            yield f".{domain}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +116,7 @@ class Subscription:
     @property
     def is_own(self) -> bool:
         """Whether it speaks of the subscriber itself, so that it comes to something else for each."""
-        return SELF in self.services or any(line.service == SELF for line in self.lines)
+        return SELF in map(folded, self.services) or any(line.service == SELF for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +145,21 @@ class Rules:
     advertise: Address | None = None
     """The host's own address to others, for `PublicIp`."""
     _owners: dict[str, tuple[ServiceRule, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _suffixes: set[str] = field(init=False, repr=False, compare=False, default_factory=set)
 
     def __post_init__(self) -> None:
+        keyed: dict[str, tuple[ServiceRule, ...]] = {}
         for rule in self.services:
-            for name in dict.fromkeys(rule.names):
+            for name in dict.fromkeys(map(folded, rule.names)):
                 self._owners[name] = (*self._owners.get(name, ()), rule)
-        self._owners.update((rule.key, (rule,)) for rule in self.services)
+            keyed[folded(rule.key)] = (*keyed.get(folded(rule.key), ()), rule)
+        self._owners.update(keyed)
+        self._suffixes.update(suffix for name in self._owners for suffix in _suffixes(name))
+
+    def has_suffix(self, name: str) -> bool:
+        """Whether a folded name is a service's, or below a domain that the services' names give."""
+        return name in self._owners or any(name.endswith(suffix) for suffix in self._suffixes)
 
     def service(self, name: str) -> tuple[ServiceRule, ...]:
         """The services that own a name: the one of that key, else all that are published under it."""
-        return self._owners.get(name, ())
+        return self._owners.get(folded(name), ())

@@ -28,6 +28,10 @@ _MAX_UNKNOWN = 10
 
 _HEAD = "hostwatch"
 _PREFIX = "hostwatch."
+
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+
 KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
 
 
@@ -81,15 +85,25 @@ def roles(container: Container, rules: Rules) -> Roles:
     notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
     if own_notice is not None and not subscriptions and not faults:
         faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_doubt=True))
+    services = tuple(rule for rule in rules.services if _is_behind(container, rule))
+    names = reader.names()
     return Roles(
-        services=tuple(rule for rule in rules.services if container.host_file is None and rule.match.holds(container)),
-        names=reader.names(),
+        services=services,
+        # What `docker compose run` makes has the labels of its service, and is none, unless it is meant as one.
+        names=names if services or not container.is_one_off else (),
         network=reader.network(),
         health_required=reader.health_required(),
         subscriptions=tuple(subscriptions),
         notices=tuple(dict.fromkeys(notice for notice in notices if notice is not None)),
         faults=(*faults, *islice(_unknown_labels(container.labels if rules.labels else {}), _MAX_UNKNOWN)),
     )
+
+
+def _is_behind(container: Container, rule: ServiceRule) -> bool:
+    """Whether a container stands behind a service of the configuration."""
+    if container.host_file is not None or (container.is_one_off and not rule.match.means_one_offs):
+        return False
+    return rule.match.holds(container)
 
 
 def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
@@ -118,14 +132,12 @@ class _LabelReader:
     faults: list[LabelFault]
 
     def enabled(self) -> bool:
-        match self.labels.get("enable", "true").strip().lower():
-            case "true":
-                return True
-            case "false":
-                return False
-            case other:
-                self._refuse("enable", f"{other[:40]!r} is neither true nor false")
-                return True
+        value = self.labels.get("enable", "true").strip().lower()
+        if value in _YES:
+            return True
+        if value not in _NO:  # whoever sets it most likely wants to be left alone
+            self._refuse("enable", f"{value[:40]!r} is neither true nor false, so the container is left alone")
+        return False
 
     def health_required(self) -> bool:
         value = self.labels.get("health", "ignored").strip()

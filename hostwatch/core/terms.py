@@ -2,7 +2,8 @@
 
 from collections.abc import Hashable, Iterator
 
-from hostwatch.core.model import Container, ContainerKey, NetworkMode, State
+from hostwatch.core.model import Claim, Container, ContainerKey, NetworkMode, State
+from hostwatch.core.names import folded
 from hostwatch.core.selection import Roles
 
 
@@ -11,12 +12,15 @@ def terms(container: Container, own: Roles) -> Iterator[Hashable]:
     yield from _place_terms(container)
     if own.enabled:
         if container.host_file is None:
-            yield from _name_terms(own, container)
+            for rule in own.services:
+                yield ("rule", rule.key)
+            if container.claim is not Claim.NONE:
+                yield from _name_terms(own, container)
         yield from _subscriber_terms(own, container)
 
 
 def called(container: Container) -> frozenset[str]:
-    """What the container is called wherever it is: its aliases on all networks, and its compose service."""
+    """What the container is called wherever it is, as written: its aliases on all networks, its compose service."""
     aliases = (alias for endpoint in container.endpoints for alias in endpoint.aliases or ())
     return frozenset(filter(None, (*aliases, container.compose_service)))
 
@@ -47,21 +51,21 @@ def _place_terms(container: Container) -> Iterator[Hashable]:
 
 def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
     engine = container.key.engine
-    yield ("name", engine, container.name)
+    yield ("name", engine, folded(container.name))
     if container.project is not None and container.compose_service is not None:
-        yield ("compose", engine, container.project, container.compose_service)
-    for rule in own.services:
-        yield ("rule", rule.key)
+        yield ("compose", engine, container.project, folded(container.compose_service))
+    if (whole := qualified(container)) is not None:
+        yield ("qualified", engine, folded(whole))
     for name in own.names:
-        yield ("label", engine, name)
+        yield ("label", engine, folded(name))
     for name in called(container):
-        yield ("called", engine, name)
+        yield ("called", engine, folded(name))
     for endpoint in container.endpoints:
         if endpoint.aliases is None and container.state is State.RUNNING:
             yield ("unread", engine, endpoint.network_name)
             yield ("unread", engine)
         for alias in endpoint.aliases or ():
-            yield ("alias", engine, endpoint.network_name, alias)
+            yield ("alias", engine, endpoint.network_name, folded(alias))
 
 
 def _subscriber_terms(own: Roles, container: Container) -> Iterator[Hashable]:
@@ -79,5 +83,5 @@ def _subscriber_terms(own: Roles, container: Container) -> Iterator[Hashable]:
             yield ("reads all", engine)
         if subscription.services:
             yield ("reads services", engine)
-        for name in {*(line.service for line in subscription.lines), *subscription.services}:
+        for name in {*(line.service for line in subscription.lines), *map(folded, subscription.services)}:
             yield ("reads", engine, name)

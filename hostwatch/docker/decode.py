@@ -13,11 +13,12 @@ import struct
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hostwatch.control.source import Event
 from hostwatch.core.model import (
     Address,
+    Claim,
     Container,
     ContainerId,
     ContainerKey,
@@ -37,6 +38,8 @@ Json = Mapping[str, Any]
 _FRAME = struct.Struct(">BxxxL")
 _EVENT_HEAD = re.compile(rb'"Type":"container","Action":"([a-z_]+)[^"]*","Actor":\{"ID":"([0-9a-f]{64})"')
 _RUNNING = ("running", "paused")
+_NEVER_STARTED = ("created", "configured", "initialized")
+"""Docker's word and Podman's."""
 _BRIDGE = "com.docker.network.bridge"
 """What the names of the bridge driver's options begin with."""
 _TRUE = ("1", "t", "true")
@@ -80,9 +83,10 @@ def listed_container(engine: EngineId, data: Json) -> Container:
         labels=_dict(data.get("Labels")),
         image=data.get("Image") or "",
         created=float(data.get("Created") or 0),
+        claim=Claim.NONE if data.get("State") in _NEVER_STARTED else Claim.FULL,
         network_mode=mode,
         joined=joined,
-        endpoints=_endpoints(data, with_aliases=False),
+        endpoints=_endpoints(data),
         hosts_mount=_hosts_mount(data),
     )
 
@@ -92,20 +96,23 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
     config, state = _dict(data.get("Config")), _dict(data.get("State"))
     mode, joined = _network_mode(_dict(data.get("HostConfig")).get("NetworkMode"))
     running = bool(state.get("Running")) and not state.get("Restarting") and not state.get("Dead")
+    name, hostname = str(data.get("Name") or data["Id"][:12]).removeprefix("/"), config.get("Hostname") or None
+    names = _OwnNames(name, frozenset(filter(None, (data["Id"][:12], hostname))))
     return Container(
         key=ContainerKey(engine, ContainerId(data["Id"])),
-        name=str(data.get("Name") or data["Id"][:12]).removeprefix("/"),
+        name=name,
         state=State.RUNNING if running else State.STOPPED,
         labels=_dict(config.get("Labels")),
         image=config.get("Image") or "",
         created=_moment(data.get("Created")) or 0.0,
         started=_moment(state.get("StartedAt")) or 0.0,
+        claim=Claim.NONE if not running and state.get("Status") in _NEVER_STARTED else Claim.FULL,
         health=_health(state, config),
-        hostname=config.get("Hostname") or None,
+        hostname=hostname,
         network_mode=mode,
         joined=joined,
         # Podman lists those of the other one, which would have two containers hold each of its addresses.
-        endpoints=_endpoints(data, with_aliases=True) if joined is None else (),
+        endpoints=_endpoints(data, names) if joined is None else (),
         hosts_mount=_hosts_mount(data),
     )
 
@@ -121,6 +128,7 @@ def network(engine: EngineId, data: Json) -> Network:
         subnets=tuple(subnet for subnet in subnets if subnet is not None),
         gateways=tuple(gateway for gateway in gateways if gateway is not None),
         compose_name=_dict(data.get("Labels")).get("com.docker.compose.network"),
+        compose_project=_dict(data.get("Labels")).get("com.docker.compose.project"),
         driver=data.get("Driver") or "",
         internal=data.get("Internal") is True,
         auxiliary=frozenset(address for config in configs for address in _auxiliary(config)),
@@ -210,6 +218,7 @@ def created_container(happened: Event) -> Container | None:
         labels=labels,
         image=attributes.get("image", ""),
         created=(happened.clock or 0) / 1e9,
+        claim=Claim.NONE,
     )
 
 
@@ -253,29 +262,50 @@ def _network_mode(mode: Any) -> tuple[NetworkMode | None, ContainerId | None]:
     return NetworkMode.OWN, None
 
 
-def _endpoints(data: Json, with_aliases: bool) -> tuple[Endpoint, ...]:
+class _OwnNames(NamedTuple):
+    """What a container is called by itself."""
+
+    name: str
+    by_dns: frozenset[str]
+    """By which the engine's DNS answers on each user-defined network besides its name: short id and host name."""
+
+
+def _endpoints(data: Json, names: _OwnNames | None = None) -> tuple[Endpoint, ...]:
+    """The endpoints; without the container's own names (a list) their aliases are not known."""
     networks = _dict(_dict(data.get("NetworkSettings")).get("Networks"))
-    found = (_endpoint(name, _dict(settings), with_aliases) for name, settings in networks.items())
+    found = (_endpoint(name, _dict(settings), names) for name, settings in networks.items())
     # `host` and `none` are listed like networks, but nothing has an address there.
     return tuple(endpoint for endpoint in found if endpoint.network_name not in ("host", "none"))
 
 
-def _endpoint(name: str, settings: Json, with_aliases: bool) -> Endpoint:
-    aliases = frozenset(settings.get("Aliases") or ()) if with_aliases else None
+def _endpoint(name: str, settings: Json, names: _OwnNames | None) -> Endpoint:
     identity = settings.get("NetworkID") or ""
     if identity == name:
         # Podman repeats the name, while its networks have ids; its default one, listed as `bridge`, is `podman` here.
         identity, name = "", "bridge" if name == "podman" else name
     gateways = (_address(settings.get(key)) for key in ("Gateway", "IPv6Gateway"))
+    name = "bridge" if name == "default" else name
     return Endpoint(
         network=NetworkId(identity),
-        network_name="bridge" if name == "default" else name,
+        network_name=name,
         ipv4=_ipv4(settings.get("IPAddress")),
         ipv6=_ipv6(settings.get("GlobalIPv6Address")),
         mac=settings.get("MacAddress") or None,
         gateways=tuple(gateway for gateway in gateways if gateway is not None),
-        aliases=aliases,
+        aliases=_aliases(name, settings, names) if names is not None else None,
     )
+
+
+def _aliases(network_name: str, settings: Json, names: _OwnNames) -> frozenset[str]:
+    """What the engine's DNS answers to on a network, but for the container's name, which is more than an alias.
+
+    Engines from 26.0 on say it (`DNSNames`). Older ones and Podman answer to the aliases, the short id and the host
+    name all the same, and have some of them in `Aliases`. On the default bridge none answers to anything.
+    """
+    if told := settings.get("DNSNames"):
+        return frozenset(told) - {names.name}
+    own = names.by_dns if network_name != "bridge" else frozenset()
+    return own.union(settings.get("Aliases") or ()) - {names.name}
 
 
 def _health(state: Json, config: Json) -> Health | None:

@@ -5,7 +5,6 @@ from typing import cast
 
 import anyio
 
-from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import GoneError, Source
@@ -48,7 +47,7 @@ async def test_what_was_told_since_the_lists_were_made_stays() -> None:
     engine = Lagging(made)
     source = cast("Source", engine)
     async with anyio.create_task_group() as tasks:
-        refresher = Refresher(source, made, LabelJournal(), lambda _files, _cause: None, tasks)
+        refresher = Refresher(source, made, lambda _key: None, lambda _files, _cause: None, tasks)
         await load(source, made, refresher, "resync")
         tasks.cancel_scope.cancel()
     assert engine.seen == [State.RUNNING, State.RUNNING]

@@ -8,6 +8,7 @@ from hostwatch.core.desired import outcomes
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import (
     Address,
+    Claim,
     Container,
     ContainerId,
     ContainerKey,
@@ -73,6 +74,7 @@ def box(
     image: str = "",
     hostname: str | None = None,
     engine: EngineId = ENGINE,
+    claim: Claim = Claim.FULL,
 ) -> Container:
     """A container; `compose` is `project/service`, `join` the name of the container whose network it uses."""
     own = {}
@@ -90,6 +92,7 @@ def box(
         labels=own | dict(labels or {}),
         image=image,
         created=created,
+        claim=claim,
         health=health,
         hostname=hostname,
         network_mode=NetworkMode.CONTAINER if join is not None else mode,
@@ -112,14 +115,16 @@ def net(
     driver: str = "bridge",
     **options: Any,
 ) -> Network:
-    """A network, a bridge as a rule."""
+    """A network, a bridge as a rule; `compose` is `project/key`."""
     ranges = tuple(ipaddress.ip_network(subnet) for subnet in subnets)
+    project, _, own_key = (compose or "/").partition("/")
     return Network(
         NetworkKey(engine, NetworkId(f"id-{name}")),
         name,
         ranges,
         tuple(ip(gateway) for gateway in gateways),
-        compose,
+        own_key or None,
+        project or None,
         driver,
         firsts=tuple(subnet.network_address + 1 for subnet in ranges),
         **options,
@@ -154,10 +159,10 @@ def subscriber(name: str, subscription: Subscription) -> SubscriberRule:
     return SubscriberRule(name, Match(name=(name,)), subscription)
 
 
-def told(made: Inventory, name: str) -> list[str]:
+def told(made: Inventory, name: str | ContainerKey) -> list[str]:
     """What the hosts file of a container is to say: `ADDRESS NAMES`, or `KIND reason` for a line without records."""
     found = []
-    for outcome in outcomes(made, key(name)):
+    for outcome in outcomes(made, key(name) if isinstance(name, str) else name):
         if isinstance(outcome, Published):
             found += [" ".join((str(record.address), *record.names)) for record in outcome.records]
         else:

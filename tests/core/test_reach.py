@@ -18,8 +18,8 @@ WORLD = inventory(
     net("front", "10.1.0.0/16", gateways=("10.1.0.1", "fd01::1")),
     net("back", "10.2.0.0/16", gateways=("10.2.0.1",)),
     net("bridge", "10.9.0.0/16", gateways=("10.9.0.1",)),
-    net("shop_data", "10.4.0.0/16", compose="data"),
-    net("shop_odd", "10.5.0.0/16", compose="other"),
+    net("shop_data", "10.4.0.0/16", compose="shop/data"),
+    net("shop_odd", "10.5.0.0/16", compose="shop/other"),
     # Services.
     box("db", on("front", "10.1.0.5", "fd01::5", mac="02::5")),
     box("multi", on("bridge", "10.9.0.6"), on("front", "10.1.0.6"), on("back", "10.2.0.6")),

@@ -21,7 +21,7 @@ from tests.core.build import lines
         ("@{self.ip}", "self", Attribute.IP, None),
         ("@{a.b.ip}", "a.b", Attribute.IP, None),
         ("@{ip.ip}", "ip", Attribute.IP, None),
-        ("@{Shop_db-1.x.ip}", "Shop_db-1.x", Attribute.IP, None),
+        ("@{Shop_db-1.x.ip}", "shop_db-1.x", Attribute.IP, None),
     ],
 )
 def test_an_address_reference(text: str, name: str, attribute: Attribute, index: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hostwatch.control.source import Event
-from hostwatch.core.model import ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
+from hostwatch.core.model import Claim, ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
 from hostwatch.docker import decode
 
 ENGINE = EngineId("engine")
@@ -133,6 +133,38 @@ def test_what_is_no_whole_list_is_none(text: str) -> None:
     """What is cut off must not look like a shorter list: what is not in it would be taken for gone."""
     with pytest.raises(ValueError, match=r"."):
         list(decode.items(text))
+
+
+def names_on_front(**settings: object) -> frozenset[str] | None:
+    """What a container with the host name `kafka` is called on the network `front`."""
+    data = inspected()
+    data["Config"] = {"Hostname": "kafka"}
+    data["NetworkSettings"] = {"Networks": {settings.pop("network", "front"): settings}}
+    [endpoint] = decode.inspected_container(ENGINE, data).endpoints
+    return endpoint.aliases
+
+
+def test_aliases_are_what_the_engine_s_dns_answers_to() -> None:
+    """As 28.5, 26.1, 20.10 and Podman tell it: the same on each. The default bridge knows no names."""
+    everything = frozenset(("al", WEB[:12], "kafka"))
+    assert names_on_front(DNSNames=["web", "al", WEB[:12], "kafka"], Aliases=["al"]) == everything
+    assert names_on_front(DNSNames=None, Aliases=["al", WEB[:12], "kafka"]) == everything
+    assert names_on_front(Aliases=["al", WEB[:12]]) == everything
+    assert names_on_front(Aliases=None) == everything - {"al"}
+    assert names_on_front(network="bridge", Aliases=None, DNSNames=None) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("status", "claim"),
+    [("created", Claim.NONE), ("initialized", Claim.NONE), ("exited", Claim.FULL), ("restarting", Claim.FULL)],
+)
+def test_what_was_never_started_claims_nothing(status: str, claim: Claim) -> None:
+    """By an inspection and by a list; and what an event tells of a new container."""
+    data = inspected()
+    data["State"] = {"Status": status, "Running": False}
+    assert decode.inspected_container(ENGINE, data).claim is claim
+    listed = {"Id": WEB, "Names": ["/web"], "State": status}
+    assert decode.listed_container(ENGINE, listed).claim is claim
 
 
 # Networks, as engine 28.5 tells of them.

@@ -15,7 +15,7 @@ from hostwatch.control.files import FILE_CHANGED, FileDeniedError, FileFailedErr
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
 from hostwatch.control.reconciler import RESYNC, Reconciler
-from hostwatch.control.reflector import Reflector
+from hostwatch.control.reflector import Reflector, Timing
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.edit import applied
 from hostwatch.core.hostsfile import Edited
@@ -144,7 +144,8 @@ class Hostwatch:
         self._scope = anyio.CancelScope()
         self._queue = WorkQueue()
         self._inventory = Inventory(RULES)
-        self._reflector = Reflector(source, self._inventory, self._queue.add_all, self._resynced, RESYNC_SECONDS)
+        timing = Timing(RESYNC_SECONDS, LINGER_SECONDS)
+        self._reflector = Reflector(source, self._inventory, self._queue.add_all, self._resynced, timing)
         self._reconciler: Reconciler | None = None
         self._swept = anyio.Event()
 

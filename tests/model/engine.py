@@ -100,6 +100,11 @@ class Box:
     """When it was last touched."""
 
     @property
+    def has_run(self) -> bool:
+        """Whether it was ever started."""
+        return not self.started.startswith("0001")
+
+    @property
     def short(self) -> str:
         """Its host name."""
         return self.id[:12]
@@ -299,7 +304,7 @@ class Engine:
 
     def inspected(self, box: Box) -> Json:
         """`GET /containers/{id}/json`."""
-        state: Json = {"Running": box.running, "StartedAt": box.started}
+        state: Json = {"Running": box.running, "StartedAt": box.started, "Status": _status(box)}
         config: Json = {"Labels": box.recipe.labels, "Image": "busybox", "Hostname": box.short}
         if box.recipe.checked:
             state["Health"], config["Healthcheck"] = {"Status": box.health}, {"Test": ["CMD", "true"]}
@@ -309,7 +314,7 @@ class Engine:
 
     def listed(self, box: Box) -> Json:
         """Its entry in `GET /containers/json`."""
-        state = "running" if box.running else "exited"
+        state = _status(box)
         base: Json = {"Id": box.id, "Names": [f"/{box.name}"], "Labels": box.recipe.labels, "Image": "busybox"}
         base |= {"Created": int(box.created), "State": state}
         return base | self._network_settings(box, box.running, aliases=False)
@@ -343,6 +348,10 @@ class Engine:
     def _network_event(self, box: Box, network: str, action: str) -> Json:
         attributes = {"name": network, "container": box.id}
         return {"Type": "network", "Action": action, "Actor": {"ID": network_id(network), "Attributes": attributes}}
+
+
+def _status(box: Box) -> str:
+    return "running" if box.running else "exited" if box.has_run else "created"
 
 
 def network_id(name: str) -> str:

@@ -87,12 +87,19 @@ class Oracle:
         return tuple(dict.fromkeys(address for address in found if address))
 
     def _members(self, name: str, subscriber: Box) -> list[Box]:
-        """Who stands behind the name: the first tier that answers, unless several services claim it there."""
+        """Who stands behind the name: the first tier that answers, unless several services claim it there.
+
+        Where all of a tier have ended, a name that the engine gives may answer, but no label.
+        """
+        have_ended = False
         for tier, claimants in self.claims(name, subscriber).items():
             if tier == "configuration" and name == CONFIGURED:
                 return claimants
-            if claimants:
-                return claimants if self._is_one_service(tier, name, subscriber, claimants) else []
+            if have_ended and tier not in ("container", "alias"):
+                continue
+            if running := [box for box in claimants if box.running]:
+                return running if self._is_one_service(tier, name, subscriber, running) else []
+            have_ended |= any(box.has_run for box in claimants)
         return []
 
     def claims(self, name: str, subscriber: Box) -> dict[str, list[Box]]:

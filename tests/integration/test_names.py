@@ -1,0 +1,113 @@
+"""Who answers to a name on real engines: case, host names, who does not run, one-offs, networks by their key."""
+
+from pathlib import Path
+
+from tests.conftest import Lab, eventually, make_network, newest_only
+from tests.integration.test_host_file import compose
+
+
+def test_what_the_engine_s_dns_answers_is_an_alias_on_every_version(lab: Lab) -> None:
+    """The host name, the alias and the short id, in any case: `getent`'s way in the container and ours agree."""
+    service = lab.create("broker", hostname="kafka", network=None)
+    lab.network.connect(service, aliases=["queue"])
+    service.start()
+    lines = "\n".join(
+        f"@{{{name}.ip}} x{n}" for n, name in enumerate(("kafka", "Queue", str(service.id)[:12], "BROKER"))
+    )
+    web = lab.run("web", labels={"hostwatch.hosts": lines})
+    service.reload()
+    address = service.attrs["NetworkSettings"]["Networks"]["front"]["IPAddress"]
+    with lab.hostwatch():
+        eventually(lambda: lab.records(web) == {f"x{n}": [address] for n in range(4)})
+    for name in ("kafka", "Queue", "BROKER"):
+        output = web.exec_run(["nslookup", name, "127.0.0.11"]).output
+        assert isinstance(output, bytes)
+        assert f"Address: {address}" in output.decode(), name
+
+
+@newest_only
+def test_a_label_in_capitals_steals_no_name(lab: Lab) -> None:
+    """The name's owner has it in the file, and nobody else's address stands there under it."""
+    labels = compose("shop", "web") | {"hostwatch.services": "*"}
+    web = lab.run("web", address="10.123.7.2", labels=labels)
+    lab.run("shop-db-1", address="10.123.7.3", labels=compose("shop", "db"))
+    lab.run("evil", address="10.123.7.4", labels={"hostwatch.names": "DB"})
+    with lab.hostwatch():
+        eventually(lambda: lab.records(web).get("evil") == ["10.123.7.4"])
+        assert {name.lower(): found for name, found in lab.records(web).items()}["db"] == ["10.123.7.3"]
+        assert "DB" not in lab.records(web)
+
+
+@newest_only
+def test_who_does_not_run_yields(lab: Lab) -> None:
+    """A rollback: the new one is created, started, and the old one stopped; later the alias of a running one counts."""
+    app = {"hostwatch.names": "app"}
+    web = lab.run("web", labels={"hostwatch.hosts": "@{app.ip} app\n@{cache.ip} cache"})
+    old = lab.run("app-v1", address="10.123.7.5", labels=app)
+    with lab.hostwatch():
+        eventually(lambda: lab.records(web).get("app") == ["10.123.7.5"])
+        new = lab.create("app-v2", address="10.123.7.6", labels=app)
+        lab.create("cache")  # never started, so nobody's name
+        redis = lab.create("redis", network=None)
+        lab.network.connect(redis, aliases=["cache"], ipv4_address="10.123.7.8")
+        redis.start()
+        eventually(lambda: lab.records(web).get("cache") == ["10.123.7.8"])
+        assert lab.records(web)["app"] == ["10.123.7.5"], "a created container takes no name away"
+        new.start()
+        eventually(lambda: "app" not in lab.records(web))
+        old.stop(timeout=0)
+        eventually(lambda: lab.records(web).get("app") == ["10.123.7.6"])
+        old.start()
+        eventually(lambda: "app" not in lab.records(web))
+    lab.command("sync", status=0)
+    old.stop(timeout=0)
+    lab.command("sync", status=0)
+    assert lab.records(web)["app"] == ["10.123.7.6"], "what had ended before yields at once"
+
+
+@newest_only
+def test_a_one_off_gets_no_name(lab: Lab) -> None:
+    """As `docker compose run` leaves it, with the labels of its service."""
+    labels = compose("shop", "app") | {"hostwatch.names": "main"}
+    web = lab.run("web", labels={"hostwatch.hosts": "@{main.ip} main"})
+    lab.run("shop-app-1", address="10.123.7.5", labels=labels)
+    with lab.hostwatch():
+        eventually(lambda: lab.records(web).get("main") == ["10.123.7.5"])
+        lab.run("shop-app-run-1", labels=labels | {"com.docker.compose.oneoff": "True"})
+        lab.run("last", labels={"hostwatch.names": "last"})
+        web.restart(timeout=0)
+        eventually(lambda: lab.records(web))
+        assert lab.records(web) == {"main": ["10.123.7.5"]}
+
+
+@newest_only
+def test_a_network_goes_by_its_key_in_the_compose_file(lab: Lab) -> None:
+    """`networks: {proxy: {name: web_proxy}}`, and the service of another project that is on it."""
+    keyed = {"com.docker.compose.project": "shop", "com.docker.compose.network": "proxy"}
+    proxy = make_network(lab.client, "web_proxy", "10.124.0.0/16", labels=keyed)
+    wanted = {"hostwatch.network": "proxy"}
+    for number, project in enumerate(("shop", "blog")):
+        service = lab.create(f"{project}-db-1", labels=compose(project, "db") | wanted)
+        proxy.connect(service, ipv4_address=f"10.124.7.{number}")
+        service.start()
+    web = lab.create("web", labels={"hostwatch.hosts": "@{shop-db-1.ip} shop\n@{blog-db-1.ip} blog"})
+    proxy.connect(web)
+    web.start()
+    lab.command("sync")
+    assert lab.records(web) == {"shop": ["10.124.7.0"]}
+    assert any("blog-db-1 is not on network proxy" in line for line in lab.block(web))
+
+
+@newest_only
+def test_a_name_with_a_dot_does_not_reach_the_host_s_file(lab: Lab, tmp_path: Path) -> None:
+    """`docker run --name github.com`: withheld, and said; a container's own file is its own affair."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    lab.run("github.com", address="10.123.7.7")
+    web = lab.run("web", labels={"hostwatch.services": "*"})
+    chosen = lab.configured(f'subscribers: {{this-host: {{file: {hosts}, services: "*"}}}}\n')
+    lab.command("sync", "-c", chosen)
+    lines = hosts.read_text().splitlines()
+    assert not [line for line in lines if "github.com" in line and not line.startswith("#")]
+    assert any(line.startswith("# withheld: @{github.com.ip} github.com") for line in lines)
+    assert lab.records(web)["github.com"] == ["10.123.7.7"]
