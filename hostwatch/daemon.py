@@ -23,6 +23,7 @@ from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, NetworkMode, State
 from hostwatch.core.records import Block
 from hostwatch.docker.engine import DockerEngine
+from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.sight import Sight
 from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
@@ -91,7 +92,7 @@ class Daemon:
         async with anyio.create_task_group() as self._tasks:
             tasks = self._tasks
             debounce = self.settings.timing.notify_debounce
-            notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce)
+            notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce, run_on_host)
 
             async def identified(engine: EngineInfo) -> None:
                 await self._identified(engine, tasks, notifier)

@@ -21,6 +21,7 @@ from pydantic import (
     StrictBool,
     StrictInt,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -54,7 +55,7 @@ from hostwatch.config.values import (
     is_lookup_name,
     listed,
 )
-from hostwatch.core.notices import Exec, Notice, Restart, signal_named
+from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal, notice_of_label, signal_named
 from hostwatch.core.references import parsed_template
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription, Writer
 
@@ -192,18 +193,47 @@ class NotifySettings(Section):
         None, description="A command in the container, a list of words, as in [nginx, -s, reload]."
     )
     restart: Literal[True] | None = Field(None, description="true: restart the container.")
+    command: CommandWords | None = Field(
+        None,
+        description="For a subscriber `file:` alone: a command on the host, a list of words, as in [systemctl, reload, "
+        "dnsmasq]. It is run without a shell, as hostwatch's own user, and ended after ten seconds.",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "NotifySettings":
         if len(self.model_fields_set) != 1:
-            raise ValueError("must have just one of the keys signal, exec, restart")
+            raise ValueError("must have just one of the keys signal, exec, restart, command")
         return self
 
     def notice(self) -> Notice:
         """The same in the core's terms."""
         if self.signal is not None:
             return signal_named(self.signal)
+        if self.command is not None:
+            return HostCommand(self.command)
         return Exec(self.exec) if self.exec is not None else Restart()
+
+
+def _notify_form(value: object) -> object:
+    """A label's form stands for the mapping that says the same."""
+    if not isinstance(value, str):
+        return value
+    match notice_of_label(value):
+        case Signal(name):
+            return NotifySettings(signal=name)
+        case Exec(command):
+            return NotifySettings.model_validate({"exec": [*command]})
+        case _:
+            return NotifySettings(restart=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OrText:
+    """Tells the JSON Schema that text is taken, too."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What pydantic asks of an annotation."""
+        return {"anyOf": [{"type": "string"}, *handler(core).get("anyOf", ())]}
 
 
 class SubscriberSettings(Section):
@@ -227,10 +257,10 @@ class SubscriberSettings(Section):
         default_factory=tuple,
         description='Services of which each gets a line under its own names; "*" is every name in reach. Absent: none.',
     )
-    notify: NotifySettings | None = Field(
+    notify: Annotated[NotifySettings | None, BeforeValidator(_notify_form), OrText()] = Field(
         None,
-        description="How the application is told after a real change of its records. Absent: not at all, as most "
-        "programs read the file at each lookup.",
+        description="How the application is told after a real change of its records; also as in the label, as in "
+        "SIGHUP. Absent: not at all, as most programs read the file at each lookup.",
     )
     writer: Literal["auto", "path", "exec"] = Field(
         "auto",
@@ -256,9 +286,23 @@ class SubscriberSettings(Section):
                 "say which containers are meant, as in match: {name: web-*}, or which file on the host, as in"
                 " file: /etc/hosts; just one of the two"
             )
-        if self.file is not None and (self.notify is not None or self.writer == "exec"):
-            raise ValueError("a file on the host has no container: leave out `notify`, and `writer: exec`")
+        if self.file is not None and self.writer == "exec":
+            raise ValueError("a file on the host has no container: leave out `writer: exec`")
         return self
+
+    @field_validator("notify")
+    @classmethod
+    def _of_one_kind(cls, notify: NotifySettings | None, info: ValidationInfo) -> NotifySettings | None:
+        if notify is None or (info.data.get("match") is None) == (info.data.get("file") is None):
+            return notify
+        if info.data.get("match") is not None and notify.command is not None:
+            raise ValueError("a command on the host is for a subscriber `file:`; in a container it is exec: [...]")
+        if info.data.get("file") is not None and notify.command is None:
+            raise ValueError(
+                "a file on the host has no container: what is told of it is a command on the host, as in"
+                " command: [systemctl, reload, dnsmasq]"
+            )
+        return notify
 
     def rule(self, key: str) -> SubscriberRule:
         """The same in the core's terms."""

@@ -37,8 +37,8 @@ class NameChange:
 
     @property
     def addresses(self) -> frozenset[Address]:
-        """The addresses that came or went."""
-        return frozenset(self.old) ^ frozenset(self.new)
+        """The addresses that came or went; all of them where they only changed places, as most take the first."""
+        return frozenset(self.old) ^ frozenset(self.new) or frozenset(self.new)
 
     def __str__(self) -> str:
         return f"{self.name} {_listed(self.old)} → {_listed(self.new)}"

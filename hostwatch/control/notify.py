@@ -4,10 +4,15 @@ What an application knows is what its file held when it started, or when it was 
 differ from that and have been the same for a while; whatever happened in between is one change. A restart may move the
 container's own address, and so change the records of others, and theirs in turn its own: nobody is told of a change
 that his own notice has brought about.
+
+A notice that fails is tried again for a while: an engine may be busy, and a program may find fault with what somebody
+mends in a minute. It is given up where the container has ended or was started since, as it knows the records then.
 """
 
+import random
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
@@ -15,12 +20,12 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.journal import NameChange, name_changes
-from hostwatch.control.source import Actions, EngineError, GoneError
+from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.names import shown
-from hostwatch.core.notices import Exec, Notice, Restart, Signal
-from hostwatch.core.pacing import Debounce
+from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal
+from hostwatch.core.pacing import Backoff, Debounce
 from hostwatch.core.records import Block
 
 _MOST = 10
@@ -31,6 +36,40 @@ _REMEMBERED = 16
 _COMMAND_SECONDS = 60.0
 _ECHO_SECONDS = 60.0
 """How long after a restart of ours the changes that it brings about may come, beyond what the debounce takes."""
+_DOUBT_SECONDS = 0.1
+"""How long to wait at least for a doubt to be over; a container is read again some milliseconds after it changed."""
+_RETRY_BACKOFF_SECONDS = (1.0, 60.0)
+_RETRY_SECONDS = 600.0
+"""How long a notice is tried again: an engine that is busy or being restarted is back by then."""
+_REFUSALS = 3
+"""How often a command itself may fail: what it does not like for longer than some seconds is for a person to mend."""
+_MOST_OUTPUT = 300
+"""How many characters of a command's output are told."""
+
+RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
+"""Runs a command on the host to its end. Raises `OSError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a notice failed."""
+
+    text: str
+    by_command: bool = False
+    """Whether the command was run, and failed itself."""
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A notice that is to be given, and of what."""
+
+    container: Container
+    notice: Notice
+    changes: tuple[NameChange, ...]
+    lineage: frozenset[ContainerKey]
+    since: float
+    """When it was due (seconds since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +86,16 @@ class _Restarted:
 class Notifier:
     """Tells the applications of one engine's containers. Hosts files go by the container that owns them."""
 
-    def __init__(self, actions: Actions, inventory: Inventory, tasks: TaskGroup, debounce_seconds: float) -> None:
+    def __init__(
+        self,
+        actions: Actions,
+        inventory: Inventory,
+        tasks: TaskGroup,
+        debounce_seconds: float,
+        run_on_host: RunOnHost | None = None,
+    ) -> None:
         self._actions = actions
+        self._run_on_host = run_on_host
         self._inventory = inventory
         self._tasks = tasks
         self.debounce_seconds = debounce_seconds
@@ -57,6 +104,8 @@ class Notifier:
         self._starting: dict[ContainerKey, deque[tuple[float, Block]]] = {}
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarted: dict[ContainerKey, _Restarted] = {}
+        self._retries: dict[tuple[ContainerKey, Notice], anyio.CancelScope] = {}
+        """The notices that failed and are to be tried again; a newer one takes their place."""
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
     def __repr__(self) -> str:
@@ -98,7 +147,8 @@ class Notifier:
         while (wait := self._pending[file].due - anyio.current_time()) > 0 or self._is_in_doubt(file):
             if wait <= 0:
                 self._pending[file] = self._debounce()
-            await anyio.sleep(max(wait, 0.0))
+                wait = _DOUBT_SECONDS if self.debounce_seconds <= 0 else 0.0
+            await anyio.sleep(wait)
         del self._pending[file]
         known, now = self._known.get(file), self._now.get(file)
         if known is None or now is None:
@@ -121,13 +171,13 @@ class Notifier:
             if lineage is None:
                 logger.info("{}: not notified, as its own restart has changed its records", container.name)
             else:
-                await self._tell(container, notice, changes, lineage)
+                await self._tell(_Telling(container, notice, changes, lineage, time.time()))
 
     def _lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
         """The restarts that led to this change, with the target's own; `None` where that was among them already."""
         self._forget_restarts()
         lineages = [self._lineage_of(address, target) for address in addresses]
-        if all(target in lineage for lineage in lineages):
+        if lineages and all(target in lineage for lineage in lineages):
             return None
         return frozenset({target}).union(*lineages)
 
@@ -145,28 +195,71 @@ class Notifier:
 
     # The notices themselves.
 
-    async def _tell(
-        self, container: Container, notice: Notice, changes: Iterable[NameChange], lineage: frozenset[ContainerKey]
-    ) -> None:
+    async def _tell(self, telling: _Telling) -> None:
+        target = telling.container.key, telling.notice
+        if (older := self._retries.pop(target, None)) is not None:
+            older.cancel()
+        fault = await self._fault(telling)
+        if fault is None:
+            return
+        again = "" if fault.is_final else "; it will be tried again"
+        logger.warning(
+            "{}: could not be notified by {}: {}{}", telling.container.name, telling.notice, fault.text, again
+        )
+        if not fault.is_final:
+            scope = self._retries[target] = anyio.CancelScope()
+            self._tasks.start_soon(self._try_again, telling, fault, scope, name=f"notify {telling.container.name}")
+
+    async def _try_again(self, telling: _Telling, fault: _Fault, scope: anyio.CancelScope) -> None:
+        with scope:
+            await self._retry(telling, fault)
+        target = telling.container.key, telling.notice
+        if self._retries.get(target) is scope:
+            del self._retries[target]
+
+    async def _retry(self, telling: _Telling, fault: _Fault) -> None:
+        """Try again until it works, or is no more to be done; what came of it is told once."""
+        backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), anyio.current_time() + _RETRY_SECONDS, 0
+        while True:
+            refusals += fault.by_command
+            if fault.is_final or refusals >= _REFUSALS or anyio.current_time() > until:
+                logger.warning(
+                    "{}: not notified by {}, and given up: {}", telling.container.name, telling.notice, fault.text
+                )
+                return
+            await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
+            now = self._inventory.container(telling.container.key)
+            if now is None or now.state is State.STOPPED or now.started > telling.since:
+                reason = "it has ended" if now is None or now.state is State.STOPPED else "it was started since"
+                logger.info("{}: no longer to be notified by {}: {}", telling.container.name, telling.notice, reason)
+                return
+            if (found := await self._fault(telling)) is None:
+                return
+            fault = found
+
+    async def _fault(self, telling: _Telling) -> _Fault | None:
+        """Give a notice, and tell where that worked; else returns why it did not."""
+        container, notice = telling.container, telling.notice
         if isinstance(notice, Restart):
-            self._expect_restart(container, lineage)
+            self._expect_restart(container, telling.lineage)
         try:
             async with self._limiter:
                 fault = await self._fault_of(container.key, notice)
-        except (EngineError, GoneError) as error:
-            fault = str(error)
+        except GoneError as error:
+            return _Fault(str(error), is_final=True)
+        except EngineError as error:
+            return _Fault(str(error))
         if fault is None:
-            logger.info("{}: notified by {} ({})", container.name, notice, "; ".join(map(str, changes)))
-        else:
-            logger.warning("{}: could not be notified by {}: {}", container.name, notice, fault)
+            logger.info("{}: notified by {} ({})", container.name, notice, "; ".join(map(str, telling.changes)))
+        return fault
 
     def _expect_restart(self, container: Container, lineage: frozenset[ContainerKey]) -> None:
         addresses = frozenset(address for endpoint in container.endpoints for address in endpoint.addresses)
         until = anyio.current_time() + _ECHO_SECONDS + self.debounce_seconds * _MOST
         self._restarted[container.key] = _Restarted(addresses, lineage, until)
 
-    async def _fault_of(self, key: ContainerKey, notice: Notice) -> str | None:
-        """Carry out a notice; returns why it failed, as far as the container says that."""
+    async def _fault_of(self, key: ContainerKey, notice: Notice) -> _Fault | None:
+        """Carry out a notice; returns why it failed, as far as the command says that."""
         match notice:
             case Signal(name):
                 await self._actions.kill(key, name)
@@ -174,15 +267,29 @@ class Notifier:
                 await self._actions.restart(key)
             case Exec(command):
                 return await self._exec_fault(key, command)
+            case HostCommand(command):
+                return await self._host_fault(command)
         return None
 
-    async def _exec_fault(self, key: ContainerKey, command: tuple[str, ...]) -> str | None:
+    async def _exec_fault(self, key: ContainerKey, command: tuple[str, ...]) -> _Fault | None:
         try:
             with anyio.fail_after(_COMMAND_SECONDS):
-                result = await self._actions.exec(key, command)
+                return _said(await self._actions.exec(key, command))
         except TimeoutError:
-            return f"it did not end within {_COMMAND_SECONDS:g} s"
-        if result.status == 0:
-            return None
-        told = shown((result.errors + result.output).decode("utf-8", "replace").strip())
-        return f"exit status {result.status}: {told or 'no output'}"
+            return _Fault(f"it did not end within {_COMMAND_SECONDS:g} s", by_command=True)
+
+    async def _host_fault(self, command: tuple[str, ...]) -> _Fault | None:
+        if self._run_on_host is None:
+            return _Fault("no command is run on the host here", is_final=True)
+        try:
+            return _said(await self._run_on_host(command))
+        except OSError as error:
+            return _Fault(str(error), by_command=isinstance(error, TimeoutError))
+
+
+def _said(result: ExecResult) -> _Fault | None:
+    """What a command says that it failed by, if it did."""
+    if result.status == 0:
+        return None
+    told = shown((result.errors + result.output).decode("utf-8", "replace").strip(), _MOST_OUTPUT)
+    return _Fault(f"exit status {result.status}: {told or 'no output'}", by_command=True)

@@ -6,6 +6,7 @@ import unicodedata
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*", re.ASCII)
 _MAX_SHOWN = 100
+_CUT = " ..."
 
 
 def folded(name: str) -> str:
@@ -59,9 +60,17 @@ def is_reserved(name: str) -> bool:
     return lower == "localhost" or lower.startswith("ip6-")
 
 
-def shown(text: str) -> str:
-    """Text that somebody else chose, as it may stand in a comment or a log: printable ASCII, and not too much of it."""
-    return ascii(text[:_MAX_SHOWN])[1:-1][:_MAX_SHOWN]
+def shown(text: str, most: int = _MAX_SHOWN) -> str:
+    """Text that somebody else chose, as it may stand in a comment or a log: printable ASCII, and not too much of it.
+
+    It is cut between two words, if there are any, and says that it was.
+    """
+    safe = ascii(text[: most + 1])[1:-1]
+    if len(safe) <= most:
+        return safe
+    cut = safe[: most - len(_CUT)]
+    words = cut.rpartition(" ")[0]
+    return (words if len(words) > most // 2 else cut) + _CUT
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,7 @@
-"""How an application is told that its records have changed: a signal, a command in its container, or a restart."""
+"""How an application is told that its records have changed: a signal, a command in its container, or a restart.
+
+For a file on the host it is a command on the host, which nobody but the configuration can ask for.
+"""
 
 import shlex
 import signal
@@ -38,7 +41,17 @@ class Restart:
         return "restart"
 
 
-Notice = Signal | Exec | Restart
+@dataclass(frozen=True, slots=True)
+class HostCommand:
+    """A command on the host, for one of its files."""
+
+    command: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"command: {shown(shlex.join(self.command))}"
+
+
+Notice = Signal | Exec | Restart | HostCommand
 
 
 def signal_named(text: str) -> Signal:

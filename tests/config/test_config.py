@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
-from hostwatch.core.notices import Exec, Restart, Signal
+from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal
 from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
 from tests.effort import examples
 
@@ -22,7 +22,7 @@ BAD = sorted((HERE / "bad").glob("*.yaml"))
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
-writer families scope notify signal exec restart advertise timing linger resync
+writer families scope notify signal exec restart command advertise timing linger resync
 notify_debounce on_exit log level format file rotation retention"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
@@ -188,6 +188,31 @@ def test_sample_shows_the_defaults() -> None:
     assert data["log"] == defaults.log.model_dump() | {"file": "/var/log/hostwatch.log"}
     assert (data["labels"], data["on_exit"]) == (defaults.labels, defaults.on_exit)
     assert set(data) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "notice"),
+    [
+        ("SIGHUP", Signal("SIGHUP")),
+        ("usr1", Signal("SIGUSR1")),
+        ("restart", Restart()),
+        ("'exec: nginx -s \"re load\"'", Exec(("nginx", "-s", "re load"))),
+        ("{signal: HUP}", Signal("SIGHUP")),
+    ],
+)
+def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notice: Notice) -> None:
+    """The same text means the same in both."""
+    found = load(written(tmp_path, f"subscribers: {{web: {{match: {{name: web}}, notify: {text}}}}}"))
+    assert found.rules().subscribers[0].subscription.notice == notice
+
+
+def test_a_command_for_a_file_on_the_host(tmp_path: Path) -> None:
+    """Word by word, as they stand there."""
+    words = 'notify: {command: [systemctl, reload, "a b;c"]}'
+    found = load(written(tmp_path, f"subscribers: {{this: {{file: /etc/hosts, services: [db], {words}}}}}"))
+    (rule,) = found.rules().subscribers
+    assert rule.subscription.notice == HostCommand(("systemctl", "reload", "a b;c"))
+    assert str(rule.subscription.notice) == "command: systemctl reload 'a b;c'"
 
 
 def test_a_missing_file_is_one_fault(tmp_path: Path) -> None:

@@ -141,3 +141,21 @@ def test_plain_text_is_shown_as_it_is() -> None:
     """And other text so that one sees what it is."""
     assert shown("shop_back-end.1") == "shop_back-end.1"
     assert shown("a\nb\u202e") == "a\\nb\\u202e"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a few words", "a few words"),
+        ("x" * 30, "x" * 30),
+        ("x" * 31, "x" * 26 + " ..."),
+        ("the server said no such host", "the server said no such host"),
+        ("the server said: no such host there", "the server said: no such ..."),
+        ("\u2026\n\x1b[2J", "\\u2026\\n\\x1b[2J"),
+        ("a " + "y" * 60, "a " + "y" * 24 + " ..."),
+    ],
+)
+def test_what_is_too_long_to_be_shown_is_cut_between_words(text: str, expected: str) -> None:
+    """And says that it was cut; in no case more than that many characters."""
+    assert shown(text, 30) == expected
+    assert all(len(shown(text, most)) <= most for most in range(5, 40))

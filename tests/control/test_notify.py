@@ -1,0 +1,195 @@
+"""Who is told, and how often, without an engine: a notice that fails, a doubt that lasts, an order that changes."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import cast
+
+import anyio
+import anyio.lowlevel
+import pytest
+from loguru import logger
+
+from hostwatch.control import notify
+from hostwatch.control.notify import Notifier
+from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.records import Block, Record
+from tests.core.build import STOPPED, box, hosts, inventory, ip, key, on
+
+WEB = key("web")
+
+
+def block(*addresses: str) -> Block:
+    """A block in which `db` has these addresses."""
+    return Block(tuple(Record(ip(address), ("db",)) for address in addresses))
+
+
+class Stubborn:
+    """Does what it is asked for, after so many failures."""
+
+    def __init__(self, *failures: Exception | ExecResult) -> None:
+        self.failures = list(failures)
+        self.asked: list[str] = []
+
+    async def kill(self, key: ContainerKey, signal: str) -> None:  # noqa: ARG002
+        await self._answer(signal)
+
+    async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:  # noqa: ARG002
+        return await self._answer(" ".join(command)) or ExecResult(0, b"", b"")
+
+    async def _answer(self, asked: str) -> ExecResult | None:
+        self.asked.append(asked)
+        await anyio.lowlevel.checkpoint()
+        failure = self.failures.pop(0) if self.failures else None
+        if isinstance(failure, Exception):
+            raise failure
+        return failure
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """What is logged, from INFO on."""
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
+    yield lines
+    logger.remove(number)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "_RETRY_BACKOFF_SECONDS", (0.01, 0.05))
+
+
+@asynccontextmanager
+async def notifying(known: Inventory, actions: Stubborn, debounce: float = 0.0) -> AsyncIterator[Notifier]:
+    """A notifier for containers whose files said that `db` is at 10.0.0.5."""
+    async with anyio.create_task_group() as tasks:
+        notifier = Notifier(cast("Actions", actions), known, tasks, debounce)
+        notifier.published(WEB, block("10.0.0.5"), block("10.0.0.5"), 0.0)
+        yield notifier
+        tasks.cancel_scope.cancel()
+
+
+def subscribed(notice: str = "SIGHUP") -> Inventory:
+    """A subscriber that is told."""
+    labels = hosts("@{db.ip} db", notify=notice)
+    return inventory(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
+
+
+async def until(lines: list[str], words: str) -> str:
+    """The first line with these words."""
+    with anyio.fail_after(5):
+        while not (found := [line for line in lines if words in line]):  # noqa: ASYNC110
+            await anyio.sleep(0.005)
+    return found[0]
+
+
+async def test_a_notice_that_fails_is_tried_again(log: list[str]) -> None:
+    """Told at the first failure, and when it worked."""
+    actions = Stubborn(*[EngineError("the engine is busy")] * 5)
+    async with notifying(subscribed(), actions) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        await until(log, "web: notified by SIGHUP (db 10.0.0.5 → 10.0.0.6)")
+    assert actions.asked == ["SIGHUP"] * 6
+    assert log[:-1] == ["web: could not be notified by SIGHUP: the engine is busy; it will be tried again"]
+
+
+async def test_it_is_not_tried_for_ever(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is given up is told once."""
+    monkeypatch.setattr(notify, "_RETRY_SECONDS", 0.2)
+    async with notifying(subscribed(), Stubborn(*[EngineError("busy")] * 99)) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        await until(log, "web: not notified by SIGHUP, and given up: busy")
+    assert len(log) == 2
+
+
+async def test_a_command_that_fails_is_tried_three_times(log: list[str]) -> None:
+    """What it says each time is for a person to mend."""
+    actions = Stubborn(*[ExecResult(1, b"", b"host not found in upstream")] * 9)
+    async with notifying(subscribed("exec: nginx -s reload"), actions) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        line = await until(log, "given up")
+    assert line.endswith("exec: nginx -s reload, and given up: exit status 1: host not found in upstream")
+    assert len(actions.asked) == 3
+
+
+async def test_who_is_gone_is_not_told_again(log: list[str]) -> None:
+    """The engine says so itself."""
+    actions = Stubborn(GoneError("no such container"))
+    async with notifying(subscribed(), actions) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        assert (await until(log, "could not")).endswith("no such container")
+        await anyio.sleep(0.1)
+    assert len(actions.asked) == 1
+
+
+@pytest.mark.parametrize("fate", ["gone", "stopped", "started since"])
+async def test_who_is_not_as_he_was_is_not_told_again(log: list[str], fate: str) -> None:
+    """Whoever starts knows the records by then."""
+    known, actions = subscribed(), Stubborn(*[EngineError("busy")] * 99)
+    async with notifying(known, actions) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        await until(log, "could not")
+        if fate == "gone":
+            known.drop(WEB)
+        elif fate == "stopped":
+            known.put(box("web", labels=hosts("@{db.ip} db", notify="SIGHUP"), state=STOPPED))
+        else:
+            web = known.container(WEB)
+            assert web is not None
+            known.put(replace(web, started=4e9))
+        await until(log, "web: no longer to be notified by SIGHUP: it ")
+        asked = len(actions.asked)
+        await anyio.sleep(0.1)
+        assert len(actions.asked) == asked
+
+
+async def test_a_newer_change_takes_the_place_of_what_is_tried_again(log: list[str]) -> None:
+    """One notice for it, not one for each."""
+    actions = Stubborn(*[EngineError("busy")] * 3)
+    async with notifying(subscribed(), actions) as notifier:
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        await until(log, "could not")
+        actions.failures = [EngineError("busy")] * 2
+        notifier.published(WEB, Block(), block("10.0.0.7"), 0.0)
+        await until(log, "web: notified")
+        await anyio.sleep(0.1)
+    assert [line for line in log if "web: notified" in line] == ["web: notified by SIGHUP (db 10.0.0.6 → 10.0.0.7)"]
+
+
+async def test_a_doubt_without_a_debounce_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, some times a second; and then the notice comes."""
+    known, actions = subscribed(), Stubborn()
+    async with notifying(known, actions) as notifier:
+        known.doubt(WEB)
+        notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        looks = 0
+
+        def is_in_doubt(file: ContainerKey) -> bool:
+            nonlocal looks
+            looks += 1
+            container = known.container(file)
+            return container is not None and container.state is State.UNKNOWN
+
+        monkeypatch.setattr(notifier, "_is_in_doubt", is_in_doubt)
+        await anyio.sleep(0.5)
+        assert 1 <= looks < 20
+        assert not actions.asked
+        web = known.container(WEB)
+        assert web is not None
+        known.put(replace(web, state=State.RUNNING))
+        with anyio.fail_after(5):
+            while not actions.asked:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+
+
+async def test_another_order_is_a_change(log: list[str]) -> None:
+    """Most programs take the first address."""
+    known = subscribed()
+    async with notifying(known, Stubborn()) as notifier:
+        notifier.published(WEB, block("10.0.0.5"), block("10.0.0.5", "10.0.0.6"), 0.0)
+        await until(log, "db 10.0.0.5 → 10.0.0.5,10.0.0.6")
+        notifier.published(WEB, block("10.0.0.5"), block("10.0.0.6", "10.0.0.5"), 0.0)
+        await until(log, "web: notified by SIGHUP (db 10.0.0.5,10.0.0.6 → 10.0.0.6,10.0.0.5)")
