@@ -182,3 +182,20 @@ def test_a_link_is_not_followed(lab: Lab, hosts: Path) -> None:
     folder.symlink_to(hosts.parent)
     lab.command("sync", "-c", configuration(lab, folder / "hosts"))
     assert "db" in records(hosts)
+
+
+@newest_only
+def test_a_command_tells_of_a_change(lab: Lab, hosts: Path) -> None:
+    """Once for each that has settled; that it fails is told with what it printed, and it is tried again."""
+    told, refuse = hosts.with_name("told"), hosts.with_name("refuse")
+    script = f'if [ -e {refuse} ]; then echo "not now" >&2; exit 7; fi; echo "$0" >>{told}'
+    more = f"services: [db], notify: {{command: [sh, -c, '{script}', 'a b']}}"
+    with lab.hostwatch("-c", configuration(lab, hosts, more)) as hostwatch:
+        eventually(lambda: "db: no running container" in hosts.read_text())
+        refuse.touch()
+        lab.run("db", address="10.123.7.7")
+        eventually(lambda: "exit status 7: not now; it will be tried again" in hostwatch.log)
+        refuse.unlink()
+        eventually(lambda: told.exists() and told.read_text() == "a b\n")
+        eventually(lambda: "this-host: notified by command: sh -c " in hostwatch.log)
+        assert "(db - → 10.123.7.7)" in hostwatch.log

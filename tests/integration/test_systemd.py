@@ -76,6 +76,36 @@ def _assert_confined(pid: int) -> None:
     assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_RR}
 
 
+RELOADED = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecReload=/bin/sh -c 'echo reloaded >>/var/log/other'
+"""
+
+
+@newest_only
+def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Machine]) -> None:
+    """Not at our priority, which takes a line more in the unit; that it is missing is said."""
+    lab.run("db", address="10.123.7.1")
+    subscriber = "{file: /etc/hosts, services: [db], notify: {command: [systemctl, reload, other]}}"
+    machine = boot(f"{CONFIG}timing: {{notify_debounce: 0}}\nsubscribers: {{this-host: {subscriber}}}\n")
+    units = Path(f"/proc/{machine.pid}/root/etc/systemd/system")
+    (units / "other.service").write_text(RELOADED)
+    drop_in = units / "hostwatch.service.d/more.conf"
+    drop_in.write_text("[Service]\nReadWritePaths=/etc/hosts\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "other", "hostwatch")
+    eventually(lambda: "allow the system call sched_setscheduler" in machine.log)
+    drop_in.write_text(drop_in.read_text() + "SystemCallFilter=sched_setscheduler\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hostwatch")
+    lab.client.containers.get("db").remove(force=True)
+    eventually(lambda: "this-host: notified by command: systemctl reload other" in machine.log)
+    assert (machine.directory / "log/other").read_text() == "reloaded\n"
+
+
 @newest_only
 def test_an_engine_that_is_away_holds_up_no_boot(lab: Lab, boot: Callable[[str], Machine]) -> None:
     """It is started all the same, and says why it waits. A reload brings it another engine; nothing is restarted."""
