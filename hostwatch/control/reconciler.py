@@ -36,7 +36,7 @@ from hostwatch.control.files import (
 from hostwatch.control.journal import ChangeJournal, Comparison, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
-from hostwatch.control.rewriting import Rewriting, refusal, reserved_names
+from hostwatch.control.rewriting import ORPHANED, Rewriting, refusal, reserved_names
 from hostwatch.core import desired, hostsfile
 from hostwatch.core.facts import Files
 from hostwatch.core.hold import Memory, memory_of
@@ -148,6 +148,8 @@ class Reconciler:
         self._states: dict[ContainerKey, FileState] = {}
         self._unseen: dict[ContainerKey, _Detour] = {}
         """The files of running containers that turned out to be out of sight."""
+        self._orphans: set[ContainerKey] = set()
+        """The subscribers of which it was said that their network is gone."""
         self._slots = anyio.CapacityLimiter(_EXECS)
         self._failed_slots = anyio.CapacityLimiter(_APART)
         self._apart = anyio.CapacityLimiter(_APART)
@@ -246,6 +248,8 @@ class Reconciler:
             self._unseen.pop(key, None)
             if self._inventory.sharing(key).sources:
                 self._states.setdefault(key, FileState()).restarting = True
+        if not starting:
+            self._mind_orphan(container)
         try:
             if starting and is_changed:
                 container = await self._started(container, hints)
@@ -273,6 +277,15 @@ class Reconciler:
         hints.hinted(key, (stirred | self._inventory.hint(key, addresses)) - {key}, f"start of {container.name}")
         return self._inventory.container(key) or container
 
+    def _mind_orphan(self, container: Container) -> None:
+        """Say once of a subscriber that its network is gone: nothing that its file could say would help it."""
+        key = container.key
+        if key in self._orphans or not self._inventory.is_orphaned(container):
+            return
+        if self._inventory.sharing(key).sources:
+            self._orphans.add(key)
+            logger.error("{}: {}", container.name, ORPHANED)
+
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)
         if container is None or container.state is State.STOPPED:
@@ -282,6 +295,7 @@ class Reconciler:
     def _forget(self, key: ContainerKey) -> None:
         self._states.pop(key, None)
         self._unseen.pop(key, None)
+        self._orphans.discard(key)
         self._looks.forget(key)
         self._inventory.keep(key, frozenset())
         self._notifier.forget(key)

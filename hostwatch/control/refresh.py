@@ -214,6 +214,9 @@ class Refresher:
         # The answer may be older than what has been seen since, or give this container an address of another.
         for doubted in self._inventory.in_doubt:
             self.confirm(doubted)
+        if container.joined is not None:
+            for parent in self._inventory.unread_parents - self._asked.keys():
+                self.want(parent, "it is joined")
         return files
 
     async def _read_network(self, key: NetworkKey) -> Files:

@@ -6,6 +6,9 @@ from hostwatch.core import hostsfile
 from hostwatch.core.model import Container
 from hostwatch.core.records import Block
 
+ORPHANED = "its network is gone with the container whose network it used (--network container:…); recreate it"
+"""What is wrong with a subscriber that goes on without a network: its file may be right, but nothing is reached."""
+
 
 def refusal(container: Container) -> str | None:
     """Why the container's hosts file must be left alone, `None` if it need not."""

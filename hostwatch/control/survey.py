@@ -20,7 +20,7 @@ from hostwatch.control.files import (
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
-from hostwatch.control.rewriting import Rewriting, refusal
+from hostwatch.control.rewriting import ORPHANED, Rewriting, refusal
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.core import hostsfile
 from hostwatch.core.desired import outcomes, wanted
@@ -95,11 +95,11 @@ class Survey:
 
     async def reports(self) -> list[FileReport]:
         """Each subscriber's file, by the container's name. Nothing is written."""
-        return await self._each(self._subscribers(), partial(self._compared, write=False))
+        return self._with_orphans(await self._each(self._subscribers(), partial(self._compared, write=False)))
 
     async def synced(self) -> list[FileReport]:
         """Each subscriber's file, once it has been brought right; what could not be has its error."""
-        return await self._each(self._subscribers(), partial(self._compared, write=True))
+        return self._with_orphans(await self._each(self._subscribers(), partial(self._compared, write=True)))
 
     async def cleaned(self) -> list[FileReport]:
         """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
@@ -120,6 +120,15 @@ class Survey:
             for container in containers:
                 tasks.start_soon(report, container)
         return sorted(reports, key=lambda report: (report.container.name, report.container.key))
+
+    def _with_orphans(self, reports: Iterable[FileReport]) -> list[FileReport]:
+        """The reports, of which those of subscribers without a network are no good news, whatever the file says."""
+        return [
+            dataclasses.replace(report, fault=FileRefusedError(ORPHANED))
+            if self.inventory.is_orphaned(report.container)
+            else report
+            for report in reports
+        ]
 
     def _had_none(self, report: FileReport) -> bool:
         """Whether an error means that there is no block: nobody subscribes and no command gets in, or no file yet."""

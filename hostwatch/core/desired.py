@@ -19,7 +19,6 @@ from hostwatch.core.reach import in_reach
 from hostwatch.core.records import Record
 from hostwatch.core.references import SELF
 from hostwatch.core.rules import Subscription
-from hostwatch.core.standpoint import standpoint_of
 
 
 def outcomes(inventory: Facts, owner: ContainerKey) -> tuple[Outcome, ...]:
@@ -54,7 +53,7 @@ def _called(inventory: Facts, owner: ContainerKey, keys: frozenset[ContainerKey]
     subscriber = inventory.container(owner)
     if subscriber is None:
         return ""
-    here = standpoint_of(subscriber, inventory.sandbox(subscriber))
+    here = inventory.standpoint(subscriber)
     others = (inventory.container(key) for key in keys)
     met = (c.name for c in others if c is not None and in_reach(inventory, here, c, any_scope=False))
     return " and ".join(map(shown, sorted(met)))

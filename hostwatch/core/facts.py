@@ -78,6 +78,8 @@ class Facts:
         self._containers: dict[ContainerKey, Container] = {}
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
+        self.gone: set[ContainerKey] = set()
+        """Containers that the engine does not have, though others use their networks; there may be more."""
         self._index: defaultdict[Hashable, set[ContainerKey]] = defaultdict(set)
         self.derived: dict[Hashable, Any] = {}
         """What was worked out from all this, to be forgotten as soon as any of it changes."""
@@ -202,6 +204,28 @@ class Facts:
             container = joined
         return None
 
+    def is_orphaned(self, container: Container) -> bool:
+        """Whether the container whose network stack it uses is gone, and the network with it."""
+        return self._lost_parent(container) in self.gone
+
+    @property
+    def unread_parents(self) -> frozenset[ContainerKey]:
+        """The containers whose network stacks others use, of which nothing is known, not even that they are gone."""
+        joining = (self._containers[key] for key in self.keys("joins"))
+        return frozenset(lost for c in joining if (lost := self._lost_parent(c)) is not None) - self.gone
+
+    def _lost_parent(self, container: Container) -> ContainerKey | None:
+        """The container at the end of the chain of those that it joined, where that one is not known."""
+        for _ in range(_MAX_JOINS):
+            if container.network_mode is not NetworkMode.CONTAINER or container.joined is None:
+                return None
+            key = ContainerKey(container.key.engine, container.joined)
+            joined = self._containers.get(key)
+            if joined is None:
+                return key
+            container = joined
+        return None
+
     def joiners(self, key: ContainerKey) -> set[ContainerKey]:
         """The containers that use the network stack and hosts file of this one, at any depth, without itself."""
         found: set[ContainerKey] = set()
@@ -242,8 +266,12 @@ class Facts:
             tuple((container, notice) for container, roles in parts for notice in roles.notices),
         )
 
+    def standpoint(self, subscriber: Container) -> Standpoint:
+        """Where a subscriber stands."""
+        return standpoint_of(subscriber, self.sandbox(subscriber), self.is_orphaned(subscriber))
+
     def _wish(self, subscriber: Container, subscription: Subscription) -> Wish:
-        standpoint = standpoint_of(subscriber, self.sandbox(subscriber))
+        standpoint = self.standpoint(subscriber)
         new = Wish(standpoint, subscription, subscription.is_own)
         return self._wishes.setdefault((standpoint, subscription), new)
 

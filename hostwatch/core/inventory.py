@@ -112,7 +112,19 @@ class Inventory(Facts):
     def drop(self, key: ContainerKey) -> Files:
         """Forget a container that is gone; returns the hosts files it may concern."""
         self._touched.pop(key, None)
-        return self._replace(key, None)
+        orphaned = self._orphaned_by(key)
+        return self._replace(key, None) | orphaned
+
+    def _orphaned_by(self, key: ContainerKey) -> Files:
+        """Note that a container is gone, for those that use its network; returns the files that may concern."""
+        joiners = self.joiners(key)
+        self.gone = {gone for gone in self.gone if ("joined", gone) in self._index}
+        if not joiners or key in self.gone:
+            return frozenset()
+        self.gone.add(key)
+        self.derived.clear()
+        self._sharing.clear()
+        return frozenset(self.files_of(joiners & self.keys("subscriber"))) | concerned(self, key)
 
     def doubt(self, key: ContainerKey) -> Files:
         """Note that a container is changing: its state is unknown until it is read again."""
@@ -249,6 +261,7 @@ class Inventory(Facts):
     def _enter(self, new: Container, own: Roles) -> None:
         self._forget_derived(new)
         self._containers[new.key] = new
+        self.gone.discard(new.key)
         self._roles[new.key] = own
         for term in terms(new, own):
             self._index[term].add(new.key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hostwatch.core.lookup import Ambiguous, Service, Tier, View
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.outcome import Gone, Origin, Outcome, Refused, Unknown
-from hostwatch.core.reach import NotKnown, Reached, Unreached, reach
+from hostwatch.core.reach import ORPHANED, NotKnown, Reached, Unreached, reach
 from hostwatch.core.rules import Subscription
 
 
@@ -85,6 +85,8 @@ def unanswered(view: View, service: Ambiguous | None, name: str, line: str) -> O
     """Why no one service answers to a name."""
     if isinstance(service, Ambiguous):
         return Refused(line, service.reason)
+    if view.standpoint.is_orphaned:
+        return Gone(line, f"{name}: {ORPHANED}")
     if not view.whole():
         return Unknown(line, f"{name}: not all containers have been read")
     if (stranger := view.stranger(name)) is not None:

@@ -40,6 +40,7 @@ from hostwatch.core.model import (
 from hostwatch.core.names import shown
 from hostwatch.core.standpoint import Attachment, Standpoint
 
+ORPHANED = "the subscriber's network is gone, with the container whose network it used"
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
@@ -76,7 +77,7 @@ def reach(inventory: Facts, source: Standpoint, target: Container, network: str 
     """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
     service = inventory.sandbox(target)
     if service is None or not (source.is_placed and is_placed(service)):
-        return _unplaced(source, target, service)
+        return _unplaced(inventory, source, target, service)
     if service.network_mode is NetworkMode.HOST:
         is_host = source.network_mode is NetworkMode.HOST
         return Reached(_LOOPBACK, None) if is_host else _to_host(inventory, source, any_scope)
@@ -105,11 +106,14 @@ def is_placed(container: Container) -> bool:
     return container.network_mode is not None or bool(container.endpoints)
 
 
-def _unplaced(source: Standpoint, target: Container, service: Container | None) -> Reach:
+def _unplaced(inventory: Facts, source: Standpoint, target: Container, service: Container | None) -> Reach:
+    if source.is_orphaned:
+        return Unreached(ORPHANED)
     if not source.is_known:
         return NotKnown("whose network the subscriber uses is not known")
-    if service is None:  # a container is known before those that join it: what is not known any more is gone
-        return Unreached(f"the container whose network {target.name} uses is gone")
+    if service is None:
+        gone = f"the container whose network {target.name} uses is"
+        return Unreached(f"{gone} gone") if inventory.is_orphaned(target) else NotKnown(f"{gone} not known yet")
     whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
     return NotKnown(f"{whose} are not known yet")
 

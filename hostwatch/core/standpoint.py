@@ -26,6 +26,8 @@ class Standpoint:
     network_mode: NetworkMode | None
     in_doubt: bool
     attachments: tuple[Attachment, ...]
+    is_orphaned: bool = False
+    """Whether its network is gone, with the container whose network it used."""
 
     @property
     def is_placed(self) -> bool:
@@ -37,11 +39,11 @@ class Standpoint:
         return any(endpoint.same_network(attachment) for attachment in self.attachments)
 
 
-def standpoint_of(subscriber: Container, sandbox: Container | None) -> Standpoint:
+def standpoint_of(subscriber: Container, sandbox: Container | None, is_orphaned: bool = False) -> Standpoint:
     """Where a subscriber stands. `sandbox`: whose network stack it uses, its own as a rule; `None`: not known whose."""
     engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
     if sandbox is None:
-        return Standpoint(engine, project, is_host_file, False, None, True, ())
+        return Standpoint(engine, project, is_host_file, False, None, True, (), is_orphaned)
     attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
     in_doubt = sandbox.state is State.UNKNOWN
     return Standpoint(engine, project, is_host_file, True, sandbox.network_mode, in_doubt, attachments)

@@ -16,6 +16,7 @@ from hostwatch.core.hold import Held
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Claim, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.outcome import Outcome, Published
+from hostwatch.core.reach import ORPHANED
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from tests.core.build import (
     ENGINE,
@@ -222,6 +223,8 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
         fresh.put(container)
     for network in made.networks:
         fresh.put_network(network)
+    for gone in made.gone:
+        fresh.drop(gone)
     assert answers(made) == answers(fresh)
     assert everything_told(made) == everything_told(fresh)
 
@@ -250,6 +253,25 @@ def test_what_is_worked_out_ends_with_a_network() -> None:
     assert told(made, "web") == ["10.0.0.1 db"]
     made.drop_network(network.key)
     assert told(made, "web") == ["Unknown db: the network front is not known yet"]
+
+
+def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
+    """Its own file is another one then; whoever names it is told too. Of a container that was never read likewise."""
+    web, car = (box(name, join="vpn", labels=hosts("@{db.ip} db", "@{x.ip} x")) for name in ("web", "car"))
+    reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{web.ip} web"))
+    db, vpn = box("db", on("front", "10.0.0.5")), box("vpn", on("front", "10.0.0.2"))
+    for before in (inventory(web, car, reader, db, vpn), inventory(web, car, reader, db)):
+        assert (before.unread_parents == {key("vpn")}) is (before.container(key("vpn")) is None)
+        concerned = before.drop(key("vpn"))
+        assert {key("web"), key("car"), key("reader")} <= concerned
+        assert told(before, "web") == [f"Gone db: {ORPHANED}", f"Gone x: {ORPHANED}"]
+        assert told(before, "reader") == ["Gone web: the container whose network web uses is gone"]
+        assert before.unread_parents == frozenset()
+        before.drop(key("web"))
+        before.drop(key("car"))
+        before.drop(key("db"))
+        before.put(web)
+        assert before.unread_parents == {key("vpn")}
 
 
 # Whom one event concerns.

@@ -6,9 +6,9 @@ import pytest
 
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, Endpoint, Network, NetworkMode
-from hostwatch.core.reach import NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.reach import ORPHANED, NotKnown, Reach, Reached, Unreached, in_reach, reach
 from hostwatch.core.rules import Rules
-from hostwatch.core.standpoint import Standpoint, standpoint_of
+from hostwatch.core.standpoint import Standpoint
 from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
 
 HOST = NetworkMode.HOST
@@ -29,6 +29,8 @@ WORLD = inventory(
     box("hostjoined", join="hosted"),
     box("lone"),
     box("orphan", join="gone"),
+    box("reorphan", join="orphan"),
+    box("lost", join="unread"),
     box("loop", join="pool"),
     box("pool", join="loop"),
     box("composed", on("shop_data", "10.4.0.7"), on("front", "10.1.0.7"), compose="shop/db"),
@@ -49,6 +51,9 @@ WORLD = inventory(
 )
 
 
+WORLD.drop(key("gone"))
+
+
 def reached(
     source: str, target: str, network: str | None = None, any_scope: bool = False, made: Inventory = WORLD
 ) -> Reach:
@@ -65,7 +70,7 @@ def on_front(ipv4: str | None, ipv6: str | None = None, mac: str | None = None) 
 def standpoint(name: str, made: Inventory = WORLD) -> Standpoint:
     """Where a container stands."""
     found = of(name, made)
-    return standpoint_of(found, made.sandbox(found))
+    return made.standpoint(found)
 
 
 def of(name: str, made: Inventory = WORLD) -> Container:
@@ -130,12 +135,21 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
         ("onhost", "lone", "lone has no address"),
         ("web", "empty", "empty has no address"),
         ("web", "orphan", "the container whose network orphan uses is gone"),
-        ("web", "loop", "the container whose network loop uses is gone"),
+        ("web", "reorphan", "the container whose network reorphan uses is gone"),
+        ("orphan", "db", ORPHANED),
+        ("reorphan", "hosted", ORPHANED),
+        ("orphan", "orphan", ORPHANED),
     ],
 )
 def test_without_a_way_there_is_no_address(source: str, target: str, reason: str) -> None:
     """And it says why."""
     assert reached(source, target) == Unreached(reason)
+
+
+@pytest.mark.parametrize("target", ["lost", "loop"])
+def test_a_container_that_was_joined_and_not_read_may_be_there(target: str) -> None:
+    """Only the engine's word makes it gone."""
+    assert reached("web", target) == NotKnown(f"the container whose network {target} uses is not known yet")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Who subscribes to what, by labels and by the configuration; and what time does to a line."""
 
+import json
+
 import pytest
 from docker.models.containers import Container
 
@@ -301,3 +303,44 @@ def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
     block = "# hostwatch: begin\n10.123.7.7      db\n# hostwatch: end\n"
     assert lab.hosts(web) == bare + (block if on_exit == "keep" else "")
     assert hostwatch.log.count("blocks removed: web\n") == (on_exit == "remove")
+
+
+def test_a_subscriber_whose_network_is_gone_is_told(lab: Lab) -> None:
+    """`container:X` goes on when X is recreated, with nothing but the file that it had, which an exec still reaches.
+
+    Its lines are withheld, for the addresses are others' by and by, and it is said, once, what to do; who names it is
+    told, too. A daemon that comes later finds the same.
+    """
+    reason = "the subscriber's network is gone, with the container whose network it used"
+    error = "its network is gone with the container whose network it used (--network container:…); recreate it"
+    configuration = lab.configured("timing: {linger: 0}")
+    with lab.hostwatch("-c", configuration) as hostwatch:
+        lab.run("db", address="10.123.7.7")
+        vpn = lab.run("vpn", address="10.123.7.8")
+        orphan = lab.run("orphan", network_mode="container:vpn", labels=WANTS_DB)
+        web = lab.run("web", labels={"hostwatch.hosts": "@{orphan.ip} orphan"})
+        eventually(lambda: "10.123.7.7      db" in lab.seen(orphan))
+        eventually(lambda: lab.records(web) == {"orphan": ["10.123.7.8"]})
+        vpn.remove(force=True)
+        lab.run("vpn", address="10.123.7.8")
+        told = f"# withheld: @{{db.ip}} db  (db: {reason})"
+        eventually(lambda: told in lab.seen(orphan))
+        assert "10.123.7.7" not in lab.seen(orphan)
+        eventually(lambda: withheld(lab, web) != [])
+        assert "(orphan: the container whose network orphan uses is gone" in withheld(lab, web)[0]
+        eventually(lambda: f"ERROR   orphan: {error}" in hostwatch.log)
+        lab.client.containers.get("db").restart(timeout=0)
+    assert hostwatch.log.count(error) == 1
+    with lab.hostwatch("-c", configuration) as hostwatch:
+        eventually(lambda: f"ERROR   orphan: {error}" in hostwatch.log)
+        (status,) = (found for found in subscribers(lab) if found["name"] == "orphan")
+        assert (status["in_sync"], status["error"], status["records"]) == (False, error, [])
+        assert f"orphan: {error}" in lab.command("sync", "-c", configuration, status=1).stderr
+        assert "problem  orphan: its network is gone" in lab.command("doctor", status=1).stdout
+    assert told in lab.seen(orphan)
+
+
+def subscribers(lab: Lab) -> list[dict[str, object]]:
+    """What `status` says of each subscriber."""
+    found: list[dict[str, object]] = json.loads(lab.command("status", "--json").stdout)["subscribers"]
+    return found
