@@ -212,7 +212,7 @@ class Refresher:
         files = self._inventory.put(container, mark)
         self._was_read(key)
         # The answer may be older than what has been seen since, or give this container an address of another.
-        for doubted in self._inventory.in_doubt:
+        for doubted in self._inventory.newly_doubted():
             self.confirm(doubted)
         if container.joined is not None:
             for parent in self._inventory.unread_parents - self._asked.keys():

@@ -44,6 +44,7 @@ class Inventory(Facts):
         super().__init__(rules)
         self._touched: dict[ContainerKey, int] = {}
         self._kept: dict[ContainerKey, frozenset[Address]] = {}
+        self._newly_doubted: dict[ContainerKey, None] = {}
         self._clock = 0
 
     def add_host_files(self, engine: EngineId, hostname: str) -> None:
@@ -70,6 +71,11 @@ class Inventory(Facts):
             self._leave(container)
             self._enter(container, roles(container, rules))
         return before | self.subscriber_files
+
+    def newly_doubted(self) -> Iterable[ContainerKey]:
+        """The containers that have come into doubt since this was asked last: a storm may leave thousands there."""
+        found, self._newly_doubted = self._newly_doubted, {}
+        return found
 
     def now(self) -> int:
         """A mark in the order of changes, to be taken before the engine is asked and given to `put`."""
@@ -237,6 +243,8 @@ class Inventory(Facts):
         old = self._containers.get(key)
         if old == new:
             return frozenset()
+        if new is not None and new.state is State.UNKNOWN:
+            self._newly_doubted[key] = None
         evicted = self._evict(new) if new is not None else frozenset()
         places = unread_places(self, old, new)
         before = concerned(self, key)

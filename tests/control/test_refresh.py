@@ -1,0 +1,69 @@
+"""Reading containers again: what it costs."""
+
+import dataclasses
+from typing import cast
+
+import anyio
+
+from hostwatch.control.journal import LabelJournal
+from hostwatch.control.refresh import Refresher
+from hostwatch.control.source import Source
+from hostwatch.core.model import Container, ContainerKey, State
+from tests.core.build import box, inventory, key, on
+
+DEATHS = 300
+
+
+class Dead:
+    """An engine on which nothing runs."""
+
+    async def container(self, wanted: ContainerKey) -> Container:
+        return next(dataclasses.replace(found, state=State.STOPPED) for found in BOXES if found.key == wanted)
+
+
+BOXES = [box(f"c{number}", on("front", f"10.0.{number // 250}.{number % 250 + 1}")) for number in range(DEATHS)]
+
+
+class Counting(Refresher):
+    """Knows how often somebody was to be confirmed."""
+
+    confirmed = 0
+
+    def confirm(self, key: ContainerKey) -> None:
+        self.confirmed += 1
+        super().confirm(key)
+
+
+async def test_a_death_costs_the_same_whoever_else_dies() -> None:
+    """Each container that has come into doubt is looked at once or twice, not at the reading of each other one."""
+    made = inventory(*BOXES)
+    async with anyio.create_task_group() as tasks:
+        refresher = Counting(cast("Source", Dead()), made, LabelJournal(), lambda _files, _cause: None, tasks)
+        for each in BOXES:
+            made.doubt(each.key)
+            refresher.want(each.key, "die")
+        with anyio.fail_after(20):
+            while made.in_doubt:  # noqa: ASYNC110  # nobody tells
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    assert refresher.confirmed <= 2 * DEATHS
+
+
+async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
+    """An address has gone to somebody else, as the answer says; nothing tells of the one that had it."""
+    old, new = box("old", on("front", "10.0.0.9")), box("new", on("front", "10.0.0.9"))
+
+    class Moved:
+        async def container(self, wanted: ContainerKey) -> Container:
+            return new if wanted == new.key else dataclasses.replace(old, endpoints=(on("front", "10.0.0.10"),))
+
+    made = inventory(old)
+    async with anyio.create_task_group() as tasks:
+        refresher = Refresher(cast("Source", Moved()), made, LabelJournal(), lambda _files, _cause: None, tasks)
+        refresher.want(new.key, "start")
+        with anyio.fail_after(20):
+            while (found := made.container(key("old"))) is None or found.state is not State.RUNNING or made.in_doubt:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            while made.holders(old.key.engine, new.endpoints[0].addresses[0]) != {new.key}:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
