@@ -1,9 +1,9 @@
 """A simulated engine: a real HTTP server on a unix socket, with as many containers as are asked for, from a seed.
 
-It speaks what hostwatch asks (`/version`, `/info`, `/events`, containers and networks); its answers are the recorded
-ones of a real engine with other names, ids and addresses, and `validated` compares their form with these. They are
-filled in as bytes, since a request must cost less here than there. Events are replayed for `since=`, as far as there
-are 256 of them; filters of events are not looked at, as nothing else happens here.
+It speaks what hostwatch asks (`/_ping`, `/version`, `/info`, `/events`, containers and networks); its answers are the
+recorded ones of a real engine with other names, ids and addresses, and `validated` compares their form with these. They
+are filled in as bytes, since a request must cost less here than there. Events are replayed for `since=`, as far as
+there are 256 of them; filters of events are not looked at, as nothing else happens here.
 
 Projects of ten containers each, every project on a network of its own, and one of its containers a subscriber.
 """
@@ -263,7 +263,7 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.endswith("/events"):
             return await self._events(request)
-        self.requests += not request.path.endswith(("/version", "/info"))
+        self.requests += not request.path.endswith(("/_ping", "/version", "/info"))
         body = self._body(request)
         if body is None:
             return web.json_response({"message": f"No such thing: {request.path}"}, status=404)
@@ -273,6 +273,8 @@ class Server:
         """What is answered, `None` where there is no such thing."""
         body = None
         match request.path.split("/")[1:]:
+            case ["_ping"]:
+                body = b"OK"
             case ["version"]:
                 body = self._version
             case [_, "info"]:

@@ -19,7 +19,7 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.load import load
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
-from hostwatch.control.subscription import Subscription, answer_in_time
+from hostwatch.control.subscription import Subscription, identified
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, ContainerKey, Endpoint, NetworkId, State
@@ -83,14 +83,14 @@ class Reflector:
     def __repr__(self) -> str:
         return f"<Reflector of {self._source!r}, {'connected' if self.connected else 'away'}>"
 
-    async def run(self, identified: Callable[[EngineInfo], Awaitable[None]], lost: Callable[[], None]) -> NoReturn:
+    async def run(self, told: Callable[[EngineInfo], Awaitable[None]], lost: Callable[[], None]) -> NoReturn:
         """Follow the engine for ever.
 
-        `identified` is called each time that it says who it is, `lost` each time that it is found to be away.
+        `told` is called each time that it says who it is, `lost` each time that it is found to be away.
         """
         while True:
             try:
-                await self._follow(identified)
+                await self._follow(told)
             except* (EngineError, GoneError) as group:
                 self._lost(first_leaf(group))
                 lost()
@@ -119,10 +119,9 @@ class Reflector:
         if networks and self._refresher is not None:
             self._refresher.want_claimed(key, networks, cause)
 
-    async def _follow(self, identified: Callable[[EngineInfo], Awaitable[None]]) -> None:
-        with answer_in_time():
-            self.engine = await self._source.info()
-        await identified(self.engine)
+    async def _follow(self, told: Callable[[EngineInfo], Awaitable[None]]) -> None:
+        self.engine = await identified(self._source)
+        await told(self.engine)
         async with anyio.create_task_group() as tasks:
             self._refresher = Refresher(self._source, self._inventory, self._was_read, self._read_again, tasks)
             tasks.start_soon(self._endings.run, name="names of who has ended")
@@ -139,7 +138,6 @@ class Reflector:
                 self._whole = False
 
     async def _resync(self, refresher: Refresher) -> None:
-        self._resync_now = anyio.Event()
         while True:
             with anyio.move_on_after(self._resync_seconds):
                 await self._resync_now.wait()

@@ -96,8 +96,11 @@ class Actions(Protocol):
 class Source(Protocol):
     """An engine, as the control loop sees it. Every call may raise `EngineError`."""
 
+    async def ping(self) -> None:
+        """Have the engine show that it answers, which takes it no time."""
+
     async def info(self) -> EngineInfo:
-        """Who the engine is; also the first sign that it answers."""
+        """Who the engine is. May take its time: an engine looks at its images and its storage for that."""
 
     def events(self, after: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
         """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read.

@@ -3,7 +3,8 @@
 A stream has no sign of life: one that has gone deaf (a connection that a proxy or a firewall forgot) looks like an
 engine on which nothing happens, and so does one that aiohttp (3.14) cannot parse any more. Hence each stream is
 replaced by a new one before long, which begins where the last one ended: a deaf one is made up for by its successor,
-an engine that does not answer is noticed by the same request, and no proxy finds a stream idle for long.
+and no proxy finds a stream idle for long. An engine that does not answer is noticed by a ping; who it is may take an
+engine long to say, and so is asked beside that.
 
 Which events there are, and what they mean, is not known here.
 """
@@ -17,13 +18,15 @@ from contextlib import contextmanager
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
+from loguru import logger
 
-from hostwatch.control.source import EngineError, EngineInfo, Event, Source
+from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source
 
 _RENEWAL_SECONDS = 10.0
-"""How long a stream is read; it is also how long an engine that has fallen silent may go unnoticed."""
+"""How long a stream is read, and after which the engine is pinged, and asked who it is."""
 _ANSWER_SECONDS = 5.0
-"""An engine that does not answer the simplest requests in this time is away."""
+"""An engine that does not answer a ping, or begin a stream, in this time is away. Who it is may take longer to say: it
+looks at its images and at its storage for that."""
 _LATE_SECONDS = 2.0
 """How much later than others an event may come before more are taken for lost: what somebody leaves unread who stands
 still (a stopped process, a machine without a free processor), the engine drops beyond 1,024 events without a word."""
@@ -47,6 +50,7 @@ class Subscription:
     async def begin(self) -> None:
         """Subscribe, and stay so from now on. Raises `EngineError`; the task group ends with it if that comes later."""
         self._tasks.start_soon(self._renew, await self._stream(None), name="renew the event stream")
+        self._tasks.start_soon(self._verify, name="verify the engine")
 
     async def apply_to(self, apply: Callable[[Event | None], None]) -> None:
         """Apply what was told by now, and from now on each event as it comes, in the task that reads it.
@@ -61,21 +65,29 @@ class Subscription:
     async def _renew(self, current: anyio.CancelScope) -> None:
         while True:
             await anyio.sleep(_RENEWAL_SECONDS)
-            await self._check()
+            await pinged(self._source)
             following = await self._stream(self._latest)
             current.cancel()
             current = following
 
-    async def _check(self) -> None:
-        """What stands before several engines may have changed over to another one, with no connection lost."""
-        with answer_in_time():
-            found = (await self._source.info()).id
-        if found != self._engine.id:
-            raise EngineError("another engine answers in its place")
+    async def _verify(self) -> None:
+        """What stands before several engines may have changed over to another one, with no connection lost.
+
+        That the engine does not say who it is, or takes long to, means nothing.
+        """
+        while True:
+            await anyio.sleep(_RENEWAL_SECONDS)
+            try:
+                found = (await self._source.info()).id
+            except (EngineError, GoneError) as error:
+                logger.debug("the engine does not say who it is: {}", error)
+                continue
+            if found != self._engine.id:
+                raise EngineError("another engine answers in its place")
 
     async def _stream(self, after: int | None) -> anyio.CancelScope:
         """Begin to read one more stream; returns what ends it."""
-        with answer_in_time():
+        with _answer_in_time():
             scope: anyio.CancelScope = await self._tasks.start(self._read, after, name="read events")
             return scope
 
@@ -104,8 +116,33 @@ class Subscription:
         return late
 
 
+async def identified(source: Source) -> EngineInfo:
+    """Who the engine is; that may take its time, for as long as it answers. Raises `EngineError`, also in a group."""
+    await pinged(source)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_ping_meanwhile, source, name="ping")
+        engine = await source.info()
+        tasks.cancel_scope.cancel()
+    return engine
+
+
+async def _ping_meanwhile(source: Source) -> None:
+    await anyio.sleep(_ANSWER_SECONDS)
+    told = "waiting for the engine to say who it is (GET /info), which it has not within {:g} s, though it answers"
+    logger.warning(f"{told}: look at its log, and at its storage", _ANSWER_SECONDS)
+    while True:
+        await pinged(source)
+        await anyio.sleep(_RENEWAL_SECONDS)
+
+
+async def pinged(source: Source) -> None:
+    """Have the engine show that it answers. Raises `EngineError`."""
+    with _answer_in_time():
+        await source.ping()
+
+
 @contextmanager
-def answer_in_time() -> Iterator[None]:
+def _answer_in_time() -> Iterator[None]:
     """Turn a wait for the engine that is too long into `EngineError`."""
     try:
         with anyio.fail_after(_ANSWER_SECONDS):

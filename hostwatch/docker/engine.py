@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import aiodocker
 import aiohttp
+import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
@@ -34,7 +35,7 @@ NEWEST_API = (1, 52)
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
 _LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
-"""For what may take as long as an application likes: a command, or its stop."""
+"""For what may take as long as an application likes, a command, or its stop; or as its storage does: `/info`."""
 _BODY_LIMIT = 4 << 20
 _MESSAGE_LIMIT = 300
 _CONTAINER_LIMIT = 1 << 20
@@ -71,6 +72,7 @@ class DockerEngine:
         self._docker: aiodocker.Docker | None = None
         self._connector: aiohttp.BaseConnector | None = None
         self._engine = EngineId("")
+        self._renewing = anyio.Lock()
 
     def __repr__(self) -> str:
         return f"<DockerEngine {self.address}>"
@@ -93,14 +95,21 @@ class DockerEngine:
         if self._connector is not None:
             await self._connector.close()
 
+    async def ping(self) -> None:
+        """Have the engine show that it answers."""
+        await self._renew_tls()
+        try:
+            await self._text("/_ping", versioned=False)
+        except GoneError as error:
+            raise EngineError(f"{self.address} is no engine, as it does not know GET /_ping: {error}") from error
+
     async def info(self) -> EngineInfo:
         """Who the engine is. Settles the API version and the identity that all keys carry from now on."""
-        if self._connection.tls is not None:
-            await anyio.to_thread.run_sync(self._connection.tls.renew)
+        await self._renew_tls()
         version = await self._get("/version", versioned=False)
         with _readable(self.address):
             self._client.api_version = f"v{_capped(version.get('ApiVersion', '1.41'))}"
-        info = await self._get("/info")
+        info = await self._get("/info", limits=_LONG_TIMEOUT)
         with _readable(self.address):
             self._engine = EngineId(info.get("ID") or self.address)
             root = Path(info.get("DockerRootDir") or "/var/lib/docker")
@@ -108,6 +117,11 @@ class DockerEngine:
             found = EngineInfo(self._engine, version.get("Version", ""), api, root, clock=clock)
             is_podman = any(part.get("Name") == "Podman Engine" for part in version.get("Components") or ())
         return await self._podman(found) if is_podman else found
+
+    async def _renew_tls(self) -> None:
+        if self._connection.tls is not None:
+            async with self._renewing:  # OpenSSL's context is not to be changed by two threads
+                await anyio.to_thread.run_sync(self._connection.tls.renew)
 
     async def _podman(self, found: EngineInfo) -> EngineInfo:
         """What is different with Podman (4.3): its `ID` is another one at each request, and its files are elsewhere."""
@@ -231,9 +245,14 @@ class DockerEngine:
         return f"{self._client.docker_host}{version}{path}"
 
     async def _get(
-        self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True, limit: float = math.inf
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        versioned: bool = True,
+        limit: float = math.inf,
+        limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT,
     ) -> Any:
-        text = await self._text(path, params, versioned, limit)
+        text = await self._text(path, params, versioned, limit, limits)
         try:
             return json.loads(text)
         except ValueError as error:
@@ -246,10 +265,15 @@ class DockerEngine:
                 return await _bounded(response)
 
     async def _text(
-        self, path: str, params: Mapping[str, str] | None = None, versioned: bool = True, limit: float = math.inf
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        versioned: bool = True,
+        limit: float = math.inf,
+        limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT,
     ) -> bytes:
         with _translated(self._connection):
-            async with self._client.session.get(self._at(path, versioned), params=params) as response:
+            async with self._client.session.get(self._at(path, versioned), params=params, timeout=limits) as response:
                 await _check(response)
                 return await _bounded(response, limit)
 
@@ -284,7 +308,7 @@ async def _check(response: aiohttp.ClientResponse) -> None:
         raise GoneError(message)
     if wants_tls(message):
         raise _TlsWantedError(message)
-    raise EngineError(f"the engine answered {response.status}: {message}")
+    raise EngineError(f"the engine answered {response.status} to {response.method} {response.url.path}: {message}")
 
 
 @contextmanager

@@ -108,7 +108,7 @@ async def _faults(connection: Connection, container: Container | None) -> tuple[
             async with source.events():
                 pass
 
-        requests = {"/containers/ID/json": inspect, "/events": subscribe}
+        requests = {"/_ping": source.ping, "/containers/ID/json": inspect, "/events": subscribe}
         tried = [await _fault(path, work) for path, work in requests.items()]
     return tuple(fault for fault in tried if fault is not None)
 

@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 5.0
 _MAX_SHOWN = 300
 _NAME_IT = "name the engine's address by --docker-host, docker.host or DOCKER_HOST"
 _START = "start the engine (systemctl start docker)"
-_NEEDED = "GET on /version, /info, /events, /containers and /networks"
+_NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
 _TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the engine's ca.pem and our cert.pem, key.pem"
 
 

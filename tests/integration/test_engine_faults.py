@@ -242,6 +242,19 @@ def test_an_engine_that_falls_silent_is_away(lab: Lab, proxy: Proxy) -> None:
         connections(hostwatch, 2)
 
 
+def test_an_engine_that_is_slow_to_say_who_it_is_is_not_away(lab: Lab, proxy: Proxy) -> None:
+    """It is waited for, which is said once, and followed as soon as it has said so."""
+    web = lab.run("web", labels=SUBSCRIBER)
+    lab.run("db", address="10.123.5.5")
+    proxy.freeze("/info")
+    with lab.hostwatch(ready="waiting for the engine to say who it is") as hostwatch:
+        eventually(lambda: sum("/_ping" in request for request in proxy.requests) > 1)
+        proxy.thaw()
+        followed(lab, web, "10.123.5.5", RETURN_SECONDS)
+        assert hostwatch.log.count("waiting for the engine") == 1
+        losses(hostwatch, 0)
+
+
 def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
     """Everything else is answered, so nothing is lost; the next stream begins where the deaf one ended."""
     web = lab.run("web", labels=SUBSCRIBER)

@@ -22,6 +22,8 @@ FATES = ("ok", "lost", "doubled", "late", "swapped", "garbled")
 """What may happen to an event; `late` is by seconds, `swapped` is behind the next one."""
 THE_LIST = "the list"
 """What is slow by this name is the list of all containers."""
+THE_ENGINE = "the engine"
+"""What is slow by this name is who the engine is."""
 _ANSWER_SECONDS = 0.001
 _LATE_SECONDS = 3.0
 _RING = 256
@@ -150,9 +152,13 @@ class SimulatedSource:
 
     # Answers. Each is made first and then on its way, so that it may be old when it comes.
 
+    async def ping(self) -> None:
+        """The engine answers."""
+        await self._answer()
+
     async def info(self) -> EngineInfo:
         """Who the engine is."""
-        await self._answer()
+        await self._answer(self.faults.slow.get(THE_ENGINE, _ANSWER_SECONDS))
         return EngineInfo(ENGINE, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
 
     async def containers(self) -> Sequence[Container]:

@@ -1,0 +1,125 @@
+"""How an engine is followed, in simulated time: how it may answer, and what it may tell while it is read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+import pytest
+import trio
+from anyio.abc import TaskGroup
+from trio.testing import MockClock
+
+from hostwatch.control.reflector import Reflector
+from hostwatch.control.source import EngineInfo
+from hostwatch.core.inventory import Inventory
+from hostwatch.core.model import Container
+from hostwatch.core.rules import Rules
+from tests.model.engine import Engine
+from tests.model.source import THE_ENGINE, THE_LIST, SimulatedSource
+
+
+class Counting(SimulatedSource):
+    """An engine of which it is known when it was asked for what."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        super().__init__(Engine(), tasks)
+        self.lists: list[float] = []
+        self.asked: list[float] = []
+        self.asking = self.most_asking = 0
+
+    async def containers(self) -> Sequence[Container]:
+        self.lists.append(anyio.current_time())
+        return await super().containers()
+
+    async def info(self) -> EngineInfo:
+        self.asked.append(anyio.current_time())
+        self.asking += 1
+        self.most_asking = max(self.most_asking, self.asking)
+        try:
+            return await super().info()
+        finally:
+            self.asking -= 1
+
+
+class Follower:
+    """What follows the engine, and when it lost it."""
+
+    def __init__(self, source: Counting) -> None:
+        self.source = source
+        self.lost: list[float] = []
+        nothing: Callable[..., None] = lambda *_: None  # noqa: E731
+        self.reflector = Reflector(source, Inventory(Rules()), nothing, nothing, 3600.0)
+
+    async def run(self) -> None:
+        async def told(_engine: EngineInfo) -> None:
+            pass
+
+        await self.reflector.run(told, lambda: self.lost.append(anyio.current_time()))
+
+
+def lived(life: Callable[[Follower], Awaitable[None]]) -> Follower:
+    """What became of a follower in this life."""
+
+    async def live() -> Follower:
+        async with anyio.create_task_group() as tasks:
+            follower = Follower(Counting(tasks))
+            await life(follower)
+            tasks.cancel_scope.cancel()
+        return follower
+
+    return trio.run(live, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize("seconds", [6.0, 20.0, 500.0])
+def test_who_is_slow_to_say_who_he_is_is_not_lost(seconds: float) -> None:
+    """Neither at the first connection nor later; nobody asks again before there is an answer."""
+
+    async def life(follower: Follower) -> None:
+        follower.source.faults.slow[THE_ENGINE] = seconds
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            await anyio.sleep(seconds - 1)
+            assert not follower.reflector.connected
+            await anyio.sleep(2)
+            for _ in range(200):
+                assert follower.reflector.connected
+                await anyio.sleep(3)
+            tasks.cancel_scope.cancel()
+
+    follower = lived(life)
+    assert follower.lost == []
+    assert follower.source.most_asking == 1
+    assert len(follower.source.asked) > 1
+
+
+@pytest.mark.parametrize("seconds", [0.001, 500.0])
+def test_who_falls_silent_is_lost_within_fifteen_seconds(seconds: float) -> None:
+    """Also before it has said who it is."""
+
+    async def life(follower: Follower) -> None:
+        follower.source.faults.slow[THE_ENGINE] = seconds
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            await anyio.sleep(47)
+            follower.source.go("hung")
+            begin = anyio.current_time()
+            await anyio.sleep(16)
+            assert 0 < follower.lost[0] - begin <= 15
+            tasks.cancel_scope.cancel()
+
+    lived(life)
+
+
+@pytest.mark.parametrize("moment", [0.5, 2.5])
+def test_what_could_not_be_read_has_everything_read_again(moment: float) -> None:
+    """Before long, whether it came during the first reading or after it."""
+
+    async def life(follower: Follower) -> None:
+        follower.source.faults.slow[THE_LIST] = 2.0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            await anyio.sleep(moment)
+            follower.source.teller(["garbled"])({})
+            await anyio.sleep(6)
+            tasks.cancel_scope.cancel()
+
+    assert len(lived(life).source.lists) == 2
