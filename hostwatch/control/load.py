@@ -14,6 +14,7 @@ async def load(source: Source, inventory: Inventory, refresher: Refresher, cause
     """
     known = {container.key for container in inventory.containers}
     known_networks = {network.key for network in inventory.networks}
+    asked = inventory.now()
     networks = await source.networks()
     containers = await source.containers()
     for network in networks:
@@ -23,6 +24,8 @@ async def load(source: Source, inventory: Inventory, refresher: Refresher, cause
     for container in containers:
         if container.key not in known and inventory.container(container.key) is None:
             inventory.put(container)
+        else:
+            refresher.listed(container, asked, cause)
     listed = {container.key for container in containers}
     # One that was created since the list was made is not in it: only reading it says whether it is gone.
     unlisted = {container.key for container in inventory.containers} - listed

@@ -1,7 +1,9 @@
 """Reading containers and networks again: one task for each, so that none waits for one that the engine holds up.
 
 A container that is asked for while it is being read is read once more afterwards; what fails is tried again with
-backoff, or as soon as it is asked for once more, and leaves what was known as it is.
+backoff, or as soon as it is asked for once more, and leaves what was known as it is. A container that cannot be
+inspected for half a minute counts from then on as what the list says of it: its aliases, which nobody knows, would keep
+every name on its networks from ever being found gone.
 
 One that changes all the time, as in a crash loop, is damped: it is read some times a second at most, and whom its
 changes concern is told in step with that. The newest state is always read in the end.
@@ -16,9 +18,10 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.source import EngineError, GoneError, Source
+from hostwatch.control.unread import ATTEMPT_SECONDS, Unread
 from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
-from hostwatch.core.model import Address, ContainerKey, Endpoint, NetworkKey, State
+from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, NetworkKey, State
 from hostwatch.core.pacing import Backoff, Pace
 
 _AGAIN_SECONDS = (0.2, 10.0)
@@ -31,6 +34,11 @@ _BULK = 16
 """How many containers are read at once when all are; one that hangs takes one of these places, no more."""
 _PATIENCE_SECONDS = 1.0
 """How long reading them all waits for one of them; a slower one is read in the background."""
+
+_AS_LISTED_SECONDS = (1.0, 60.0)
+"""How long to wait with the next attempt then, unless an event asks for it."""
+_LIST_SECONDS = 2.5
+"""How long it takes to be paid back that one is listed then: its labels may take a tenth of a second to parse."""
 
 _READ_SECONDS = 0.25
 """How long one read of a container or network takes to be paid back, where it is read more often than that."""
@@ -70,6 +78,8 @@ class Refresher:
         self._claims: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
         self._doubted: set[ContainerKey] = set()
         self._pace: Pace[ContainerKey | NetworkKey] = Pace(_CREDIT_SECONDS)
+        self._unread = Unread()
+        self._lists: Pace[ContainerKey] = Pace(_CREDIT_SECONDS)
         self._owed: dict[ContainerKey | NetworkKey, Files] = {}
         """Whom the changes of a damped container concern that nobody was told of yet."""
 
@@ -130,6 +140,12 @@ class Refresher:
             self._doubted.add(key)
             self._tasks.start_soon(self._confirm, key, name=f"confirm {key}")
 
+    def listed(self, container: Container, asked: int, cause: str) -> None:
+        """Take in what the list says of a container, if it counts as that."""
+        if self._unread.is_given_up(container.key):
+            self._changed(self._inventory.put_unreadable(container, asked), cause)
+            self._was_read(container.key)
+
     async def read_all(self, keys: Iterable[ContainerKey], cause: str) -> None:
         """Read these containers, some at a time; returns when each has been tried once."""
         remaining = iter(tuple(keys))
@@ -155,21 +171,63 @@ class Refresher:
     async def _until_read(self, key: ContainerKey | NetworkKey, cause: str, patience: float) -> None:
         if patience > 0:
             await self._pause(key, patience)
-        backoff = Backoff(*_AGAIN_SECONDS)
+        backoff, later = Backoff(*_AGAIN_SECONDS), Backoff(*_AS_LISTED_SECONDS)
         while (fault := await self._read_once(key, cause)) is not None:
-            if self._asked[key] is None:
-                await self._pause(key, backoff.failed(random.random()))  # noqa: S311
+            chance = random.random()  # noqa: S311
+            if self._is_given_up(key, cause, fault):
+                if self._asked[key] is not None or await self._pause(key, later.failed(chance)):
+                    later.succeeded()  # what has happened may be listed a little late
+            elif self._asked[key] is None:
+                left = self._unread.patience(key, anyio.current_time())
+                await self._pause(key, min(backoff.failed(chance), left))
                 if backoff.failures == _FAILURES_TOLD:
-                    container = self._inventory.container(key) if isinstance(key, ContainerKey) else None
-                    name = container.name if container is not None else key
-                    logger.warning("{} cannot be read, so what is known of it stays: {}", name, fault)
+                    logger.warning("{} cannot be read, so what is known of it stays: {}", self._name(key), fault)
 
-    async def _pause(self, key: ContainerKey | NetworkKey, seconds: float) -> None:
-        """Wait until it may be tried again, or is asked for."""
+    async def _pause(self, key: ContainerKey | NetworkKey, seconds: float) -> bool:
+        """Wait until it may be tried again, or is asked for; returns which."""
         self._pauses[key] = asked = anyio.Event()
         with anyio.move_on_after(seconds):
             await asked.wait()
         del self._pauses[key]
+        return asked.is_set()
+
+    def _is_given_up(self, key: ContainerKey | NetworkKey, cause: str, fault: str) -> bool:
+        """Whether the key is a container that counts as what the list says of it, from now on perhaps."""
+        if not isinstance(key, ContainerKey) or not self._unread.is_overdue(key, anyio.current_time()):
+            return False
+        if self._unread.give_up(key):
+            self._asked[key] = cause  # it is listed at once
+            logger.warning(
+                "{} cannot be inspected ({}): from now on it counts as what the list of containers says of it, without"
+                " aliases that are not known; shorten its labels, or see why `docker inspect` does not answer",
+                self._name(key),
+                fault,
+            )
+        return True
+
+    async def _list_instead(self, key: ContainerKey, cause: str) -> bool:
+        """Read a container that cannot be inspected from the list; returns whether it is gone."""
+        if self._lists.wait(key, anyio.current_time()) > 0:
+            return False
+        self._lists.spend(key, anyio.current_time(), _LIST_SECONDS)
+        asked = self._inventory.now()
+        try:
+            with anyio.fail_after(ATTEMPT_SECONDS):
+                found = await self._source.listed(key)
+        except (EngineError, GoneError, TimeoutError) as error:
+            logger.debug("{} is not known, as listing it failed: {}", key, error)
+            found = self._inventory.container(key)
+            if found is None:
+                return False
+        if found is None:
+            self._changed(self._forget(key), cause)
+            return True
+        self.listed(found, asked, cause)
+        return False
+
+    def _name(self, key: ContainerKey | NetworkKey) -> str:
+        container = self._inventory.container(key) if isinstance(key, ContainerKey) else None
+        return container.name if container is not None else str(key)
 
     async def _read_once(self, key: ContainerKey | NetworkKey, cause: str) -> str | None:
         """Read once, and again for each time that it was asked for meanwhile; returns why that failed, if it did."""
@@ -181,12 +239,15 @@ class Refresher:
             if isinstance(key, ContainerKey) and (network := self._connected.pop(key, None)) is not None:
                 await self._read_endpoint(network, key, cause, self._inventory.connected)
                 await anyio.lowlevel.checkpoint()  # whom that concerns comes before the next request
-            mark = self._inventory.now()
+            if isinstance(key, ContainerKey) and self._unread.is_given_up(key) and await self._list_instead(key, cause):
+                del self._asked[key]
+                return None
             try:
-                files = await self._read(key, mark)
-            except EngineError as error:
+                with anyio.fail_after(self._unread.patience(key, anyio.current_time())):
+                    files = await self._read(key, self._inventory.now())
+            except (EngineError, TimeoutError) as error:
                 logger.debug("{} is not known, as reading it failed: {}", key, error)
-                return str(error)
+                return str(error) or "no answer"
             self._changed(files, cause)
             if self._asked[key] is None and not self._in_doubt(key):  # in doubt: the answer was too old to be taken
                 del self._asked[key]
@@ -204,11 +265,9 @@ class Refresher:
         try:
             container = await self._source.container(key)
         except GoneError:
-            self._pace.forget(key)
-            self._claims.forget(key)
-            files = self._inventory.drop(key) | {key}  # what is remembered of its file goes, too
-            self._was_read(key)
-            return files
+            return self._forget(key)
+        if self._unread.read(key):
+            logger.info("{} can be inspected again", container.name)
         files = self._inventory.put(container, mark)
         self._was_read(key)
         # The answer may be older than what has been seen since, or give this container an address of another.
@@ -217,6 +276,16 @@ class Refresher:
         if container.joined is not None:
             for parent in self._inventory.unread_parents - self._asked.keys():
                 self.want(parent, "it is joined")
+        return files
+
+    def _forget(self, key: ContainerKey) -> Files:
+        """A container is gone; what is remembered of its file goes, too."""
+        self._pace.forget(key)
+        self._claims.forget(key)
+        self._lists.forget(key)
+        self._unread.read(key)
+        files = self._inventory.drop(key) | {key}
+        self._was_read(key)
         return files
 
     async def _read_network(self, key: NetworkKey) -> Files:

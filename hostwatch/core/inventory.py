@@ -19,6 +19,7 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
+    Health,
     Network,
     NetworkKey,
     NetworkMode,
@@ -105,6 +106,27 @@ class Inventory(Facts):
         if not self.is_ending(key):
             return frozenset()
         return self._replace(key, dataclasses.replace(self._containers[key], claim=Claim.YIELDING))
+
+    def put_unreadable(self, listed: Container, asked: int) -> Files:
+        """Take in what the list says of a container that cannot be inspected, in the place of all that it does not say.
+
+        It has the aliases and the health that it was last known to have; where nothing was known, it has none.
+        """
+        old = self._containers.get(listed.key)
+        aliases = {endpoint.network_name: endpoint.aliases for endpoint in old.endpoints} if old is not None else {}
+        endpoints = (
+            dataclasses.replace(endpoint, aliases=aliases.get(endpoint.network_name) or frozenset())
+            for endpoint in (listed.endpoints if listed.joined is None else ())
+        )
+        known = dataclasses.replace(
+            listed,
+            endpoints=tuple(endpoints),
+            hostname=old.hostname if old is not None else None,
+            created=old.created if old is not None else listed.created,
+            started=old.started if old is not None else 0.0,
+            health=listed.health or (old.health if old is not None else None) or Health.NONE,
+        )
+        return self.put(known, asked)
 
     def put_listed(self, container: Container) -> Files:
         """Take in what the list says of a container that is being started: all but its state and addresses."""

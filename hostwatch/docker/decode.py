@@ -37,6 +37,7 @@ Json = Mapping[str, Any]
 
 _FRAME = struct.Struct(">BxxxL")
 _EVENT_HEAD = re.compile(rb'"Type":"container","Action":"([a-z_]+)[^"]*","Actor":\{"ID":"([0-9a-f]{64})"')
+_LISTED_HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)$")
 _RUNNING = ("running", "paused")
 _NEVER_STARTED = ("created", "configured", "initialized")
 """Docker's word and Podman's."""
@@ -72,7 +73,10 @@ def _end(text: str, place: int) -> int:
 
 
 def listed_container(engine: EngineId, data: Json) -> Container:
-    """A container of `GET /containers/json`: no aliases, host name or certain health, but no lock is waited for."""
+    """A container of `GET /containers/json`: no aliases, host name or certain health, but no lock is waited for.
+
+    A healthcheck is told at the end of a running one's `Status`, as in `Up 2 minutes (healthy)`, unless it is paused.
+    """
     names = data.get("Names") or []
     mode, joined = _network_mode(_dict(data.get("HostConfig")).get("NetworkMode"))
     return Container(
@@ -84,6 +88,7 @@ def listed_container(engine: EngineId, data: Json) -> Container:
         image=data.get("Image") or "",
         created=float(data.get("Created") or 0),
         claim=Claim.NONE if data.get("State") in _NEVER_STARTED else Claim.FULL,
+        health=_listed_health(data.get("Status")),
         network_mode=mode,
         joined=joined,
         endpoints=_endpoints(data),
@@ -315,6 +320,11 @@ def _health(state: Json, config: Json) -> Health | None:
     test = _dict(config.get("Healthcheck")).get("Test")
     # Before the first start there is a healthcheck but no state of it yet.
     return Health.NONE if not test or test == ["NONE"] or status == "none" else Health.STARTING
+
+
+def _listed_health(status: Any) -> Health | None:
+    found = _LISTED_HEALTH.search(status) if isinstance(status, str) else None
+    return Health(found[1]) if found is not None else None
 
 
 def _hosts_mount(data: Json) -> Path | None:

@@ -41,6 +41,8 @@ _MESSAGE_LIMIT = 300
 _CONTAINER_LIMIT = 1 << 20
 """An event, and an inspection, carries all labels of its container, which may be any number: 16 MiB of small ones took
 a second to parse, at each event. Of a longer event only the beginning is read; a longer container is not known."""
+_LISTED_LIMIT = 2 << 20
+"""One that cannot be inspected for its length may still be listed by itself, which is asked for less often."""
 _STEP = 20
 """How many listed containers are decoded between two steps of the event loop: a millisecond or two."""
 _HEAD_LENGTH = 4096
@@ -151,7 +153,7 @@ class DockerEngine:
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container as the list tells it."""
         filters = json.dumps({"id": [key.id]})
-        found = await self._get("/containers/json", {"all": "1", "filters": filters})
+        found = await self._get("/containers/json", {"all": "1", "filters": filters}, limit=_LISTED_LIMIT)
         with _readable(self.address):
             return next((decode.listed_container(self._engine, data) for data in found), None)
 

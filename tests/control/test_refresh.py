@@ -5,7 +5,6 @@ from typing import cast
 
 import anyio
 
-from hostwatch.control.journal import LabelJournal
 from hostwatch.control.refresh import Refresher
 from hostwatch.control.source import Source
 from hostwatch.core.model import Container, ContainerKey, State
@@ -38,7 +37,7 @@ async def test_a_death_costs_the_same_whoever_else_dies() -> None:
     """Each container that has come into doubt is looked at once or twice, not at the reading of each other one."""
     made = inventory(*BOXES)
     async with anyio.create_task_group() as tasks:
-        refresher = Counting(cast("Source", Dead()), made, LabelJournal(), lambda _files, _cause: None, tasks)
+        refresher = Counting(cast("Source", Dead()), made, lambda _key: None, lambda _files, _cause: None, tasks)
         for each in BOXES:
             made.doubt(each.key)
             refresher.want(each.key, "die")
@@ -59,7 +58,7 @@ async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
 
     made = inventory(old)
     async with anyio.create_task_group() as tasks:
-        refresher = Refresher(cast("Source", Moved()), made, LabelJournal(), lambda _files, _cause: None, tasks)
+        refresher = Refresher(cast("Source", Moved()), made, lambda _key: None, lambda _files, _cause: None, tasks)
         refresher.want(new.key, "start")
         with anyio.fail_after(20):
             while (found := made.container(key("old"))) is None or found.state is not State.RUNNING or made.in_doubt:  # noqa: ASYNC110

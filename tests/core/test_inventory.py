@@ -143,6 +143,7 @@ steps = st.one_of(
     puts,
     st.tuples(st.just(Inventory.put), st.tuples(containers(), st.just(0))),
     st.tuples(st.just(Inventory.put_listed), st.tuples(containers())),
+    st.tuples(st.just(Inventory.put_unreadable), st.tuples(containers(), st.integers(0, 20))),
     st.tuples(st.just(Inventory.drop), st.tuples(keys)),
     st.tuples(st.just(Inventory.doubt), st.tuples(keys)),
     st.tuples(st.just(Inventory.stir), st.tuples(keys)),
@@ -587,6 +588,29 @@ def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
     assert known_addresses(made) == {"10.0.0.5"}
     running = inventory(box("db"))
     assert running.put_listed(listed) == set()
+
+
+def test_who_cannot_be_inspected_counts_as_listed() -> None:
+    """What the list does not say stays as it was known; where nothing was known, there is none."""
+    listed = box("db", on("front", "10.0.0.5", aliases=None), on("back", "10.1.0.5", aliases=None), health=None)
+    made = inventory(listed)
+    assert made.aliases_unread(ENGINE, listed.endpoints[0])
+    made.put_unreadable(listed, made.now())
+    assert not made.any_aliases_unread(ENGINE)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.state, found.health) == (RUNNING, Health.NONE)
+    known = box("db", on("front", "10.0.0.4", aliases=("x",)), health=Health.STARTING, hostname="h", created=1.5)
+    made = inventory(known)
+    asked = made.now()
+    made.put_unreadable(listed, asked)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.hostname, found.health, found.created) == ("h", Health.STARTING, 1.5)
+    assert [e.aliases for e in found.endpoints] == [frozenset({"x"}), frozenset()]
+    made.doubt(DB)
+    made.put_unreadable(known, asked)
+    assert known_addresses(made) == {"10.0.0.5", "10.1.0.5"}
 
 
 def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:

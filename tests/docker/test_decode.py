@@ -214,3 +214,21 @@ def test_addresses_that_are_set_aside() -> None:
     """Under whatever name; what is none is passed over."""
     found = network(Subnet="192.168.20.0/24", AuxiliaryAddresses={"DefaultGatewayIPv4": "192.168.20.7", "x": "y"})
     assert [str(address) for address in found.auxiliary] == ["192.168.20.7"]
+
+
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        ("Up 2 minutes (healthy)", Health.HEALTHY),
+        ("Up 2 minutes (unhealthy)", Health.UNHEALTHY),
+        ("Up 1 second (health: starting)", Health.STARTING),
+        ("Up 2 minutes", None),
+        ("Up 2 minutes (Paused)", None),
+        ("Exited (0) 2 minutes ago", None),
+        (None, None),
+    ],
+)
+def test_a_list_tells_the_health_of_who_runs_in_words(status: object, health: Health | None) -> None:
+    """As `docker ps` shows it; nothing is known where it says nothing."""
+    data = {"Id": "a" * 64, "Names": ["/web"], "State": "running", "Status": status}
+    assert decode.listed_container(ENGINE, data).health is health

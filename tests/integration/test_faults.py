@@ -85,6 +85,23 @@ def test_a_huge_event_neither_ends_the_stream_nor_delays_others(lab: Lab, proxy:
     assert len([request for request in proxy.requests if "/events" in request]) == 1
 
 
+def test_one_whose_labels_are_too_long_is_not_waited_for(lab: Lab) -> None:
+    """With 1.2 MB of labels it cannot be inspected, and might have any alias: the database's name goes all the same."""
+    web = lab.run("web", labels={"hostwatch.services": "db, big"})
+    service = lab.run("db", address="10.123.5.5")
+    big = lab.run("big", address="10.123.5.6", labels={f"label-{number}": "x" * 60_000 for number in range(20)})
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: lab.records(web) == {"db": ["10.123.5.5"], "big": ["10.123.5.6"]})
+        service.remove(force=True)
+        eventually(lambda: lab.records(web) == {"big": ["10.123.5.6"]}, 45)
+        assert "big cannot be inspected (more than 1048576 bytes were answered)" in hostwatch.log
+        big.stop(timeout=0)
+        eventually(lambda: lab.records(web) == {}, 15)
+        big.start()
+        eventually(lambda: lab.records(web) == {"big": ["10.123.5.6"]}, 15)
+    assert hostwatch.log.count("big cannot be inspected") == 1
+
+
 def test_a_stream_that_is_cut_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
     """A change falls into the gap; nothing is lost, and the log has a line for each loss and return."""
     web = lab.run("web", labels=SUBSCRIBER)

@@ -316,7 +316,8 @@ class Engine:
         """Its entry in `GET /containers/json`."""
         state = _status(box)
         base: Json = {"Id": box.id, "Names": [f"/{box.name}"], "Labels": box.recipe.labels, "Image": "busybox"}
-        base |= {"Created": int(box.created), "State": state}
+        status = f"Up 1 second ({box.health})" if box.running and box.recipe.checked else "Up 1 second"
+        base |= {"Created": int(box.created), "State": state, "Status": status if box.running else "Exited (0)"}
         return base | self._network_settings(box, box.running, aliases=False)
 
     def _network_settings(self, box: Box, is_running: bool, aliases: bool) -> Json:

@@ -8,7 +8,7 @@ import trio
 from anyio.abc import TaskGroup
 from trio.testing import MockClock
 
-from hostwatch.control.reflector import Reflector
+from hostwatch.control.reflector import Reflector, Timing
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container
@@ -47,7 +47,7 @@ class Follower:
         self.source = source
         self.lost: list[float] = []
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-        self.reflector = Reflector(source, Inventory(Rules()), nothing, nothing, 3600.0)
+        self.reflector = Reflector(source, Inventory(Rules()), nothing, nothing, Timing(3600.0, 2.0))
 
     async def run(self) -> None:
         async def told(_engine: EngineInfo) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import anyio
 from anyio.abc import TaskGroup
 
+from hostwatch.control.unread import UNREAD_SECONDS
 from hostwatch.core.model import ContainerId
 from tests.model.daemon import LINGER_SECONDS, RESYNC_SECONDS, Hostwatch
 from tests.model.engine import Box, Engine, Tell
@@ -167,6 +168,8 @@ class Judge:
     def _nothing_is_known(self, box: Box, name: str, addresses: tuple[str, ...]) -> bool:
         """Whether nobody can have told hostwatch that the name's records are not true any more."""
         faults, now = self._world.source.faults, self._world.now
+        if any(since + UNREAD_SECONDS <= now for since in faults.refused.values()):
+            return False  # what nobody can inspect for so long counts as the list says
         bound = any(name in line.split()[1:] for line in box.foreign)
         since = faults.since if faults.away else now - self._stale_seconds
         if bound or any(self._given.get(address, 0.0) >= since for address in addresses):

@@ -1,0 +1,173 @@
+"""A container that cannot be inspected, in simulated time: what it holds up, how long, and what it counts as then."""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import anyio
+import pytest
+import trio
+from loguru import logger
+from trio.testing import MockClock
+
+from hostwatch.control.unread import UNREAD_SECONDS
+from hostwatch.core.model import Container, ContainerKey
+from tests.model.engine import Recipe
+from tests.model.history import Examine, Remove, Run, Start, Stop
+from tests.model.oracle import Records, said
+from tests.model.world import World
+
+Life = Callable[[World], Awaitable[None]]
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """What is logged as something that somebody should know."""
+    told: list[str] = []
+    handler = logger.add(lambda line: told.append(str(line)), level="INFO", format="{message}")
+    yield told
+    logger.remove(handler)
+
+
+def lived(life: Life) -> None:
+    """Live through this, beside a database, another container, and who wants both."""
+
+    async def live() -> None:
+        async with anyio.create_task_group() as tasks:
+            world = World(tasks)
+            Run("db", Recipe()).happen(world)
+            Run("tmp", Recipe((("front", "cache"),), checked=True)).happen(world)
+            Run("web", Recipe(wants=("db", "tmp", "cache"))).happen(world)
+            await anyio.sleep(5)
+            Examine("tmp", "healthy").happen(world)
+            await life(world)
+            tasks.cancel_scope.cancel()
+
+    trio.run(live, clock=MockClock(autojump_threshold=0))
+
+
+def records(world: World) -> Records:
+    """What the subscriber's file says."""
+    box = world.engine.named("web")
+    assert box is not None
+    return said(box.text or b"").records
+
+
+def refuse(world: World) -> None:
+    """Each inspection fails."""
+    world.source.faults.refused["tmp"] = world.now
+
+
+def hang(world: World) -> None:
+    """No inspection ever ends."""
+    world.source.faults.slow["tmp"] = 1e6
+
+
+async def never(key: ContainerKey) -> Container:  # noqa: ARG001
+    """Nobody is ever answered."""
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+@pytest.mark.parametrize("fault", [refuse, hang])
+def test_it_holds_up_what_only_it_could_tell_for_half_a_minute(fault: Callable[[World], None], log: list[str]) -> None:
+    """A name that is gone may be its alias. It is named, once, and not waited for any more, whatever else happens."""
+
+    async def life(world: World) -> None:
+        fault(world)
+        world.run_again()
+        await anyio.sleep(9)
+        assert records(world).keys() == {"db", "tmp"}
+        Remove("db").happen(world)
+        await anyio.sleep(UNREAD_SECONDS - 10)
+        assert "db" in records(world)
+        await anyio.sleep(6)
+        assert "db" not in records(world)
+        Run("db", Recipe()).happen(world)
+        await anyio.sleep(1)
+        Remove("db").happen(world)
+        await anyio.sleep(3)
+        assert records(world).keys() == {"tmp"}
+
+    lived(life)
+    assert len([line for line in log if "tmp cannot be inspected" in line]) == 1
+
+
+@pytest.mark.parametrize("fault", [refuse, hang])
+def test_then_it_counts_as_what_the_list_says_of_it(fault: Callable[[World], None], log: list[str]) -> None:
+    """It is stopped and started again, perhaps elsewhere; inspected at last, it has its alias."""
+
+    async def life(world: World) -> None:
+        fault(world)
+        world.run_again()
+        await anyio.sleep(UNREAD_SECONDS + 60)
+        assert records(world).keys() == {"db", "tmp"}
+        Stop("tmp").happen(world)
+        await anyio.sleep(4)
+        assert records(world).keys() == {"db"}
+        Run("api", Recipe()).happen(world)  # takes its address
+        await anyio.sleep(1)
+        Start("tmp").happen(world)
+        await anyio.sleep(3)
+        assert "tmp" not in records(world)  # it is not healthy yet
+        Examine("tmp", "healthy").happen(world)
+        await anyio.sleep(6)
+        box = world.engine.named("tmp")
+        assert box is not None
+        assert records(world)["tmp"] == tuple(box.addresses)
+        world.heal()
+        await anyio.sleep(70)
+        assert records(world).keys() == {"db", "tmp", "cache"}
+
+    lived(life)
+    assert len([line for line in log if "tmp cannot be inspected" in line]) == 1
+    assert len([line for line in log if "tmp can be inspected again" in line]) == 1
+
+
+def test_what_was_known_of_its_aliases_stays(log: list[str]) -> None:
+    """The list does not say that they are gone."""
+
+    async def life(world: World) -> None:
+        world.run_again()
+        await anyio.sleep(9)
+        assert records(world).keys() == {"db", "tmp", "cache"}
+        hang(world)
+        await anyio.sleep(UNREAD_SECONDS + 90)
+        assert any("tmp cannot be inspected" in line for line in log)
+        assert records(world).keys() == {"db", "tmp", "cache"}
+        Remove("tmp").happen(world)
+        await anyio.sleep(9)
+        assert records(world).keys() == {"db"}
+
+    lived(life)
+
+
+def test_who_is_gone_is_forgotten(log: list[str]) -> None:
+    """Also where nothing but the list says so."""
+
+    async def life(world: World) -> None:
+        world.run_again()
+        await anyio.sleep(9)
+        world.source.container = never  # type: ignore[method-assign]
+        Remove("tmp", fates=("lost",)).happen(world)
+        await anyio.sleep(UNREAD_SECONDS + 90)
+        assert records(world).keys() == {"db"}
+        count = len(log)
+        await anyio.sleep(300)
+        assert log[count:] == []
+
+    lived(life)
+
+
+def test_a_start_that_takes_some_seconds_is_not_worth_a_word(log: list[str]) -> None:
+    """The engine holds its inspection up meanwhile."""
+
+    async def life(world: World) -> None:
+        world.run_again()
+        await anyio.sleep(9)
+        Start("tmp", 8.0).happen(world)
+        await anyio.sleep(15)
+        Examine("tmp", "healthy").happen(world)
+        await anyio.sleep(1)
+        assert records(world).keys() == {"db", "tmp", "cache"}
+
+    lived(life)
+    assert not [line for line in log if "tmp can" in line]
