@@ -24,6 +24,7 @@ from hostwatch.daemon import Daemon, clear_host_files, paths_of
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
+from hostwatch.hosts.lock import Holder, holder_of
 from hostwatch.hosts.sight import SightLostError
 
 _SWITCH_SECONDS = 0.0002
@@ -45,6 +46,10 @@ class Configured:
 
     settings: Settings
     connection: Connection
+
+
+class KeptError(Exception):
+    """A daemon keeps the files, and would go on doing so."""
 
 
 Reread = Callable[[], Configured]
@@ -189,11 +194,23 @@ def _hurry() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 
+def _refuse_beside(holder: Holder) -> None:
+    if holder.is_hostwatch:
+        raise KeptError(
+            f"{holder} keeps this engine's hosts files: stop it first, or use --force to do it all the same"
+        )
+
+
 @asynccontextmanager
-async def survey(settings: Settings, connection: Connection) -> AsyncIterator[Survey]:
-    """What the engine and the files say now, for commands that run once. Raises `EngineError`."""
+async def survey(settings: Settings, connection: Connection, *, alone: bool = False) -> AsyncIterator[Survey]:
+    """What the engine and the files say now, for commands that run once. Raises `EngineError`.
+
+    `alone`: it is not done beside a daemon, which raises `KeptError`.
+    """
     inventory = Inventory(settings.rules())
     async with DockerEngine(connection) as source:
         engine = await surveyed(source, inventory)
+        if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
+            _refuse_beside(keeper)
         inventory.add_host_files(engine.id, socket.gethostname())
         yield Survey(engine, inventory, Ways(paths_of(settings, engine), ExecHostsFiles(source)))

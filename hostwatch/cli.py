@@ -30,6 +30,9 @@ from hostwatch.tables import status_text, width_of, wrapped
 
 T = TypeVar("T")
 
+_FORESEEN = (EngineError, GoneError, app.KeptError)
+"""What may go wrong with a command, and says itself what to do."""
+
 FAILED = 1
 USAGE = 2
 WOULD_CHANGE = 3
@@ -128,6 +131,7 @@ _OPTIONS: dict[str, tuple[object, tuple[str, ...], dict[str, Any]]] = {
     ),
 }
 
+Force = Annotated[bool, typer.Option("--force", help="Do it although a daemon keeps the files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
@@ -198,11 +202,11 @@ def run(common: Common) -> None:
 
 
 @_command
-def sync(common: Common) -> None:
-    """Bring every subscriber right once, and end. Status 1 if some could not be."""
+def sync(common: Common, force: Force = False) -> None:
+    """Bring every subscriber right once, and end. Status 1 if some could not be, or a daemon runs."""
     settings = common.settings()
 
-    if not _told(_surveyed(common, settings, Survey.synced), "brought right"):
+    if not _told(_surveyed(common, settings, Survey.synced, alone=not force), "brought right"):
         raise typer.Exit(FAILED)
 
 
@@ -249,11 +253,14 @@ def check(common: Common) -> None:
 
 
 @_command
-def clean(common: Common) -> None:
-    """Remove every block that hostwatch ever left in a container or a configured file on the host."""
+def clean(common: Common, force: Force = False) -> None:
+    """Remove every block that hostwatch ever left in a container or a configured file on the host.
+
+    Status 1 if one could not be removed, or a daemon runs, which would put them back.
+    """
     settings = common.settings()
 
-    if not _told(_surveyed(common, settings, Survey.cleaned), "block removed"):
+    if not _told(_surveyed(common, settings, Survey.cleaned, alone=not force), "block removed"):
         raise typer.Exit(FAILED)
 
 
@@ -336,9 +343,11 @@ def _instead_of(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
     return io.TextIOWrapper(raw, stream.encoding, stream.errors, line_buffering=kind is _Errors)
 
 
-def _surveyed(common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]]) -> T:
+def _surveyed(
+    common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False
+) -> T:
     async def survey_and_use() -> T:
-        async with app.survey(settings, common.engine(settings)) as survey:
+        async with app.survey(settings, common.engine(settings), alone=alone) as survey:
             return await use(survey)
 
     return _anyio(survey_and_use)
@@ -349,10 +358,10 @@ def _anyio(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> 
         return anyio.run(function, *arguments, backend_options={"use_uvloop": True})
     except AddressError as error:
         _fail(str(error), USAGE)
-    except (EngineError, GoneError) as error:
+    except _FORESEEN as error:
         _fail(str(error), FAILED)
     except BaseExceptionGroup as group:
-        known, other = group.split((EngineError, GoneError))
+        known, other = group.split(_FORESEEN)
         if known is None or other is not None:
             raise
         _fail(str(first_leaf(known)), FAILED)

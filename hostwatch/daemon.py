@@ -2,9 +2,11 @@
 
 import gc
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import anyio
 import anyio.to_thread
@@ -19,17 +21,21 @@ from hostwatch.control.reconciler import RESYNC, SWEEP, Reconciler
 from hostwatch.control.reflector import Reflector, Timing
 from hostwatch.control.rewriting import Rewriting
 from hostwatch.control.source import EngineInfo
+from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, NetworkMode, State
 from hostwatch.core.records import Block
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
+from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder
 from hostwatch.hosts.sight import Sight
 from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
 
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The file of no container: it goes the way of all files, and shows that the way is open."""
+_STANDBY_SECONDS = 0.5
+"""How often a hostwatch in standby tries to take over."""
 
 
 def paths_of(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
@@ -66,13 +72,18 @@ class Daemon:
         self._source = source
         self._inventory = Inventory(settings.rules())
         self._queue = WorkQueue()
-        changed, timing = self._queue.add_all, _timing(settings)
-        self._reflector = Reflector(source, self._inventory, changed, self._resynced, timing)
+        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, _timing(settings))
         self._tasks: TaskGroup | None = None
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
         self._sight: Sight | None = None
+        self._keeping = False
+        """Whether the files are ours to keep; else another hostwatch does, and nothing is written, compared or told."""
+        self._standby: str | None = None
+        """Whom we wait for, in words."""
+        self._passing = anyio.CancelScope()
+        self._turn = anyio.Lock()
         self._scope = anyio.CancelScope()
         self._host_watch = anyio.CancelScope()
         self._swept = anyio.Event()
@@ -116,11 +127,19 @@ class Daemon:
         self._reflector.adopt(_timing(settings))
         wanted = self._inventory.subscriber_files
         # That nobody subscribes to a file any more is so whatever an engine says, which may be away.
-        self._queue.add_all(before | wanted if self._reflector.connected else before - wanted, "configuration")
-        self._queue.add_all((file.key for file in self._inventory.host_files if file.key not in wanted), SWEEP)
+        self._changed(before | wanted if self._reflector.connected else before - wanted, "configuration")
+        self._changed(frozenset(file.key for file in self._inventory.host_files if file.key not in wanted), SWEEP)
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
-        """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too."""
+        """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too.
+
+        Not where another hostwatch keeps them, or waits to.
+        """
+        if self._standby is not None:
+            return
+        if self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_wanted_by_another):
+            logger.info("the blocks stay: another hostwatch takes over")
+            return
         if self._reconciler is not None:
             await self._reconciler.remove_all(of_host=of_host)
         if of_host:  # those that were not compared yet, too
@@ -129,6 +148,8 @@ class Daemon:
     @property
     def standing(self) -> str:
         """A line that says how it stands."""
+        if self._standby is not None:
+            return self._standby
         reflector, subscribers = self._reflector, len(self._inventory.subscriber_files)
         if reflector.connected and reflector.engine is not None:
             return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
@@ -149,21 +170,30 @@ class Daemon:
         await self._queue.worked_on(self._inventory.subscriber_files)
 
     async def pass_through(self) -> None:
-        """Go the way of a file, through the queue and a worker; there is none before the engine was there."""
-        if self._reconciler is not None:
-            self._queue.add(_PROBE, "watchdog")
-            await self._queue.worked_on([_PROBE])
+        """Go the way of a file, through the queue and a worker; there is none before the engine was there.
+
+        Nor in standby: then it is a round through the event loop.
+        """
+        with anyio.CancelScope() as self._passing:
+            if self._keeping:
+                self._queue.add(_PROBE, "watchdog")
+                await self._queue.worked_on([_PROBE])
 
     async def news(self) -> None:
         """Wait until the engine is lost or regained."""
         await self._news.wait()
         self._news = anyio.Event()
 
+    def _changed(self, files: Files, cause: str) -> None:
+        if self._keeping:
+            self._queue.add_all(files, cause)
+
     def _resynced(self) -> None:
         if not self._loaded.is_set():
             # What was read stays: to look through it for garbage takes 0.2 s with 10,000 containers, each few minutes.
             gc.freeze()
-        self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
+        if self._keeping:
+            self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
         self._swept.set()
         self._loaded.set()
         self._tell_news()
@@ -188,22 +218,26 @@ class Daemon:
     ) -> None:
         """Look after the files for ever, anew whenever their directory turns out to be another one."""
         with anyio.CancelScope() as self._scope:
+            async with self._turn:
+                await self._look_after_all(files, reconciler, task_status)
+
+    async def _look_after_all(
+        self, files: PathHostsFiles, reconciler: Reconciler, task_status: TaskStatus[None]
+    ) -> NoReturn:
+        sight = await self._opened(files.directory)
+        while True:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._look_after_seen, files, reconciler, sight, name="look after files")
+                if task_status is not anyio.TASK_STATUS_IGNORED:
+                    task_status.started()
+                    task_status = anyio.TASK_STATUS_IGNORED
+                await sight.lost()
+                tasks.cancel_scope.cancel()
             sight = await self._opened(files.directory)
-            while True:
-                async with anyio.create_task_group() as tasks:
-                    await tasks.start(self._look_after_seen, files, reconciler, sight, name="look after files")
-                    if task_status is not anyio.TASK_STATUS_IGNORED:
-                        task_status.started()
-                        task_status = anyio.TASK_STATUS_IGNORED
-                    await sight.lost()
-                    tasks.cancel_scope.cancel()
-                sight = await self._opened(files.directory)
-                if sight.fault is None:
-                    logger.warning(
-                        "{} is another directory now: it is watched anew, all files are compared", sight.path
-                    )
-                    reconciler.seen_again()
-                    self._file_changed(None)
+            if sight.fault is None:
+                logger.warning("{} is another directory now: it is watched anew, all files are compared", sight.path)
+                reconciler.seen_again()
+                self._file_changed(None)
 
     async def _opened(self, directory: Path) -> Sight:
         """The directory as it is now, in the place of what it was before."""
@@ -221,13 +255,53 @@ class Daemon:
     async def _look_after_seen(
         self, files: PathHostsFiles, reconciler: Reconciler, sight: Sight, *, task_status: TaskStatus[None]
     ) -> None:
-        """Look after the files in their directory as it is."""
+        """Look after the files in their directory as it is, as soon as no other hostwatch does."""
+        if sight.lock is not None and not sight.lock.take(time.monotonic()):
+            self._keeping = False
+            self._passing.cancel()
+            task_status.started()
+            task_status = anyio.TASK_STATUS_IGNORED
+            await self._wait_for(sight, sight.lock)
+        self._keeping, self._standby = True, None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
             tasks.start_soon(self._sweep, reconciler, name="sweep")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
             task_status.started()
+
+    async def _wait_for(self, sight: Sight, lock: DirectoryLock) -> None:
+        """Wait in standby until the lock is ours, then have all files compared."""
+        while not lock.take(time.monotonic()):
+            if (holder := await anyio.to_thread.run_sync(lock.holder)) is not None:
+                self._stand_by(sight, holder)
+            await anyio.sleep(_STANDBY_SECONDS)
+        if lock.is_without:
+            logger.error(
+                "{} still holds a lock on {}, and is not known as a hostwatch: it is done without the lock from now on",
+                await anyio.to_thread.run_sync(lock.holder) or "another process",
+                sight.path,
+            )
+        else:
+            logger.info("takes over the hosts files in {}; all are compared", sight.path)
+        self._tell_news()
+        if self._loaded.is_set():
+            self._queue.add_all(self._inventory.subscriber_files, "takeover")
+            self._swept.set()
+
+    def _stand_by(self, sight: Sight, holder: Holder) -> None:
+        """Say whom we wait for, once for each."""
+        if holder.is_hostwatch:
+            said = f"standby: {holder} keeps the hosts files in {sight.path}; this one takes over when that ends"
+        else:
+            said = (
+                f"standby: {holder} holds a lock on {sight.path}, and is not known as a hostwatch: in"
+                f" {STRANGER_SECONDS:.0f} s it is done without the lock; end that process if it has no business there"
+            )
+        if said != self._standby:
+            self._standby = said
+            logger.warning("{}", said)
+            self._tell_news()
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         """After each resync, look for blocks that nobody subscribes to any more."""
@@ -242,7 +316,7 @@ class Daemon:
             starting = container is not None and container.state is not State.RUNNING
             # What changes a running container's file is most often we ourselves.
             self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
-        else:
+        elif self._keeping:
             self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:

@@ -9,6 +9,7 @@ but for those that no network of these containers could ever carry.
 from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
+import anyio.to_thread
 
 from hostwatch import app
 from hostwatch.config import Settings
@@ -17,10 +18,11 @@ from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.doctor.connection import unanswered, unreachable
-from hostwatch.doctor.files import data_root, labels, subscribers, unreached
+from hostwatch.doctor.files import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.view import View
+from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
 """Docker Engine 20.10's, the oldest whose behaviour is known."""
@@ -47,6 +49,7 @@ def _of_files(view: View) -> Iterator[Finding]:
     found = list(data_root(view))
     yield from found
     visible = all(finding.level is Level.OK for finding in found)
+    yield from lock(view)
     yield from subscribers(view, visible=visible)
     if visible:
         yield from watches(view)
@@ -92,7 +95,8 @@ async def _view(settings: Settings, connection: Connection) -> View:
         reports = tuple(await survey.reports())
         container = next(iter(survey.inventory.containers), None)
         faults = await _faults(connection, container)
-        return View(survey.engine, survey.inventory, reports, settings.docker.root, faults)
+        holder = await anyio.to_thread.run_sync(holder_of, survey.engine.directory(settings.docker.root))
+        return View(survey.engine, survey.inventory, reports, settings.docker.root, faults, holder)
 
 
 async def _faults(connection: Connection, container: Container | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hostwatch.core.rules import Writer
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
+from hostwatch.hosts.lock import STRANGER_SECONDS
 
 _NO_HOST = "a host is not on macvlan, ipvlan and overlay networks, nor on a bridge without an address of its own"
 _UNREACHED = {
@@ -84,6 +85,18 @@ def _denied_remedy(path: Path) -> str:
     if os.geteuid() != 0:
         return "run hostwatch as root"
     return f"look for an immutable file (lsattr {path}; chattr -i), a security policy or a user namespace"
+
+
+def lock(view: View) -> Iterator[Finding]:
+    """Who keeps the files by now: a hostwatch, or what is in the way of one."""
+    if view.holder is None:
+        return
+    if view.holder.is_hostwatch:
+        yield fine(f"lock: {view.holder} keeps this engine's hosts files; another one would wait in standby")
+        return
+    wait = f"a daemon that starts waits {STRANGER_SECONDS:.0f} s for it, then does without the lock"
+    what = f"{view.holder} holds a lock on {view.directory}, and is not known as a hostwatch: {wait}"
+    yield problem(what, "end that process, if it has no business there")
 
 
 def subscribers(view: View, *, visible: bool) -> Iterator[Finding]:

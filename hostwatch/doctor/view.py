@@ -8,6 +8,7 @@ from hostwatch.control.survey import FileReport
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, State
 from hostwatch.core.rules import Writer
+from hostwatch.hosts.lock import Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class View:
     """`docker.root`, where it is set."""
     faults: tuple[str, ...] = ()
     """What the engine refused of the requests that only `run` makes."""
+    holder: Holder | None = None
+    """Who has the lock on the engine's directory."""
 
     @property
     def directory(self) -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from hostwatch.hosts.lock import DirectoryLock, holder_of
+
 _LOOK_SECONDS = 2.0
 """How often the path is looked at, which takes some microseconds: a mount over it shows in nothing else."""
 _GONE = (errno.ENOENT, errno.ENOTDIR)
@@ -30,6 +32,8 @@ class Sight:
         """Open it. Blocks for a moment. Raises `SightLostError` where the path leads to a deleted one."""
         self.path = path
         self.file: int | None = None
+        self.lock: DirectoryLock | None = None
+        """The lock on it, not taken yet; `None` where there is nothing to lock."""
         self.fault: OSError | None = None
         """Why it cannot be opened; `None` if it is."""
         self._stir = anyio.Event()
@@ -38,6 +42,7 @@ class Sight:
         except OSError as error:
             self.fault = error
         else:
+            self.lock = DirectoryLock(self.file)
             self._refuse_deleted(os.fstat(self.file))
 
     def __repr__(self) -> str:
@@ -47,7 +52,14 @@ class Sight:
         """Let go of the directory."""
         if self.file is not None:
             os.close(self.file)
-            self.file = None
+            self.file = self.lock = None
+
+    def is_wanted_by_another(self) -> bool:
+        """Whether another hostwatch waits to keep the files, or does so by now."""
+        if self.lock is not None:
+            return self.lock.is_awaited()
+        holder = holder_of(self.path)
+        return holder is not None and holder.is_hostwatch
 
     def stir(self) -> None:
         """The path may lead elsewhere: look now."""

@@ -125,7 +125,7 @@ def test_a_file_that_the_user_mounted_is_refused_once_and_never_written(lab: Lab
         lab.run("db", address="10.123.7.7")
         mounted.restart(timeout=0)
         eventually(lambda: lab.records(web) == {"db": ["10.123.7.7"]})
-        synced = lab.command("sync", status=1)
+        synced = lab.command("sync", "--force", status=1)
         eventually(lambda: "mounted: refused" in hostwatch.log)
         assert hostwatch.log.count("mounted: ") == 1
     assert "mounted: " in synced.stderr

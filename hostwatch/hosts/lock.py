@@ -1,0 +1,226 @@
+"""Who keeps an engine's hosts files: one hostwatch at a time, by a lock on the engine's own containers directory.
+
+`flock` on the directory creates nothing, is the same lock through every bind mount and in every namespace, and the
+kernel takes it back however its holder ends. It does not say who that is: `/proc/locks` does, but neither to another
+pid namespace nor where a sandbox hides it. So a hostwatch marks the directory besides, by open file description locks
+at two places that mean nothing else: "keeps" and "waits". They are read locks, which need no right to write.
+
+The mark is what decides among hostwatches; where something else holds the `flock` for long, one of them goes on by it.
+
+Files on the host have a lock file each, as a directory of the host may be anything, and replaced at any time.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+
+_KEEPS, _WAITS = 0x68770001, 0x68770002
+"""The places of the two marks: any would do, but all hostwatches must have the same."""
+STRANGER_SECONDS = 30.0
+"""How long the lock may be held by what is no hostwatch."""
+_FLOCK = "hhqqi"
+"""`struct flock`: type, whence, start, length, pid."""
+_LONGEST = 80
+"""How much of a command line is told, in characters."""
+_ROUNDS = 5
+RUN = Path("/run/hostwatch")
+"""Where the lock files are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a lock."""
+
+    is_hostwatch: bool
+    pid: int | None = None
+    """`None` where this process cannot see it."""
+    command: str = ""
+
+    def __str__(self) -> str:
+        what = "hostwatch, " if self.is_hostwatch else ""
+        if self.pid is None:
+            return f"{'another ' if self.is_hostwatch else ''}{what}a process that is not visible from here"
+        return f"{what}process {self.pid}" + (f" ({self.command})" if self.command else "")
+
+
+class DirectoryLock:
+    """The lock on a directory, by an open descriptor of it; it is given back when that is closed."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._is_locked = False
+        """Whether the `flock` is ours."""
+        self._strange_since: float | None = None
+        self.is_without = False
+        """Whether it goes on without the `flock`, as what is no hostwatch has held that for too long."""
+
+    def take(self, now: float) -> bool:
+        """Take the lock, unless another hostwatch has it, or something else has not had it for long."""
+        if self._is_marked(_KEEPS):
+            self._strange_since = None
+        elif self._flock() or self._is_strange(now):
+            self._mark(_KEEPS)
+            if not self._is_marked(_KEEPS):
+                self._mark(_WAITS, fcntl.F_UNLCK)
+                return True
+            # Another one did the same at the same moment, without the `flock`: both begin anew.
+            self._mark(_KEEPS, fcntl.F_UNLCK)
+            self.is_without = False
+            self._unlock()
+        self._mark(_WAITS)
+        return False
+
+    def is_awaited(self) -> bool:
+        """Whether another hostwatch waits to take over."""
+        return self._is_marked(_WAITS)
+
+    def holder(self) -> Holder | None:
+        """Who else has the lock; `None` if nobody."""
+        keeps = self._is_marked(_KEEPS)
+        pid = _holder(os.fstat(self._file))
+        if keeps or (pid is not None and pid != os.getpid()):
+            return Holder(keeps, pid, _command(pid) if pid is not None else "")
+        return None if self._is_locked or self._is_free() else Holder(is_hostwatch=False)
+
+    def _is_strange(self, now: float) -> bool:
+        if self._strange_since is None:
+            self._strange_since = now
+        self.is_without = now - self._strange_since >= STRANGER_SECONDS
+        return self.is_without
+
+    def _flock(self) -> bool:
+        """Take the `flock`. True, too, on a file system that has none."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            logger.debug("the containers directory cannot be locked ({}): it is done without", error.strerror)
+        self._is_locked = True
+        return True
+
+    def _unlock(self) -> None:
+        self._is_locked = False
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _is_free(self) -> bool:
+        """Whether nobody else has the `flock`: it is shared for an instant."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def _mark(self, place: int, kind: int = fcntl.F_RDLCK) -> None:
+        with suppress(OSError):  # a file system without: then we are not recognised
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, place, 1, 0))
+
+    def _is_marked(self, place: int) -> bool:
+        """Whether another one has this mark; our own does not count."""
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+        with suppress(OSError):
+            found = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, asked)
+            return bool(struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK)
+        return False
+
+
+def holder_of(directory: Path) -> Holder | None:
+    """Who has the lock on a directory; `None` if nobody, or if it cannot be seen."""
+    try:
+        file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return DirectoryLock(file).holder()
+    finally:
+        os.close(file)
+
+
+class HostFileLocks:
+    """The locks on files of the host: a lock file for each, held as long as the file is kept.
+
+    Where none can be made, as on a read-only root, it is done without.
+    """
+
+    def __init__(self, directory: Path = RUN) -> None:
+        self._directory = directory
+        self._held: dict[Path, int | None] = {}
+
+    def holder(self, path: Path) -> Holder | None:
+        """Take a file's lock, unless it is ours; returns who else has it. Blocks for a moment."""
+        if path in self._held:
+            return None
+        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+        try:
+            self._directory.mkdir(mode=0o755, exist_ok=True)
+            file = _locked(self._directory / f"{name}.lock")
+        except OSError as error:
+            logger.debug("{}: no lock in {} ({}): it is done without", path, self._directory, error.strerror)
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                self._held[path] = None
+            return None
+        if isinstance(file, Holder):
+            return file
+        self._held[path] = file
+        return None
+
+    def release(self, path: Path) -> None:
+        """The file is kept no more."""
+        if (file := self._held.pop(path, None)) is not None:
+            os.close(file)
+
+    def close(self) -> None:
+        """Give all locks back."""
+        for path in list(self._held):
+            self.release(path)
+
+
+def _locked(path: Path) -> int | Holder:
+    """A descriptor that holds the lock of a lock file, or who holds it. Raises `OSError`."""
+    for _ in range(_ROUNDS):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        except BlockingIOError:
+            pid = _holder(os.fstat(file))
+            os.close(file)
+            return Holder(is_hostwatch=True, pid=pid, command=_command(pid) if pid is not None else "")
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)  # somebody has removed it meanwhile
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+
+
+def _holder(status: os.stat_result) -> int | None:
+    """The process that has a `flock` on this, as far as it can be seen."""
+    numbers = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    found: dict[bool, int] = {}
+    with suppress(OSError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, _, pid, place, *_ = line.split()
+            device, _, inode = place.rpartition(":")
+            if kind == "FLOCK" and int(inode) == status.st_ino:
+                found[device == numbers] = int(pid)
+    return found.get(True, found.get(False))  # some file systems (btrfs) tell two numbers of one device
+
+
+def _command(pid: int) -> str:
+    """A process's command line, shortened; nothing where it is not visible."""
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
+        return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    return ""
