@@ -24,7 +24,7 @@ from hostwatch.daemon import Daemon, clear_host_files, paths_of
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.execs import ExecHostsFiles
-from hostwatch.hosts.lock import Holder, holder_of
+from hostwatch.hosts.lock import Holder, HostFileLocks, holder_of
 from hostwatch.hosts.sight import SightLostError
 
 _SWITCH_SECONDS = 0.0002
@@ -205,7 +205,7 @@ def _refuse_beside(holder: Holder) -> None:
 async def survey(settings: Settings, connection: Connection, *, alone: bool = False) -> AsyncIterator[Survey]:
     """What the engine and the files say now, for commands that run once. Raises `EngineError`.
 
-    `alone`: it is not done beside a daemon, which raises `KeptError`.
+    `alone`: nothing is written beside a daemon that keeps the same; if it is this engine's, raises `KeptError`.
     """
     inventory = Inventory(settings.rules())
     async with DockerEngine(connection) as source:
@@ -213,4 +213,6 @@ async def survey(settings: Settings, connection: Connection, *, alone: bool = Fa
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         inventory.add_host_files(engine.id, socket.gethostname())
-        yield Survey(engine, inventory, Ways(paths_of(settings, engine), ExecHostsFiles(source)))
+        with closing(HostFileLocks()) as locks:
+            paths = paths_of(settings, engine, locks if alone else None)
+            yield Survey(engine, inventory, Ways(paths, ExecHostsFiles(source)))

@@ -4,6 +4,7 @@ import gc
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -28,7 +29,7 @@ from hostwatch.core.records import Block
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
-from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder
+from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder, HostFileLocks
 from hostwatch.hosts.sight import Sight
 from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
 
@@ -38,14 +39,19 @@ _STANDBY_SECONDS = 0.5
 """How often a hostwatch in standby tries to take over."""
 
 
-def paths_of(settings: Settings, engine: EngineInfo) -> PathHostsFiles:
+def paths_of(settings: Settings, engine: EngineInfo, locks: HostFileLocks | None) -> PathHostsFiles:
     """The engine's hosts files by their path, where the configuration or the engine says that they are."""
-    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts)
+    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts, locks)
 
 
-async def clear_host_files(paths: Iterable[Path]) -> None:
+async def clear_host_files(paths: Iterable[Path], locks: HostFileLocks | None = None) -> None:
     """Take our block out of files on the host that are kept no longer; no engine is needed for that."""
-    files = PathHostsFiles(EngineId(""), Path("/"), Path("hosts"))
+    with closing(HostFileLocks()) as others:
+        await _clear_host_files(paths, locks if locks is not None else others)
+
+
+async def _clear_host_files(paths: Iterable[Path], locks: HostFileLocks) -> None:
+    files = PathHostsFiles(EngineId(""), Path("/"), Path("hosts"), locks)
     for path in paths:
         if not await anyio.Path(path).exists():
             continue
@@ -78,6 +84,7 @@ class Daemon:
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
         self._sight: Sight | None = None
+        self._locks = HostFileLocks(settings.host_files)
         self._keeping = False
         """Whether the files are ours to keep; else another hostwatch does, and nothing is written, compared or told."""
         self._standby: str | None = None
@@ -94,7 +101,11 @@ class Daemon:
         return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
 
     def close(self) -> None:
-        """Let go of the engine's directory."""
+        """Let go of the engine's directory, and of the files on the host."""
+        self._let_go()
+        self._locks.close()
+
+    def _let_go(self) -> None:
         if self._sight is not None:
             self._sight.close()
 
@@ -115,6 +126,7 @@ class Daemon:
         """Follow other settings from now on; those of the engine must be the same."""
         unwanted = self.settings.host_files - settings.host_files
         self.settings = settings
+        self._locks.wanted = settings.host_files
         before = self._inventory.adopt(settings.rules())
         if self._notifier is not None:
             self._notifier.debounce_seconds = settings.timing.notify_debounce
@@ -123,7 +135,7 @@ class Daemon:
             self._reconciler.linger_seconds = settings.timing.linger
             self._host_watch.cancel()
         elif self._tasks is not None:
-            self._tasks.start_soon(clear_host_files, unwanted, name="clear files on the host")
+            self._tasks.start_soon(clear_host_files, unwanted, self._locks, name="clear files on the host")
         self._reflector.adopt(_timing(settings))
         wanted = self._inventory.subscriber_files
         # That nobody subscribes to a file any more is so whatever an engine says, which may be away.
@@ -143,7 +155,7 @@ class Daemon:
         if self._reconciler is not None:
             await self._reconciler.remove_all(of_host=of_host)
         if of_host:  # those that were not compared yet, too
-            await clear_host_files(self.settings.host_files)
+            await clear_host_files(self.settings.host_files, self._locks)
 
     @property
     def standing(self) -> str:
@@ -203,7 +215,7 @@ class Daemon:
 
     async def _identified(self, engine: EngineInfo, tasks: TaskGroup, notifier: Notifier) -> None:
         """Begin to look after the files of the engine, unless it is the one we know."""
-        files = paths_of(self.settings, engine)
+        files = paths_of(self.settings, engine, self._locks)
         if self._files is not None and self._files.directory == files.directory and self._files.engine == engine.id:
             return
         self._scope.cancel()
@@ -243,7 +255,7 @@ class Daemon:
         """The directory as it is now, in the place of what it was before."""
         before = self._sight
         sight = await anyio.to_thread.run_sync(Sight, directory)
-        self.close()
+        self._let_go()
         self._sight = sight
         if sight.fault is not None and (before is None or before.path != directory or before.fault is None):
             logger.warning(

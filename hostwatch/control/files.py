@@ -24,6 +24,10 @@ class FileDeniedError(FileRefusedError):
     """The file may be kept, but cannot be written in this way; in another one perhaps."""
 
 
+class FileKeptError(FileRefusedError):
+    """Another hostwatch keeps the file, for another engine perhaps; it may be tried again before long."""
+
+
 class OutOfSightError(FileDeniedError):
     """No file of this engine can be reached: said once for all, not once for each."""
 

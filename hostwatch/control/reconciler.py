@@ -27,6 +27,7 @@ from hostwatch.control.files import (
     FileDeniedError,
     FileFailedError,
     FileGoneError,
+    FileKeptError,
     FileRefusedError,
     FileUpdate,
     HostsFiles,
@@ -70,6 +71,8 @@ _QUICK_BACKOFF_SECONDS = (0.1, 30.0)
 """After a failure that may be over in a moment, as while the engine rebuilds the file."""
 _SLOW_BACKOFF_SECONDS = (2.0, 300.0)
 """After a command failed, or the kernel denied what it granted before (a file system that became read-only)."""
+_KEPT_SECONDS = 0.5
+"""How often a file is tried that another hostwatch keeps."""
 _TRY_PATH = "trying its path again"
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
@@ -531,12 +534,21 @@ class Reconciler:
             self._states[work.key].in_sync = False  # it may be back as it was left, when something else is wanted
         if isinstance(error, FileGoneError | FileDeniedError) and self._found_out_of_sight(work, container, error):
             return
-        if isinstance(error, FileRefusedError):
+        if isinstance(error, FileKeptError):
+            self._kept_by_another(work.key, container, error)
+        elif isinstance(error, FileRefusedError):
             self._refused(work.key, container, error)
         elif isinstance(error, FileFailedError):
             self._failed(work.key, container, str(error))
         else:
             logger.debug("{}: {}", container.name, error)
+
+    def _kept_by_another(self, key: ContainerKey, container: Container, error: FileKeptError) -> None:
+        if not self._inventory.sharing(key).sources:  # what is in there is not ours
+            self._forget(key)
+            return
+        self._refused(key, container, error)
+        self._queue.add_at(anyio.current_time() + _KEPT_SECONDS, key, "trying again")
 
     def _refused(self, key: ContainerKey, container: Container, error: FileRefusedError) -> None:
         state = self._states.setdefault(key, FileState())

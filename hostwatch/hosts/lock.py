@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import struct
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,18 +154,23 @@ class HostFileLocks:
     Where none can be made, as on a read-only root, it is done without.
     """
 
-    def __init__(self, directory: Path = RUN) -> None:
+    def __init__(self, wanted: Collection[Path] | None = None, directory: Path = RUN) -> None:
+        self.wanted = wanted
+        """Whose locks are held on; `None`: those of all."""
         self._directory = directory
         self._held: dict[Path, int | None] = {}
+
+    def has(self, path: Path) -> bool:
+        """Whether a file's lock is ours, or done without."""
+        return path in self._held
 
     def holder(self, path: Path) -> Holder | None:
         """Take a file's lock, unless it is ours; returns who else has it. Blocks for a moment."""
         if path in self._held:
             return None
-        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         try:
             self._directory.mkdir(mode=0o755, exist_ok=True)
-            file = _locked(self._directory / f"{name}.lock")
+            file = _locked(self._place(path))
         except OSError as error:
             logger.debug("{}: no lock in {} ({}): it is done without", path, self._directory, error.strerror)
             if error.errno not in (errno.EMFILE, errno.ENFILE):
@@ -175,15 +181,26 @@ class HostFileLocks:
         self._held[path] = file
         return None
 
+    def settle(self, path: Path) -> None:
+        """The file has been put right: give the lock back of one that is kept no more."""
+        if self.wanted is not None and path not in self.wanted:
+            self.release(path)
+
     def release(self, path: Path) -> None:
         """The file is kept no more."""
         if (file := self._held.pop(path, None)) is not None:
+            with suppress(OSError):  # whoever waits for it opens another one
+                self._place(path).unlink()
             os.close(file)
 
     def close(self) -> None:
         """Give all locks back."""
         for path in list(self._held):
             self.release(path)
+
+    def _place(self, path: Path) -> Path:
+        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+        return self._directory / f"{name}.lock"
 
 
 def _locked(path: Path) -> int | Holder:
@@ -192,8 +209,9 @@ def _locked(path: Path) -> int | Holder:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(file), path.stat()):
-                return file
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), path.stat()):
+                    return file
         except BlockingIOError:
             pid = _holder(os.fstat(file))
             os.close(file)

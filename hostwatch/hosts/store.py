@@ -19,6 +19,7 @@ from hostwatch.control.files import (
     FileDeniedError,
     FileFailedError,
     FileGoneError,
+    FileKeptError,
     FileRefusedError,
     FileUpdate,
     OutOfSightError,
@@ -26,6 +27,7 @@ from hostwatch.control.files import (
 from hostwatch.core.hostsfile import Edited
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
+from hostwatch.hosts.lock import HostFileLocks
 from hostwatch.hosts.watch import HostFileWatch, Watch, watch_for_ever
 
 T = TypeVar("T")
@@ -37,10 +39,12 @@ _CONCURRENT = 8
 class PathHostsFiles:
     """The hosts files of one engine's containers (`<directory>/<id>/<hosts>`), and those on the host."""
 
-    def __init__(self, engine: EngineId, directory: Path, hosts: Path) -> None:
+    def __init__(self, engine: EngineId, directory: Path, hosts: Path, locks: HostFileLocks | None = None) -> None:
+        """`locks` are those on the files of the host, without which none is written; `None`: they are not asked."""
         self.engine = engine
         self.directory = directory
         self._hosts = hosts
+        self._locks = locks
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
     def __repr__(self) -> str:
@@ -75,8 +79,13 @@ class PathHostsFiles:
     ) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
         update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
-        if update is None:
-            update = await self._in_thread(container, lambda path: files.update(path, change))
+        if update is not None:
+            return update
+        if self._locks is None or container.host_file is None:
+            return await self._in_thread(container, lambda path: files.update(path, change))
+        await self._lock(self._locks, container.host_file)
+        update = await self._in_thread(container, lambda path: files.update(path, change))
+        self._locks.settle(container.host_file)
         return update
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
@@ -103,6 +112,16 @@ class PathHostsFiles:
             return Watch(inotify, self.directory, self._hosts, tell, stirred)
 
         await watch_for_ever(make, Watch.what, task_status=task_status)
+
+    async def _lock(self, locks: HostFileLocks, path: Path) -> None:
+        """Take the lock of a file on the host. Raises `FileKeptError`."""
+        if locks.has(path):
+            return
+        holder = await anyio.to_thread.run_sync(locks.holder, path, limiter=self._limiter)
+        if holder is not None:
+            raise FileKeptError(
+                f"{path} is kept by {holder}, for another engine perhaps; it is kept from here as soon as that ends"
+            )
 
     def _fault(self) -> str | None:
         """Why no container's file can be reached at all, `None` if they can."""

@@ -21,7 +21,7 @@ if place.is_dir():
     lock = DirectoryLock(os.open(place, os.O_RDONLY))
     print(lock.take(0.0), lock.holder(), flush=True)
 else:
-    lock = HostFileLocks(Path(sys.argv[2]))
+    lock = HostFileLocks(None, Path(sys.argv[2]))
     print(lock.holder(place), flush=True)
 sys.stdin.read()
 """
@@ -123,7 +123,7 @@ def test_a_file_of_the_host(tmp_path: Path) -> None:
     hosts, link = tmp_path / "hosts", tmp_path / "link"
     hosts.write_text("")
     link.symlink_to(hosts)
-    locks = HostFileLocks(tmp_path / "locks")
+    locks = HostFileLocks(set(), tmp_path / "locks")
     with other(link, tmp_path / "locks") as (process, told):
         assert told == "None"
         holder = locks.holder(hosts)
@@ -135,7 +135,7 @@ def test_a_file_of_the_host(tmp_path: Path) -> None:
         assert locks.holder(hosts) is None
     with other(link, tmp_path / "locks") as (_, told):
         assert f"process {os.getpid()}" in told
-        locks.release(hosts)
+        locks.settle(hosts)
     with other(link, tmp_path / "locks") as (_, told):
         assert told == "None"
 
@@ -144,5 +144,5 @@ def test_where_no_lock_file_can_be_made(tmp_path: Path) -> None:
     """It is done without."""
     hosts = tmp_path / "hosts"
     hosts.write_text("")
-    assert HostFileLocks(hosts).holder(hosts) is None
+    assert HostFileLocks(None, hosts).holder(hosts) is None
     assert str(Holder(is_hostwatch=False)) == "a process that is not visible from here"

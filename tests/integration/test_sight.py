@@ -72,6 +72,24 @@ def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[La
     assert hostwatch.log.count(ANEW) == 1
 
 
+def test_a_file_on_the_host_that_is_mounted_over(lab: Lab) -> None:
+    """No event tells of it; it is found, brought right and watched all the same."""
+    lab.run("db", address="10.123.7.1")
+    lab.within = ("unshare", "--mount")
+    etc, other = lab.directory / "etc", lab.directory / "other"
+    for place in (etc, other):
+        place.mkdir()
+        (place / "hosts").write_text("192.0.2.1 foreign\n")
+    config = lab.configured(f"subscribers: {{this: {{file: {etc}/hosts, services: [db]}}}}\n")
+    with lab.hostwatch("-c", config, ready="this: ") as hostwatch:
+        mount = ("mount", "--bind", str(other), str(etc))
+        subprocess.run(["nsenter", "--target", str(hostwatch.process.pid), "--mount", *mount], check=True)
+        for _ in range(2):
+            eventually(lambda: "10.123.7.1      db\n" in (other / "hosts").read_text())
+            (other / "hosts").write_text("192.0.2.1 foreign\n")
+        eventually(lambda: "10.123.7.1      db\n" in (other / "hosts").read_text())
+
+
 def test_a_view_that_cannot_come_back(lab: Lab, seen: Path) -> None:
     """What is mounted was deleted where it comes from: it says so, and ends with a failure, to be started anew."""
     source = lab.directory / "source"

@@ -82,6 +82,37 @@ def test_the_lock_follows_the_directory(lab: Lab) -> None:
         eventually(lambda: lab.hosts(web) == right)
 
 
+def test_a_file_of_the_host_is_kept_by_one(lab: Lab) -> None:
+    """Of hostwatches that know nothing of each other, as those of two engines: the other says so, and waits for it."""
+    lab.run("db", address="10.123.7.1")
+    hosts = lab.directory / "hosts"
+    hosts.write_text("192.0.2.1 foreign\n")
+    this = f"subscribers: {{this: {{file: {hosts}, hosts: 192.0.2.9 %s}}}}\n"
+    mine = configured(lab, "mine", this % "mine")
+    elsewhere = f"docker: {{root: {lab.directory}}}\n"
+    yours = configured(lab, "yours", this % "yours" + elsewhere)
+    with lab.hostwatch("-c", mine, ready="this: ") as first:
+        right = hosts.read_text()
+        assert "192.0.2.9       mine\n" in right
+        said = f"this: refused: {hosts} is kept by hostwatch, process {first.process.pid} ("
+        web = lab.run("web", labels=WANTS_DB)
+        with lab.hostwatch("-c", yours, ready=said) as second:
+            found = lab.command("sync", "-c", yours, status=1)
+            assert f"this: {hosts} is kept by hostwatch, " in found.stderr
+            hosts.write_text("192.0.2.1 foreign\n")
+            eventually(lambda: hosts.read_text() == right)
+            configured(lab, "mine", "")
+            first.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "192.0.2.9       yours\n" in hosts.read_text())
+            configured(lab, "mine", this % "mine")
+            first.process.send_signal(signal.SIGHUP)
+            eventually(lambda: f"is kept by hostwatch, process {second.process.pid} (" in first.log)
+            second.stop(signal.SIGKILL)
+            eventually(lambda: hosts.read_text() == right)
+        assert second.log.count("is kept by") == first.log.count("is kept by") == 1
+        eventually(lambda: lab.records(web) == {"db": ["10.123.7.1"]})
+
+
 def test_a_stranger_is_named(lab: Lab) -> None:
     """By its process; and nothing is written while it may be a hostwatch that is older or newer than this one."""
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})

@@ -60,6 +60,7 @@ def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) ->
     assert active == "active"
     assert told.startswith("connected to engine 28.5")
     _assert_confined(machine.main_pid)
+    assert machine.run("ls", "/run/hostwatch").endswith(".lock\n")
     # What is not in ReadWritePaths= is out of reach, root or not.
     assert "its file system is read-only" in machine.log
     machine.run("systemctl", "stop", "hostwatch")
