@@ -43,7 +43,7 @@ from hostwatch.core.facts import Files
 from hostwatch.core.hold import Memory, memory_of
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Address, Container, ContainerKey, State
-from hostwatch.core.pacing import Backoff, Pace
+from hostwatch.core.pacing import Backoff, Pace, Rivalry
 from hostwatch.core.records import Block
 from hostwatch.core.rules import Writer
 
@@ -101,6 +101,7 @@ class FileState:
     backoff: Backoff = field(default_factory=lambda: Backoff(*_QUICK_BACKOFF_SECONDS))
     not_before: float = 0.0
     """When it may be tried by exec again (the event loop's seconds)."""
+    rivalry: Rivalry[Block] = field(default_factory=Rivalry)
     costly: bool = False
     """Whether it took long to look at, so that others must not wait for it."""
 
@@ -361,6 +362,10 @@ class Reconciler:
         wanted = self._wanted(key, state, state.memory, now)
         if by_exec and state.in_sync and state.wanted == wanted and not _is_to_be_read(work):
             return b""
+        if state.wanted == wanted and state.rivalry.until > now:
+            state.in_sync = False
+            self._queue.add_at(state.rivalry.until, key, FILE_CHANGED)
+            return b""
         state.wanted = wanted
         rewriting = Rewriting(wanted, container, state.block, keeps_comments=self._keeps_comments)
         at_hand = (state.in_sync or starting) and not state.costly
@@ -370,8 +375,20 @@ class Reconciler:
         before = state.block or None if update.before == state.text else None
         if before is None and (self._inventory.sharing(key).notices or (starting and update.changed)):
             before = await block_in(update.before)
+        if update.changed and not starting and state.block == rewriting.standing:
+            await self._look_for_rival(container, state, update.before, now)
         self._updated(work, container, update, before, rewriting.standing)
         return update.before
+
+    async def _look_for_rival(self, container: Container, state: FileState, text: bytes, now: float) -> None:
+        """See whether somebody else has put a block of his own in the place of ours, as he did before."""
+        theirs = await block_in(text)
+        if theirs is not None and theirs != state.block and state.rivalry.returned(theirs, now):
+            logger.warning(
+                "{}: somebody else puts another block into its hosts file again and again, perhaps a second hostwatch"
+                " that sees nothing of this one: ours is put back more and more slowly; stop one of the two",
+                container.name,
+            )
 
     def _updated(
         self, work: Work, container: Container, update: FileUpdate, before: Block | None, block: Block

@@ -1,10 +1,18 @@
 """How long to wait: state machines that take the time and their randomness as arguments."""
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+
+_RIVAL_TIMES = 5
+"""How often in a row the same thing is put back at once: a person who tries that would notice."""
+_RIVAL_SECONDS = (1.0, 60.0)
+"""How long it is left then: at first, and at most."""
+_RIVAL_FORGOTTEN_SECONDS = 900.0
+"""After what a silence all begins anew: a file that is written by exec is looked at each five minutes, as a rule."""
 
 
 @dataclass(slots=True)
@@ -41,6 +49,31 @@ class Debounce:
     def changed(self, now: float) -> None:
         """It changed once more."""
         self.due = min(now + self._quiet, self._latest)
+
+
+class Rivalry(Generic[Key]):
+    """Whether somebody else puts the same thing back again and again, and how long to leave it to him.
+
+    Two who do not know of each other would else change it back and forth as fast as they can. Who changes it once, or
+    to something else each time, is no rival, and nor is one who has not done so for long.
+    """
+
+    def __init__(self) -> None:
+        self._theirs: Key | None = None
+        self._times = 0
+        self._last = -math.inf
+        self.until = -math.inf
+        """Not before then is ours to be put back, by the clock of `now`."""
+
+    def returned(self, theirs: Key, now: float) -> bool:
+        """This stood in the place of ours; returns whether there is a rival now, and was none before."""
+        goes_on = theirs == self._theirs and now - self._last < _RIVAL_FORGOTTEN_SECONDS
+        self._times = self._times + 1 if goes_on else 1
+        self._theirs, self._last = theirs, now
+        if self._times >= _RIVAL_TIMES:
+            first, most = _RIVAL_SECONDS
+            self.until = now + min(most, first * 2.0 ** min(self._times - _RIVAL_TIMES, 30))
+        return self._times == _RIVAL_TIMES
 
 
 class Pace(Generic[Key]):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostwatch.core.pacing import Backoff, Debounce, Pace
+from hostwatch.core.pacing import Backoff, Debounce, Pace, Rivalry
 
 
 def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
@@ -43,3 +43,25 @@ def test_pace_waits_beyond_its_credit_and_for_nobody_else() -> None:
     assert pace.wait("a", 100.0) == 0.25
     pace.forget("a")
     assert pace.wait("a", 100.0) == 0.0
+
+
+def test_a_rival_is_noticed_once_and_left_more_and_more_time() -> None:
+    """Who puts the same back five times in a row; up to a minute, and until he has been silent for long."""
+    rivalry: Rivalry[str] = Rivalry()
+    noticed = []
+    for now in range(4):
+        noticed.append(rivalry.returned("theirs", now))
+        assert rivalry.until < 0
+    for now, until in [(4, 5), (5, 7), (7, 11), (100, 108), (200, 216), (300, 332), (400, 460), (500, 560)]:
+        noticed.append(rivalry.returned("theirs", now))
+        assert rivalry.until == until
+    assert [number for number, is_new in enumerate(noticed, 1) if is_new] == [5]
+    assert not any(rivalry.returned("theirs", 2000.0 + now) for now in range(4))
+    assert rivalry.until < 2000
+
+
+def test_who_puts_something_else_each_time_is_no_rival() -> None:
+    """Ordinary drift is never put off."""
+    rivalry: Rivalry[int] = Rivalry()
+    assert not any(rivalry.returned(number % 2, float(number)) for number in range(50))
+    assert rivalry.until < 0

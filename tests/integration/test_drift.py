@@ -46,6 +46,32 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@newest_only
+@pytest.mark.parametrize("by_exec", [False, True])
+def test_a_block_that_is_changed_back_and_forth(lab: Lab, *, by_exec: bool) -> None:
+    """Healed at once five times; then it is said, once, and slowed down. What is new is written at once."""
+    db = lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
+    elsewhere = (
+        f"docker: {{root: {lab.directory}}}\ntiming: {{resync: 1s, linger: 0}}\n" if by_exec else "timing: {linger: 0}"
+    )
+    with lab.hostwatch("-c", lab.configured(elsewhere), ready="web: ") as hostwatch:
+        path, right = lab.hosts_path(web), lab.hosts(web)
+        theirs = right.replace("10.123.7.7      db", "192.0.2.7       other")
+        for number in range(5):
+            path.write_text(theirs)
+            eventually(lambda: path.read_text() == right)
+            assert hostwatch.log.count("again and again") == (number == 4)
+        path.write_text(theirs)
+        begun = time.monotonic()
+        eventually(lambda: path.read_text() == right)
+        assert time.monotonic() - begun > 0.7
+        path.write_text(theirs)
+        db.rename("cache")
+        eventually(lambda: "withheld" in path.read_text(), 2 if not by_exec else 4)
+    assert hostwatch.log.count("again and again") == 1
+
+
 def test_every_damage_to_the_block_is_mended(lab: Lab) -> None:
     """Each is mended into the very text of before, in the same file, with a line in the log that says drift."""
     with lab.hostwatch() as hostwatch:
