@@ -16,7 +16,7 @@ import anyio
 import typer
 
 from hostwatch import __version__, app
-from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, load, located, schema
+from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, doubts, load, located, schema
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
@@ -247,8 +247,10 @@ def status(common: Common, as_json: Json = False) -> None:
 
 @_command
 def check(common: Common) -> None:
-    """Validate the configuration. Status 2 if it is not valid."""
-    common.loaded()
+    """Validate the configuration, and warn of what can hardly be meant. Status 2 if it is not valid."""
+    settings = common.loaded()
+    for doubt in (*doubts.of_file(settings), *doubts.of_names(settings)):
+        _complain(f"warning: {doubt}")
     _say(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
 
 

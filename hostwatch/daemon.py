@@ -14,7 +14,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
-from hostwatch.config import Settings
+from hostwatch.config import Settings, doubts
 from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Ways
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import WorkQueue
@@ -26,6 +26,7 @@ from hostwatch.core.facts import Files
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, NetworkMode, State
 from hostwatch.core.records import Block
+from hostwatch.core.unanswered import unanswered
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
@@ -33,10 +34,19 @@ from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder, HostFi
 from hostwatch.hosts.sight import Sight
 from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
 
+_DOUBT_SECONDS = 10.0
+"""How long after everything was read, or configured anew, it is looked for what can hardly be meant: containers that
+are being started, as when the machine is, come meanwhile."""
+
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The file of no container: it goes the way of all files, and shows that the way is open."""
 _STANDBY_SECONDS = 0.5
 """How often a hostwatch in standby tries to take over."""
+
+
+def _warn(found: Iterable[str]) -> None:
+    for doubt in sorted(found):
+        logger.warning("{}", doubt)
 
 
 def paths_of(settings: Settings, engine: EngineInfo, locks: HostFileLocks | None) -> PathHostsFiles:
@@ -96,6 +106,7 @@ class Daemon:
         self._swept = anyio.Event()
         self._loaded = anyio.Event()
         self._news = anyio.Event()
+        self._adopted = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
@@ -120,6 +131,7 @@ class Daemon:
                 await self._identified(engine, tasks, notifier)
 
             tasks.start_soon(self._queue.run_delayed, name="delays")
+            tasks.start_soon(self._tell_doubts, name="tell doubts")
             tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
 
     def adopt(self, settings: Settings) -> None:
@@ -127,6 +139,7 @@ class Daemon:
         unwanted = self.settings.host_files - settings.host_files
         self.settings = settings
         self._locks.wanted = settings.host_files
+        self._adopted.set()
         before = self._inventory.adopt(settings.rules())
         if self._notifier is not None:
             self._notifier.debounce_seconds = settings.timing.notify_debounce
@@ -314,6 +327,31 @@ class Daemon:
             self._standby = said
             logger.warning("{}", said)
             self._tell_news()
+
+    async def _tell_doubts(self) -> NoReturn:
+        """Tell what can hardly be meant: of each configuration once, and not again what was told of the one before."""
+        told: frozenset[str] = frozenset()
+        while True:
+            self._adopted = anyio.Event()
+            alone = frozenset(map(str, doubts.of_file(self.settings)))
+            _warn(alone - told)
+            await self._loaded.wait()
+            await anyio.sleep(_DOUBT_SECONDS)
+            found = alone | self._doubts_beside()
+            _warn(found - told - alone)
+            told = found
+            await self._adopted.wait()
+
+    def _doubts_beside(self) -> frozenset[str]:
+        engine = self._reflector.engine
+        if engine is None:
+            return frozenset()
+        return frozenset(
+            map(
+                str,
+                (*doubts.beside(self.settings, self._inventory, engine.id), *unanswered(self._inventory, engine.id)),
+            )
+        )
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         """After each resync, look for blocks that nobody subscribes to any more."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from hostwatch.config import document, explain, reading
 from hostwatch.config.document import Document, Problem
 from hostwatch.config.faults import ConfigError, ConfigFault
+from hostwatch.config.origin import Origin
 from hostwatch.config.settings import Settings
 
 DEFAULT_PATH = Path("/etc/hostwatch/hostwatch.yaml")
@@ -41,9 +42,10 @@ def load(path: Path) -> Settings:
     # What YAML could not read well is reported once, not again for what it was taken for.
     known = {problem.index for problem in problems}
     problems += [problem for problem in more if problem.index not in known]
+    origin = Origin(path, content)
     if settings is None or problems:
-        raise ConfigError(_faults(path, content, problems))
-    return settings
+        raise ConfigError(origin.faults(problems))
+    return settings.read_from(origin)
 
 
 def _checked(content: Document, *, broken: bool) -> tuple[Settings | None, list[Problem]]:
@@ -60,12 +62,6 @@ def _checked(content: Document, *, broken: bool) -> tuple[Settings | None, list[
         case other:
             reason = f"the configuration must be a mapping with any of the keys {', '.join(Settings.model_fields)}"
             return None, [Problem(other.index, str(other), reason)]
-
-
-def _faults(path: Path, content: Document, problems: list[Problem]) -> tuple[ConfigFault, ...]:
-    # An alias repeats what is wrong with its anchor: one fault is enough.
-    unique = dict.fromkeys(sorted(problems, key=lambda problem: problem.index))
-    return tuple(ConfigFault(path, *content.place(found.index), found.value, found.reason) for found in unique)
 
 
 def _read(path: Path) -> str:

@@ -18,6 +18,7 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
+    PrivateAttr,
     StrictBool,
     StrictInt,
     Tag,
@@ -29,6 +30,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from hostwatch.config.origin import Origin
 from hostwatch.config.values import (
     CAPITALS,
     LOOKUP_PATTERN,
@@ -429,6 +431,17 @@ class Settings(Section):
         "not take anybody's names away.",
     )
     log: Annotated[LogSettings, IfPresent, OrNull()] = Field(default_factory=LogSettings, description="The log.")
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where they were read."""
+        return self._origin
+
+    def read_from(self, origin: Origin) -> "Settings":
+        """The same, with the place where they were read."""
+        self._origin = origin
+        return self
 
     @field_validator("services", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.doctor.connection import unanswered, unreachable
+from hostwatch.doctor.doubts import configured
 from hostwatch.doctor.files import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
@@ -36,11 +37,13 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
     seen = anyio.run(_seen, settings, connection)
     if isinstance(seen, str):
         yield unreachable(connection, seen)
+        yield from configured(settings, None)
     else:
         yield of_engine(seen.engine, connection)
         yield from map(unanswered, seen.faults)
         yield from _of_files(seen)
         yield from unreached(seen)
+        yield from configured(settings, seen)
         yield from labels(seen)
     yield from priority()
 
@@ -58,11 +61,12 @@ def _of_files(view: View) -> Iterator[Finding]:
 
 def verdict(found: list[Finding]) -> str:
     """All findings in a line."""
-    problems, notes = (sum(finding.level is level for finding in found) for level in (Level.PROBLEM, Level.NOTE))
-    if problems:
-        return f"{problems} problem{'s' * (problems > 1)} to be mended"
-    limits = f", with {notes} limit{'s' * (notes > 1)}" if notes else ""
-    return f"hostwatch works here{limits}"
+    levels = {Level.PROBLEM: "problem", Level.NOTE: "limit", Level.WARNING: "warning"}
+    counts = {what: sum(finding.level is level for finding in found) for level, what in levels.items()}
+    told = {what: f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count}
+    if "problem" in told:
+        return f"{told['problem']} to be mended"
+    return "hostwatch works here" + (f", with {' and '.join(told.values())}" if told else "")
 
 
 def of_engine(engine: EngineInfo, connection: Connection) -> Finding:

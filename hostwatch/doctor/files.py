@@ -8,7 +8,7 @@ from pathlib import Path
 from hostwatch.control.survey import FileReport
 from hostwatch.core.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
 from hostwatch.core.rules import Writer
-from hostwatch.doctor.finding import Finding, fine, note, problem
+from hostwatch.doctor.finding import Finding, fine, note, problem, warning
 from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import STRANGER_SECONDS
@@ -131,4 +131,4 @@ def labels(view: View) -> Iterator[Finding]:
     """Labels of running containers that count for nothing."""
     for container in view.running:
         for fault in view.inventory.roles(container.key).faults:
-            yield (note if fault.is_doubt else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)
+            yield (warning if fault.is_doubt else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)

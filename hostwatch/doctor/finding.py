@@ -14,6 +14,8 @@ class Level(StrEnum):
     OK = "ok"
     NOTE = "note"
     """It works, with this limit."""
+    WARNING = "warning"
+    """It works, and something can hardly be meant as it is."""
     PROBLEM = "problem"
     """It does not work, or not for all."""
 
@@ -40,6 +42,11 @@ def fine(what: str) -> Finding:
 def note(what: str, remedy: str) -> Finding:
     """It works, with this limit."""
     return Finding(Level.NOTE, what, remedy)
+
+
+def warning(what: str, remedy: str) -> Finding:
+    """It works, and can hardly be meant so."""
+    return Finding(Level.WARNING, what, remedy)
 
 
 def problem(what: str, remedy: str) -> Finding:

@@ -71,7 +71,7 @@ def parsed(done: subprocess.CompletedProcess[str], status: int) -> Findings:
         else:
             level, what = line.split(None, 1)
             found.append((level, what, ""))
-    assert {level for level, _, _ in found} <= {"ok", "note", "problem"}
+    assert {level for level, _, _ in found} <= {"ok", "note", "warning", "problem"}
     assert all(bool(remedy) == (level != "ok") for level, _, remedy in found), found
     assert status == any(level == "problem" for level, _, _ in found)
     return Findings(tuple(found), verdict)
