@@ -42,14 +42,13 @@ def idle_subscribers(facts: Facts) -> list[str]:
 
 def is_answered(facts: Facts, engine: EngineId, name: str) -> bool:
     """Whether anything has this name, wherever it is and whether it runs or not."""
-    service, _, project = name.rpartition(".")
     return (
         name == SELF
         or bool(facts.rules.service(name))
         or bool(facts.named(engine, name))
         or bool(facts.called(engine, name))
         or bool(facts.labelled(engine, name))
-        or bool(facts.in_compose(engine, project, service))
+        or bool(facts.qualified(engine, name))
     )
 
 

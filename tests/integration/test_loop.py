@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -67,3 +68,17 @@ def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
     with lab.hostwatch("-c", str(config)):
         eventually(lambda: "fixed" in lab.hosts(web))
     assert lab.hosts(web) == before
+
+
+def test_a_block_that_cannot_be_removed_at_the_end_is_told(lab: Lab) -> None:
+    """The others go all the same."""
+    web, stuck = (lab.run(name, labels={"hostwatch.hosts": "192.0.2.1 fixed"}) for name in ("web", "stuck"))
+    with lab.hostwatch("-c", lab.configured("on_exit: remove")) as hostwatch:
+        eventually(lambda: "fixed" in lab.hosts(web) and "fixed" in lab.hosts(stuck))
+        try:
+            subprocess.run(["chattr", "+i", lab.hosts_path(stuck)], check=True)
+            assert hostwatch.stop() == 0
+        finally:
+            subprocess.run(["chattr", "-i", lab.hosts_path(stuck)], check=True)
+    assert re.search(r" WARNING stuck: its block was not removed: \S", hostwatch.log), hostwatch.log
+    assert re.search(r" INFO +blocks removed: web\n", hostwatch.log), hostwatch.log
