@@ -261,8 +261,11 @@ class Reconciler:
                 text = await self._reconcile(work, container, now)
             elif SWEEP in work.causes:
                 text = await self._sweep(container)
+            elif is_changed and not starting:
+                text = await self._glance(container)
+                self._note_leftover(key, text)
             else:
-                text = await self._glance(container) if is_changed and not starting else b""
+                text = b""
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._kept_from(work, container, error)
             text = b""
@@ -279,6 +282,7 @@ class Reconciler:
         stirred = self._inventory.stir(key)
         addresses = _own_addresses(container, text)
         hints.hinted(key, (stirred | self._inventory.hint(key, addresses)) - {key}, f"start of {container.name}")
+        self._note_leftover(key, text)
         return self._inventory.container(key) or container
 
     def _mind_orphan(self, container: Container) -> None:
@@ -289,6 +293,14 @@ class Reconciler:
         if self._inventory.sharing(key).sources:
             self._orphans.add(key)
             logger.error("{}: {}", container.name, ORPHANED)
+
+    def _note_leftover(self, key: ContainerKey, text: bytes) -> None:
+        """Have a block removed that has appeared in a file nobody subscribes to.
+
+        A container in host mode, or any of Podman's, begins with a copy of the host's own file, our block included.
+        """
+        if hostsfile.may_hold_block(text) and not self._is_ours(key) and self._inventory.roles(key).enabled:
+            self._queue.add(key, SWEEP, idle=True)
 
     def _is_ours(self, key: ContainerKey) -> bool:
         container = self._inventory.container(key)

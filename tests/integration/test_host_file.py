@@ -199,3 +199,25 @@ def test_a_command_tells_of_a_change(lab: Lab, hosts: Path) -> None:
         eventually(lambda: told.exists() and told.read_text() == "a b\n")
         eventually(lambda: "this-host: notified by command: sh -c " in hostwatch.log)
         assert "(db - → 10.123.7.7)" in hostwatch.log
+
+
+@pytest.mark.parametrize("labels", [{}, {"hostwatch.hosts": "@{web.ip} own"}], ids=["nobody's", "a subscriber's"])
+def test_a_copy_of_the_host_s_file_keeps_no_block_of_it(lab: Lab, labels: dict[str, str]) -> None:
+    """A container in host mode begins with one, which nobody would keep right."""
+    holder = lab.engine.holder
+    assert holder is not None
+    own = Path(f"/proc/{holder.pid}/root/etc/hosts")
+    before = own.read_text()
+    own.write_text(f"{before}# hostwatch: begin\n10.123.7.7      db\n# hostwatch: end\n10.9.9.9\tbehind\n")
+    try:
+        with lab.hostwatch() as hostwatch:
+            lab.run("web", address="10.123.7.8")
+            copied = lab.run("copied", network_mode="host", labels=labels)
+            eventually(lambda: "behind" in lab.hosts(copied) and "10.123.7.7 " not in lab.hosts(copied))
+            if labels:
+                eventually(lambda: lab.records(copied) == {"own": ["10.123.7.8"]})
+            else:
+                assert "hostwatch" not in lab.hosts(copied)
+                assert hostwatch.log.count("copied: block removed, as nobody subscribes to it") >= 1
+    finally:
+        own.write_text(before)
