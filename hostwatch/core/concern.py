@@ -16,7 +16,7 @@ def concerned(facts: Facts, key: ContainerKey) -> Files:
     """The hosts files in which the container may appear, or that it reads, or that must not keep its address."""
     files: set[ContainerKey] = set()
     for changed in (key, *facts.joiners(key)):
-        container = facts.container(changed)
+        container = facts.last_known(changed)
         if container is not None:
             files |= facts.files_of(_readers(facts, container))
             if facts.roles(changed).subscriptions:

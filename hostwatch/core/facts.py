@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from hostwatch.core.model import (
     Address,
+    Claim,
     Container,
     ContainerKey,
     Endpoint,
@@ -96,7 +97,7 @@ class Facts:
     @property
     def containers(self) -> Iterable[Container]:
         """All containers, in no particular order."""
-        return (container for container in self._containers.values() if container.host_file is None)
+        return (c for c in self._containers.values() if c.host_file is None and c.claim is not Claim.DEPARTED)
 
     @property
     def host_files(self) -> list[Container]:
@@ -109,7 +110,12 @@ class Facts:
         return self._networks.values()
 
     def container(self, key: ContainerKey) -> Container | None:
-        """The container of that key, `None` if there is none."""
+        """The container of that key, `None` if there is none, or none any more."""
+        found = self._containers.get(key)
+        return None if found is None or found.claim is Claim.DEPARTED else found
+
+    def last_known(self, key: ContainerKey) -> Container | None:
+        """The same, or what was known of it until it was removed just now."""
         return self._containers.get(key)
 
     def network(self, key: NetworkKey) -> Network | None:
@@ -198,7 +204,7 @@ class Facts:
         for _ in range(_MAX_JOINS):
             if container.network_mode is not NetworkMode.CONTAINER or container.joined is None:
                 return container
-            joined = self._containers.get(ContainerKey(container.key.engine, container.joined))
+            joined = self.container(ContainerKey(container.key.engine, container.joined))
             if joined is None:
                 return None
             container = joined
@@ -242,12 +248,13 @@ class Facts:
         found = self._sharing.get(owner)
         if found is None:
             found = self._shared_by(self._sharers(owner))
-            if owner in self._containers:
+            if self.container(owner) is not None:
                 self._sharing[owner] = found
         return found
 
     def _sharers(self, owner: ContainerKey) -> list[Container]:
-        first = [self._containers[owner]] if owner in self._containers else []
+        own = self.container(owner)
+        first = [own] if own is not None else []
         if first and ("joined", owner) not in self._index and first[0].network_mode is not NetworkMode.CONTAINER:
             return first
         joiners = self.joiners(owner)
@@ -298,7 +305,7 @@ class Facts:
 
     def file_of(self, key: ContainerKey) -> ContainerKey:
         """Whose hosts file the container reads: its own as a rule."""
-        container = self._containers.get(key)
+        container = self.container(key)
         sandbox = self.sandbox(container) if container is not None else None
         return key if sandbox is None else sandbox.key
 

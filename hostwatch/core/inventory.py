@@ -88,7 +88,7 @@ class Inventory(Facts):
         `asked` is the mark from before the request. Where the container was touched since (an event said that it is
         changing, an early hint came), the answer may be older than that: its state and addresses are not taken then.
         """
-        old = self._containers.get(container.key)
+        old = self.container(container.key)
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
             container = details_of(container, old)
         if container.state is State.STOPPED:
@@ -97,22 +97,25 @@ class Inventory(Facts):
         return self._replace(container.key, container)
 
     def is_ending(self, key: ContainerKey) -> bool:
-        """Whether a container has ended and still has all of its names; it is to `yield_names` before long."""
+        """Whether a container has ended, or was removed, and keeps its names still; it is to `yield_names` in time."""
         known = self._containers.get(key)
-        return known is not None and known.state is State.STOPPED and known.claim is Claim.FULL
+        return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
 
     def yield_names(self, key: ContainerKey) -> Files:
         """Note that a container has not come back in time: who runs may have a name of its."""
         if not self.is_ending(key):
             return frozenset()
-        return self._replace(key, dataclasses.replace(self._containers[key], claim=Claim.YIELDING))
+        known = self._containers[key]
+        if known.claim is Claim.DEPARTED:
+            return self._replace(key, None)
+        return self._replace(key, dataclasses.replace(known, claim=Claim.YIELDING))
 
     def put_unreadable(self, listed: Container, asked: int) -> Files:
         """Take in what the list says of a container that cannot be inspected, in the place of all that it does not say.
 
         It has the aliases and the health that it was last known to have; where nothing was known, it has none.
         """
-        old = self._containers.get(listed.key)
+        old = self.container(listed.key)
         aliases = {endpoint.network_name: endpoint.aliases for endpoint in old.endpoints} if old is not None else {}
         endpoints = (
             dataclasses.replace(endpoint, aliases=aliases.get(endpoint.network_name) or frozenset())
@@ -131,17 +134,21 @@ class Inventory(Facts):
     def put_listed(self, container: Container) -> Files:
         """Take in what the list says of a container that is being started: all but its state and addresses."""
         key = container.key
-        old = self._containers.get(key)
+        old = self.container(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
         known = dataclasses.replace(details_of(container, old), hostname=old.hostname)
         return self._replace(key, known)
 
     def drop(self, key: ContainerKey) -> Files:
-        """Forget a container that is gone; returns the hosts files it may concern."""
+        """Forget a container that is gone; returns the hosts files it may concern.
+
+        For a moment its names are kept from labels: most that are removed are made anew at once, and meanwhile a
+        stranger must not get their clients.
+        """
         self._touched.pop(key, None)
         orphaned = self._orphaned_by(key)
-        return self._replace(key, None) | orphaned
+        return self._depart(key) | orphaned
 
     def _orphaned_by(self, key: ContainerKey) -> Files:
         """Note that a container is gone, for those that use its network; returns the files that may concern."""
@@ -154,14 +161,26 @@ class Inventory(Facts):
         self._sharing.clear()
         return frozenset(self.files_of(joiners & self.keys("subscriber"))) | concerned(self, key)
 
+    def _depart(self, key: ContainerKey) -> Files:
+        """Forget a container but for its names; all of one that had yielded them."""
+        old = self.container(key)
+        if old is None:
+            return frozenset()
+        if old.claim is not Claim.FULL:
+            return self._replace(key, None)
+        endpoints = tuple(map(without_addresses, old.endpoints))
+        return self._replace(
+            key, dataclasses.replace(old, state=State.STOPPED, claim=Claim.DEPARTED, endpoints=endpoints)
+        )
+
     def doubt(self, key: ContainerKey) -> Files:
         """Note that a container is changing: its state is unknown until it is read again."""
-        old = self._containers.get(key)
+        old = self.container(key)
         return self._doubt(old) if old is not None else frozenset()
 
     def stir(self, key: ContainerKey) -> Files:
         """Note that the engine has rebuilt the hosts file of a stopped container: it is being started."""
-        old = self._containers.get(key)
+        old = self.container(key)
         if old is None or old.state is not State.STOPPED:
             return frozenset()
         return self._doubt(old)
@@ -174,7 +193,7 @@ class Inventory(Facts):
         on no network of the container's, as far as these are known: its first instructions come before the engine's
         word that it runs, and may write into its file what they like.
         """
-        old = self._containers.get(key)
+        old = self.container(key)
         if old is None or old.state is State.RUNNING or old.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
             return frozenset()
         endpoints = {endpoint.network_name: endpoint for endpoint in old.endpoints}
@@ -197,7 +216,7 @@ class Inventory(Facts):
         They are to be asked for it, and that is all: the file is the container's own to write. Only those that it is
         known to be on: what it is called on another one is known after the event, and holds up others until then.
         """
-        container = self._containers.get(key)
+        container = self.container(key)
         if container is None or container.state is not State.RUNNING or not self._roles[key].enabled:
             return {}
         news = frozenset(addresses).difference(*(endpoint.addresses for endpoint in container.endpoints))
@@ -208,7 +227,7 @@ class Inventory(Facts):
 
     def connecting(self, key: ContainerKey, endpoint: Endpoint) -> Files:
         """Take in an endpoint that a starting container has by now, as a network's inspection tells it."""
-        old = self._containers.get(key)
+        old = self.container(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
         return self._doubt(_with_endpoint(old, endpoint))
@@ -218,7 +237,7 @@ class Inventory(Facts):
 
         To be followed by what the container's own inspection says, whatever else has happened meanwhile.
         """
-        old = self._containers.get(key)
+        old = self.container(key)
         if old is None or old.state is not State.RUNNING:
             return frozenset()
         return self._replace(key, _with_endpoint(old, endpoint))

@@ -15,7 +15,8 @@ Host names are one whatever their case, so all that is compared here is folded (
 
 A container claims nothing before its first start. One that has ended keeps its names: a database that is being
 restarted does not lose its name to somebody else. If it does not come back in time, it yields them (`Claim`): in its
-own tier to whoever runs, and across tiers to a name that the engine itself gives, but never to a label.
+own tier to whoever runs, and across tiers to a name that the engine itself gives, but never to a label. One that was
+removed yields at once, and is out of a label's way after the same time.
 """
 
 import enum
@@ -337,7 +338,8 @@ class View:
 
         `networks`: who has the name on each network. All who have it on one are replicas there, as to the engine's DNS.
         """
-        found = sorted(claimants, key=lambda container: container.replica_order)
+        everyone = sorted(claimants, key=lambda container: container.replica_order)
+        found = [container for container in everyone if container.claim is not Claim.DEPARTED] or everyone
         if not found:
             return None
         if self._are_one(found, networks):

@@ -72,6 +72,8 @@ class Claim(enum.Enum):
     """It has ended, and did not come back within `linger`: who runs may have a name of its."""
     NONE = "none"
     """It was never started: its names are nobody's yet."""
+    DEPARTED = "departed"
+    """It was removed just now, and may be made anew: nobody but a label is kept from its names."""
 
 
 class Health(enum.Enum):

@@ -9,6 +9,10 @@ from hostwatch.core.selection import Roles
 
 def terms(container: Container, own: Roles) -> Iterator[Hashable]:
     """All terms of a container with these roles. One that is left alone keeps its place, but has no name."""
+    if container.claim is Claim.DEPARTED:
+        if own.enabled:
+            yield from _name_terms(own, container)
+        return
     yield from _place_terms(container)
     if own.enabled:
         if container.host_file is None:

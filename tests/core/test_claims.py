@@ -1,5 +1,6 @@
 """Who has a name when several claim it: case, containers that were never started, that have ended, and one-offs."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,42 @@ def test_a_stopped_project_does_not_make_a_running_one_s_name_ambiguous() -> Non
     assert told_on_host(on_host(blog, shop)) == ["10.1.0.5 db db.shop shop-db-1"]
     both_down = box("shop-db-1", on("s"), compose="shop/db", state=STOPPED)
     assert told_on_host(on_host(blog, both_down)) == [], "who does not run is not worth a line"
+
+
+def test_who_was_removed_is_not_followed_by_a_label_at_once() -> None:
+    """A recreation is no chance for a stranger; but whoever has the name in the same tier, or by the engine, has it."""
+    stranger, new = labelled("stranger", "db", address="10.0.0.6"), box("new", on("front", "10.0.0.7", aliases=("db",)))
+    for owner in (box("db", on("front", "10.0.0.5")), box("shop-db-1", on("front", "10.0.0.5"), compose="shop/db")):
+        made = inventory(WEB, owner, stranger)
+        made.drop(owner.key)
+        assert made.container(owner.key) is None
+        assert owner.key not in {container.key for container in made.containers}
+        assert told_line(made, "db") == [], "nobody answers, and the last address lingers"
+        made.put(new)
+        assert answer(made) == ("new",)
+        made.drop(new.key)
+        made.yield_names(owner.key)
+        made.yield_names(new.key)
+        assert answer(made) == ("stranger",), "it did not come back in time"
+
+
+def told_line(made: Inventory, name: str) -> list[str]:
+    """The names of the containers behind a name that run."""
+    found = view(made).service(name)
+    assert not isinstance(found, Ambiguous)
+    return [c.name for c in found.containers if c.state is RUNNING] if found is not None else ["nobody knows it"]
+
+
+def test_a_successor_has_the_number_of_who_was_removed() -> None:
+    """`ip[0]` is the new one's at once, also behind a service of the configuration."""
+    rules = Rules((service("db"),))
+    web = box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip[0]} a", "@{db-1.ip[0]} b"))
+    old = box("db-1", on("front", "10.0.0.5"), created=1.0)
+    made = inventory(web, old, rules=rules)
+    made.drop(old.key)
+    successor = dataclasses.replace(box("other", on("front", "10.0.0.6"), created=2.0), name="db-1")
+    made.put(successor)
+    assert told(made, "web") == ["10.0.0.6 a", "10.0.0.6 b"]
 
 
 # One-offs.

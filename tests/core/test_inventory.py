@@ -216,8 +216,8 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
     for method, arguments in history:
         method(made, *arguments)
         answers(made), everything_told(made)  # what is worked out in between must not outlast a change
-    for container in list(made.containers):
-        made.yield_names(container.key)  # a fresh one takes what has ended for ended long ago
+    for name in NAMES:
+        made.yield_names(key(name))  # a fresh one takes what has ended for ended long ago
     fresh = watched()
     fresh.adopt(made.rules)
     for container in made.containers:
