@@ -251,6 +251,8 @@ def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], know
     """
     alike = next((index for index, line in enumerate(opened) if not _looks_ours(line, None)), len(opened))
     ours = next((index for index in range(alike, 0, -1) if opened[index - 1].startswith(_WITHHELD)), 0)
+    if known is None:
+        ours = alike
     while ours < alike and _looks_ours(opened[ours], known):
         ours += 1
     inside += opened[:ours]
@@ -305,8 +307,10 @@ def _record(line: bytes) -> Record | None:
 
 def _withheld(line: bytes) -> Withheld | None:
     """The withheld line that a comment tells of, `None` where it is no such comment."""
+    if not line.startswith(_WITHHELD) or len(line) > _LINE_LIMIT:
+        return None
     text, separator, reason = line.removeprefix(_WITHHELD).partition(b"  (")
-    if not line.startswith(_WITHHELD) or not separator or len(line) > _LINE_LIMIT:
+    if not separator:
         return None
     return Withheld(text.decode("ascii", "replace"), reason.removesuffix(b")").decode("ascii", "replace"))
 
