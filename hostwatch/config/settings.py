@@ -130,7 +130,9 @@ class MatchSettings(Section):
         "list of labels of which one must be there, whatever its value.",
     )
     image: Globs = Field(
-        default_factory=tuple, description='Image as the container names it, a glob or a list, as in "mariadb:*".'
+        default_factory=tuple,
+        description='Image, a glob or a list, as in "mariadb": by any name that Docker reads as the same, such as '
+        "docker.io/library/mariadb:11. A glob without a tag means any tag.",
     )
     project: Globs = Field(default_factory=tuple, description="Compose project, a glob or a list of them.")
     service: Globs = Field(default_factory=tuple, description="Compose service, a glob or a list of them.")
