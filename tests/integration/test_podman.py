@@ -65,6 +65,14 @@ def test_a_subscriber_follows_a_service(lab: Lab) -> None:
         settled(lab, web, address(lab, db))
 
 
+def test_an_image_goes_by_its_short_name(lab: Lab) -> None:
+    """Podman says the whole one; a glob is read as Docker reads it."""
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels={"hostwatch.hosts": "@{boxes.ip[0]} boxes"})
+    lab.command("sync", "-c", lab.configured("services: {boxes: {match: {image: busybox, name: db}}}\n"))
+    assert lab.records(web)["boxes"] == ["10.123.7.7"]
+
+
 def test_the_default_network_serves_too(lab: Lab) -> None:
     """Podman calls it by two names."""
     with lab.hostwatch():
