@@ -226,7 +226,7 @@ class Facts:
             if container.network_mode is not NetworkMode.CONTAINER or container.joined is None:
                 return None
             key = ContainerKey(container.key.engine, container.joined)
-            joined = self._containers.get(key)
+            joined = self.container(key)
             if joined is None:
                 return key
             container = joined

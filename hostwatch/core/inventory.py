@@ -310,7 +310,8 @@ class Inventory(Facts):
     def _enter(self, new: Container, own: Roles) -> None:
         self._forget_derived(new)
         self._containers[new.key] = new
-        self.gone.discard(new.key)
+        if new.claim is not Claim.DEPARTED:
+            self.gone.discard(new.key)
         self._roles[new.key] = own
         for term in terms(new, own):
             self._index[term].add(new.key)
