@@ -24,6 +24,7 @@ from hostwatch.core.names import printable
 from hostwatch.docker.connect import AddressError, Connection, located_engine
 from hostwatch.doctor import examined, verdict
 from hostwatch.doctor.connection import unlocated
+from hostwatch.doctor.doubts import configured
 from hostwatch.doctor.finding import INDENT, Level
 from hostwatch.log import start_log
 from hostwatch.tables import status_text, width_of, wrapped
@@ -161,7 +162,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
         function(Common(**common), **arguments)
 
     _offer(command, [_CONTEXT, *list(inspect.signature(function).parameters.values())[1:]], variables=False)
-    return cli.command(short_help=function.__doc__)(command)  # else it would be cut
+    # Else it would be cut.
+    return cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -276,7 +278,7 @@ def doctor(common: Common) -> None:
     except AddressError as error:
         _fail(str(error), USAGE)
     except EngineError as error:
-        found = [unlocated(str(error))]
+        found = [unlocated(str(error)), *configured(settings, None)]
     for finding in found:
         _say(str(finding), indent=INDENT)
     _say(verdict(found))

@@ -63,7 +63,9 @@ def test_help_cuts_nothing() -> None:
     piped = hostwatch("status", "--help").stdout
     told = "Engine, as in unix:///var/run/docker.sock; else $HOSTWATCH_DOCKER_HOST."
     assert ["--docker-host", "URL", *told.split()] in [line.split() for line in piped.splitlines()]
-    assert "with their records and whether each file is right.\n" in hostwatch("--help").stdout
+    listed = hostwatch("--help").stdout
+    assert "with their records and whether each file is right.\n" in listed
+    assert "a configured file on the host.\n" in listed
     narrow = on_terminal([*COMMAND, "--help"], 40, ENVIRON)
     assert max(map(len, narrow)) <= 40
     assert "…" not in "".join(narrow)
