@@ -128,7 +128,7 @@ async def _fault(path: str, work: Callable[[], Awaitable[None]]) -> str | None:
     except TimeoutError:
         return f"GET {path}: the engine did not answer in time ({_REQUEST_SECONDS:.0f} s)"
     except EngineError as error:
-        return f"GET {path}: {error}"
+        return str(error) if "GET " in str(error) else f"GET {path}: {error}"
     except GoneError:
         pass  # the container is; what else answers 404 is no engine, and was noticed before
     return None

@@ -283,9 +283,11 @@ def test_what_a_socket_proxy_refuses_is_a_problem(lab: Lab, tmp_path: Path) -> N
     web = lab.run("web", labels=WANTS_DB)
     with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
         doctor(lab, "--docker-host", proxy.host, status=0)
-        for request in (f"/containers/{web.id}/json", "/info"):
+        for request in (f"/containers/{web.id}/json", "/info", "/_ping"):
             proxy.refuse = re.compile(request)
-            assert "answered 500" in doctor(lab, "--docker-host", proxy.host).problem
+            told = doctor(lab, "--docker-host", proxy.host).problem
+            assert re.search(rf"answered 500 to GET (/v[0-9.]+)?{request}", told)
+            assert told.count("GET ") == 1
         proxy.refuse, proxy.hold = None, re.compile("/events")
         assert "GET /events: the engine did not answer in time" in doctor(lab, "--docker-host", proxy.host).problem
         assert not [request for request in proxy.requests if not request.startswith("GET ")]
