@@ -29,8 +29,7 @@ async def load(source: Source, inventory: Inventory, refresher: Refresher, cause
     listed = {container.key for container in containers}
     # One that was created since the list was made is not in it: only reading it says whether it is gone.
     unlisted = {container.key for container in inventory.containers} - listed
-    await refresher.read_all([*listed, *unlisted], cause)
-    # Whose network is used and who is in no list is gone: its own inspection says so, and leaves an orphan behind.
-    await refresher.read_all(inventory.unread_parents, cause)
+    # Nor is one that is gone while another still uses its network. First, as who uses it would have it read, too.
+    await refresher.read_all([*inventory.unread_parents, *listed, *unlisted], cause)
     # Where two have swapped their addresses, the first that is read takes the other one's, and puts it in doubt.
     await refresher.read_all(inventory.in_doubt, cause)

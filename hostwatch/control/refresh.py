@@ -273,9 +273,9 @@ class Refresher:
         # The answer may be older than what has been seen since, or give this container an address of another.
         for doubted in self._inventory.newly_doubted():
             self.confirm(doubted)
-        if container.joined is not None:
-            for parent in self._inventory.unread_parents - self._asked.keys():
-                self.want(parent, "it is joined")
+        parent = self._inventory.unread_parent(container)
+        if parent is not None and parent not in self._asked:
+            self.want(parent, "it is joined")
         return files
 
     def _forget(self, key: ContainerKey) -> Files:

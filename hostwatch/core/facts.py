@@ -212,15 +212,20 @@ class Facts:
 
     def is_orphaned(self, container: Container) -> bool:
         """Whether the container whose network stack it uses is gone, and the network with it."""
-        return self._lost_parent(container) in self.gone
+        return self._missing_parent(container) in self.gone
 
     @property
     def unread_parents(self) -> frozenset[ContainerKey]:
         """The containers whose network stacks others use, of which nothing is known, not even that they are gone."""
-        joining = (self._containers[key] for key in self.keys("joins"))
-        return frozenset(lost for c in joining if (lost := self._lost_parent(c)) is not None) - self.gone
+        unread = (self.unread_parent(self._containers[key]) for key in self.keys("joins"))
+        return frozenset(parent for parent in unread if parent is not None)
 
-    def _lost_parent(self, container: Container) -> ContainerKey | None:
+    def unread_parent(self, container: Container) -> ContainerKey | None:
+        """The one of them whose network stack this container uses, `None` for none."""
+        parent = self._missing_parent(container)
+        return parent if parent not in self.gone else None
+
+    def _missing_parent(self, container: Container) -> ContainerKey | None:
         """The container at the end of the chain of those that it joined, where that one is not known."""
         for _ in range(_MAX_JOINS):
             if container.network_mode is not NetworkMode.CONTAINER or container.joined is None:
