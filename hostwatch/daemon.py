@@ -2,7 +2,6 @@
 
 import gc
 import socket
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import partial
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
@@ -30,9 +28,10 @@ from hostwatch.core.unanswered import unanswered
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
-from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder, HostFileLocks
+from hostwatch.hosts.keeper import Keeper
+from hostwatch.hosts.lock import HostFileLocks
 from hostwatch.hosts.sight import Sight
-from hostwatch.hosts.store import PathHostsFiles, out_of_sight, watch_host_files
+from hostwatch.hosts.store import PathHostsFiles, watch_host_files
 
 _DOUBT_SECONDS = 10.0
 """How long after everything was read, or configured anew, it is looked for what can hardly be meant: containers that
@@ -40,8 +39,6 @@ are being started, as when the machine is, come meanwhile."""
 
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The file of no container: it goes the way of all files, and shows that the way is open."""
-_STANDBY_SECONDS = 0.5
-"""How often a hostwatch in standby tries to take over."""
 
 
 def _warn(found: Iterable[str]) -> None:
@@ -93,12 +90,8 @@ class Daemon:
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
         self._files: PathHostsFiles | None = None
-        self._sight: Sight | None = None
+        self._keeper = Keeper(self._tell_news)
         self._locks = HostFileLocks(settings.host_files)
-        self._keeping = False
-        """Whether the files are ours to keep; else another hostwatch does, and nothing is written, compared or told."""
-        self._standby: str | None = None
-        """Whom we wait for, in words."""
         self._passing = anyio.CancelScope()
         self._turn = anyio.Lock()
         self._scope = anyio.CancelScope()
@@ -113,12 +106,8 @@ class Daemon:
 
     def close(self) -> None:
         """Let go of the engine's directory, and of the files on the host."""
-        self._let_go()
+        self._keeper.close()
         self._locks.close()
-
-    def _let_go(self) -> None:
-        if self._sight is not None:
-            self._sight.close()
 
     async def run(self) -> None:
         """Follow the engine and its files for ever. Raises `SightLostError` where only another process can do that."""
@@ -160,10 +149,8 @@ class Daemon:
 
         Not where another hostwatch keeps them, or waits to.
         """
-        if self._standby is not None:
-            return
-        if self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_wanted_by_another):
-            logger.info("the blocks stay: another hostwatch takes over")
+        if await self._keeper.is_followed():
+            logger.info("the blocks stay: another hostwatch keeps them")
             return
         if self._reconciler is not None:
             await self._reconciler.remove_all(of_host=of_host)
@@ -173,8 +160,8 @@ class Daemon:
     @property
     def standing(self) -> str:
         """A line that says how it stands."""
-        if self._standby is not None:
-            return self._standby
+        if self._keeper.standby is not None:
+            return self._keeper.standby
         reflector, subscribers = self._reflector, len(self._inventory.subscriber_files)
         if reflector.connected and reflector.engine is not None:
             return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
@@ -200,7 +187,7 @@ class Daemon:
         Nor in standby: then it is a round through the event loop.
         """
         with anyio.CancelScope() as self._passing:
-            if self._keeping:
+            if self._keeper.is_active:
                 self._queue.add(_PROBE, "watchdog")
                 await self._queue.worked_on([_PROBE])
 
@@ -210,14 +197,14 @@ class Daemon:
         self._news = anyio.Event()
 
     def _changed(self, files: Files, cause: str) -> None:
-        if self._keeping:
+        if self._keeper.is_active:
             self._queue.add_all(files, cause)
 
     def _resynced(self) -> None:
         if not self._loaded.is_set():
             # What was read stays: to look through it for garbage takes 0.2 s with 10,000 containers, each few minutes.
             gc.freeze()
-        if self._keeping:
+        if self._keeper.is_active:
             self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
         self._swept.set()
         self._loaded.set()
@@ -249,7 +236,7 @@ class Daemon:
     async def _look_after_all(
         self, files: PathHostsFiles, reconciler: Reconciler, task_status: TaskStatus[None]
     ) -> NoReturn:
-        sight = await self._opened(files.directory)
+        sight = await self._keeper.opened(files.directory)
         while True:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._look_after_seen, files, reconciler, sight, name="look after files")
@@ -258,75 +245,30 @@ class Daemon:
                     task_status = anyio.TASK_STATUS_IGNORED
                 await sight.lost()
                 tasks.cancel_scope.cancel()
-            sight = await self._opened(files.directory)
+            sight = await self._keeper.opened(files.directory)
             if sight.fault is None:
                 logger.warning("{} is another directory now: it is watched anew, all files are compared", sight.path)
                 reconciler.seen_again()
                 self._file_changed(None)
 
-    async def _opened(self, directory: Path) -> Sight:
-        """The directory as it is now, in the place of what it was before."""
-        before = self._sight
-        sight = await anyio.to_thread.run_sync(Sight, directory)
-        self._let_go()
-        self._sight = sight
-        if sight.fault is not None and (before is None or before.path != directory or before.fault is None):
-            logger.warning(
-                "{}; until then they are written by exec, after a container's first instruction",
-                out_of_sight(directory, sight.fault),
-            )
-        return sight
-
     async def _look_after_seen(
         self, files: PathHostsFiles, reconciler: Reconciler, sight: Sight, *, task_status: TaskStatus[None]
     ) -> None:
         """Look after the files in their directory as it is, as soon as no other hostwatch does."""
-        if sight.lock is not None and not sight.lock.take(time.monotonic()):
-            self._keeping = False
+        if not self._keeper.take(sight):
             self._passing.cancel()
             task_status.started()
             task_status = anyio.TASK_STATUS_IGNORED
-            await self._wait_for(sight, sight.lock)
-        self._keeping, self._standby = True, None
+            await self._keeper.wait(sight)
+            if self._loaded.is_set():
+                self._queue.add_all(self._inventory.subscriber_files, "takeover")
+                self._swept.set()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
             tasks.start_soon(self._sweep, reconciler, name="sweep")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
             task_status.started()
-
-    async def _wait_for(self, sight: Sight, lock: DirectoryLock) -> None:
-        """Wait in standby until the lock is ours, then have all files compared."""
-        while not lock.take(time.monotonic()):
-            if (holder := await anyio.to_thread.run_sync(lock.holder)) is not None:
-                self._stand_by(sight, holder)
-            await anyio.sleep(_STANDBY_SECONDS)
-        if lock.is_without:
-            logger.error(
-                "{} still holds a lock on {}, and is not known as a hostwatch: it is done without the lock from now on",
-                await anyio.to_thread.run_sync(lock.holder) or "another process",
-                sight.path,
-            )
-        else:
-            logger.info("takes over the hosts files in {}; all are compared", sight.path)
-        self._tell_news()
-        if self._loaded.is_set():
-            self._queue.add_all(self._inventory.subscriber_files, "takeover")
-            self._swept.set()
-
-    def _stand_by(self, sight: Sight, holder: Holder) -> None:
-        """Say whom we wait for, once for each."""
-        if holder.is_hostwatch:
-            said = f"standby: {holder} keeps the hosts files in {sight.path}; this one takes over when that ends"
-        else:
-            said = (
-                f"standby: {holder} holds a lock on {sight.path}, and is not known as a hostwatch: in"
-                f" {STRANGER_SECONDS:.0f} s it is done without the lock; end that process if it has no business there"
-            )
-        if said != self._standby:
-            self._standby = said
-            logger.warning("{}", said)
-            self._tell_news()
 
     async def _tell_doubts(self) -> NoReturn:
         """Tell what can hardly be meant: of each configuration once, and not again what was told of the one before."""
@@ -366,7 +308,7 @@ class Daemon:
             starting = container is not None and container.state is not State.RUNNING
             # What changes a running container's file is most often we ourselves.
             self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
-        elif self._keeping:
+        elif self._keeper.is_active:
             self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:

@@ -56,7 +56,7 @@ def test_blocks_are_left_to_the_one_that_waits(lab: Lab) -> None:
         written, right = lab.hosts_path(web).stat().st_mtime_ns, lab.hosts(web)
         with lab.hostwatch("-c", config, ready="standby: ") as second:
             assert first.stop() == 0
-            assert "the blocks stay: another hostwatch takes over" in first.log
+            assert "the blocks stay: another hostwatch keeps them" in first.log
             eventually(lambda: "takes over" in second.log)
             assert (lab.hosts_path(web).stat().st_mtime_ns, lab.hosts(web)) == (written, right)
             lab.hosts_path(web).write_text(bare)
