@@ -7,6 +7,7 @@ tells of most changes of a path, but of no mount, so it is looked at now and the
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -16,6 +17,8 @@ from hostwatch.hosts.lock import DirectoryLock, holder_of
 
 _LOOK_SECONDS = 2.0
 """How often the path is looked at, which takes some microseconds: a mount over it shows in nothing else."""
+_LOOKS_FOR_MOUNT = 15
+"""At which look what is mounted is asked for, too: where there are many mounts that takes some milliseconds."""
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 """What says that there is nothing. From any other error nothing follows."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -36,6 +39,9 @@ class Sight:
         """The lock on it, not taken yet; `None` where there is nothing to lock."""
         self.fault: OSError | None = None
         """Why it cannot be opened; `None` if it is."""
+        self._looks = 0
+        self._source: bytes | None = None
+        """Where in its file system is what is mounted at the path, if that is a mount point."""
         self._stir = anyio.Event()
         try:
             self.file = os.open(path, _FOLDER)
@@ -73,6 +79,7 @@ class Sight:
         while not await anyio.to_thread.run_sync(self._is_lost):
             with anyio.move_on_after(_LOOK_SECONDS):
                 await self._stir.wait()
+                self._looks = 0
             self._stir = anyio.Event()
 
     def _is_lost(self) -> bool:
@@ -87,13 +94,41 @@ class Sight:
         finally:
             os.close(found)
         self._refuse_deleted(there)
-        return not os.path.samestat(there, ours)
+        if not os.path.samestat(there, ours):
+            return True
+        if self._looks % _LOOKS_FOR_MOUNT == 0:
+            self._refuse_moved()
+        self._looks += 1
+        return False
+
+    def _refuse_moved(self) -> None:
+        """Refuse a directory that has another name by now: only a mount still leads there."""
+        source, self._source = self._source, _mounted_from(self.path)
+        if None not in (source, self._source) and source != self._source:
+            raise self._dead("moved away")
 
     def _refuse_deleted(self, status: os.stat_result) -> None:
         """Refuse a directory that has no name any more: only a mount still leads there, and none leads to the new."""
         if status.st_nlink == 0:
             self.close()
-            raise SightLostError(
-                f"{self.path} was deleted where it is mounted from, so that this process sees nothing of what is there"
-                " now: hostwatch ends, to be started anew (in a container, `docker restart` mounts it again)"
-            )
+            raise self._dead("deleted")
+
+    def _dead(self, how: str) -> SightLostError:
+        return SightLostError(
+            f"{self.path} was {how} where it is mounted from, so that this process sees nothing of what is there now:"
+            " hostwatch ends, to be started anew (in a container, `docker restart` mounts it again)"
+        )
+
+
+def _mounted_from(path: Path) -> bytes | None:
+    """Where in its file system is what is mounted just at this path, by the name that it has now."""
+    place = os.fsencode(os.path.realpath(path))
+    for character in b"\\ \t\n":  # the backslash first
+        place = place.replace(bytes([character]), b"\\%03o" % character)
+    found = None
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            fields = line.split(b" ", 5)
+            if fields[4] == place:
+                found = fields[3]
+    return found

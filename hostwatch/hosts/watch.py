@@ -27,7 +27,7 @@ from loguru import logger
 from hostwatch.core.model import ContainerId
 from hostwatch.core.pacing import Backoff, Pace
 
-_DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
+_DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.MOVE_SELF | Mask.ONLYDIR
 _ABOVE = Mask.CREATE | Mask.MOVED_TO | Mask.DELETE | Mask.MOVED_FROM | Mask.ONLYDIR
 _HOST_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _HOST_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
@@ -268,6 +268,8 @@ class Watch(_Watching):
 
     def _changed_container(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:
+            if watch.path == self._directory:  # it was moved, perhaps from where it is mounted here
+                self._stirred()
             return None
         if (owner := self._owners.get(watch.path)) is not None:
             return owner if event.name == self._name else None

@@ -1,6 +1,7 @@
 """The containers directory as hostwatch sees it: missing, and another one later. The engine says nothing of it."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,14 +91,16 @@ def test_a_file_on_the_host_that_is_mounted_over(lab: Lab) -> None:
         eventually(lambda: "10.123.7.1      db\n" in (other / "hosts").read_text())
 
 
-def test_a_view_that_cannot_come_back(lab: Lab, seen: Path) -> None:
-    """What is mounted was deleted where it comes from: it says so, and ends with a failure, to be started anew."""
+@pytest.mark.parametrize("how", ["deleted", "moved away"])
+def test_a_view_that_cannot_come_back(lab: Lab, seen: Path, how: str) -> None:
+    """What is mounted is another one where it comes from: it says so, and ends with a failure, to be started anew."""
     source = lab.directory / "source"
     for place in (seen, source):
         place.mkdir()
     lab.within = ("unshare", "--mount", "sh", "-ec", f'mount --bind {source} {seen}; exec "$@"', "sh")
     with lab.hostwatch("-c", lab.configured(f"docker: {{root: {seen.parent}}}")) as hostwatch:
-        source.rmdir()
+        time.sleep(0.5)  # it has looked once
+        source.rename(source.with_name("former")) if how == "moved away" else source.rmdir()
         source.mkdir()
         assert hostwatch.process.wait(10) == 1
-    assert f"{seen} was deleted where it is mounted from" in hostwatch.log
+    assert f"{seen} was {how} where it is mounted from" in hostwatch.log
