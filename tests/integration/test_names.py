@@ -1,5 +1,6 @@
 """Who answers to a name on real engines: case, host names, who does not run, one-offs, networks by their key."""
 
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import Lab, eventually, make_network, newest_only
@@ -111,3 +112,21 @@ def test_a_name_with_a_dot_does_not_reach_the_host_s_file(lab: Lab, tmp_path: Pa
     assert not [line for line in lines if "github.com" in line and not line.startswith("#")]
     assert any(line.startswith("# withheld: @{github.com.ip} github.com") for line in lines)
     assert lab.records(web)["github.com"] == ["10.123.7.7"]
+
+
+@newest_only
+def test_a_recreation_is_no_chance_for_a_stranger(lab: Lab) -> None:
+    """Nobody who reads the file all the time sees the address of a label's container under the name."""
+    watching = "while :; do grep -q '10.123.7.9 .*db' /etc/hosts && echo stolen >>/seen; done"
+    lab.run("db", address="10.123.7.3")
+    lab.run("stranger", address="10.123.7.9", labels={"hostwatch.names": "db"})
+    web = lab.run("web", watching, labels={"hostwatch.hosts": "@{db.ip} db"})
+    with lab.hostwatch():
+        for address in ("10.123.7.4", "10.123.7.5"):
+            lab.client.containers.get("db").remove(force=True)
+            lab.run("db", address=address)
+            eventually(partial(lambda wanted: lab.records(web).get("db") == [wanted], address))
+        assert web.exec_run(["test", "-e", "/seen"]).exit_code == 1
+        lab.client.containers.get("db").remove(force=True)
+        eventually(lambda: lab.records(web).get("db") == ["10.123.7.9"])
+        eventually(lambda: web.exec_run(["test", "-e", "/seen"]).exit_code == 0)
