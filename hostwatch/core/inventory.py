@@ -143,8 +143,8 @@ class Inventory(Facts):
     def drop(self, key: ContainerKey) -> Files:
         """Forget a container that is gone; returns the hosts files it may concern.
 
-        For a moment its names are kept from labels: most that are removed are made anew at once, and meanwhile a
-        stranger must not get their clients.
+        For a moment its names are kept: most that are removed are made anew at once, and meanwhile a stranger must not
+        get their clients.
         """
         self._touched.pop(key, None)
         orphaned = self._orphaned_by(key)

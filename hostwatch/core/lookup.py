@@ -16,7 +16,7 @@ Host names are one whatever their case, so all that is compared here is folded (
 A container claims nothing before its first start. One that has ended keeps its names: a database that is being
 restarted does not lose its name to somebody else. If it does not come back in time, it yields them (`Claim`): in its
 own tier to whoever runs, and across tiers to a name that the engine itself gives, but never to a label. One that was
-removed yields at once, and is out of a label's way after the same time.
+removed yields at once in its own tier, where its successor is, and is out of the way of all others after the same time.
 """
 
 import enum
@@ -71,7 +71,7 @@ class Service:
     @property
     def yields(self) -> bool:
         """Whether all who stand behind it have ended and did not come back; what is configured never yields."""
-        return self.tier is not Tier.CONFIG and all(c.claim is not Claim.FULL for c in self.containers)
+        return self.tier is not Tier.CONFIG and all(c.claim is Claim.YIELDING for c in self.containers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ class View:
     def _container(self, name: str) -> Service | Ambiguous | None:
         named = self.inventory.named(self.standpoint.engine, name)
         latest: dict[str, Container] = {}
-        for container in named:
+        for container in _present(named):
             if self.reaches(container) or self._is_lost(container):
                 latest.setdefault(container.name, container)
         return self._claimed(name, Tier.CONTAINER, latest.values())
@@ -338,8 +338,7 @@ class View:
 
         `networks`: who has the name on each network. All who have it on one are replicas there, as to the engine's DNS.
         """
-        everyone = sorted(claimants, key=lambda container: container.replica_order)
-        found = [container for container in everyone if container.claim is not Claim.DEPARTED] or everyone
+        found = sorted(_present(claimants), key=lambda container: container.replica_order)
         if not found:
             return None
         if self._are_one(found, networks):
@@ -366,6 +365,12 @@ class View:
         if container.project is not None and container.compose_service is not None:
             found.add(("compose", container.project, container.compose_service))
         return frozenset(found)
+
+
+def _present(claimants: Iterable[Container]) -> list[Container]:
+    """Those who are there; those who were removed just now only where nobody else is."""
+    everyone = list(claimants)
+    return [container for container in everyone if container.claim is not Claim.DEPARTED] or everyone
 
 
 def view_of(inventory: Facts, standpoint: Standpoint, any_scope: bool) -> View:

@@ -73,7 +73,7 @@ class Claim(enum.Enum):
     NONE = "none"
     """It was never started: its names are nobody's yet."""
     DEPARTED = "departed"
-    """It was removed just now, and may be made anew: nobody but a label is kept from its names."""
+    """It was removed just now, and may be made anew: until then nobody has its names but who has the same right."""
 
 
 class Health(enum.Enum):

@@ -196,21 +196,33 @@ def test_a_stopped_project_does_not_make_a_running_one_s_name_ambiguous() -> Non
     assert told_on_host(on_host(blog, both_down)) == [], "who does not run is not worth a line"
 
 
-def test_who_was_removed_is_not_followed_by_a_label_at_once() -> None:
-    """A recreation is no chance for a stranger; but whoever has the name in the same tier, or by the engine, has it."""
-    stranger, new = labelled("stranger", "db", address="10.0.0.6"), box("new", on("front", "10.0.0.7", aliases=("db",)))
-    for owner in (box("db", on("front", "10.0.0.5")), box("shop-db-1", on("front", "10.0.0.5"), compose="shop/db")):
-        made = inventory(WEB, owner, stranger)
-        made.drop(owner.key)
-        assert made.container(owner.key) is None
-        assert owner.key not in {container.key for container in made.containers}
-        assert told_line(made, "db") == [], "nobody answers, and the last address lingers"
-        made.put(new)
-        assert answer(made) == ("new",)
-        made.drop(new.key)
-        made.yield_names(owner.key)
-        made.yield_names(new.key)
-        assert answer(made) == ("stranger",), "it did not come back in time"
+@pytest.mark.parametrize("tier", ["compose", "container", "alias", "label"])
+def test_who_was_removed_is_followed_by_no_stranger_at_once(tier: str) -> None:
+    """A recreation is no chance for a stranger, whether he has the name by the engine or by a label."""
+    owner, successor = (
+        {
+            "compose": box(name, on("front", address), compose="shop/db"),
+            "container": dataclasses.replace(box(name, on("front", address)), name="db"),
+            "alias": box(name, on("front", address, aliases=("db",))),
+            "label": labelled(name, "db", address=address),
+        }[tier]
+        for name, address in (("old", "10.0.0.5"), ("new", "10.0.0.7"))
+    )
+    strangers = [labelled("stranger", "db", address="10.0.0.6")] if tier != "label" else []
+    if tier in ("compose", "container"):
+        strangers.append(box("blog-db-1", on("front", "10.0.0.8", aliases=("db",))))
+    made = inventory(WEB, owner, *strangers)
+    made.drop(owner.key)
+    assert made.container(owner.key) is None
+    assert owner.key not in {container.key for container in made.containers}
+    assert told_line(made, "db") == [], "nobody answers, and the last address lingers"
+    made.put(successor)
+    assert told_line(made, "db") == [successor.name], "but whoever has the name by the same right has it at once"
+    made.drop(successor.key)
+    for gone in (owner, successor):
+        made.yield_names(gone.key)
+    expected = [strangers[-1].name] if strangers else ["nobody knows it"]
+    assert told_line(made, "db") == expected, "it did not come back in time"
 
 
 def told_line(made: Inventory, name: str) -> list[str]:

@@ -8,6 +8,7 @@ pytestmark = newest_only
 
 AT_ONCE = "timing: {linger: 0}\n"
 HEALTH = {"test": ["CMD", "test", "-e", "/well"], "interval": 200_000_000, "timeout": 10**9, "retries": 1}
+DATA = {"com.docker.compose.project": "shop", "com.docker.compose.network": "data"}
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"}
 
 
@@ -67,7 +68,7 @@ subscribers: {all: {match: {name: [web, shy]}, services: [data, db, mysql]}}
 def test_a_service_may_publish_one_network_alone(lab: Lab) -> None:
     """By label or configuration, by the engine's name or the one of the compose file; and not at all elsewhere."""
     back = make_network(lab.client, "back", "10.124.0.0/16")
-    shop = make_network(lab.client, "shop_data", "10.125.0.0/16", labels={"com.docker.compose.network": "data"})
+    shop = make_network(lab.client, "shop_data", "10.125.0.0/16", labels=DATA)
     networks = {
         "by-label": {"hostwatch.network": "front"},
         "compose-label": COMPOSE | {"hostwatch.network": "data"},
