@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from hostwatch.core.hostsfile import Edited
+from hostwatch.core.hostsfile import Edited, Limit
 from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
@@ -53,6 +53,9 @@ class HostsFiles(Protocol):
 
     def path(self, container: Container) -> Path:
         """Where the file is."""
+
+    def limit(self, container: Container) -> Limit:
+        """How long the file may be in this way."""
 
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
         """The file's text. May raise any of the three errors.

@@ -148,13 +148,17 @@ def log_withheld(subscriber: str, before: Block, after: Block) -> None:
     """A line for each template line that is withheld from now on, and for each that is not any more."""
     old = {withheld.line: withheld.reason for withheld in before.withheld}
     new = {withheld.line: withheld.reason for withheld in after.withheld}
-    for line, reason in new.items():
-        if line not in old:
-            logger.bind(subscriber=subscriber, line=line, reason=reason).info(
-                "{}: withheld: {} ({})", subscriber, line, reason
-            )
-    for line in old.keys() - new.keys():
+    begun = [line for line in new if line not in old]
+    for line in begun[:_MOST_TOLD]:
+        logger.bind(subscriber=subscriber, line=line, reason=new[line]).info(
+            "{}: withheld: {} ({})", subscriber, line, new[line]
+        )
+    ended = sorted(old.keys() - new.keys())
+    for line in ended[:_MOST_TOLD]:
         logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
+    for lines, what in ((begun, "withheld"), (ended, "no longer withheld")):
+        if len(lines) > _MOST_TOLD:
+            logger.bind(subscriber=subscriber).info("{}: {}: and {} more", subscriber, what, len(lines) - _MOST_TOLD)
 
 
 def log_removed(removed: list[str], left: list[str]) -> None:

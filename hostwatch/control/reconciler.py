@@ -379,7 +379,8 @@ class Reconciler:
             self._queue.add_at(state.rivalry.until, key, FILE_CHANGED)
             return b""
         state.wanted = wanted
-        rewriting = Rewriting(wanted, container, state.block, keeps_comments=self._keeps_comments)
+        limit, keeps = files.limit(container), self._keeps_comments
+        rewriting = Rewriting(wanted, container, state.block, keeps_comments=keeps, limit=limit)
         at_hand = (state.in_sync or starting) and not state.costly
         update = await files.update(container, rewriting, at_hand=at_hand)
         self._looks.spend(key, now, rewriting.cpu_seconds * _COST)

@@ -33,12 +33,19 @@ class Rewriting:
     """The change that is made to a file's text; it may be called again when somebody else wrote."""
 
     def __init__(
-        self, block: Block, container: Container, last: Block = _NOTHING, *, keeps_comments: bool = True
+        self,
+        block: Block,
+        container: Container,
+        last: Block = _NOTHING,
+        *,
+        keeps_comments: bool = True,
+        limit: hostsfile.Limit = hostsfile.OF_CONTAINER,
     ) -> None:
         """`last` is what the block said before, as far as that is known."""
         self._block = block
         self._last = last
         self._keeps_comments = keeps_comments
+        self._limit = limit
         self._reserved = reserved_names(container)
         self.standing = Block()
         """The block as it really stands in the text that was made last."""
@@ -47,8 +54,14 @@ class Rewriting:
 
     def __call__(self, text: bytes) -> bytes:
         begun = time.thread_time()
-        keeps = self._keeps_comments
-        result = hostsfile.rewritten(text, self._block, self._reserved, self._last, keeps_comments=keeps)
+        result = hostsfile.rewritten(
+            text,
+            self._block,
+            self._reserved,
+            self._last,
+            keeps_comments=self._keeps_comments,
+            limit=self._limit,
+        )
         self.cpu_seconds += time.thread_time() - begun
         self.standing = result.block
         return result.text

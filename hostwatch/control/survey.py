@@ -162,7 +162,7 @@ class Survey:
         text = await files.read(container)
         memory = memory_of(found, hostsfile.found(text) or Block())
         block = wanted(self.inventory, container.key, memory, 0.0, 0.0).block
-        rewriting = Rewriting(block, container, block)
+        rewriting = Rewriting(block, container, block, limit=files.limit(container))
         if write:
             return await _written(container, files, rewriting)
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import pairwise
 
+_PIECE = 1 << 16
+"""Bytes that are compared in one go: no other thread runs meanwhile."""
+
+
+_LONG = 1 << 18
+"""Bytes beyond which what differs is one write: no container's file has so many, and the host's rarely so many behind
+its block."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -73,8 +81,8 @@ def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
     first, last = _differing(old, new)
     start = old.rfind(b"\n", 0, first) + 1
     end = (old.find(b"\n", last) + 1) or len(old)
-    if b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]:
-        yield Write(first, new[first:last])  # all in one line
+    if end - start > _LONG or (b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]):
+        yield Write(first, new[first:last])  # all in one line, or too much to look for lines that stay
         return
     cuts = (start + cut for cut in _cuts(old[start:end], new[start:end]))
     # Lines that come or go at the end are one write, not one each: no cut where only one text goes on.
@@ -91,14 +99,17 @@ def _cuts(old: bytes, new: bytes) -> Iterator[int]:
     So a line that only moves, because the block before it grew or shrank, is never missing and never there twice.
     """
     old_lines, new_lines = old.split(b"\n"), new.split(b"\n")
-    shared = (frozenset(old_lines) & frozenset(new_lines)) - {b""}
+    there = {
+        line for line in old_lines if line
+    }  # not `frozenset`, which would let no other thread run until it is made
+    shared = {line for line in new_lines if line in there}
     if [line for line in old_lines if line in shared] != [line for line in new_lines if line in shared]:
         return  # lines changed places: all in one write
     starts = merge(_starts(old_lines, shared), _starts(new_lines, shared))
     yield from (here[0] for here, following in pairwise(starts) if here == following)
 
 
-def _starts(lines: list[bytes], shared: frozenset[bytes]) -> Iterator[tuple[int, int]]:
+def _starts(lines: list[bytes], shared: set[bytes]) -> Iterator[tuple[int, int]]:
     """Each line's offset, and how many shared lines lie before it."""
     offset = count = 0
     for line in lines:
@@ -109,7 +120,13 @@ def _starts(lines: list[bytes], shared: frozenset[bytes]) -> Iterator[tuple[int,
 
 def _differing(old: bytes, new: bytes) -> tuple[int, int]:
     """From which byte to which (exclusive) two different texts of one length differ."""
+    first, last = 0, len(old)
+    while old[first : first + _PIECE] == new[first : first + _PIECE]:
+        first += _PIECE
+    while old[max(last - _PIECE, first) : last] == new[max(last - _PIECE, first) : last]:
+        last -= _PIECE
+    old, new = old[first:last], new[first:last]
     # As two numbers, with the first byte the lowest: a search byte by byte takes ten times as long.
     differing = int.from_bytes(old, "little") ^ int.from_bytes(new, "little")
     lowest = differing & -differing
-    return (lowest.bit_length() - 1) // 8, (differing.bit_length() + 7) // 8
+    return first + (lowest.bit_length() - 1) // 8, first + (differing.bit_length() + 7) // 8

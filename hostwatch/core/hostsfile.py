@@ -7,7 +7,7 @@ as they came. The text may come from a hostile container: all of this takes time
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,14 +19,20 @@ from hostwatch.core.records import Block, Record, Withheld
 LIMIT = 1 << 18
 """The largest file that is handled, in bytes: some thousands of lines. Its container may fill it with anything, at any
 time, and each look at 1 MiB of that took 0.6 s."""
+HOST_LIMIT = 1 << 26
+"""The same for a file of the host, which the operator fills: lists of blocked names have some megabytes."""
 _HINT_LIMIT = 1 << 14
 """How much of a file, from its start, is searched for the engine's own lines; only extra hosts come before them."""
 
+_PORTION = 1 << 14
+"""Bytes that are taken apart in one go: no other thread runs meanwhile."""
 _NEWLINE = ord("\n")
 _MARKER = b"# hostwatch: "
 _BEGIN = _MARKER + b"begin"
 _END = _MARKER + b"end"
 _WITHHELD = b"# withheld: "
+_MORE = _WITHHELD + b"and "
+"""No template line begins so: its first field is an address."""
 _LINE_LIMIT = 4096
 """The longest line that is written, in bytes without its newline; the engine's own parser fails beyond 64 KiB."""
 _ODD_BLANKS = re.compile(rb"[\r\v\f]")
@@ -38,6 +44,19 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 """What may stand as a name in a record: `hostwatch.core.names` checks more; this keeps a line one line, cheaply."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long a text may become."""
+
+    size: int
+    reason: str
+    """Why a line is withheld that would make it longer."""
+    cost: Callable[[bytes], int] = len
+    """What some bytes of it count."""
+
+
+OF_CONTAINER = Limit(LIMIT, f"too much for a hosts file of {LIMIT >> 10} KiB")
+OF_HOST = Limit(HOST_LIMIT, f"too much for a hosts file of {HOST_LIMIT >> 20} MiB")
 _NOTHING = Block()
 
 
@@ -49,25 +68,27 @@ class Rewritten:
     block: Block
 
 
-def rewritten(
+def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by name)
     text: bytes,
     block: Block,
     reserved: Collection[str] = (),
     last: Block = _NOTHING,
     *,
     keeps_comments: bool = True,
+    limit: Limit = OF_CONTAINER,
 ) -> Rewritten:
     """The whole text with `block` as its only block; with an empty one, without a block.
 
     Names that foreign lines bind to another address, names that are never published, and `reserved` ones (the
     subscriber's own, in lower case) move from the records to the withheld lines. `last` is what the block said before,
     as far as that is known: by that its lines are known where a marker is missing. Without `keeps_comments` both may
-    be: Podman drops comments and writes the other lines anew, with tabs.
+    be: Podman drops comments and writes the other lines anew, with tabs. What is beyond the limit is withheld, too, the
+    last first; the comments of withheld lines go before any record. Where not even that is enough, it is exceeded.
     """
     parts = _parts(text, (block, last))
     if parts.place is None and not keeps_comments:
-        parts = _by_content(parts.foreign, last)
-    standing = _standing(block, parts.foreign, reserved)
+        parts = _by_content([*_lines_of(parts.foreign)], last)
+    standing = _fitted(_standing(block, parts.foreign, reserved), text, parts.foreign, limit)
     if parts.place is None and not standing:
         return Rewritten(text, standing)  # nothing here is ours, not even a missing last newline
     place = len(parts.foreign) if parts.place is None else parts.place
@@ -169,7 +190,7 @@ def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
     The earliest hint of a new address, and no more than a hint: the container may write such a line too.
     """
     wanted = hostname.lower().encode("utf-8", "replace")
-    addresses = (_own_address(line, wanted) for line in _parts(text[:_HINT_LIMIT]).foreign)
+    addresses = (_own_address(line, wanted) for line in _lines_of(_parts(text[:_HINT_LIMIT]).foreign))
     return tuple(dict.fromkeys(address for address in addresses if address is not None))
 
 
@@ -178,10 +199,11 @@ class _Parts:
     """A text taken apart; lines are without their newlines."""
 
     foreign: list[bytes]
+    """What is not ours: lines, or portions of several with newlines between them."""
     inside: list[bytes]
     """What the block holds, or all blocks together where there are several."""
     place: int | None
-    """How many foreign lines stand before the block (before the first marker); `None` without a marker."""
+    """How many of those stand before the block (before the first marker); `None` without a marker."""
 
 
 _Known = tuple[Block, ...] | None
@@ -201,18 +223,22 @@ def _parts(text: bytes, known: _Known = None) -> _Parts:
     place: int | None = None
     opened: list[bytes] | None = None  # the lines since a begin that has no end yet
     floor = 0  # foreign lines below this one have a marker after them
-    for line in _lines(text):
-        marker = _marker(line)
-        if marker is None:
-            (foreign if opened is None else opened).append(line)
+    for portion in _portions(text):
+        if opened is None and _MARKER not in portion:
+            foreign.append(portion)
             continue
-        if marker == _END:
-            inside += _taken_from_end(foreign, floor, known) if opened is None else opened
-        elif opened is not None:
-            _settle(opened, foreign, inside, known)
-        place = len(foreign) if place is None else place
-        opened = [] if marker == _BEGIN else None
-        floor = len(foreign)
+        for line in portion.split(b"\n"):  # (`splitlines` would also split at CR)
+            marker = _marker(line)
+            if marker is None:
+                (foreign if opened is None else opened).append(line)
+                continue
+            if marker == _END:
+                inside += _taken_from_end(foreign, floor, known) if opened is None else opened
+            elif opened is not None:
+                _settle(opened, foreign, inside, known)
+            place = len(foreign) if place is None else place
+            opened = [] if marker == _BEGIN else None
+            floor = len(foreign)
     if opened is not None:
         _settle(opened, foreign, inside, known)
     return _Parts(foreign, inside, place)
@@ -228,12 +254,21 @@ def _by_content(lines: list[bytes], last: Block) -> _Parts:
     return _Parts(foreign, [], min(ours, default=None))
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """The lines, without their newlines; a last one may lack its newline. (`splitlines` would also split at CR.)"""
-    lines = text.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
+def _portions(text: bytes) -> Iterator[bytes]:
+    """The text in portions of some lines each, without their last newline; that of the text may be missing.
+
+    Portions, as a text of some megabytes has so many lines that to make and to forget a list of them takes long.
+    """
+    place = 0
+    while place < len(text):
+        end = text.rfind(b"\n", place, place + _PORTION) + 1 or text.find(b"\n", place) + 1 or len(text)
+        yield text[place:end].removesuffix(b"\n")
+        place = end
+
+
+def _lines_of(portions: Iterable[bytes]) -> Iterator[bytes]:
+    for portion in portions:
+        yield from portion.split(b"\n")
 
 
 def _marker(line: bytes) -> bytes | None:
@@ -261,12 +296,14 @@ def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], know
 
 def _taken_from_end(foreign: list[bytes], floor: int, known: _Known) -> list[bytes]:
     """Takes the lines before an end that has no begin out of `foreign`, as far as they look like ours."""
-    start = len(foreign)
-    while start > floor and _looks_ours(foreign[start - 1], known):
-        start -= 1
-    taken = foreign[start:]
-    del foreign[start:]
-    return taken
+    taken: list[bytes] = []
+    while len(foreign) > floor:
+        if b"\n" in foreign[-1]:
+            foreign[-1:] = foreign[-1].split(b"\n")
+        if not _looks_ours(foreign[-1], known):
+            break
+        taken.append(foreign.pop())
+    return taken[::-1]
 
 
 def _looks_ours(line: bytes, known: _Known) -> bool:
@@ -310,7 +347,7 @@ def _withheld(line: bytes) -> Withheld | None:
     if not line.startswith(_WITHHELD) or len(line) > _LINE_LIMIT:
         return None
     text, separator, reason = line.removeprefix(_WITHHELD).partition(b"  (")
-    if not separator:
+    if not separator or line.startswith(_MORE):
         return None
     return Withheld(text.decode("ascii", "replace"), reason.removesuffix(b")").decode("ascii", "replace"))
 
@@ -343,16 +380,66 @@ def _standing(block: Block, foreign: Iterable[bytes], reserved: Collection[str])
     return Block(tuple(records), tuple(withheld))
 
 
+def _fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) -> Block:
+    """As much of the block as there is room for beside the foreign lines."""
+    cost = limit.cost
+    if (
+        not block or cost(text) + cost(_text(block)) + cost(b"\n") <= limit.size
+    ):  # the foreign lines are no more than the text
+        return block
+    newline = cost(b"\n")
+    room = limit.size - sum(cost(line) + newline for line in foreign)
+    if cost(_text(block)) <= room:
+        return block
+    pieces = [piece for record in block.records for piece in _pieces(record)]
+    room -= sum(cost(line) + newline for line in (_BEGIN, _unsaid(len(block.withheld) + len(pieces)), _END))
+    costs = [sum(cost(line) + newline for line in _record_lines(piece)) for piece in pieces]
+    kept = _fitting(costs, room)
+    dropped = (Withheld(" ".join((str(r.address), *r.names)), limit.reason) for r in pieces[kept:])
+    withheld = (*block.withheld, *dropped)
+    said = _fitting((cost(_comment(line)) + newline for line in withheld), room - sum(costs[:kept]))
+    return Block(tuple(pieces[:kept]) if kept < len(pieces) else block.records, withheld, len(withheld) - said)
+
+
+def _fitting(costs: Iterable[int], room: int) -> int:
+    """How many of these there is room for, the first ones first."""
+    count = 0
+    for cost in costs:
+        room -= cost
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def _pieces(record: Record) -> Iterator[Record]:
+    """The record, as one or several of a line each."""
+    lines = [*_record_lines(record)]
+    if len(lines) == 1:
+        yield record
+        return
+    for line in lines:
+        yield Record(record.address, tuple(name.decode("ascii") for name in line.split()[1:]))
+
+
 _Bound = dict[str, dict[Address, None]]
 """For each name (lower case) the addresses that foreign lines bind it to, in the file's order."""
+
+
+def _lines_with(wanted: frozenset[bytes], foreign: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines that may have one of these names, in lower case: all those of a portion that has one anywhere."""
+    for portion in foreign:
+        lower = portion.lower()
+        if not wanted.isdisjoint(lower.replace(b"#", b" ").split()):
+            yield from lower.split(b"\n")
 
 
 def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
     """What the foreign lines bind the wanted names to; names are in lower case."""
     bound: _Bound = {}
     addresses: dict[bytes, Address | None] = {}
-    for line in foreign if wanted else ():
-        fields = _fields(line.lower())
+    for line in _lines_with(wanted, foreign) if wanted else ():
+        fields = _fields(line)
         names = wanted.intersection(fields[1:])
         if not names:
             continue
@@ -390,8 +477,10 @@ def _block_lines(block: Block) -> Iterator[bytes]:
     yield _BEGIN
     for record in block.records:
         yield from _record_lines(record)
-    for withheld in block.withheld:
+    for withheld in block.withheld[: len(block.withheld) - block.unsaid]:
         yield _comment(withheld)
+    if block.unsaid:
+        yield _unsaid(block.unsaid)
     yield _END
 
 
@@ -410,6 +499,11 @@ def _record_lines(record: Record) -> Iterator[bytes]:
             line = start
         line = f"{line} {name}"
     yield line.encode("ascii")
+
+
+def _unsaid(count: int) -> bytes:
+    """The comment of withheld lines for whose own there is no room."""
+    return _MORE + b"%d more lines  (no room to say which; see hostwatch status)" % count
 
 
 def _comment(withheld: Withheld) -> bytes:

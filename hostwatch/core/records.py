@@ -29,12 +29,14 @@ class Block:
 
     records: tuple[Record, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    unsaid: int = 0
+    """How many of the last withheld lines have no comment of their own in the file, for want of room."""
     _hash: int = field(init=False, repr=False, compare=False, default=0)
     """Worked out once: a hundred files have one block, and look up what is to be written for it."""
 
     def __hash__(self) -> int:
         if self._hash == 0:
-            object.__setattr__(self, "_hash", hash((self.records, self.withheld)))
+            object.__setattr__(self, "_hash", hash((self.records, self.withheld, self.unsaid)))
         return self._hash
 
     def __bool__(self) -> bool:

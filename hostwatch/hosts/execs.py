@@ -17,7 +17,7 @@ import anyio.to_thread
 from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.edit import Step, Truncate, Write, steps
-from hostwatch.core.hostsfile import Edited
+from hostwatch.core.hostsfile import Edited, Limit
 from hostwatch.core.model import Container
 from hostwatch.core.names import shown
 
@@ -25,6 +25,8 @@ _TIMEOUT_SECONDS = 10.0
 _ROUNDS = 3
 _ARGUMENT_LIMIT = 120_000
 """The longest argument, in bytes; the kernel takes 128 KiB (MAX_ARG_STRLEN, execve(2))."""
+_GROWTH = 25_000
+"""How many newlines a file grows by at once; each takes four bytes of an argument."""
 _TOO_LARGE = "too large to be written by exec; shorten it, or make the engine's hosts files visible"
 _OTHERS_WROTE = 75
 """The script's exit status where the file is not what was read before (EX_TEMPFAIL of sysexits.h)."""
@@ -65,6 +67,10 @@ class ExecHostsFiles:
     def path(self, container: Container) -> Path:  # noqa: ARG002 (it is the same in each)
         """Where the file is, as the container sees it."""
         return Path("/etc/hosts")
+
+    def limit(self, container: Container) -> Limit:  # noqa: ARG002 (it is the same for each)
+        """How long a file may be."""
+        return _LIMIT
 
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """The file's text."""
@@ -146,6 +152,10 @@ def _arguments(old: bytes, new: bytes) -> list[str]:
 
 def _words(step: Step) -> Iterable[str]:
     match step:
+        case Write(offset, data) if len(data) > _GROWTH and not data.strip(b"\n"):
+            # Blank lines until they are written: several writes of them are as good as one, and shorter arguments.
+            head = _words(Write(offset, data[:_GROWTH]))
+            return (*head, *_words(Write(offset + _GROWTH, data[_GROWTH:])))
         case Write(offset, data):
             return (str(offset), "1", _format(data)) if offset else (str(len(data)), "0", _format(data))
         case Truncate(size):
@@ -158,3 +168,8 @@ def _format(data: bytes) -> str:
 
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .:_#@{}()/,;=+<>[]")
+_LIMIT = Limit(
+    _ARGUMENT_LIMIT,
+    f"too much for a hosts file that is written by exec, of some {_ARGUMENT_LIMIT // 1000} kB",
+    lambda data: len(_format(data)),
+)

@@ -87,10 +87,10 @@ class HostsFileFailed(HostsFileError):  # noqa: N818
     """Anything else that the kernel reports, such as a full disk. Worth another try later."""
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, limit: int = LIMIT) -> bytes:
     """The text of a file. Neither it nor its directory may be a symbolic link."""
     with _opened(path, os.O_RDONLY) as file:
-        return _text(file, path)
+        return _text(file, path, limit)
 
 
 def try_to_open(path: Path) -> None:
@@ -99,18 +99,18 @@ def try_to_open(path: Path) -> None:
         pass
 
 
-def update(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate:
+def update(path: Path, change: Callable[[bytes], bytes], limit: int = LIMIT) -> FileUpdate:
     """Puts `change(text)` in the place of the file's text, in place: inode, owner, mode and labels stay.
 
     `change` may be called several times, as it is when somebody else writes at the same time. Where it changes nothing,
     the file is not even opened for writing: closing it again would wake whoever watches for that, us among them.
     """
-    before = read(path)
+    before = read(path, limit)
     after = change(before)
     if after == before:
         return FileUpdate(before, before)
     with _opened(path, os.O_RDWR) as file:
-        return _updated(file, path, change, FileUpdate(before, after))
+        return _updated(file, path, change, FileUpdate(before, after), limit)
 
 
 def read_at_once(path: Path) -> bytes | None:
@@ -200,23 +200,23 @@ def _cut_off(file: int, ours: bytes) -> None:
         os.ftruncate(file, len(mended))
 
 
-def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: FileUpdate) -> FileUpdate:
+def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: FileUpdate, limit: int) -> FileUpdate:
     """Makes the update, or what `change` makes of the text that somebody else wrote in the meantime."""
     first = update.before
     foreign_nul = b"\0" in first
     base, ours = first, b""
     for _ in range(_ROUNDS):
-        _refuse_beyond_limit(update.after, path)
+        _refuse_beyond(limit, update.after, path)
         todo = steps(update.before, update.after)
         with _lease(file, _patience_seconds(todo, len(update.before))) as alone:
             # Empty, and somebody has it open: the engine is just about to write it.
-            if (alone or base) and _text(file, path) == update.before:
+            if (alone or base) and _text(file, path, limit) == update.before:
                 ours = update.after
-                if _carried_out(file, todo, update) and _text(file, path) == ours:
+                if _carried_out(file, todo, update) and _text(file, path, limit) == ours:
                     return FileUpdate(first, ours)
         if not alone:
             time.sleep(_ROUND_PAUSE_SECONDS)
-        text = _text(file, path)
+        text = _text(file, path, limit)
         base = text if foreign_nul else _mended(text, ours)
         update = FileUpdate(text, change(base))
         if update.after == text:
@@ -271,7 +271,7 @@ def _take_back_surplus(file: int, text: bytes, update: FileUpdate) -> None:
     `text` is what should stand there, but for a growth that was carried out in part.
     """
     with suppress(OSError):
-        found = os.pread(file, LIMIT + 1, 0)
+        found = os.pread(file, max(len(update.before), len(update.after)) + 1, 0)
         grown = found[len(text) :]
         if found.startswith(text) and (not grown.strip(b"\n") or update.after.startswith(found)):
             ends = max(_newlines(update.before), _newlines(update.after))
@@ -363,19 +363,22 @@ def _open(path: Path, flags: int, pauses: Iterable[float] = ()) -> int:
         os.close(folder)
 
 
-def _text(file: int, path: Path) -> bytes:
+def _text(file: int, path: Path, limit: int) -> bytes:
     """All that is in an open file."""
-    text = b""
-    while piece := os.pread(file, min(_PIECE, LIMIT + 1 - len(text)), len(text)):
-        text += piece
-    _refuse_beyond_limit(text, path)
+    pieces: list[bytes] = []
+    length = 0
+    while piece := os.pread(file, min(_PIECE, limit + 1 - length), length):
+        pieces.append(piece)
+        length += len(piece)
+    text = b"".join(pieces)
+    _refuse_beyond(limit, text, path)
     return text
 
 
-def _refuse_beyond_limit(text: bytes, path: Path) -> None:
+def _refuse_beyond(limit: int, text: bytes, path: Path) -> None:
     """Refuses a text that is too large."""
-    if len(text) > LIMIT:
-        raise HostsFileRefused(path, f"larger than {LIMIT} bytes, which no hosts file should be; shorten it")
+    if len(text) > limit:
+        raise HostsFileRefused(path, f"larger than {limit} bytes, which no hosts file should be; shorten it")
 
 
 def _refuse_unsafe(status: os.stat_result, path: Path) -> None:

@@ -24,7 +24,7 @@ from hostwatch.control.files import (
     FileUpdate,
     OutOfSightError,
 )
-from hostwatch.core.hostsfile import Edited
+from hostwatch.core.hostsfile import OF_CONTAINER, OF_HOST, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
 from hostwatch.hosts.lock import HostFileLocks
@@ -57,7 +57,15 @@ class PathHostsFiles:
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
         """The file's text."""
         text = self._at_once(container, files.read_at_once) if at_hand else None
-        return text if text is not None else await self._in_thread(container, files.read)
+        return (
+            text
+            if text is not None
+            else await self._in_thread(container, lambda path: files.read(path, self.limit(container).size))
+        )
+
+    def limit(self, container: Container) -> Limit:
+        """How long a file may be: a container's is its own to fill, the host's is the operator's."""
+        return OF_CONTAINER if container.host_file is None else OF_HOST
 
     async def is_writable(self, container: Container) -> bool:
         """Whether the file can be opened for writing now. (That it is closed again wakes whoever watches it.)"""
@@ -82,9 +90,9 @@ class PathHostsFiles:
         if update is not None:
             return update
         if self._locks is None or container.host_file is None:
-            return await self._in_thread(container, lambda path: files.update(path, change))
+            return await self._in_thread(container, lambda path: files.update(path, change, self.limit(container).size))
         await self._lock(self._locks, container.host_file)
-        update = await self._in_thread(container, lambda path: files.update(path, change))
+        update = await self._in_thread(container, lambda path: files.update(path, change, self.limit(container).size))
         self._locks.settle(container.host_file)
         return update
 

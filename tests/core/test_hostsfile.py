@@ -8,8 +8,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hostwatch.core import hostsfile
 from hostwatch.core.edit import applied, steps
-from hostwatch.core.hostsfile import LIMIT, Edited, Rewritten, found, own_addresses, replacement, rewritten
+from hostwatch.core.hostsfile import (
+    LIMIT,
+    OF_HOST,
+    Edited,
+    Limit,
+    Rewritten,
+    found,
+    own_addresses,
+    replacement,
+    rewritten,
+)
 from hostwatch.core.records import Block, Record, Withheld
 from tests.effort import examples
 
@@ -493,3 +504,79 @@ def test_with_a_marker_lines_are_not_known_by_their_content() -> None:
     """Nothing was lost, so nothing is looked for."""
     text = PODMAN + DB_LINES
     assert rewritten(text, DB, last=DB, keeps_comments=False).text == text
+
+
+# What is too much.
+
+
+def limited(size: int) -> Limit:
+    """A limit that a test can reach."""
+    return Limit(size, "too much")
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(foreign_texts, foreign_texts, blocks, st.integers(0, 1500))
+def test_what_does_not_fit_is_withheld(before: bytes, behind: bytes, wanted: Block, size: int) -> None:
+    """The last first, all of it said by the block, and no foreign byte lost; the same again changes nothing."""
+    text = rewritten(before, DB).text + behind
+    whole = rewritten(text, wanted).block
+    found = rewritten(text, wanted, limit=limited(size))
+    least = rewritten(text, Block()).text + (rewritten(b"", Block((), (), 99)).text if whole else b"")
+    assert len(found.text) <= max(size, len(least) + 150)
+    kept = found.block.records
+    assert whole.records[: len(kept)] == kept
+    dropped = [Withheld(f"{r.address} {' '.join(r.names)}", "too much") for r in whole.records[len(kept) :]]
+    assert [*found.block.withheld] == [*whole.withheld, *dropped]
+    assert rewritten(found.text, wanted, limit=limited(size)) == found
+    assert rewritten(found.text, Block()).text == rewritten(text, Block()).text
+    if len(rewritten(text, wanted).text) <= size:
+        assert found == rewritten(text, wanted)
+
+
+def test_thousands_of_names_fill_a_file_to_its_limit() -> None:
+    """All that fits is there; the comments of what does not are one."""
+    wanted = block(*(record(f"10.0.{n >> 8}.{n & 255}", f"service-{n}.project.internal.example") for n in range(9000)))
+    started = time.monotonic()
+    found = rewritten(ENGINE, wanted)
+    assert time.monotonic() - started < 10
+    assert LIMIT - 200 < len(found.text) <= LIMIT
+    count = len(found.block.records)
+    more = f"# withheld: and {9000 - count} more lines  (no room to say which; see hostwatch status)\n"
+    assert found.text.endswith(more.encode() + END + b"\n")
+    assert {line.reason for line in found.block.withheld} == {"too much for a hosts file of 256 KiB"}
+    assert hostsfile.found(found.text) == Block(found.block.records)
+    assert len(rewritten(ENGINE, wanted, limit=OF_HOST).block.records) == 9000
+
+
+def test_comments_go_before_records() -> None:
+    """A withheld line is the lesser loss."""
+    both = Block(DB.records, tuple(Withheld(f"@{{x{n}.ip}} x{n}", "x: no running container") for n in range(100)))
+    found = rewritten(b"", both, limit=limited(400))
+    assert found.block.records == DB.records
+    assert found.block.withheld == both.withheld
+    assert 0 < found.block.unsaid < 100
+    assert len(found.text) <= 400
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(st.lists(foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES, ALIGNED])), blocks)
+def test_how_a_text_is_portioned_makes_no_difference(pieces: list[bytes], wanted: Block) -> None:
+    """Neither where a portion ends, nor whether it is a line or all of them."""
+    text = b"".join(pieces)
+    expected = rewritten(text, wanted, last=DB)
+    with pytest.MonkeyPatch.context() as patch:
+        for size in (1, 20, 50):
+            patch.setattr(hostsfile, "_PORTION", size)
+            assert rewritten(text, wanted, last=DB) == expected
+
+
+def test_a_list_of_blocked_names_takes_no_time() -> None:
+    """Some megabytes on the host, with our block in the middle."""
+    lines = b"".join(b"0.0.0.0 ads-%d.example.net\n" % n for n in range(150_000))
+    started = time.monotonic()
+    text = rewritten(lines, DB, limit=OF_HOST).text + lines
+    after = rewritten(text, block(record("10.0.0.1", "ads-7.example.net", "db")), limit=OF_HOST)
+    assert time.monotonic() - started < 5
+    assert after.block.withheld[0].reason == "ads-7.example.net: shadowed by 0.0.0.0 in the file"
+    assert after.text.startswith(lines)
+    assert after.text.endswith(lines)

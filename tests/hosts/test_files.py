@@ -191,7 +191,8 @@ def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     if make is too_large:  # for `read` to say
         assert [action(path) for action in at_once] == [None, None]
         at_once = ()
-    for action in (read, lambda file: update(file, NEW), *at_once):
+    actions: tuple[Callable[[Path], object], ...] = (read, lambda file: update(file, NEW), *at_once)
+    for action in actions:
         with pytest.raises(HostsFileRefused, match=f"^{path}: ") as caught:
             action(path)
         assert caught.value.path == path

@@ -10,6 +10,7 @@ from hostwatch.config import Settings
 from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
+from tests.conftest import Lab, eventually, newest_only
 
 
 async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
@@ -33,3 +34,37 @@ async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: P
     for subscriber in made.subscribers:
         text = (tmp_path / "containers" / subscriber.id / "hosts").read_text()
         assert simulated.wanted(made, subscriber) in text
+
+
+@newest_only
+def test_what_is_too_much_for_a_file_is_withheld(lab: Lab) -> None:
+    """As many lines as fit stand in a container's file, by path and by exec; the host's own may have megabytes."""
+    names = [" ".join(f"service-{n}-{m}.of-a-large-project.internal.example" for m in range(10)) for n in range(600)]
+    lines = [f"10.1.{n >> 8}.{n & 255} {each}" for n, each in enumerate(names)]
+    hosts = lab.directory / "hosts"
+    blocked = "".join(f"0.0.0.0 ads-{n}.example.net\n" for n in range(100_000))
+    hosts.write_text(blocked)
+    web, inside = lab.run("web"), lab.run("inside")
+    template = "\n      ".join(lines)
+    subscribers = f"""\
+  web:
+    match: {{name: web}}
+    hosts: &lines |
+      {template}
+  inside: {{match: {{name: inside}}, writer: exec, hosts: *lines}}
+  this: {{file: {hosts}, hosts: *lines}}
+"""
+    with lab.hostwatch("-c", lab.configured(f"subscribers:\n{subscribers}")) as hostwatch:
+        eventually(lambda: all("hostwatch: end" in lab.hosts(each) for each in (web, inside)))
+        eventually(lambda: hosts.read_text().endswith("# hostwatch: end\n"))
+        assert 260_000 < len(lab.hosts(web)) <= 1 << 18
+        assert 70_000 < len(lab.hosts(inside)) < 120_000
+        for each in (web, inside):
+            found = lab.block(each)
+            count = len(found) - 1
+            assert [line.split() for line in found[:count]] == [line.split() for line in lines[:count]]
+            assert found[count].startswith(f"# withheld: and {600 - count} more lines")
+        assert hosts.read_text().startswith(blocked)
+        assert hosts.read_text().count(" service-") == 6000
+        eventually(lambda: "inside: withheld: and " in hostwatch.log)
+        assert "(too much for a hosts file of 256 KiB)" in hostwatch.log

@@ -18,7 +18,7 @@ from hostwatch.control.reconciler import RESYNC, Reconciler
 from hostwatch.control.reflector import Reflector, Timing
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.edit import applied
-from hostwatch.core.hostsfile import Edited
+from hostwatch.core.hostsfile import OF_CONTAINER, Edited, Limit
 from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerId, ContainerKey, State
 from hostwatch.core.rules import Match, Rules, ServiceRule
@@ -50,6 +50,10 @@ class MemoryFiles:
     def path(self, container: Container) -> Path:
         """Where the file would be."""
         return Path("/simulated/containers", container.key.id, "hosts")
+
+    def limit(self, container: Container) -> Limit:  # noqa: ARG002
+        """How long a file may be."""
+        return OF_CONTAINER
 
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """The file's text."""
@@ -111,6 +115,10 @@ class NoExecs:
     def path(self, _container: Container) -> Path:
         """Where the container sees the file."""
         return Path("/etc/hosts")
+
+    def limit(self, _container: Container) -> Limit:
+        """How long a file may be."""
+        return OF_CONTAINER
 
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
         """Refused."""
