@@ -37,7 +37,7 @@ from hostwatch.control.files import (
 from hostwatch.control.journal import ChangeJournal, Comparison, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.queue import Work, WorkQueue
-from hostwatch.control.rewriting import ORPHANED, Rewriting, refusal, reserved_names
+from hostwatch.control.rewriting import ORPHANED, OUTLIVED, Rewriting, refusal, reserved_names
 from hostwatch.core import desired, hostsfile
 from hostwatch.core.facts import Files
 from hostwatch.core.hold import Memory, memory_of
@@ -253,7 +253,7 @@ class Reconciler:
             if self._inventory.sharing(key).sources:
                 self._states.setdefault(key, FileState()).restarting = True
         if not starting:
-            self._mind_orphan(container)
+            self._mind_orphans(key)
         try:
             if starting and is_changed:
                 container = await self._started(container, hints)
@@ -285,14 +285,17 @@ class Reconciler:
         self._note_leftover(key, text)
         return self._inventory.container(key) or container
 
-    def _mind_orphan(self, container: Container) -> None:
-        """Say once of a subscriber that its network is gone: nothing that its file could say would help it."""
-        key = container.key
-        if key in self._orphans or not self._inventory.is_orphaned(container):
-            return
-        if self._inventory.sharing(key).sources:
-            self._orphans.add(key)
-            logger.error("{}: {}", container.name, ORPHANED)
+    def _mind_orphans(self, key: ContainerKey) -> None:
+        """Say once of each subscriber that its network is gone: nothing that its file could say would help it."""
+        for source in self._inventory.sharing(key).sources:
+            subscriber = source.subscriber
+            if not source.wish.standpoint.is_orphaned:
+                self._orphans.discard(subscriber.key)
+            elif subscriber.key not in self._orphans:
+                self._orphans = {known for known in self._orphans if self._inventory.container(known) is not None}
+                self._orphans.add(subscriber.key)
+                why = OUTLIVED if self._inventory.has_outlived(subscriber) else ORPHANED
+                logger.error("{}: {}", subscriber.name, why)
 
     def _note_leftover(self, key: ContainerKey, text: bytes) -> None:
         """Have a block removed that has appeared in a file nobody subscribes to.
@@ -346,6 +349,8 @@ class Reconciler:
 
     def _wanted(self, key: ContainerKey, state: FileState, memory: Memory, now: float) -> Block:
         """What the file is to say, and when that is to be asked again."""
+        if any(source.wish.standpoint.is_orphaned for source in self._inventory.sharing(key).sources):
+            self._mind_orphans(key)
         wanted = desired.wanted(self._inventory, key, memory, now, self.linger_seconds)
         state.memory = wanted.memory
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)

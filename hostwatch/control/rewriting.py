@@ -8,6 +8,8 @@ from hostwatch.core.records import Block
 
 ORPHANED = "its network is gone with the container whose network it used (--network container:…); recreate it"
 """What is wrong with a subscriber that goes on without a network: its file may be right, but nothing is reached."""
+OUTLIVED = "its network ended when the container whose network it uses was started anew; restart it, too"
+"""The same, where that container is there again."""
 
 
 def refusal(container: Container) -> str | None:

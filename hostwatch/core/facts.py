@@ -211,8 +211,16 @@ class Facts:
         return None
 
     def is_orphaned(self, container: Container) -> bool:
-        """Whether the container whose network stack it uses is gone, and the network with it."""
-        return self._missing_parent(container) in self.gone
+        """Whether the container whose network stack it uses is gone, or was started anew, and the network is gone."""
+        return self._missing_parent(container) in self.gone or self.has_outlived(container)
+
+    def has_outlived(self, container: Container) -> bool:
+        """Whether the network stack that it uses ended, as the container that has it was started anew since.
+
+        The next one is another stack, and its own has nothing but `lo` (engines 20.10 to 28.5).
+        """
+        sandbox = self.sandbox(container) if container.joined is not None else None
+        return sandbox is not None and 0 < container.started < sandbox.started and container.state is State.RUNNING
 
     @property
     def unread_parents(self) -> frozenset[ContainerKey]:

@@ -78,6 +78,10 @@ def reach(inventory: Facts, source: Standpoint, target: Container, network: str 
     service = inventory.sandbox(target)
     if service is None or not (source.is_placed and is_placed(service)):
         return _unplaced(inventory, source, target, service)
+    if source.is_orphaned:
+        return Unreached(ORPHANED)
+    if target.joined is not None and inventory.has_outlived(target):
+        return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
     if service.network_mode is NetworkMode.HOST:
         is_host = source.network_mode is NetworkMode.HOST
         return Reached(_LOOPBACK, None) if is_host else _to_host(inventory, source, any_scope)

@@ -27,7 +27,7 @@ class Standpoint:
     in_doubt: bool
     attachments: tuple[Attachment, ...]
     is_orphaned: bool = False
-    """Whether its network is gone, with the container whose network it used."""
+    """Whether its network is gone, with the container whose network it used, or with an earlier run of that."""
 
     @property
     def is_placed(self) -> bool:
@@ -46,4 +46,4 @@ def standpoint_of(subscriber: Container, sandbox: Container | None, is_orphaned:
         return Standpoint(engine, project, is_host_file, False, None, True, (), is_orphaned)
     attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
     in_doubt = sandbox.state is State.UNKNOWN
-    return Standpoint(engine, project, is_host_file, True, sandbox.network_mode, in_doubt, attachments)
+    return Standpoint(engine, project, is_host_file, True, sandbox.network_mode, in_doubt, attachments, is_orphaned)

@@ -275,6 +275,24 @@ def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
         assert before.unread_parents == {key("vpn")}
 
 
+def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
+    """Until it is started, too: as a service it is nowhere, and its lines lead nowhere. What is not known is well."""
+    at = dataclasses.replace
+    car = box("car", join="vpn", labels=hosts("@{db.ip} db"))
+    reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{car.ip} car"))
+    vpn, db = box("vpn", on("front", "10.0.0.2")), box("db", on("front", "10.0.0.5"))
+    made = inventory(at(car, started=2.0), reader, at(vpn, started=1.0), db)
+    assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])
+    assert {key("vpn"), key("reader")} <= made.put(at(vpn, started=3.0))
+    assert told(made, "vpn") == [f"Gone db: {ORPHANED}"]
+    assert told(made, "reader") == ["Gone car: the network that car uses ended when vpn was started anew"]
+    assert {key("vpn"), key("reader")} <= made.put(at(car, started=4.0))
+    assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])
+    for one, other in ((0.0, 3.0), (3.0, 0.0)):
+        unknown = inventory(at(car, started=one), reader, at(vpn, started=other), db)
+        assert told(unknown, "reader") == ["10.0.0.2 car"]
+
+
 # Whom one event concerns.
 
 

@@ -26,6 +26,28 @@ def test_what_the_engine_s_dns_answers_is_an_alias_on_every_version(lab: Lab) ->
         assert f"Address: {address}" in output.decode(), name
 
 
+def test_who_joined_one_that_was_restarted_is_told(lab: Lab) -> None:
+    """`container:X` keeps the network of before, which is dead: it is at no address until it is restarted, too."""
+    error = "its network ended when the container whose network it uses was started anew; restart it, too"
+    reason = "(joined: the network that joined uses ended when vpn was started anew)"
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")) as hostwatch:
+        lab.run("db", address="10.123.7.7")
+        vpn = lab.run("vpn", address="10.123.7.8")
+        joined = lab.run("joined", network_mode="container:vpn", labels={"hostwatch.hosts": "@{db.ip} db"})
+        web = lab.run("web", labels={"hostwatch.hosts": "@{joined.ip} joined"})
+        eventually(lambda: lab.records(web) == {"joined": ["10.123.7.8"]})
+        vpn.restart(timeout=0)
+        eventually(lambda: any(line.endswith(reason) for line in lab.block(web)))
+        eventually(lambda: f"ERROR   joined: {error}" in hostwatch.log)
+        output = joined.exec_run(["ip", "addr"]).output
+        assert isinstance(output, bytes)
+        assert b"10.123.7.8" not in output
+        joined.restart(timeout=0)
+        eventually(lambda: lab.records(web) == {"joined": ["10.123.7.8"]})
+        eventually(lambda: "10.123.7.7      db" in lab.seen(joined))
+    assert hostwatch.log.count(error) == 1
+
+
 @newest_only
 def test_a_label_in_capitals_steals_no_name(lab: Lab) -> None:
     """The name's owner has it in the file, and nobody else's address stands there under it."""
