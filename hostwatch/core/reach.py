@@ -76,12 +76,9 @@ Reach = Reached | Unreached | NotKnown
 def reach(inventory: Facts, source: Standpoint, target: Container, network: str | None, any_scope: bool) -> Reach:
     """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
     service = inventory.sandbox(target)
-    if service is None or not (source.is_placed and is_placed(service)):
+    is_there = not (source.is_orphaned or inventory.has_outlived(target))
+    if service is None or not (is_there and source.is_placed and is_placed(service)):
         return _unplaced(inventory, source, target, service)
-    if source.is_orphaned:
-        return Unreached(ORPHANED)
-    if target.joined is not None and inventory.has_outlived(target):
-        return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
     if service.network_mode is NetworkMode.HOST:
         is_host = source.network_mode is NetworkMode.HOST
         return Reached(_LOOPBACK, None) if is_host else _to_host(inventory, source, any_scope)
@@ -118,6 +115,8 @@ def _unplaced(inventory: Facts, source: Standpoint, target: Container, service: 
     if service is None:
         gone = f"the container whose network {target.name} uses is"
         return Unreached(f"{gone} gone") if inventory.is_orphaned(target) else NotKnown(f"{gone} not known yet")
+    if inventory.has_outlived(target):
+        return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
     whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
     return NotKnown(f"{whose} are not known yet")
 
