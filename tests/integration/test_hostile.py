@@ -115,24 +115,27 @@ def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None
 
 
 def test_a_rename_to_the_name_of_a_service_takes_nothing(lab: Lab) -> None:
-    """A compose service keeps its name while it does not run, and what the engine has as a name it gives once only."""
+    """A compose service that comes back in time keeps its name; what the engine has as a name it gives once only."""
     shop = {"com.docker.compose.project": "shop", "com.docker.compose.container-number": "1"}
     service = lab.run("shop-db-1", address="10.123.200.1", labels=shop | {"com.docker.compose.service": "db"})
     web = lab.run("shop-web-1", labels=shop | {"com.docker.compose.service": "web"} | WANTS_DB)
     named, follows = lab.run("cache", address="10.123.200.2"), {"hostwatch.hosts": "@{cache.ip} cache"}
     other = lab.run("other", labels=follows)
     evil = lab.run("evil", address="10.123.200.9")
-    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")) as hostwatch:
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 30s}")) as hostwatch:
         eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
         for name in ("db", "cache"):
             with suppress(docker.errors.APIError):  # the engine refuses a name that somebody has
                 evil.rename(name)
         service.kill()
         named.kill()
-        eventually(lambda: not lab.records(web) and not lab.records(other))
         evil.restart(timeout=0)
         service.start()
-        eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
+        lab.run("last", address="10.123.200.3")
+        sign = lab.run("sign", labels={"hostwatch.hosts": "@{last.ip} last"})
+        eventually(lambda: lab.records(sign) == {"last": ["10.123.200.3"]})
+        assert lab.records(web) == {"db": ["10.123.200.1"]}
+        assert lab.records(other) == {"cache": ["10.123.200.2"]}
         assert evil.id == lab.client.containers.get("db").id
     assert "10.123.200.9" not in hostwatch.log
 
