@@ -21,7 +21,6 @@ removed yields at once in its own tier, where its successor is, and is out of th
 
 import enum
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from hostwatch.core.facts import Facts
@@ -93,8 +92,6 @@ class Unwanted:
 Found = tuple[Service | Ambiguous | Unwanted, tuple[str, ...]]
 """What answers to names in reach, and these, as written."""
 
-_GIVEN_BY_THE_ENGINE = (Tier.CONTAINER, Tier.ALIAS)
-
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -123,18 +120,12 @@ class View:
         return self._services[name]
 
     def _answer(self, name: str) -> Service | Ambiguous | None:
-        tiers = {
-            Tier.CONFIG: self._configured,
-            Tier.COMPOSE: self._own_project,
-            Tier.CONTAINER: self._container,
-            Tier.ALIAS: self._alias,
-            Tier.LABEL: self._label,
-        }
         first: Service | Ambiguous | None = None
-        for tier, look_up in tiers.items():
-            if first is not None and tier not in _GIVEN_BY_THE_ENGINE:
+        given_by_the_engine = (self._container, self._alias)
+        for tier in (self._configured, self._own_project, *given_by_the_engine, self._label):
+            if first is not None and tier not in given_by_the_engine:
                 continue
-            answer = look_up(name)
+            answer = tier(name)
             if answer is not None and not answer.yields:
                 return answer
             first = first or answer
@@ -162,8 +153,9 @@ class View:
         names: dict[str, list[tuple[str, str]]] = {}
         for container in self._containers_in_reach():
             for name in self._names_of(container):
-                if folded(name) != SELF and name_fault(name) is None:
-                    names.setdefault(folded(name), []).append((name, container.key.id))
+                known = folded(name)
+                if known in names or (known != SELF and name_fault(name) is None):
+                    names.setdefault(known, []).append((name, container.key.id))
         return names
 
     def _names_of(self, container: Container) -> set[str]:
@@ -191,9 +183,9 @@ class View:
             if answer is not None and (fault := self.unwanted(name)) is not None:
                 found[name] = (fault, [name])
             elif isinstance(answer, Service):
-                mine = sorted(text for text, identity in written[name] if identity in answer.ids)
-                spelling = mine[0] if mine else name
-                found.setdefault((answer.rule, answer.ids), (answer, []))[1].append(spelling)
+                ids = answer.ids
+                spelling = min((text for text, identity in written[name] if identity in ids), default=name)
+                found.setdefault((answer.rule, ids), (answer, []))[1].append(spelling)
             elif answer is not None and not answer.yields:
                 found[name] = (answer, [name])
         for service, names in found.values():
@@ -209,8 +201,10 @@ class View:
         suffix that the configuration publishes names under are the operator's wish, and so is a compose service with
         its project, which is put together here.
         """
+        if not self.standpoint.is_host_file or "." not in name:
+            return None
         name = folded(name)
-        if not self.standpoint.is_host_file or "." not in name or self.inventory.rules.has_suffix(name):
+        if self.inventory.rules.has_suffix(name):
             return None
         project = name.partition(".")[2]
         if "." not in project and self.inventory.qualified(self.standpoint.engine, name):
@@ -321,7 +315,7 @@ class View:
             return self._claimed(name, Tier.ALIAS, self.inventory.called(engine, name))
         by_network = [self.inventory.aliased(engine, endpoint, name) for endpoint in self.standpoint.attachments]
         everyone = {container.key: container for found in by_network for container in found}
-        return self._claimed(name, Tier.ALIAS, everyone.values(), [{c.key for c in found} for found in by_network])
+        return self._claimed(name, Tier.ALIAS, everyone.values(), by_network)
 
     def _label(self, name: str) -> Service | Ambiguous | None:
         found = [c for c in self.inventory.labelled(self.standpoint.engine, name) if self.reaches(c)]
@@ -332,7 +326,7 @@ class View:
         name: str,
         tier: Tier,
         claimants: Iterable[Container],
-        networks: Iterable[AbstractSet[ContainerKey]] = (),
+        networks: Iterable[list[Container]] = (),
     ) -> Service | Ambiguous | None:
         """The service of all the claimants, if they are one; else that of those who have not ended, if they are.
 
@@ -352,12 +346,14 @@ class View:
         names = " and ".join(sorted(container.name for container in staying or found))
         return Ambiguous(f"{name}: claimed by {names}", yields=not staying)
 
-    def _are_one(self, found: list[Container], networks: Iterable[AbstractSet[ContainerKey]]) -> bool:
+    def _are_one(self, found: list[Container], networks: Iterable[list[Container]]) -> bool:
         """Whether these are one container, replicas on one network, or belong to one service by themselves."""
         if len(found) == 1:
             return True
         keys = {container.key for container in found}
-        return any(keys <= there for there in networks) or bool(frozenset.intersection(*map(self._memberships, found)))
+        return any(keys.issubset(c.key for c in there) for there in networks) or bool(
+            frozenset.intersection(*map(self._memberships, found))
+        )
 
     def _memberships(self, container: Container) -> frozenset[tuple[str, ...]]:
         """The services that a container belongs to by itself: its entries of the configuration, its compose service."""
@@ -370,6 +366,8 @@ class View:
 def _present(claimants: Iterable[Container]) -> list[Container]:
     """Those who are there; those who were removed just now only where nobody else is."""
     everyone = list(claimants)
+    if len(everyone) < 2:
+        return everyone
     return [container for container in everyone if container.claim is not Claim.DEPARTED] or everyone
 
 
