@@ -243,31 +243,33 @@ class Daemon:
                 if task_status is not anyio.TASK_STATUS_IGNORED:
                     task_status.started()
                     task_status = anyio.TASK_STATUS_IGNORED
+                elif sight.fault is None:
+                    self._file_changed(None)
                 await sight.lost()
                 tasks.cancel_scope.cancel()
             sight = await self._keeper.opened(files.directory)
             if sight.fault is None:
                 logger.warning("{} is another directory now: it is watched anew, all files are compared", sight.path)
                 reconciler.seen_again()
-                self._file_changed(None)
 
     async def _look_after_seen(
         self, files: PathHostsFiles, reconciler: Reconciler, sight: Sight, *, task_status: TaskStatus[None]
     ) -> None:
         """Look after the files in their directory as it is, as soon as no other hostwatch does."""
-        if not self._keeper.take(sight):
+        takes_over = not self._keeper.take(sight)
+        if takes_over:
             self._passing.cancel()
             task_status.started()
             task_status = anyio.TASK_STATUS_IGNORED
             await self._keeper.wait(sight)
-            if self._loaded.is_set():
-                self._queue.add_all(self._inventory.subscriber_files, "takeover")
-                self._swept.set()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
             tasks.start_soon(self._sweep, reconciler, name="sweep")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
+            if takes_over and self._loaded.is_set():  # not before: what somebody writes is seen from here on
+                self._queue.add_all(self._inventory.subscriber_files, "takeover")
+                self._swept.set()
             task_status.started()
 
     async def _tell_doubts(self) -> NoReturn:

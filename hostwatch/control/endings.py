@@ -41,8 +41,11 @@ class Endings:
             while not self._due:
                 self._noted = anyio.Event()
                 await self._noted.wait()
-            key, due = next(iter(self._due.items()))
-            await anyio.sleep_until(due)
-            if self._due.get(key) == due:  # else it came back, or has ended once more
-                del self._due[key]
-                self._changed(self._inventory.yield_names(key), "linger is over")
+            await self._end_first()
+
+    async def _end_first(self) -> None:
+        key, due = next(iter(self._due.items()))
+        await anyio.sleep_until(due)
+        if self._due.get(key) == due:  # else it came back, or has ended once more
+            del self._due[key]
+            self._changed(self._inventory.yield_names(key), "linger is over")
