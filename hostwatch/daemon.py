@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -53,11 +54,10 @@ def paths_of(settings: Settings, engine: EngineInfo, locks: HostFileLocks | None
 
 async def clear_host_files(paths: Iterable[Path], locks: HostFileLocks | None = None) -> None:
     """Take our block out of files on the host that are kept no longer; no engine is needed for that."""
-    with closing(HostFileLocks()) as others:
-        await _clear_host_files(paths, locks if locks is not None else others)
-
-
-async def _clear_host_files(paths: Iterable[Path], locks: HostFileLocks) -> None:
+    if locks is None:
+        with closing(HostFileLocks()) as own:
+            await clear_host_files(paths, own)
+        return
     files = PathHostsFiles(EngineId(""), Path("/"), Path("hosts"), locks)
     for path in paths:
         if not await anyio.Path(path).exists():
@@ -290,12 +290,8 @@ class Daemon:
         engine = self._reflector.engine
         if engine is None:
             return frozenset()
-        return frozenset(
-            map(
-                str,
-                (*doubts.beside(self.settings, self._inventory, engine.id), *unanswered(self._inventory, engine.id)),
-            )
-        )
+        found = doubts.beside(self.settings, self._inventory, engine.id), unanswered(self._inventory, engine.id)
+        return frozenset(map(str, chain(*found)))
 
     async def _sweep(self, reconciler: Reconciler) -> None:
         """After each resync, look for blocks that nobody subscribes to any more."""

@@ -14,6 +14,7 @@ from hostwatch.config.settings import MatchSettings, Settings, SubscriberSetting
 from hostwatch.core.facts import Facts
 from hostwatch.core.likeness import is_slip, neighbours
 from hostwatch.core.model import EngineId
+from hostwatch.core.names import folded
 from hostwatch.core.references import SELF
 from hostwatch.core.unanswered import Nearest, idle_services, idle_subscribers, is_answered
 
@@ -80,15 +81,15 @@ def _claims(settings: Settings) -> Iterator[Problem]:
     """Names that two services have: host names are one whatever their case."""
     document, keys = settings.origin.document, dict[str, str]()
     for key in settings.services:
-        if (first := keys.setdefault(key.lower(), key)) != key:
+        if (first := keys.setdefault(folded(key), key)) != key:
             place = document.found(("services", key)).key
             yield _claimed(key, place.index if place is not None else 0, first, first)
     listed: dict[str, tuple[str, str]] = {}
     for key, service in settings.services.items():
         for index, name in enumerate(service.names):
-            if name.lower() in keys:  # who is called so by its key keeps that name, whoever lists it
+            if folded(name) in keys:  # who is called so by its key keeps that name, whoever lists it
                 continue
-            owner, written = listed.setdefault(name.lower(), (key, name))
+            owner, written = listed.setdefault(folded(name), (key, name))
             if owner != key:
                 yield _claimed(name, document.found(("services", key, "names", index)).node.index, owner, written)
 
@@ -99,9 +100,9 @@ def _claimed(name: str, index: int, owner: str, written: str) -> Problem:
 
 
 def _slips(settings: Settings) -> Iterator[Problem]:
-    known = {name.lower(): name for key, service in settings.services.items() for name in (key, *service.names)}
+    known = {folded(name): name for key, service in settings.services.items() for name in (key, *service.names)}
     for asked in _all_asked(settings):
-        name = asked.name.lower()
+        name = folded(asked.name)
         if name not in known:
             near = next((other for other in neighbours(name) if other in known and is_slip(name, other)), None)
             if near is not None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr, WithJsonSchema
 
 from hostwatch.core.model import Address
-from hostwatch.core.names import name_fault
+from hostwatch.core.names import folded, name_fault
 from hostwatch.core.notices import command_of, signal_named
 from hostwatch.core.references import TemplateFault, parsed_template
 
@@ -57,9 +57,9 @@ def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     """The values, if none is there twice. Host names do not tell capitals from small letters."""
     seen: dict[str, str] = {}
     for index, value in enumerate(values):
-        if value.lower() in seen:
-            raise RepeatedError(index, seen[value.lower()])
-        seen[value.lower()] = value
+        if folded(value) in seen:
+            raise RepeatedError(index, seen[folded(value)])
+        seen[folded(value)] = value
     return values
 
 

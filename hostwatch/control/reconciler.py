@@ -335,6 +335,7 @@ class Reconciler:
         if not is_as_left or not sharing.sources or self._is_by_exec(key):
             return False
         state.rebuilt = False
+        self._mind_orphans(key)
         wanted = self._wanted(key, state, state.memory, now)
         if wanted == state.wanted:
             is_told = not (sharing.notices and state.restarting)
@@ -349,8 +350,6 @@ class Reconciler:
 
     def _wanted(self, key: ContainerKey, state: FileState, memory: Memory, now: float) -> Block:
         """What the file is to say, and when that is to be asked again."""
-        if any(source.wish.standpoint.is_orphaned for source in self._inventory.sharing(key).sources):
-            self._mind_orphans(key)
         wanted = desired.wanted(self._inventory, key, memory, now, self.linger_seconds)
         state.memory = wanted.memory
         state.lines = len(wanted.block.records) + len(wanted.block.withheld)

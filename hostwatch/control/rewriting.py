@@ -4,6 +4,7 @@ import time
 
 from hostwatch.core import hostsfile
 from hostwatch.core.model import Container
+from hostwatch.core.names import folded
 from hostwatch.core.records import Block
 
 ORPHANED = "its network is gone with the container whose network it used (--network container:…); recreate it"
@@ -25,7 +26,7 @@ def refusal(container: Container) -> str | None:
 
 def reserved_names(container: Container) -> tuple[str, ...]:
     """The container's own names, in lower case, which the engine looks after."""
-    return container.key.id[:12], container.own_hostname.lower()
+    return container.key.id[:12], folded(container.own_hostname)
 
 
 _NOTHING = Block()

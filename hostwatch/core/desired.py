@@ -131,28 +131,28 @@ class _Names:
 
     def free(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names that are not given yet."""
-        return tuple(name for name in names if name.lower() not in self._given)
+        return tuple(name for name in names if folded(name) not in self._given)
 
     def claimed(self, found: Iterable[Outcome]) -> list[Outcome]:
         """The outcomes without names that an earlier source gave to other addresses."""
         checked = [self._without_given(outcome) for outcome in found]
         for outcome in checked:
             if isinstance(outcome, Unknown):
-                self._undecided.update(name.lower() for name in outcome.line.split()[1:])
+                self._undecided.update(folded(name) for name in outcome.line.split()[1:])
             elif isinstance(outcome, Published):
                 for record in outcome.records:
                     for name in record.names:
-                        self._given.setdefault(name.lower(), set()).add(record.address)
+                        self._given.setdefault(folded(name), set()).add(record.address)
         return checked
 
     def _without_given(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome, Published):
             return outcome
-        lower = {name.lower() for record in outcome.records for name in record.names}
+        lower = {folded(name) for record in outcome.records for name in record.names}
         if lower.isdisjoint(self._undecided) and lower.isdisjoint(self._given):
             return outcome
         names = sorted({name for record in outcome.records for name in record.names})
-        if undecided := [name for name in names if name.lower() in self._undecided]:
+        if undecided := [name for name in names if folded(name) in self._undecided]:
             return Unknown(outcome.line, f"{' '.join(undecided)}: not known yet whether an earlier line has it")
         kept = [
             (Record(record.address, free), origin)
@@ -164,7 +164,7 @@ class _Names:
         return published(outcome.line, kept, outcome.of_all)
 
     def _is_free(self, name: str, address: Address) -> bool:
-        return address in self._given.get(name.lower(), {address})
+        return address in self._given.get(folded(name), {address})
 
 
 # Services that are asked for by name, or with `*`.

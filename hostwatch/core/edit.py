@@ -12,8 +12,6 @@ from itertools import pairwise
 
 _PIECE = 1 << 16
 """Bytes that are compared in one go: no other thread runs meanwhile."""
-
-
 _LONG = 1 << 18
 """Bytes beyond which what differs is one write: no container's file has so many, and the host's rarely so many behind
 its block."""
@@ -99,9 +97,8 @@ def _cuts(old: bytes, new: bytes) -> Iterator[int]:
     So a line that only moves, because the block before it grew or shrank, is never missing and never there twice.
     """
     old_lines, new_lines = old.split(b"\n"), new.split(b"\n")
-    there = {
-        line for line in old_lines if line
-    }  # not `frozenset`, which would let no other thread run until it is made
+    # Not by `frozenset`, which would let no other thread run until it is made.
+    there = {line for line in old_lines if line}
     shared = {line for line in new_lines if line in there}
     if [line for line in old_lines if line in shared] != [line for line in new_lines if line in shared]:
         return  # lines changed places: all in one write

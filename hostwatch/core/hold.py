@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.names import folded
 from hostwatch.core.outcome import Gone, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.records import Block, Record, Withheld
 
@@ -188,9 +189,9 @@ def _whose(last: Last, others: Others) -> str:
 
 
 def _bound(outcomes: Iterable[Outcome]) -> frozenset[str]:
-    """The names that are published, in lower case."""
+    """The names that are published, folded."""
     published = (outcome for outcome in outcomes if isinstance(outcome, Published))
-    return frozenset(name.lower() for outcome in published for record in outcome.records for name in record.names)
+    return frozenset(folded(name) for outcome in published for record in outcome.records for name in record.names)
 
 
 def _vanished(told: Told, memory: Memory) -> list[Gone]:
@@ -245,7 +246,7 @@ def _lingering(last: Last | None, now: float, linger: float, bound: frozenset[st
     if last is None:
         return None
     is_over = last.gone_since is None or now >= last.gone_since + linger
-    return _kept(last, lambda record, _: not is_over and not any(name.lower() in bound for name in record.names))
+    return _kept(last, lambda record, _: not is_over and not any(folded(name) in bound for name in record.names))
 
 
 def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
@@ -261,8 +262,8 @@ def _merged(records: Iterable[Record]) -> tuple[Record, ...]:
     given: set[tuple[Address, str]] = set()
     merged = []
     for record in records:
-        names = tuple(name for name in record.names if (record.address, name.lower()) not in given)
-        given.update((record.address, name.lower()) for name in names)
+        names = tuple(name for name in record.names if (record.address, folded(name)) not in given)
+        given.update((record.address, folded(name)) for name in names)
         if names:
             merged.append(Record(record.address, names))
     return tuple(merged)

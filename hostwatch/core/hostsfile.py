@@ -383,11 +383,10 @@ def _standing(block: Block, foreign: Iterable[bytes], reserved: Collection[str])
 def _fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) -> Block:
     """As much of the block as there is room for beside the foreign lines."""
     cost = limit.cost
-    if (
-        not block or cost(text) + cost(_text(block)) + cost(b"\n") <= limit.size
-    ):  # the foreign lines are no more than the text
-        return block
     newline = cost(b"\n")
+    # The foreign lines are no more than the text.
+    if not block or cost(text) + cost(_text(block)) + newline <= limit.size:
+        return block
     room = limit.size - sum(cost(line) + newline for line in foreign)
     if cost(_text(block)) <= room:
         return block

@@ -58,13 +58,8 @@ class Service:
         """The ids of its containers."""
         return frozenset(container.key.id for container in self.containers)
 
-    @property
-    def own_names(self) -> tuple[str, ...]:
-        """The names that the configuration gives it, else the one that it goes by."""
-        return self.rule.names if self.rule is not None else (self.name,)
-
     def names_as_asked(self, name: str) -> tuple[str, ...]:
-        """The same, where it goes by the name as it was asked for."""
+        """The names that the configuration gives it, else the one that it was asked for by, as that was written."""
         return self.rule.names if self.rule is not None else (name,)
 
     @property
@@ -144,12 +139,11 @@ class View:
         """The container of that name, which is not in reach if nothing answers to the name."""
         return next(iter(self.inventory.named(self.standpoint.engine, name)), None)
 
-    def names_in_reach(self) -> tuple[str, ...]:
-        """Every name that could be looked up with an answer in reach, folded and sorted."""
-        return tuple(sorted(self._written_in_reach()))
+    def names_in_reach(self) -> dict[str, list[tuple[str, str]]]:
+        """Every name that could be looked up with an answer in reach, folded, with all who are called so.
 
-    def _written_in_reach(self) -> dict[str, list[tuple[str, str]]]:
-        """Every name in reach with all who are called so: how it is written, and the id of the container."""
+        Of each: how it is written, and the id of the container.
+        """
         names: dict[str, list[tuple[str, str]]] = {}
         for container in self._containers_in_reach():
             for name in self._names_of(container):
@@ -177,7 +171,7 @@ class View:
 
     def _services_in_reach(self) -> Iterator[Found]:
         found: dict[object, tuple[Service | Ambiguous | Unwanted, list[str]]] = {}
-        written = self._written_in_reach()
+        written = self.names_in_reach()
         for name in sorted(written):
             answer = self.service(name)
             if answer is not None and (fault := self.unwanted(name)) is not None:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import aiodocker
 import aiohttp
@@ -60,6 +60,17 @@ _EVENT_FILTERS = {
         *("died", "remove"),
     ],
 }
+
+
+class _How(TypedDict, total=False):
+    """How something is asked for, other than most requests are."""
+
+    versioned: bool
+    """Whether the path begins with the API's version."""
+    limit: float
+    """How long the answer may be, in bytes."""
+    limits: aiohttp.ClientTimeout
+    """How long it may take."""
 
 
 class _TlsWantedError(EngineError):
@@ -246,15 +257,8 @@ class DockerEngine:
         version = f"/{self._client.api_version}" if versioned else ""
         return f"{self._client.docker_host}{version}{path}"
 
-    async def _get(
-        self,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        versioned: bool = True,
-        limit: float = math.inf,
-        limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT,
-    ) -> Any:
-        text = await self._text(path, params, versioned, limit, limits)
+    async def _get(self, path: str, params: Mapping[str, str] | None = None, **how: Unpack[_How]) -> Any:
+        text = await self._text(path, params, **how)
         try:
             return json.loads(text)
         except ValueError as error:
@@ -270,6 +274,7 @@ class DockerEngine:
         self,
         path: str,
         params: Mapping[str, str] | None = None,
+        *,
         versioned: bool = True,
         limit: float = math.inf,
         limits: aiohttp.ClientTimeout = _REQUEST_TIMEOUT,

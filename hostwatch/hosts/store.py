@@ -57,11 +57,10 @@ class PathHostsFiles:
     async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
         """The file's text."""
         text = self._at_once(container, files.read_at_once) if at_hand else None
-        return (
-            text
-            if text is not None
-            else await self._in_thread(container, lambda path: files.read(path, self.limit(container).size))
-        )
+        if text is not None:
+            return text
+        size = self.limit(container).size
+        return await self._in_thread(container, lambda path: files.read(path, size))
 
     def limit(self, container: Container) -> Limit:
         """How long a file may be: a container's is its own to fill, the host's is the operator's."""
@@ -89,11 +88,12 @@ class PathHostsFiles:
         update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
         if update is not None:
             return update
-        if self._locks is None or container.host_file is None:
-            return await self._in_thread(container, lambda path: files.update(path, change, self.limit(container).size))
-        await self._lock(self._locks, container.host_file)
-        update = await self._in_thread(container, lambda path: files.update(path, change, self.limit(container).size))
-        self._locks.settle(container.host_file)
+        locks, path, size = self._locks, container.host_file, self.limit(container).size
+        if locks is not None and path is not None:
+            await self._lock(locks, path)
+        update = await self._in_thread(container, lambda path: files.update(path, change, size))
+        if locks is not None and path is not None:
+            locks.settle(path)
         return update
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:

@@ -224,7 +224,11 @@ def test_a_service_is_published_under_its_own_valid_names() -> None:
     shop = view(made).service("db")
     assert isinstance(shop, Service)
     one, two = key("db-1").id, key("db-2").id
-    assert view(made).published_names(shop, shop.own_names) == {"db": {one, two}, "main": {one}, "spare": {two}}
+    assert view(made).published_names(shop, shop.names_as_asked("db")) == {
+        "db": {one, two},
+        "main": {one},
+        "spare": {two},
+    }
 
 
 def test_what_is_unread_may_answer_to_anything() -> None:
