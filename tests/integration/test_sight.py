@@ -64,6 +64,7 @@ def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[La
         lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
         appear(lab, hostwatch, seen)
         eventually(lambda: lab.hosts(web) == right)
+        eventually(lambda: ANEW in hostwatch.log)  # a file may come right before: whoever asks for it follows the path
         lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
         eventually(lambda: lab.hosts(web) == right)
         late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels={"hostwatch.services": "db"})
