@@ -16,10 +16,10 @@ from loguru import logger
 
 from hostwatch import signals, systemd
 from hostwatch.config import ConfigError, Settings
-from hostwatch.control.files import Ways
 from hostwatch.control.source import EngineError, first_leaf
 from hostwatch.control.survey import Survey, surveyed
-from hostwatch.core.inventory import Inventory
+from hostwatch.control.writers import Writers
+from hostwatch.core.store.store import Store
 from hostwatch.daemon import Daemon, clear_host_files, paths_of
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
@@ -207,12 +207,12 @@ async def survey(settings: Settings, connection: Connection, *, alone: bool = Fa
 
     `alone`: nothing is written beside a daemon that keeps the same; if it is this engine's, raises `KeptError`.
     """
-    inventory = Inventory(settings.rules())
+    store = Store(settings.rules())
     async with DockerEngine(connection) as source:
-        engine = await surveyed(source, inventory)
+        engine = await surveyed(source, store)
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
-        inventory.add_host_files(engine.id, socket.gethostname())
+        store.add_host_files(engine.id, socket.gethostname())
         with closing(HostFileLocks()) as locks:
             paths = paths_of(settings, engine, locks if alone else None)
-            yield Survey(engine, inventory, Ways(paths, ExecHostsFiles(source)))
+            yield Survey(engine, store, Writers(paths, ExecHostsFiles(source)))

@@ -16,15 +16,15 @@ import anyio
 import typer
 
 from hostwatch import __version__, app
-from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, doubts, load, located, schema
+from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, cautions, load, located, schema
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.status import state
 from hostwatch.control.survey import FileReport, Survey
 from hostwatch.core.names import printable
 from hostwatch.docker.connect import AddressError, Connection, located_engine
 from hostwatch.doctor import examined, verdict
+from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unlocated
-from hostwatch.doctor.doubts import configured
 from hostwatch.doctor.finding import INDENT, Level
 from hostwatch.log import start_log
 from hostwatch.tables import status_text, width_of, wrapped
@@ -238,7 +238,7 @@ def status(common: Common, as_json: Json = False) -> None:
     settings = common.settings()
 
     async def described(survey: Survey) -> Any:
-        return state(survey.engine, survey.inventory, await survey.reports())
+        return state(survey.engine, survey.store, await survey.reports())
 
     found = _surveyed(common, settings, described)
     if as_json:
@@ -251,8 +251,8 @@ def status(common: Common, as_json: Json = False) -> None:
 def check(common: Common) -> None:
     """Validate the configuration, and warn of what can hardly be meant. Status 2 if it is not valid."""
     settings = common.loaded()
-    for doubt in (*doubts.of_file(settings), *doubts.of_names(settings)):
-        _complain(f"warning: {doubt}")
+    for caution in (*cautions.of_file(settings), *cautions.of_names(settings)):
+        _complain(f"warning: {caution}")
     _say(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
 
 

@@ -13,28 +13,28 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
-from hostwatch.config import Settings, doubts
-from hostwatch.control.files import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Ways
+from hostwatch.config import Settings, cautions
+from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.notify import Notifier
-from hostwatch.control.queue import WorkQueue
-from hostwatch.control.reconciler import RESYNC, SWEEP, Reconciler
-from hostwatch.control.reflector import Reflector, Timing
-from hostwatch.control.rewriting import Rewriting
+from hostwatch.control.reconcile.queue import WorkQueue
+from hostwatch.control.reconcile.reconciler import RESYNC, SWEEP, Reconciler
+from hostwatch.control.reconcile.rewriting import Rewriting
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.facts import Files
-from hostwatch.core.inventory import Inventory
+from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, NetworkMode, State
-from hostwatch.core.records import Block
-from hostwatch.core.unanswered import unanswered
+from hostwatch.core.resolve.unanswered import unanswered
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.store import Store
 from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.keeper import Keeper
 from hostwatch.hosts.lock import HostFileLocks
+from hostwatch.hosts.paths import PathHostsFiles, watch_host_files
 from hostwatch.hosts.sight import Sight
-from hostwatch.hosts.store import PathHostsFiles, watch_host_files
 
-_DOUBT_SECONDS = 10.0
+_CAUTION_SECONDS = 10.0
 """How long after everything was read, or configured anew, it is looked for what can hardly be meant: containers that
 are being started, as when the machine is, come meanwhile."""
 
@@ -43,8 +43,8 @@ _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 
 
 def _warn(found: Iterable[str]) -> None:
-    for doubt in sorted(found):
-        logger.warning("{}", doubt)
+    for caution in sorted(found):
+        logger.warning("{}", caution)
 
 
 def paths_of(settings: Settings, engine: EngineInfo, locks: HostFileLocks | None) -> PathHostsFiles:
@@ -83,9 +83,9 @@ class Daemon:
     def __init__(self, settings: Settings, source: DockerEngine) -> None:
         self.settings = settings
         self._source = source
-        self._inventory = Inventory(settings.rules())
+        self._store = Store(settings.rules())
         self._queue = WorkQueue()
-        self._reflector = Reflector(source, self._inventory, self._changed, self._resynced, _timing(settings))
+        self._informer = Informer(source, self._store, self._changed, self._resynced, _timing(settings))
         self._tasks: TaskGroup | None = None
         self._notifier: Notifier | None = None
         self._reconciler: Reconciler | None = None
@@ -102,7 +102,7 @@ class Daemon:
         self._adopted = anyio.Event()
 
     def __repr__(self) -> str:
-        return f"<Daemon: {self._reflector!r}, {self._inventory!r}, {self._queue!r}>"
+        return f"<Daemon: {self._informer!r}, {self._store!r}, {self._queue!r}>"
 
     def close(self) -> None:
         """Let go of the engine's directory, and of the files on the host."""
@@ -114,14 +114,14 @@ class Daemon:
         async with anyio.create_task_group() as self._tasks:
             tasks = self._tasks
             debounce = self.settings.timing.notify_debounce
-            notifier = self._notifier = Notifier(self._source, self._inventory, tasks, debounce, run_on_host)
+            notifier = self._notifier = Notifier(self._source, self._store, tasks, debounce, run_on_host)
 
             async def identified(engine: EngineInfo) -> None:
                 await self._identified(engine, tasks, notifier)
 
             tasks.start_soon(self._queue.run_delayed, name="delays")
-            tasks.start_soon(self._tell_doubts, name="tell doubts")
-            tasks.start_soon(self._reflector.run, identified, self._tell_news, name="follow the engine")
+            tasks.start_soon(self._tell_cautions, name="tell cautions")
+            tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
     def adopt(self, settings: Settings) -> None:
         """Follow other settings from now on; those of the engine must be the same."""
@@ -129,20 +129,20 @@ class Daemon:
         self.settings = settings
         self._locks.wanted = settings.host_files
         self._adopted.set()
-        before = self._inventory.adopt(settings.rules())
+        before = self._store.adopt(settings.rules())
         if self._notifier is not None:
             self._notifier.debounce_seconds = settings.timing.notify_debounce
-        if self._reconciler is not None and self._reflector.engine is not None:
-            self._inventory.add_host_files(self._reflector.engine.id, socket.gethostname())
+        if self._reconciler is not None and self._informer.engine is not None:
+            self._store.add_host_files(self._informer.engine.id, socket.gethostname())
             self._reconciler.linger_seconds = settings.timing.linger
             self._host_watch.cancel()
         elif self._tasks is not None:
             self._tasks.start_soon(clear_host_files, unwanted, self._locks, name="clear files on the host")
-        self._reflector.adopt(_timing(settings))
-        wanted = self._inventory.subscriber_files
+        self._informer.adopt(_timing(settings))
+        wanted = self._store.subscriber_files
         # That nobody subscribes to a file any more is so whatever an engine says, which may be away.
-        self._changed(before | wanted if self._reflector.connected else before - wanted, "configuration")
-        self._changed(frozenset(file.key for file in self._inventory.host_files if file.key not in wanted), SWEEP)
+        self._changed(before | wanted if self._informer.connected else before - wanted, "configuration")
+        self._changed(frozenset(file.key for file in self._store.host_files if file.key not in wanted), SWEEP)
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
         """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too.
@@ -162,15 +162,15 @@ class Daemon:
         """A line that says how it stands."""
         if self._keeper.standby is not None:
             return self._keeper.standby
-        reflector, subscribers = self._reflector, len(self._inventory.subscriber_files)
-        if reflector.connected and reflector.engine is not None:
-            return f"connected to engine {reflector.engine.version}; subscribers: {subscribers}"
-        return f"waiting for the engine ({reflector.fault or 'no answer yet'}); subscribers: {subscribers}"
+        informer, subscribers = self._informer, len(self._store.subscriber_files)
+        if informer.connected and informer.engine is not None:
+            return f"connected to engine {informer.engine.version}; subscribers: {subscribers}"
+        return f"waiting for the engine ({informer.fault or 'no answer yet'}); subscribers: {subscribers}"
 
     @property
     def engine_id(self) -> EngineId | None:
         """Which engine was followed last; `None` before it has answered."""
-        return self._reflector.engine.id if self._reflector.engine is not None else None
+        return self._informer.engine.id if self._informer.engine is not None else None
 
     async def loaded(self) -> None:
         """Wait until the engine is there, and has been read."""
@@ -179,7 +179,7 @@ class Daemon:
     async def compared(self) -> None:
         """Wait until the engine is there, and every subscriber has been compared once."""
         await self._loaded.wait()
-        await self._queue.worked_on(self._inventory.subscriber_files)
+        await self._queue.worked_on(self._store.subscriber_files)
 
     async def pass_through(self) -> None:
         """Go the way of a file, through the queue and a worker; there is none before the engine was there.
@@ -196,7 +196,7 @@ class Daemon:
         await self._news.wait()
         self._news = anyio.Event()
 
-    def _changed(self, files: Files, cause: str) -> None:
+    def _changed(self, files: FileKeys, cause: str) -> None:
         if self._keeper.is_active:
             self._queue.add_all(files, cause)
 
@@ -205,7 +205,7 @@ class Daemon:
             # What was read stays: to look through it for garbage takes 0.2 s with 10,000 containers, each few minutes.
             gc.freeze()
         if self._keeper.is_active:
-            self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
+            self._queue.add_all(self._store.subscriber_files, RESYNC, idle=True)
         self._swept.set()
         self._loaded.set()
         self._tell_news()
@@ -220,9 +220,9 @@ class Daemon:
             return
         self._scope.cancel()
         self._files = files
-        self._inventory.add_host_files(engine.id, socket.gethostname())
-        ways, linger = Ways(files, ExecHostsFiles(self._source), engine.keeps_comments), self.settings.timing.linger
-        self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, linger)
+        self._store.add_host_files(engine.id, socket.gethostname())
+        ways, linger = Writers(files, ExecHostsFiles(self._source), engine.keeps_comments), self.settings.timing.linger
+        self._reconciler = Reconciler(self._store, ways, self._queue, notifier, linger)
         await tasks.start(self._look_after, files, self._reconciler, name="look after files")
 
     async def _look_after(
@@ -263,34 +263,34 @@ class Daemon:
             task_status = anyio.TASK_STATUS_IGNORED
             await self._keeper.wait(sight)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(reconciler.run, self._reflector, name="reconcile")
+            tasks.start_soon(reconciler.run, self._informer, name="reconcile")
             tasks.start_soon(self._sweep, reconciler, name="sweep")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
             if takes_over and self._loaded.is_set():  # not before: what somebody writes is seen from here on
-                self._queue.add_all(self._inventory.subscriber_files, "takeover")
+                self._queue.add_all(self._store.subscriber_files, "takeover")
                 self._swept.set()
             task_status.started()
 
-    async def _tell_doubts(self) -> NoReturn:
+    async def _tell_cautions(self) -> NoReturn:
         """Tell what can hardly be meant: of each configuration once, and not again what was told of the one before."""
         told: frozenset[str] = frozenset()
         while True:
             self._adopted = anyio.Event()
-            alone = frozenset(map(str, doubts.of_file(self.settings)))
+            alone = frozenset(map(str, cautions.of_file(self.settings)))
             _warn(alone - told)
             await self._loaded.wait()
-            await anyio.sleep(_DOUBT_SECONDS)
-            found = alone | self._doubts_beside()
+            await anyio.sleep(_CAUTION_SECONDS)
+            found = alone | self._cautions_beside()
             _warn(found - told - alone)
             told = found
             await self._adopted.wait()
 
-    def _doubts_beside(self) -> frozenset[str]:
-        engine = self._reflector.engine
+    def _cautions_beside(self) -> frozenset[str]:
+        engine = self._informer.engine
         if engine is None:
             return frozenset()
-        found = doubts.beside(self.settings, self._inventory, engine.id), unanswered(self._inventory, engine.id)
+        found = cautions.beside(self.settings, self._store, engine.id), unanswered(self._store, engine.id)
         return frozenset(map(str, chain(*found)))
 
     async def _sweep(self, reconciler: Reconciler) -> None:
@@ -302,18 +302,18 @@ class Daemon:
 
     def _file_changed(self, key: ContainerKey | None) -> None:
         if key is not None:
-            container = self._inventory.container(key)
+            container = self._store.container(key)
             starting = container is not None and container.state is not State.RUNNING
             # What changes a running container's file is most often we ourselves.
             self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
         elif self._keeper.is_active:
-            self._queue.add_all(frozenset(c.key for c in self._inventory.containers), FILE_CHANGED)
+            self._queue.add_all(frozenset(c.key for c in self._store.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> None:
         """Have each file on the host compared that somebody writes; begin anew where others are configured."""
         while True:
             with anyio.CancelScope() as self._host_watch:
-                keys = {file.host_file: file.key for file in self._inventory.host_files if file.host_file is not None}
+                keys = {file.host_file: file.key for file in self._store.host_files if file.host_file is not None}
                 if not keys:
                     await anyio.sleep_forever()
                 await watch_host_files(keys, partial(self._host_file_changed, keys))

@@ -57,7 +57,7 @@ from hostwatch.config.values import (
     is_lookup_name,
     listed,
 )
-from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal, notice_of_label, signal_named
+from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal, notice_of_label, signal_named
 from hostwatch.core.references import parsed_template
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription, Writer
 
@@ -209,7 +209,7 @@ class NotifySettings(Section):
             raise ValueError("must have just one of the keys signal, exec, restart, command")
         return self
 
-    def notice(self) -> Notice:
+    def notice(self) -> Notification:
         """The same in the core's terms."""
         if self.signal is not None:
             return signal_named(self.signal)

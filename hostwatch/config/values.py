@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr,
 
 from hostwatch.core.model import Address
 from hostwatch.core.names import folded, name_fault
-from hostwatch.core.notices import command_of, signal_named
+from hostwatch.core.notifications import command_of, signal_named
 from hostwatch.core.references import TemplateFault, parsed_template
 
 LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"

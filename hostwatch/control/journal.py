@@ -10,11 +10,11 @@ import anyio.lowlevel
 import anyio.to_thread
 from loguru import logger
 
-from hostwatch.core import hostsfile
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.block import hostsfile
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, ContainerKey
-from hostwatch.core.records import Block
-from hostwatch.core.selection import LabelFault
+from hostwatch.core.store.selection import LabelFault
+from hostwatch.core.store.store import Store
 
 _LOOKS, _LOOK_SECONDS = 20, 0.005
 """How often, and after how long each time, it is looked whether files are still to be made right: a line waits for them
@@ -175,9 +175,9 @@ class LabelJournal:
     def __init__(self) -> None:
         self._told: dict[ContainerKey, tuple[LabelFault, ...]] = {}
 
-    def tell(self, key: ContainerKey, inventory: Inventory) -> None:
+    def tell(self, key: ContainerKey, store: Store) -> None:
         """Report the container's refused labels, if that was not done before; forget one that is gone."""
-        container, faults = inventory.container(key), inventory.roles(key).faults
+        container, faults = store.container(key), store.roles(key).faults
         if container is None:
             self._told.pop(key, None)
             return

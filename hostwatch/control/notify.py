@@ -21,12 +21,12 @@ from loguru import logger
 
 from hostwatch.control.journal import NameChange, name_changes
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.names import shown
-from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal
-from hostwatch.core.pacing import Backoff, Debounce
-from hostwatch.core.records import Block
+from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
+from hostwatch.core.store.store import Store
+from hostwatch.core.timing import Backoff, Debounce
 
 _MOST = 10
 """How many times the debounce somebody is kept waiting while the records go on changing."""
@@ -65,7 +65,7 @@ class _Telling:
     """A notice that is to be given, and of what."""
 
     container: Container
-    notice: Notice
+    notice: Notification
     changes: tuple[NameChange, ...]
     lineage: frozenset[ContainerKey]
     since: float
@@ -89,14 +89,14 @@ class Notifier:
     def __init__(
         self,
         actions: Actions,
-        inventory: Inventory,
+        store: Store,
         tasks: TaskGroup,
         debounce_seconds: float,
         run_on_host: RunOnHost | None = None,
     ) -> None:
         self._actions = actions
         self._run_on_host = run_on_host
-        self._inventory = inventory
+        self._store = store
         self._tasks = tasks
         self.debounce_seconds = debounce_seconds
         self._known: dict[ContainerKey, Block] = {}
@@ -104,7 +104,7 @@ class Notifier:
         self._starting: dict[ContainerKey, deque[tuple[float, Block]]] = {}
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarted: dict[ContainerKey, _Restarted] = {}
-        self._retries: dict[tuple[ContainerKey, Notice], anyio.CancelScope] = {}
+        self._retries: dict[tuple[ContainerKey, Notification], anyio.CancelScope] = {}
         """The notices that failed and are to be tried again; a newer one takes their place."""
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
@@ -144,7 +144,7 @@ class Notifier:
 
     async def _settle(self, file: ContainerKey) -> None:
         """Wait until the records have settled, and tell of what has changed."""
-        while (wait := self._pending[file].due - anyio.current_time()) > 0 or self._is_in_doubt(file):
+        while (wait := self._pending[file].due - anyio.current_time()) > 0 or self._is_stale(file):
             if wait <= 0:
                 self._pending[file] = self._debounce()
                 wait = _DOUBT_SECONDS if self.debounce_seconds <= 0 else 0.0
@@ -157,14 +157,14 @@ class Notifier:
         if changes := name_changes(known, now):
             await self._tell_all(file, changes)
 
-    def _is_in_doubt(self, file: ContainerKey) -> bool:
+    def _is_stale(self, file: ContainerKey) -> bool:
         """Whether the container is perhaps being restarted, and so to know the records without being told."""
-        container = self._inventory.container(file)
+        container = self._store.container(file)
         return container is not None and container.state is State.UNKNOWN
 
     async def _tell_all(self, file: ContainerKey, changes: tuple[NameChange, ...]) -> None:
         addresses = frozenset(address for change in changes for address in change.addresses)
-        for container, notice in self._inventory.sharing(file).notices:
+        for container, notice in self._store.sharing(file).notices:
             if container.state is State.STOPPED:  # it will start with the records as they are
                 continue
             lineage = self._lineage(container.key, addresses)
@@ -182,7 +182,7 @@ class Notifier:
         return frozenset({target}).union(*lineages)
 
     def _lineage_of(self, address: Address, target: ContainerKey) -> frozenset[ContainerKey]:
-        holders = self._inventory.holders(target.engine, address)
+        holders = self._store.holders(target.engine, address)
         found = {holder for holder in holders if holder == target}
         for key, restarted in self._restarted.items():
             if key in holders or address in restarted.addresses:
@@ -228,7 +228,7 @@ class Notifier:
                 )
                 return
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
-            now = self._inventory.container(telling.container.key)
+            now = self._store.container(telling.container.key)
             if now is None or now.state is State.STOPPED or now.started > telling.since:
                 reason = "it has ended" if now is None or now.state is State.STOPPED else "it was started since"
                 logger.info("{}: no longer to be notified by {}: {}", telling.container.name, telling.notice, reason)
@@ -258,7 +258,7 @@ class Notifier:
         until = anyio.current_time() + _ECHO_SECONDS + self.debounce_seconds * _MOST
         self._restarted[container.key] = _Restarted(addresses, lineage, until)
 
-    async def _fault_of(self, key: ContainerKey, notice: Notice) -> _Fault | None:
+    async def _fault_of(self, key: ContainerKey, notice: Notification) -> _Fault | None:
         """Carry out a notice; returns why it failed, as far as the command says that."""
         match notice:
             case Signal(name):

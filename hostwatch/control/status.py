@@ -5,14 +5,14 @@ from typing import Any
 
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.survey import FileReport
-from hostwatch.core.facts import Facts
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, Health, State
-from hostwatch.core.records import Block
+from hostwatch.core.store.lister import Lister
 
 Json = Mapping[str, Any]
 
 
-def state(engine: EngineInfo | None, inventory: Facts, reports: Iterable[FileReport]) -> Json:
+def state(engine: EngineInfo | None, store: Lister, reports: Iterable[FileReport]) -> Json:
     """The whole answer; without an engine it is not connected."""
     return {
         "engine": {
@@ -20,7 +20,7 @@ def state(engine: EngineInfo | None, inventory: Facts, reports: Iterable[FileRep
             "version": engine.version if engine is not None else None,
             "api": engine.api if engine is not None else None,
         },
-        "services": list(_services(inventory)),
+        "services": list(_services(store)),
         "subscribers": [subscriber(report) for report in reports],
     }
 
@@ -47,14 +47,14 @@ def block(standing: Block) -> Json:
     }
 
 
-def _services(inventory: Facts) -> Iterator[Json]:
+def _services(store: Lister) -> Iterator[Json]:
     """The services of the configuration, then those of compose, then the containers that are in neither."""
-    for rule in inventory.rules.services:
-        yield _service(rule.key, rule.names, "config", inventory.behind_rule(rule))
+    for rule in store.rules.services:
+        yield _service(rule.key, rule.names, "config", store.behind_rule(rule))
     compose: dict[tuple[str, str], list[Container]] = {}
     single: list[Container] = []
-    for container in sorted(inventory.containers, key=lambda container: (container.name, container.key)):
-        roles = inventory.roles(container.key)
+    for container in sorted(store.containers, key=lambda container: (container.name, container.key)):
+        roles = store.roles(container.key)
         if not roles.enabled or roles.services:
             continue
         if container.project is not None and container.compose_service is not None:
@@ -62,10 +62,10 @@ def _services(inventory: Facts) -> Iterator[Json]:
         else:
             single.append(container)
     for (project, name), members in sorted(compose.items()):
-        names = dict.fromkeys([name, *(label for c in members for label in inventory.roles(c.key).names)])
+        names = dict.fromkeys([name, *(label for c in members for label in store.roles(c.key).names)])
         yield _service(name, names, f"compose:{project}", sorted(members, key=lambda c: c.replica_order))
     for container in single:
-        names = dict.fromkeys([container.name, *inventory.roles(container.key).names])
+        names = dict.fromkeys([container.name, *store.roles(container.key).names])
         yield _service(container.name, names, "container", [container])
 
 

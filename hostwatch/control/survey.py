@@ -9,26 +9,26 @@ from pathlib import Path
 
 import anyio
 
-from hostwatch.control.files import (
+from hostwatch.control.informer.read_queue import ReadQueue
+from hostwatch.control.informer.relist import load
+from hostwatch.control.journal import LabelJournal
+from hostwatch.control.reconcile.rewriting import ORPHANED, Rewriting, refusal
+from hostwatch.control.source import EngineInfo, Source
+from hostwatch.control.writers import (
     FileDeniedError,
     FileFailedError,
     FileGoneError,
     FileRefusedError,
     HostsFiles,
-    Ways,
+    Writers,
 )
-from hostwatch.control.journal import LabelJournal
-from hostwatch.control.load import load
-from hostwatch.control.refresh import Refresher
-from hostwatch.control.rewriting import ORPHANED, Rewriting, refusal
-from hostwatch.control.source import EngineInfo, Source
-from hostwatch.core import hostsfile
-from hostwatch.core.desired import outcomes, wanted
-from hostwatch.core.hold import memory_of
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.block import hostsfile
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, State
-from hostwatch.core.records import Block
+from hostwatch.core.resolve.desired import desired_block, outcomes
+from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.rules import Writer
+from hostwatch.core.store.store import Store
 
 Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
 """What is done with one file, in one way of reaching it."""
@@ -36,14 +36,14 @@ Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
 _CONCURRENT = 8
 
 
-async def surveyed(source: Source, inventory: Inventory) -> EngineInfo:
-    """Read everything into the inventory, once. Raises `EngineError`."""
+async def surveyed(source: Source, store: Store) -> EngineInfo:
+    """Read everything into the store, once. Raises `EngineError`."""
     engine = await source.info()
     async with anyio.create_task_group() as tasks:
         labels = LabelJournal()
-        was_read = partial(labels.tell, inventory=inventory)
-        refresher = Refresher(source, inventory, was_read, lambda _files, _cause: None, tasks)
-        await load(source, inventory, refresher, "survey")
+        was_read = partial(labels.tell, store=store)
+        read_queue = ReadQueue(source, store, was_read, lambda _files, _cause: None, tasks)
+        await load(source, store, read_queue, "survey")
         tasks.cancel_scope.cancel()
     return engine
 
@@ -88,10 +88,10 @@ class FileReport:
 class Survey:
     """The engine's containers and their files."""
 
-    def __init__(self, engine: EngineInfo, inventory: Inventory, ways: Ways) -> None:
+    def __init__(self, engine: EngineInfo, store: Store, ways: Writers) -> None:
         self.engine = engine
-        self.inventory = inventory
-        self._ways = ways
+        self.store = store
+        self._writers = ways
 
     async def reports(self) -> list[FileReport]:
         """Each subscriber's file, by the container's name. Nothing is written."""
@@ -103,7 +103,7 @@ class Survey:
 
     async def cleaned(self) -> list[FileReport]:
         """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
-        everyone = [*self.inventory.containers, *self.inventory.host_files]
+        everyone = [*self.store.containers, *self.store.host_files]
         found = await self._each([container for container in everyone if refusal(container) is None], self._cleaned)
         return [report for report in found if not report.in_sync and not self._had_none(report)]
 
@@ -125,7 +125,7 @@ class Survey:
         """The reports, of which those of subscribers without a network are no good news, whatever the file says."""
         return [
             dataclasses.replace(report, fault=FileRefusedError(ORPHANED))
-            if self.inventory.is_orphaned(report.container)
+            if self.store.is_orphaned(report.container)
             else report
             for report in reports
         ]
@@ -133,23 +133,23 @@ class Survey:
     def _had_none(self, report: FileReport) -> bool:
         """Whether an error means that there is no block: nobody subscribes and no command gets in, or no file yet."""
         if report.writer is Writer.EXEC:
-            return report.fault is not None and not self.inventory.sharing(report.container.key).sources
+            return report.fault is not None and not self.store.sharing(report.container.key).requests
         return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
 
     def _subscribers(self) -> list[Container]:
-        found = (self.inventory.container(key) for key in self.inventory.subscriber_files)
+        found = (self.store.container(key) for key in self.store.subscriber_files)
         return [container for container in found if container is not None and container.state is not State.STOPPED]
 
     async def _reported(self, container: Container, work: Work) -> FileReport:
         """What the work reports, by the path or, where that does not reach the file, by exec."""
-        writer = self.inventory.sharing(container.key).writer
+        writer = self.store.sharing(container.key).writer
         report = await self._tried(Writer.EXEC if writer is Writer.EXEC else Writer.PATH, container, work)
         unreached = isinstance(report.fault, FileGoneError | FileDeniedError)
         may_exec = writer is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
         return await self._tried(Writer.EXEC, container, work) if unreached and may_exec else report
 
     async def _tried(self, writer: Writer, container: Container, work: Work) -> FileReport:
-        files = self._ways.execs if writer is Writer.EXEC else self._ways.paths
+        files = self._writers.execs if writer is Writer.EXEC else self._writers.paths
         try:
             return dataclasses.replace(await work(container, files), writer=writer)
         except (FileGoneError, FileRefusedError, FileFailedError) as fault:
@@ -158,10 +158,10 @@ class Survey:
     async def _compared(self, container: Container, files: HostsFiles, *, write: bool) -> FileReport:
         if (reason := refusal(container)) is not None:
             raise FileRefusedError(reason)
-        found = outcomes(self.inventory, container.key)
+        found = outcomes(self.store, container.key)
         text = await files.read(container)
         memory = memory_of(found, hostsfile.found(text) or Block())
-        block = wanted(self.inventory, container.key, memory, 0.0, 0.0).block
+        block = desired_block(self.store, container.key, memory, 0.0, 0.0).block
         rewriting = Rewriting(block, container, block, limit=files.limit(container))
         if write:
             return await _written(container, files, rewriting)
@@ -169,7 +169,7 @@ class Survey:
 
     async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
         """By what it should say its lines are known, should a marker be missing."""
-        last = wanted(self.inventory, container.key, {}, 0.0, 0.0).block
+        last = desired_block(self.store, container.key, {}, 0.0, 0.0).block
         return await _written(container, files, Rewriting(Block(), container, last))
 
 

@@ -1,6 +1,6 @@
 """The grammar of hosts templates: `@{NAME.ATTRIBUTE}`, `@{NAME.ATTRIBUTE[N]}`, and the lines that hold them.
 
-It decides what a line means, not what it resolves to (that is `hostwatch.core.desired`).
+It decides what a line means, not what it resolves to (that is `hostwatch.core.resolve.desired`).
 """
 
 import enum

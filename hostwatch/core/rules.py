@@ -11,7 +11,7 @@ from pathlib import Path
 from hostwatch.core.images import spellings, with_any_tag
 from hostwatch.core.model import ONE_OFF, Address, Container
 from hostwatch.core.names import folded
-from hostwatch.core.notices import Notice
+from hostwatch.core.notifications import Notification
 from hostwatch.core.references import SELF, Line
 
 
@@ -110,7 +110,7 @@ class Subscription:
     any_scope: bool = False
     """Whether addresses without a shared network are published too (`scope: any`)."""
     writer: Writer = Writer.AUTO
-    notice: Notice | None = None
+    notice: Notification | None = None
     """How the application is told of a change; `None`: not at all."""
 
     @property

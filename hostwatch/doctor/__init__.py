@@ -17,8 +17,8 @@ from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_l
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
+from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
-from hostwatch.doctor.doubts import configured
 from hostwatch.doctor.files import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
@@ -97,10 +97,10 @@ async def _seen(settings: Settings, connection: Connection) -> View | str:
 async def _view(settings: Settings, connection: Connection) -> View:
     async with app.survey(settings, connection) as survey:
         reports = tuple(await survey.reports())
-        container = next(iter(survey.inventory.containers), None)
+        container = next(iter(survey.store.containers), None)
         faults = await _faults(connection, container)
         holder = await anyio.to_thread.run_sync(holder_of, survey.engine.directory(settings.docker.root))
-        return View(survey.engine, survey.inventory, reports, settings.docker.root, faults, holder)
+        return View(survey.engine, survey.store, reports, settings.docker.root, faults, holder)
 
 
 async def _faults(connection: Connection, container: Container | None) -> tuple[str, ...]:

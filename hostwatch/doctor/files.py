@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hostwatch.control.survey import FileReport
-from hostwatch.core.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
+from hostwatch.core.resolve.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
 from hostwatch.core.rules import Writer
 from hostwatch.doctor.finding import Finding, fine, note, problem, warning
 from hostwatch.doctor.view import View
@@ -130,5 +130,5 @@ def unreached(view: View) -> Iterator[Finding]:
 def labels(view: View) -> Iterator[Finding]:
     """Labels of running containers that count for nothing."""
     for container in view.running:
-        for fault in view.inventory.roles(container.key).faults:
+        for fault in view.store.roles(container.key).faults:
             yield (warning if fault.is_doubt else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)

@@ -16,7 +16,7 @@ _LEAST_WATCHES = 8192
 
 def watches(view: View) -> Iterator[Finding]:
     """Whether each container's directory can be watched."""
-    directories = [view.directory / container.key.id for container in view.inventory.containers]
+    directories = [view.directory / container.key.id for container in view.store.containers]
     yield of_watches(probe.watched([view.directory, *directories]), probe.inotify_limit("max_user_watches"))
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.survey import FileReport
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, State
 from hostwatch.core.rules import Writer
+from hostwatch.core.store.store import Store
 from hostwatch.hosts.lock import Holder
 
 
@@ -16,7 +16,7 @@ class View:
     """The engine, its containers and their files."""
 
     engine: EngineInfo
-    inventory: Inventory
+    store: Store
     reports: tuple[FileReport, ...]
     """A report of each subscriber's file."""
     root: Path | None
@@ -34,15 +34,15 @@ class View:
     @property
     def running(self) -> list[Container]:
         """The containers that run, by name."""
-        running = (container for container in self.inventory.containers if container.state is not State.STOPPED)
+        running = (container for container in self.store.containers if container.state is not State.STOPPED)
         return sorted(running, key=lambda container: container.name)
 
     @property
     def witnesses(self) -> list[Container]:
         """The containers whose directories prove whose data root it is; stopped ones will do where none runs."""
-        return self.running or list(self.inventory.containers)
+        return self.running or list(self.store.containers)
 
     @property
     def path_only(self) -> bool:
         """Whether some subscriber is lost where its file is out of sight: others are written by exec."""
-        return any(self.inventory.sharing(report.container.key).writer is Writer.PATH for report in self.reports)
+        return any(self.store.sharing(report.container.key).writer is Writer.PATH for report in self.reports)

@@ -1,7 +1,7 @@
 """Hosts files that are out of sight, read and written by commands in their containers (`docker exec`).
 
 It needs a shell and `cat` there, as user 0, and a /etc/hosts that can be written from inside (not with `--read-only`).
-Where there is `dd`, the edit is made in the same steps as on a path (`hostwatch.core.edit`), so that no reader finds
+Where there is `dd`, the edit is made in the same steps as on a path (`core.block.edit`), so that no reader finds
 the file empty; the shell alone can write without truncating too, but for a text that becomes shorter. All of it comes
 after the container's first instruction, and what other writers do in the same milliseconds may be lost: the text is
 compared in the container just before, and read back after.
@@ -14,10 +14,10 @@ from typing import NoReturn
 import anyio
 import anyio.to_thread
 
-from hostwatch.control.files import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
-from hostwatch.core.edit import Step, Truncate, Write, steps
-from hostwatch.core.hostsfile import Edited, Limit
+from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
+from hostwatch.core.block.edit import Step, Truncate, Write, steps
+from hostwatch.core.block.hostsfile import Edited, Limit
 from hostwatch.core.model import Container
 from hostwatch.core.names import shown
 

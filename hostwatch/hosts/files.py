@@ -8,10 +8,10 @@ replaced by anything, so nothing but a regular file with one link is ever opened
 The engine is the other writer: it truncates the file and writes it anew, without a lock. Against that, and for readers,
 a change is made under a *write lease*: the kernel grants it only while nobody else has the file open, and lets whoever
 opens it meanwhile wait until the lease is given back, some microseconds later. (An opener with O_NONBLOCK gets EAGAIN
-instead of waiting.) Where no lease is to be had, the edit alone is careful (`hostwatch.core.edit`), and what is left is
+instead of waiting.) Where no lease is to be had, the edit alone is careful (`core.block.edit`), and what is left is
 this: if the engine truncates the file in the microseconds between our last look and our write, the write lands in the
 new text. Behind its end it makes a hole of NULs, which is found and mended; within it, it overwrites some bytes with
-ours until the engine writes the file again, which cannot be told from somebody's wish.
+ours until the engine writes the file again, which cannot be told from somebody's query.
 
 Who ends us by SIGKILL between two steps leaves whole lines, and blank ones at the end, which cannot be told from
 somebody's own either: they stay until the engine writes the file again. Everything else the next update mends.
@@ -29,9 +29,9 @@ from functools import reduce
 from pathlib import Path
 from typing import TypeVar
 
-from hostwatch.control.files import FileUpdate
-from hostwatch.core.edit import Step, Truncate, Write, applied, size_after, steps
-from hostwatch.core.hostsfile import LIMIT, Edited
+from hostwatch.control.writers import FileUpdate
+from hostwatch.core.block.edit import Step, Truncate, Write, applied, size_after, steps
+from hostwatch.core.block.hostsfile import LIMIT, Edited
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch.hosts.lock import STRANGER_SECONDS, DirectoryLock, Holder
+from hostwatch.hosts.paths import out_of_sight
 from hostwatch.hosts.sight import Sight
-from hostwatch.hosts.store import out_of_sight
 
 _STANDBY_SECONDS = 0.5
 """How often one in standby tries to take over."""

@@ -25,7 +25,7 @@ from asyncinotify import Watch as KernelWatch
 from loguru import logger
 
 from hostwatch.core.model import ContainerId
-from hostwatch.core.pacing import Backoff, Pace
+from hostwatch.core.timing import Backoff, RateLimiter
 
 _DIRECTORIES = Mask.CREATE | Mask.MOVED_TO | Mask.MOVE_SELF | Mask.ONLYDIR
 _ABOVE = Mask.CREATE | Mask.MOVED_TO | Mask.DELETE | Mask.MOVED_FROM | Mask.ONLYDIR
@@ -197,7 +197,7 @@ class Watch(_Watching):
         self._name = Path(hosts.name)
         self._owners: dict[Path, ContainerId] = {}
         """Whose hosts file is in which directory that is watched."""
-        self._pace: Pace[Path] = Pace(_CREDIT_SECONDS)
+        self._pace: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
         self._resting: set[Path] = set()
 
     def add_all(self) -> None:
@@ -326,10 +326,10 @@ class HostFileWatch(_Watching):
         raise AssertionError("inotify has ended")
 
     async def _take_up(self, event: Event, tasks: TaskGroup) -> None:  # noqa: ARG002
-        concerned = self._concerned(event)
-        if concerned:
+        affected = self._concerned(event)
+        if affected:
             await self._add_all()
-        for path in concerned:
+        for path in affected:
             self._changed(path)
 
     async def _look(self) -> None:

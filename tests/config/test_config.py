@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
-from hostwatch.core.notices import Exec, HostCommand, Notice, Restart, Signal
+from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
 from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
 from tests.effort import examples
 
@@ -200,7 +200,7 @@ def test_sample_shows_the_defaults() -> None:
         ("{signal: HUP}", Signal("SIGHUP")),
     ],
 )
-def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notice: Notice) -> None:
+def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notice: Notification) -> None:
     """The same text means the same in both."""
     found = load(written(tmp_path, f"subscribers: {{web: {{match: {{name: web}}, notify: {text}}}}}"))
     assert found.rules().subscribers[0].subscription.notice == notice

@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 
 from hostwatch.control.journal import ChangeJournal, Comparison
-from hostwatch.core.records import Block, Record, Withheld
+from hostwatch.core.block.records import Block, Record, Withheld
 
 OLD, NEW = (Block((Record(ipaddress.ip_address(address), ("db",)),)) for address in ("10.0.0.5", "10.0.0.6"))
 TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"

@@ -5,12 +5,12 @@ from typing import cast
 
 import anyio
 
-from hostwatch.control.load import load
-from hostwatch.control.refresh import Refresher
+from hostwatch.control.informer.read_queue import ReadQueue
+from hostwatch.control.informer.relist import load
 from hostwatch.control.source import GoneError, Source
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, ContainerKey, Network, State
-from tests.core.build import box, inventory, key, net, on
+from hostwatch.core.store.store import Store
+from tests.core.build import box, key, net, on, store
 
 OLD = box("old", on("front", "10.0.0.5"))
 NEW = box("new", on("front", "10.0.0.5"))
@@ -19,7 +19,7 @@ NEW = box("new", on("front", "10.0.0.5"))
 class Lagging:
     """An engine whose list arrives when one of its containers is gone, and another one has its address."""
 
-    def __init__(self, known: Inventory) -> None:
+    def __init__(self, known: Store) -> None:
         self._known = known
         self.seen: list[State | None] = []
         """What was known of the new container each time that one was read."""
@@ -43,12 +43,12 @@ class Lagging:
 
 async def test_what_was_told_since_the_lists_were_made_stays() -> None:
     """What is gone by now must not take its address from the container that has it, and a new network is there."""
-    made = inventory(OLD)
+    made = store(OLD)
     engine = Lagging(made)
     source = cast("Source", engine)
     async with anyio.create_task_group() as tasks:
-        refresher = Refresher(source, made, lambda _key: None, lambda _files, _cause: None, tasks)
-        await load(source, made, refresher, "resync")
+        read_queue = ReadQueue(source, made, lambda _key: None, lambda _files, _cause: None, tasks)
+        await load(source, made, read_queue, "resync")
         tasks.cancel_scope.cancel()
     assert engine.seen == [State.RUNNING, State.RUNNING]
     assert made.container(key("old")) is None

@@ -13,10 +13,10 @@ from loguru import logger
 from hostwatch.control import notify
 from hostwatch.control.notify import Notifier
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
-from hostwatch.core.inventory import Inventory
+from hostwatch.core.block.records import Block, Record
 from hostwatch.core.model import ContainerKey, State
-from hostwatch.core.records import Block, Record
-from tests.core.build import STOPPED, box, hosts, inventory, ip, key, on
+from hostwatch.core.store.store import Store
+from tests.core.build import STOPPED, box, hosts, ip, key, on, store
 
 WEB = key("web")
 
@@ -63,7 +63,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def notifying(known: Inventory, actions: Stubborn, debounce: float = 0.0) -> AsyncIterator[Notifier]:
+async def notifying(known: Store, actions: Stubborn, debounce: float = 0.0) -> AsyncIterator[Notifier]:
     """A notifier for containers whose files said that `db` is at 10.0.0.5."""
     async with anyio.create_task_group() as tasks:
         notifier = Notifier(cast("Actions", actions), known, tasks, debounce)
@@ -72,10 +72,10 @@ async def notifying(known: Inventory, actions: Stubborn, debounce: float = 0.0) 
         tasks.cancel_scope.cancel()
 
 
-def subscribed(notice: str = "SIGHUP") -> Inventory:
+def subscribed(notice: str = "SIGHUP") -> Store:
     """A subscriber that is told."""
     labels = hosts("@{db.ip} db", notify=notice)
-    return inventory(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
+    return store(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
 
 
 async def until(lines: list[str], words: str) -> str:
@@ -163,17 +163,17 @@ async def test_a_doubt_without_a_debounce_does_not_spin(monkeypatch: pytest.Monk
     """It is waited for, some times a second; and then the notice comes."""
     known, actions = subscribed(), Stubborn()
     async with notifying(known, actions) as notifier:
-        known.doubt(WEB)
+        known.mark_stale(WEB)
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
         looks = 0
 
-        def is_in_doubt(file: ContainerKey) -> bool:
+        def is_stale(file: ContainerKey) -> bool:
             nonlocal looks
             looks += 1
             container = known.container(file)
             return container is not None and container.state is State.UNKNOWN
 
-        monkeypatch.setattr(notifier, "_is_in_doubt", is_in_doubt)
+        monkeypatch.setattr(notifier, "_is_stale", is_stale)
         await anyio.sleep(0.5)
         assert 1 <= looks < 20
         assert not actions.asked

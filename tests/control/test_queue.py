@@ -5,8 +5,8 @@ import time
 import anyio
 import anyio.lowlevel
 
-from hostwatch.control.files import FILE_CHANGED
-from hostwatch.control.queue import WorkQueue
+from hostwatch.control.reconcile.queue import WorkQueue
+from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
 A, B, C, D = (ContainerKey(EngineId("e"), ContainerId(name)) for name in "abcd")

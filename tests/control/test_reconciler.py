@@ -8,17 +8,17 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hostwatch.control.files import Ways
 from hostwatch.control.notify import Notifier
-from hostwatch.control.queue import WorkQueue
-from hostwatch.control.reconciler import Reconciler
+from hostwatch.control.reconcile.queue import WorkQueue
+from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.source import Actions
-from hostwatch.core.facts import Files
-from hostwatch.core.inventory import Inventory
+from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
-from hostwatch.hosts.store import PathHostsFiles
-from tests.core.build import ENGINE, UNKNOWN, box, inventory, lines, on
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.store import Store
+from hostwatch.hosts.paths import PathHostsFiles
+from tests.core.build import ENGINE, UNKNOWN, box, lines, on, store
 
 BY_EXEC = Subscription(lines=lines("@{db.ip} db"), writer=Writer.EXEC)
 T = TypeVar("T")
@@ -29,7 +29,7 @@ RIGHT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
 class Deaf:
     """Nobody who wants to hear of early addresses."""
 
-    def hinted(self, key: ContainerKey, files: Files, cause: str) -> None:
+    def hinted(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
         """Nothing."""
 
     def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
@@ -61,7 +61,7 @@ class Room:
             for number, name in enumerate(names, 1)
         ]
         self.keys = [each.key for each in boxes]
-        self.inventory: Inventory = inventory(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
+        self.store: Store = store(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
         self.queue = WorkQueue()
         for key in self.keys:
             self.path(key).parent.mkdir()
@@ -73,8 +73,8 @@ class Room:
 
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more that takes its work from the queue."""
-        notifier = Notifier(cast("Actions", None), self.inventory, tasks, 1.0)
-        return Reconciler(self.inventory, Ways(self.files, execs or self.files), self.queue, notifier, 2.0)
+        notifier = Notifier(cast("Actions", None), self.store, tasks, 1.0)
+        return Reconciler(self.store, Writers(self.files, execs or self.files), self.queue, notifier, 2.0)
 
     async def all_right(self) -> None:
         """Have all compared once more; every file must be right before long."""

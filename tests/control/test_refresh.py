@@ -5,10 +5,10 @@ from typing import cast
 
 import anyio
 
-from hostwatch.control.refresh import Refresher
+from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.source import Source
 from hostwatch.core.model import Container, ContainerKey, State
-from tests.core.build import box, inventory, key, on
+from tests.core.build import box, key, on, store
 
 DEATHS = 300
 
@@ -23,7 +23,7 @@ class Dead:
 BOXES = [box(f"c{number}", on("front", f"10.0.{number // 250}.{number % 250 + 1}")) for number in range(DEATHS)]
 
 
-class Counting(Refresher):
+class Counting(ReadQueue):
     """Knows how often somebody was to be confirmed."""
 
     confirmed = 0
@@ -35,17 +35,17 @@ class Counting(Refresher):
 
 async def test_a_death_costs_the_same_whoever_else_dies() -> None:
     """Each container that has come into doubt is looked at once or twice, not at the reading of each other one."""
-    made = inventory(*BOXES)
+    made = store(*BOXES)
     async with anyio.create_task_group() as tasks:
-        refresher = Counting(cast("Source", Dead()), made, lambda _key: None, lambda _files, _cause: None, tasks)
+        read_queue = Counting(cast("Source", Dead()), made, lambda _key: None, lambda _files, _cause: None, tasks)
         for each in BOXES:
-            made.doubt(each.key)
-            refresher.want(each.key, "die")
+            made.mark_stale(each.key)
+            read_queue.want(each.key, "die")
         with anyio.fail_after(20):
-            while made.in_doubt:  # noqa: ASYNC110  # nobody tells
+            while made.stale:  # noqa: ASYNC110  # nobody tells
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
-    assert refresher.confirmed <= 2 * DEATHS
+    assert read_queue.confirmed <= 2 * DEATHS
 
 
 async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
@@ -56,12 +56,12 @@ async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
         async def container(self, wanted: ContainerKey) -> Container:
             return new if wanted == new.key else dataclasses.replace(old, endpoints=(on("front", "10.0.0.10"),))
 
-    made = inventory(old)
+    made = store(old)
     async with anyio.create_task_group() as tasks:
-        refresher = Refresher(cast("Source", Moved()), made, lambda _key: None, lambda _files, _cause: None, tasks)
-        refresher.want(new.key, "start")
+        read_queue = ReadQueue(cast("Source", Moved()), made, lambda _key: None, lambda _files, _cause: None, tasks)
+        read_queue.want(new.key, "start")
         with anyio.fail_after(20):
-            while (found := made.container(key("old"))) is None or found.state is not State.RUNNING or made.in_doubt:  # noqa: ASYNC110
+            while (found := made.container(key("old"))) is None or found.state is not State.RUNNING or made.stale:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
             while made.holders(old.key.engine, new.endpoints[0].addresses[0]) != {new.key}:  # noqa: ASYNC110
                 await anyio.sleep(0.01)

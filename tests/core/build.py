@@ -4,8 +4,6 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from hostwatch.core.desired import outcomes
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import (
     Address,
     Claim,
@@ -21,9 +19,11 @@ from hostwatch.core.model import (
     NetworkMode,
     State,
 )
-from hostwatch.core.outcome import Outcome, Published
 from hostwatch.core.references import Line, parsed_template
+from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from hostwatch.core.store.store import Store
 
 ENGINE = EngineId("engine")
 RUNNING, STOPPED, UNKNOWN = State.RUNNING, State.STOPPED, State.UNKNOWN
@@ -131,10 +131,10 @@ def net(
     )
 
 
-def inventory(*facts: Container | Network, rules: Rules | None = None) -> Inventory:
-    """An inventory of these."""
-    made = Inventory(rules if rules is not None else Rules())
-    for fact in facts:
+def store(*lister: Container | Network, rules: Rules | None = None) -> Store:
+    """An store of these."""
+    made = Store(rules if rules is not None else Rules())
+    for fact in lister:
         if isinstance(fact, Container):
             made.put(fact)
         else:
@@ -159,7 +159,7 @@ def subscriber(name: str, subscription: Subscription) -> SubscriberRule:
     return SubscriberRule(name, Match(name=(name,)), subscription)
 
 
-def told(made: Inventory, name: str | ContainerKey) -> list[str]:
+def told(made: Store, name: str | ContainerKey) -> list[str]:
     """What the hosts file of a container is to say: `ADDRESS NAMES`, or `KIND reason` for a line without records."""
     found = []
     for outcome in outcomes(made, key(name) if isinstance(name, str) else name):
@@ -170,7 +170,7 @@ def told(made: Inventory, name: str | ContainerKey) -> list[str]:
     return found
 
 
-def only(made: Inventory, name: str) -> Outcome:
+def only(made: Store, name: str) -> Outcome:
     """The one outcome in the hosts file of a container."""
     (outcome,) = outcomes(made, key(name))
     return outcome

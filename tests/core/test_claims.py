@@ -5,29 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.core.inventory import Inventory
-from hostwatch.core.lookup import Ambiguous, Tier
 from hostwatch.core.model import Claim, Container, State
+from hostwatch.core.resolve.lookup import Ambiguous, Tier
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
-from tests.core.build import ENGINE, RUNNING, STOPPED, box, hosts, inventory, lines, net, on, service, told
-from tests.core.test_lookup import WEB, answer, view
+from hostwatch.core.store.store import Store
+from tests.core.build import ENGINE, RUNNING, STOPPED, box, hosts, lines, net, on, service, store, told
+from tests.core.test_lookup import WEB, answer, resolver
 
 EVERYTHING = {"hostwatch.services": "*"}
 HOST_FILE = Path("/etc/hosts")
 
 
-def on_host(
-    *facts: Container, rules: tuple[ServiceRule, ...] = (), subscription: Subscription | None = None
-) -> Inventory:
-    """An inventory with a file on the host that wants every name, unless it is told otherwise."""
+def on_host(*lister: Container, rules: tuple[ServiceRule, ...] = (), subscription: Subscription | None = None) -> Store:
+    """An store with a file on the host that wants every name, unless it is told otherwise."""
     wanted = subscription or Subscription(everything=True)
     named = Rules(rules, (SubscriberRule("host", HOST_FILE, wanted),))
-    made = inventory(*map(net, ("front", "s", "b")), *facts, rules=named)
+    made = store(*map(net, ("front", "s", "b")), *lister, rules=named)
     made.add_host_files(ENGINE, "here")
     return made
 
 
-def told_on_host(made: Inventory) -> list[str]:
+def told_on_host(made: Store) -> list[str]:
     """What that file is to say."""
     (file,) = made.host_files
     return told(made, file.key)
@@ -44,7 +42,7 @@ def labelled(name: str, *names: str, address: str, state: State = RUNNING, claim
 
 def test_a_name_is_not_stolen_by_another_case() -> None:
     """The owner has it, whoever else claims it in capitals, and is written as it is called."""
-    made = inventory(
+    made = store(
         box("web", on("front", "10.0.0.2"), compose="shop/web", labels=EVERYTHING),
         box("shop-db-1", on("front", "10.0.0.5"), compose="shop/db"),
         labelled("evil", "DB", address="10.0.0.3"),
@@ -65,30 +63,30 @@ def test_a_name_is_found_in_any_case(tier: str) -> None:
     rules = Rules((ServiceRule("Db", Match(name=("x",)), ("dB",)),)) if tier == "config" else Rules()
     web = box("web", on("front", "10.0.0.2"), compose="shop/web", labels=hosts("@{DB.ip} line", services="DB"))
     asked = "dB" if tier == "config" else "DB"
-    assert told(inventory(web, owner, rules=rules), "web") == ["10.0.0.5 line", f"10.0.0.5 {asked}"]
+    assert told(store(web, owner, rules=rules), "web") == ["10.0.0.5 line", f"10.0.0.5 {asked}"]
 
 
 def test_two_in_one_tier_are_ambiguous_whatever_their_case() -> None:
     """Services of the configuration, of a project, containers, aliases and labels."""
     rules = Rules((service("x"), service("X")))
-    assert answer(inventory(WEB, rules=rules), "x") == "x: claimed by the services x and X of the configuration"
+    assert answer(store(WEB, rules=rules), "x") == "x: claimed by the services x and X of the configuration"
     both = box("a", on("front"), compose="shop/db"), box("b", on("front"), compose="shop/DB")
-    assert answer(inventory(WEB, *both)) == "db: claimed by a and b"
-    assert answer(inventory(WEB, box("db", on("front")), box("DB", on("front")))) == "db: claimed by DB and db"
+    assert answer(store(WEB, *both)) == "db: claimed by a and b"
+    assert answer(store(WEB, box("db", on("front")), box("DB", on("front")))) == "db: claimed by DB and db"
     both = labelled("a", "db", address="10.0.0.5"), labelled("b", "DB", address="10.0.0.6")
-    assert answer(inventory(WEB, *both)) == "db: claimed by a and b"
+    assert answer(store(WEB, *both)) == "db: claimed by a and b"
 
 
 def test_aliases_of_one_network_are_replicas_in_any_case() -> None:
     """As they are to the engine's DNS."""
     both = (box(name, on("front", aliases=(alias,))) for name, alias in (("a", "db"), ("b", "DB")))
-    assert answer(inventory(WEB, *both), "Db") == ("a", "b")
+    assert answer(store(WEB, *both), "Db") == ("a", "b")
 
 
 def test_self_is_the_subscriber_in_any_case() -> None:
     """It is a name like others in that."""
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{Self.ip} me", services="SELF"))
-    assert told(inventory(web), "web") == ["10.0.0.2 me", "10.0.0.2 SELF"]
+    assert told(store(web), "web") == ["10.0.0.2 me", "10.0.0.2 SELF"]
 
 
 # Who does not run.
@@ -103,8 +101,8 @@ def test_a_created_container_claims_nothing(tier: str) -> None:
         "alias": box("new", on("front", aliases=("db",)), state=STOPPED, claim=Claim.NONE),
         "label": labelled("new", "db", address="", state=STOPPED, claim=Claim.NONE),
     }[tier]
-    assert answer(inventory(WEB, created)) is None
-    made = inventory(WEB, labelled("app", "db", address="10.0.0.5"), created)
+    assert answer(store(WEB, created)) is None
+    made = store(WEB, labelled("app", "db", address="10.0.0.5"), created)
     assert answer(made) == ("app",)
     made.stir(created.key)
     assert answer(made) != ("app",), "it claims its names as soon as it is being started"
@@ -113,12 +111,12 @@ def test_a_created_container_claims_nothing(tier: str) -> None:
 def test_the_names_of_a_created_container_are_not_in_reach() -> None:
     """But for those that the configuration gives it."""
     created = box("db-1", on("front", aliases=("a",)), state=STOPPED, claim=Claim.NONE, labels={"hostwatch.names": "l"})
-    assert [*view(inventory(WEB, created)).names_in_reach()] == ["web"]
-    configured = inventory(WEB, created, rules=Rules((service("db"),)))
-    assert sorted(view(configured).names_in_reach()) == ["db", "web"]
+    assert [*resolver(store(WEB, created)).names_in_reach()] == ["web"]
+    configured = store(WEB, created, rules=Rules((service("db"),)))
+    assert sorted(resolver(configured).names_in_reach()) == ["db", "web"]
 
 
-def ended(made: Inventory, container: Container) -> Container:
+def ended(made: Store, container: Container) -> Container:
     """The container, which ran until now and has ended."""
     made.put(container)
     stopped = box(container.name, *container.endpoints, state=STOPPED, labels=container.labels)
@@ -128,20 +126,20 @@ def ended(made: Inventory, container: Container) -> Container:
 
 def test_who_has_ended_yields_to_a_running_one_of_its_tier() -> None:
     """After a while, which is not known here: `app-v1` and `app-v2`, the first stopped for a rollback."""
-    made = inventory(WEB, labelled("app-v2", "app", address="10.0.0.6"))
+    made = store(WEB, labelled("app-v2", "app", address="10.0.0.6"))
     old = ended(made, labelled("app-v1", "app", address="10.0.0.5"))
     assert answer(made, "app") == "app: claimed by app-v1 and app-v2"
     assert made.is_ending(old.key)
     made.yield_names(old.key)
     assert not made.is_ending(old.key)
     assert answer(made, "app") == ("app-v2",)
-    made.doubt(old.key)
+    made.mark_stale(old.key)
     assert answer(made, "app") == "app: claimed by app-v1 and app-v2", "it is being started"
 
 
 def test_who_had_ended_before_it_was_seen_yields_at_once() -> None:
     """Nobody knows how long ago that was; and it stays so when it is read once more."""
-    made = inventory(
+    made = store(
         WEB,
         labelled("app-v1", "app", address="", state=STOPPED),
         labelled("app-v2", "app", address="10.0.0.6"),
@@ -153,7 +151,7 @@ def test_who_had_ended_before_it_was_seen_yields_at_once() -> None:
 @pytest.mark.parametrize("claim", [Claim.FULL, Claim.YIELDING])
 def test_who_has_ended_never_yields_to_a_label(claim: Claim) -> None:
     """A database that is down for a minute does not lose its clients to a stranger."""
-    made = inventory(WEB, labelled("stranger", "db", address="10.0.0.6"))
+    made = store(WEB, labelled("stranger", "db", address="10.0.0.6"))
     old = ended(made, box("db", on("front", "10.0.0.5")))
     if claim is Claim.YIELDING:
         made.yield_names(old.key)
@@ -162,16 +160,16 @@ def test_who_has_ended_never_yields_to_a_label(claim: Claim) -> None:
 
 def test_who_has_ended_yields_to_a_name_that_the_engine_gives() -> None:
     """A stopped container `cache` hides no running alias `cache`; nor does a stopped service of the own project."""
-    made = inventory(WEB, box("redis", on("front", "10.0.0.6", aliases=("cache",))))
+    made = store(WEB, box("redis", on("front", "10.0.0.6", aliases=("cache",))))
     old = ended(made, box("cache", on("front", "10.0.0.5")))
     assert answer(made, "cache") == ("cache",)
     made.yield_names(old.key)
     assert answer(made, "cache") == ("redis",)
-    found = view(made).service("cache")
+    found = resolver(made).service("cache")
     assert not isinstance(found, Ambiguous)
     assert found is not None
     assert found.tier is Tier.ALIAS
-    made = inventory(
+    made = store(
         WEB, box("shop-db-1", on("front"), compose="shop/db", state=STOPPED), box("db", on("front", "10.0.0.7"))
     )
     assert answer(made) == ("db",)
@@ -185,7 +183,7 @@ def test_a_replica_that_has_ended_keeps_its_number() -> None:
     second = box("shop-db-2", on("front", "10.0.0.6"), compose="shop/db", number=2, labels={"hostwatch.names": "main"})
     stranger = labelled("stranger", "main", address="", state=STOPPED)
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{main.ip[1]} second"))
-    assert told(inventory(web, first, second, stranger), "web") == ["10.0.0.6 second"]
+    assert told(store(web, first, second, stranger), "web") == ["10.0.0.6 second"]
 
 
 def test_a_stopped_project_does_not_make_a_running_one_s_name_ambiguous() -> None:
@@ -212,7 +210,7 @@ def test_who_was_removed_is_followed_by_no_stranger_at_once(tier: str) -> None:
     strangers = [labelled("stranger", "db", address="10.0.0.6")] if tier != "label" else []
     if tier in ("compose", "container"):
         strangers.append(box("blog-db-1", on("front", "10.0.0.8", aliases=("db",))))
-    made = inventory(WEB, owner, *strangers)
+    made = store(WEB, owner, *strangers)
     made.drop(owner.key)
     assert made.container(owner.key) is None
     assert owner.key not in {container.key for container in made.containers}
@@ -226,9 +224,9 @@ def test_who_was_removed_is_followed_by_no_stranger_at_once(tier: str) -> None:
     assert told_line(made, "db") == expected, "it did not come back in time"
 
 
-def told_line(made: Inventory, name: str) -> list[str]:
+def told_line(made: Store, name: str) -> list[str]:
     """The names of the containers behind a name that run."""
-    found = view(made).service(name)
+    found = resolver(made).service(name)
     assert not isinstance(found, Ambiguous)
     return [c.name for c in found.containers if c.state is RUNNING] if found is not None else ["nobody knows it"]
 
@@ -238,7 +236,7 @@ def test_a_successor_has_the_number_of_who_was_removed() -> None:
     rules = Rules((service("db"),))
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip[0]} a", "@{db-1.ip[0]} b"))
     old = box("db-1", on("front", "10.0.0.5"), created=1.0)
-    made = inventory(web, old, rules=rules)
+    made = store(web, old, rules=rules)
     made.drop(old.key)
     successor = dataclasses.replace(box("other", on("front", "10.0.0.6"), created=2.0), name="db-1")
     made.put(successor)
@@ -267,9 +265,9 @@ def test_a_one_off_is_no_service() -> None:
         )
     )
     subscriber = box("sub", on("front", "10.0.0.2"), compose="shop/sub")
-    made = inventory(subscriber, app, one_off(names="app"), rules=rules)
+    made = store(subscriber, app, one_off(names="app"), rules=rules)
     for name in ("app", "web", "by-name", "by-label", "by-service"):
-        found = view(made, "sub").service(name)
+        found = resolver(made, "sub").service(name)
         assert not isinstance(found, Ambiguous)
         assert found is not None
         assert found.containers == (app,), name
@@ -278,7 +276,7 @@ def test_a_one_off_is_no_service() -> None:
 def test_a_one_off_that_is_meant_is_a_service() -> None:
     """The configuration matches the label itself."""
     meant = ServiceRule("jobs", Match(label_values=(("com.docker.compose.oneoff", ("True",)),)), ("jobs",))
-    made = inventory(WEB, one_off(names="app"), rules=Rules((meant,)))
+    made = store(WEB, one_off(names="app"), rules=Rules((meant,)))
     assert answer(made, "jobs") == ("shop-web-run-1",)
     assert answer(made, "app") == ("shop-web-run-1",)
 
@@ -297,7 +295,7 @@ def test_a_line_from_two_sources_is_answered_if_either_is() -> None:
                 for scope in scopes
             )
         )
-        assert told(inventory(web, db, rules=rules), "web") == ["10.1.0.5 db", "Gone nobody: no running container"]
+        assert told(store(web, db, rules=rules), "web") == ["10.1.0.5 db", "Gone nobody: no running container"]
 
 
 # Names with a dot in a file on the host.
@@ -338,4 +336,4 @@ def test_a_name_with_a_dot_is_the_operator_s_to_give() -> None:
     asked = Subscription(lines("@{y.com.ip} y.com"))
     assert told_on_host(on_host(box("y.com", on("front", "10.0.0.8")), subscription=asked)) == ["10.0.0.8 y.com"]
     web = box("web", on("front", "10.0.0.2"), labels=EVERYTHING)
-    assert "10.0.0.8 y.com" in told(inventory(web, box("y.com", on("front", "10.0.0.8"))), "web")
+    assert "10.0.0.8 y.com" in told(store(web, box("y.com", on("front", "10.0.0.8"))), "web")

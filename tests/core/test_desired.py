@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.core.desired import outcomes, wanted
-from hostwatch.core.hold import memory_of
-from hostwatch.core.inventory import Inventory
-from hostwatch.core.lookup import View
+from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Health, Network, NetworkMode, State
-from hostwatch.core.outcome import Gone, Origin, Published, Refused, Unknown
-from hostwatch.core.records import Block, Withheld
+from hostwatch.core.resolve.desired import desired_block, outcomes
+from hostwatch.core.resolve.linger import memory_of
+from hostwatch.core.resolve.lookup import Resolver
+from hostwatch.core.resolve.outcome import Gone, Origin, Published, Refused, Unknown
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
+from hostwatch.core.store.store import Store
 from tests.core.build import (
     ENGINE,
     RUNNING,
@@ -20,7 +20,6 @@ from tests.core.build import (
     UNKNOWN,
     box,
     hosts,
-    inventory,
     ip,
     key,
     lines,
@@ -28,6 +27,7 @@ from tests.core.build import (
     on,
     only,
     service,
+    store,
     subscriber,
     told,
 )
@@ -40,9 +40,9 @@ def web(*template: str, **labels: str) -> Container:
     return box("web", on("front", "10.0.0.2"), compose="shop/web", labels=hosts(*template, **labels))
 
 
-def said(*facts: Container | Network, lines: tuple[str, ...], rules: Rules | None = None) -> list[str]:
+def said(*lister: Container | Network, lines: tuple[str, ...], rules: Rules | None = None) -> list[str]:
     """What these lines come to in the subscriber's file."""
-    return told(inventory(*facts, web(*lines), rules=rules), "web")
+    return told(store(*lister, web(*lines), rules=rules), "web")
 
 
 # One reference.
@@ -92,7 +92,7 @@ def test_families_and_their_order(families: Subscription, address: str, service_
         (replace(families, services=("db",)), service_lines),
     ):
         rules = Rules(subscribers=(subscriber("web", asked),))
-        assert told(inventory(DB, place, rules=rules), "web") == expected
+        assert told(store(DB, place, rules=rules), "web") == expected
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Sub
     """It is withheld where that is not asked for."""
     wanted = subscriber("web", replace(families, lines=lines("@{db.PublicIp} db")))
     place = box("web", on("front", "10.0.0.2"))
-    made = inventory(DB, place, rules=Rules(subscribers=(wanted,), advertise=ip(advertise)))
+    made = store(DB, place, rules=Rules(subscribers=(wanted,), advertise=ip(advertise)))
     assert told(made, "web") == [f"Refused {outcome}" if outcome is not None else f"{advertise} db"]
 
 
@@ -129,7 +129,7 @@ def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Sub
 )
 def test_a_line_without_a_value_is_withheld(line: str, outcome: str) -> None:
     """Whole, with the reason."""
-    made = inventory(
+    made = store(
         DB,
         box("stopped", on("front"), state=STOPPED),
         box("far", on("back", "10.1.0.5")),
@@ -155,7 +155,7 @@ def test_what_is_the_container_s_own_needs_no_shared_network() -> None:
 
 def test_public_records_are_nobody_s_address() -> None:
     """They are not taken for reassigned when a container has that address."""
-    made = inventory(DB, web("@{db.PublicIp} db"), rules=Rules(advertise=ip("10.0.0.9")))
+    made = store(DB, web("@{db.PublicIp} db"), rules=Rules(advertise=ip("10.0.0.9")))
     outcome = only(made, "web")
     assert isinstance(outcome, Published)
     assert outcome.origins == (Origin(),)
@@ -235,7 +235,7 @@ def test_its_own_health_keeps_nobody_from_its_own_lines() -> None:
     """Else a healthcheck that needs them would never come out well."""
     labels = {"hostwatch.health": "required", "hostwatch.hosts": "@{self.ip} me"}
     ill = box("ill", on("front", "10.0.0.5"), health=Health.STARTING, labels=labels)
-    assert told(inventory(ill), "ill") == ["10.0.0.5 me"]
+    assert told(store(ill), "ill") == ["10.0.0.5 me"]
 
 
 def test_an_unhealthy_replica_is_left_out() -> None:
@@ -248,9 +248,9 @@ def test_the_network_of_the_configuration_comes_before_the_label_s() -> None:
     """Each restricts what is published."""
     db = box("db", on("front", "10.0.0.5"), on("back", "10.1.0.5"), labels={"hostwatch.network": "back"})
     both = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"), labels=hosts("@{db.ip} db"))
-    assert told(inventory(db, both), "web") == ["10.1.0.5 db"]
+    assert told(store(db, both), "web") == ["10.1.0.5 db"]
     rules = Rules((ServiceRule("db", Match(name=("db",)), ("db",), network="front"),))
-    assert told(inventory(db, both, rules=rules), "web") == ["10.0.0.5 db"]
+    assert told(store(db, both, rules=rules), "web") == ["10.0.0.5 db"]
 
 
 # `services:`.
@@ -260,7 +260,7 @@ def test_services_are_published_under_their_own_names() -> None:
     """The configuration's, else the one that was asked for, and what the containers' labels say."""
     rules = Rules((service("db", ("db", "mysql.internal")),))
     made = (box("db-1", on("front", "10.0.0.5"), labels={"hostwatch.names": "main"}), box("x", on("front", "10.0.0.6")))
-    subscribed = inventory(*made, web(services="db x nobody"), rules=rules)
+    subscribed = store(*made, web(services="db x nobody"), rules=rules)
     assert told(subscribed, "web") == [
         "10.0.0.5 db mysql.internal main",
         "10.0.0.6 x",
@@ -270,13 +270,13 @@ def test_services_are_published_under_their_own_names() -> None:
 
 def test_a_configured_service_without_containers_is_gone() -> None:
     """Not refused: its last records may linger."""
-    made = inventory(web(services="db"), rules=Rules((service("db"),)))
+    made = store(web(services="db"), rules=Rules((service("db"),)))
     assert only(made, "web") == Gone("@{db.ip} db", "db: no running container")
 
 
 def test_a_service_line_is_the_same_whatever_its_containers_say() -> None:
     """So that its last records linger when the container with the labels is gone."""
-    made = inventory(box("db", on("front", "10.0.0.5"), labels={"hostwatch.names": "main"}), web(services="db"))
+    made = store(box("db", on("front", "10.0.0.5"), labels={"hostwatch.names": "main"}), web(services="db"))
     before = only(made, "web").line
     made.drop(key("db"))
     assert only(made, "web").line == before == "@{db.ip} db"
@@ -285,21 +285,21 @@ def test_a_service_line_is_the_same_whatever_its_containers_say() -> None:
 @pytest.mark.parametrize("name", ["1234", "0x10", "a..b", "localhost", "x-"])
 def test_a_service_whose_name_is_no_host_name_is_refused(name: str) -> None:
     """Docker allows it as a container's name; a hosts file must not hold it."""
-    (outcome,) = outcomes(inventory(box(name, on("front", "10.0.0.5")), web(services=name)), key("web"))
+    (outcome,) = outcomes(store(box(name, on("front", "10.0.0.5")), web(services=name)), key("web"))
     assert isinstance(outcome, Refused)
 
 
 def test_replicas_with_labels_of_their_own_are_told_apart() -> None:
     """A label's name is that container's, not its neighbours'."""
     main = replica(1, labels={"hostwatch.names": "main"})
-    assert told(inventory(main, replica(2), web(services="db")), "web") == ["10.0.1.1 db main", "10.0.1.2 db"]
+    assert told(store(main, replica(2), web(services="db")), "web") == ["10.0.1.1 db main", "10.0.1.2 db"]
 
 
 def test_a_replica_without_a_free_name_has_no_record() -> None:
     """Its only name was given in a line, to another address."""
     main = {"hostwatch.names": "main"}
     wanted = web("10.9.0.1 db", services="db")
-    made = inventory(replica(1, labels=main), replica(2), wanted)
+    made = store(replica(1, labels=main), replica(2), wanted)
     assert told(made, "web") == ["10.9.0.1 db", "10.0.1.1 main"]
     made.put(replica(1, STOPPED, labels=main))
     assert told(made, "web") == ["10.9.0.1 db", "Gone db: no running container"]
@@ -307,7 +307,7 @@ def test_a_replica_without_a_free_name_has_no_record() -> None:
 
 def test_a_star_is_a_line_for_each_service_in_reach() -> None:
     """All its names on one line, itself included; what does not run or cannot be reached is no line at all."""
-    made = inventory(
+    made = store(
         box("shop-db-1", on("front", "10.0.0.5", aliases=("db", "mysql")), compose="shop/db"),
         box("stopped", on("front"), state=STOPPED),
         box("far", on("back", "10.1.0.5"), compose="shop/far"),
@@ -330,34 +330,34 @@ def test_a_star_is_a_line_for_each_service_in_reach() -> None:
 def test_a_star_makes_a_number_of_look_ups_that_grows_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """One for each name, whatever the number of containers."""
     asked: list[str] = []
-    look_up = View.service
+    look_up = Resolver.service
 
-    def counted(self: View, name: str) -> object:
+    def counted(self: Resolver, name: str) -> object:
         asked.append(name)
         return look_up(self, name)
 
-    monkeypatch.setattr(View, "service", counted)
+    monkeypatch.setattr(Resolver, "service", counted)
     many = [box(f"s{n}", on("front", f"10.0.{n // 250}.{n % 250}", aliases=(f"a{n}",))) for n in range(300)]
-    assert len(outcomes(inventory(*many, web(services="*")), key("web"))) == 301
+    assert len(outcomes(store(*many, web(services="*")), key("web"))) == 301
     assert len(asked) == 601
 
 
 def test_who_stands_at_one_point_shares_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred subscribers of one service, one in another's project, one on its other network besides."""
     asked: list[str] = []
-    look_up = View.service
+    look_up = Resolver.service
 
-    def counted(self: View, name: str) -> object:
+    def counted(self: Resolver, name: str) -> object:
         asked.append(name)
         return look_up(self, name)
 
-    monkeypatch.setattr(View, "service", counted)
+    monkeypatch.setattr(Resolver, "service", counted)
     label = hosts("@{db.ip} db")
     many = [box(f"web-{n}", on("front", f"10.0.1.{n}"), labels=label) for n in range(100)]
     near = box("near", on("front", "10.0.2.1"), labels=label, compose="shop/web")
     both = box("both", on("front", "10.0.2.2"), on("back", "10.1.2.2"), labels=label)
     db = box("db", on("front", "10.0.0.5"), on("back", "10.1.0.5"))
-    made = inventory(*many, near, both, db, box("other", on("front", "10.0.0.6"), compose="shop/db"))
+    made = store(*many, near, both, db, box("other", on("front", "10.0.0.6"), compose="shop/db"))
     found = {container.name: told(made, container.name) for container in (*many, near, both)}
     assert found.pop("near") == ["10.0.0.6 db"]
     assert found.pop("both") == ["10.1.0.5 db"]
@@ -371,7 +371,7 @@ def test_who_stands_at_one_point_shares_the_answers(monkeypatch: pytest.MonkeyPa
 def test_a_name_stays_with_the_source_that_gave_it_first() -> None:
     """The configuration before labels, the file's own container before those that share it, lines before `services`."""
     rules = Rules(subscribers=(SubscriberRule("web", Match(name=("web",)), Subscription(lines("10.9.0.1 a A2"))),))
-    made = inventory(
+    made = store(
         box("b", on("front", "10.0.0.5")),
         web("10.9.0.2 a b", services="b"),
         box("car", join="web", labels=hosts("10.9.0.3 a c", "10.9.0.3 B a", "10.9.0.3 a2")),
@@ -392,7 +392,7 @@ def test_a_service_s_name_stays_with_the_source_that_asked_first() -> None:
     two = [box(f"db-{n}", on("front", f"10.0.0.{n}"), compose=f"p{n}/db") for n in (3, 4)]
     first = box("web", on("front", "10.0.0.2"), compose="p3/web", labels={"hostwatch.services": "db"})
     second = box("car", join="web", compose="p4/car", labels={"hostwatch.services": "db db-4"})
-    assert told(inventory(*two, first, second), "web") == ["10.0.0.3 db", "10.0.0.4 db-4"]
+    assert told(store(*two, first, second), "web") == ["10.0.0.3 db", "10.0.0.4 db-4"]
 
 
 def test_one_source_may_give_a_name_two_addresses() -> None:
@@ -402,20 +402,20 @@ def test_one_source_may_give_a_name_two_addresses() -> None:
 
 def test_a_line_that_two_sources_have_counts_once() -> None:
     """Its text is its identity."""
-    made = inventory(DB, web("@{db.ip} db"), box("car", join="web", labels=hosts("@{db.ip} db", "@{self.ip} me")))
+    made = store(DB, web("@{db.ip} db"), box("car", join="web", labels=hosts("@{db.ip} db", "@{self.ip} me")))
     assert told(made, "web") == ["10.0.0.5 db", "10.0.0.2 me"]
 
 
 def test_a_name_of_a_line_that_is_not_known_is_given_to_nobody_else() -> None:
     """Not even withheld: whatever it said last stays so."""
     rules = Rules(subscribers=(subscriber("web", Subscription(lines("@{new.ip} db"))),))
-    made = inventory(box("new", mode=None, state=UNKNOWN), DB, web("@{db.ip} db", "@{db.ip} x"), rules=rules)
+    made = store(box("new", mode=None, state=UNKNOWN), DB, web("@{db.ip} db", "@{db.ip} x"), rules=rules)
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Unknown, Unknown, Published]
 
 
 def test_origins_are_those_whose_addresses_they_are() -> None:
     """Of a container that uses another one's network, that other one, on the network where it has the address."""
-    made = inventory(DB, box("car", join="db"), web("@{car.ip} x", services="car"))
+    made = store(DB, box("car", join="db"), web("@{car.ip} x", services="car"))
     origin = Origin(key("db"), DB.endpoints[0].network, "front")
     assert [o.origins for o in outcomes(made, key("web")) if isinstance(o, Published)] == [(origin,), (origin,) * 2]
 
@@ -430,41 +430,41 @@ def reader(*names: str) -> Container:
 
 def test_an_address_on_another_network_is_another_one() -> None:
     """Where ranges overlap (isolated networks, macvlan) a line lingers although somebody has its address there."""
-    made = inventory(box("db", on("front", "10.0.0.5")), reader("front"), box("far", on("back", "10.0.0.5")))
-    before = wanted(made, key("web"), {}, 0.0, 2.0)
+    made = store(box("db", on("front", "10.0.0.5")), reader("front"), box("far", on("back", "10.0.0.5")))
+    before = desired_block(made, key("web"), {}, 0.0, 2.0)
     made.put(box("db", on("front"), state=STOPPED))
-    assert wanted(made, key("web"), before.memory, 1.0, 2.0).block == before.block
+    assert desired_block(made, key("web"), before.memory, 1.0, 2.0).block == before.block
     made.put(box("near", on("front", "10.0.0.5")))
-    assert wanted(made, key("web"), before.memory, 1.0, 2.0).block.records == ()
+    assert desired_block(made, key("web"), before.memory, 1.0, 2.0).block.records == ()
 
 
 def test_whose_an_address_is_is_told_to_those_who_may_meet() -> None:
     """What an earlier run wrote has no network; nobody learns from that what is called what elsewhere."""
-    made = inventory(box("db", on("front"), state=STOPPED), reader("front"), box("far", on("back", "10.0.0.5")))
+    made = store(box("db", on("front"), state=STOPPED), reader("front"), box("far", on("back", "10.0.0.5")))
     forged = Withheld("@{db.ip} db", "x; its last address 10.0.0.5 is y's now")
     for reason in ("db: no running container", "db: no running container; its last address 10.0.0.5 is near's now"):
         memory = memory_of(outcomes(made, key("web")), Block((), (forged,)))
-        assert wanted(made, key("web"), memory, 0.0, 0.0).block == Block((), (Withheld("@{db.ip} db", reason),))
+        assert desired_block(made, key("web"), memory, 0.0, 0.0).block == Block((), (Withheld("@{db.ip} db", reason),))
         made.put(box("near", on("front", "10.0.0.5")))
 
 
 def test_the_only_name_of_a_star_lingers() -> None:
     """It is asked for as before, though nothing is there to answer."""
     star = SubscriberRule("hosts", Path("/hosts"), Subscription(everything=True))
-    made = inventory(net("front"), box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
+    made = store(net("front"), box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
     made.add_host_files(ENGINE, "machine")
     file = ContainerKey(ENGINE, ContainerId("file:/hosts"))
-    before = wanted(made, file, {}, 0.0, 2.0)
+    before = desired_block(made, file, {}, 0.0, 2.0)
     assert [str(record.address) for record in before.block.records] == ["10.0.0.5"]
     made.put(box("db", on("front"), state=STOPPED))
-    after = wanted(made, file, before.memory, 1.0, 2.0)
+    after = desired_block(made, file, before.memory, 1.0, 2.0)
     assert (after.block, after.again_at) == (before.block, 3.0)
-    assert wanted(made, file, after.memory, 3.0, 2.0).block == Block()
+    assert desired_block(made, file, after.memory, 3.0, 2.0).block == Block()
 
 
 def test_a_file_that_nobody_has_says_nothing() -> None:
     """Neither an unknown container's nor that of one that uses another one's."""
-    made = inventory(DB, box("car", join="db", labels=hosts("@{self.ip} me")))
+    made = store(DB, box("car", join="db", labels=hosts("@{self.ip} me")))
     assert (outcomes(made, key("nobody")), outcomes(made, key("car"))) == ((), ())
     assert told(made, "db") == ["10.0.0.5 me"]
 
@@ -473,7 +473,7 @@ def test_a_file_that_nobody_has_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "lister",
     [
         [box("db", mode=None, state=UNKNOWN)],
         [box("db", on("front"), state=UNKNOWN)],
@@ -483,9 +483,9 @@ def test_a_file_that_nobody_has_says_nothing() -> None:
         [box("db", join="x"), box("x", mode=None, state=UNKNOWN, labels={"hostwatch.enable": "false"})],
     ],
 )
-def test_what_is_not_known_is_neither_there_nor_gone(facts: list[Container]) -> None:
+def test_what_is_not_known_is_neither_there_nor_gone(lister: list[Container]) -> None:
     """Networks, addresses, aliases, health: the line's last records stay."""
-    (outcome,) = outcomes(inventory(*facts, web("@{db.ip} db")), key("web"))
+    (outcome,) = outcomes(store(*lister, web("@{db.ip} db")), key("web"))
     assert isinstance(outcome, Unknown)
 
 
@@ -494,20 +494,20 @@ def test_a_subscriber_whose_networks_are_not_known_is_told_nothing(subscriber_mo
     """No name is anybody's or nobody's for it."""
     join = "gone" if subscriber_mode is NetworkMode.CONTAINER else None
     reader = box("web", mode=None, join=join, labels=hosts("@{db.ip} db", "@{nobody.ip} x"))
-    assert [type(outcome) for outcome in outcomes(inventory(DB, reader), key("web"))] == [Unknown, Unknown]
+    assert [type(outcome) for outcome in outcomes(store(DB, reader), key("web"))] == [Unknown, Unknown]
 
 
 def test_an_address_family_that_may_be_still_to_come_is_not_gone() -> None:
     """Early hints tell of one address after the other."""
     hinted = box("db", on("front", "10.0.0.5"), state=UNKNOWN)
-    made = inventory(hinted, web("@{db.ip} db", "@{db.ip6} db6"))
+    made = store(hinted, web("@{db.ip} db", "@{db.ip6} db6"))
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Published, Unknown]
 
 
 def test_the_address_of_a_container_in_doubt_is_published() -> None:
     """It has it until somebody knows better, through a whole restart."""
-    made: Inventory = inventory(net("front", "10.0.0.0/24"), box("db", on("front", "10.0.0.5")), web("@{db.ip} db"))
-    made.doubt(key("db"))
+    made: Store = store(net("front", "10.0.0.0/24"), box("db", on("front", "10.0.0.5")), web("@{db.ip} db"))
+    made.mark_stale(key("db"))
     assert told(made, "web") == ["10.0.0.5 db"]
     made.put(box("db", on("front"), state=STOPPED))
     assert told(made, "web") == ["Gone db: no running container"]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.edit import Step, Truncate, Write, applied, size_after, steps
-from hostwatch.core.hostsfile import rewritten
-from hostwatch.core.records import Block, Record, Withheld
+from hostwatch.core.block.edit import Step, Truncate, Write, applied, size_after, steps
+from hostwatch.core.block.hostsfile import rewritten
+from hostwatch.core.block.records import Block, Record, Withheld
 from tests.effort import examples
 
 

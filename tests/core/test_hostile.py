@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
-from hostwatch.core import hostsfile
-from hostwatch.core.desired import outcomes
-from hostwatch.core.edit import steps
-from hostwatch.core.hold import memory_of
+from hostwatch.core.block import hostsfile
+from hostwatch.core.block.edit import steps
+from hostwatch.core.block.records import Block, Record
 from hostwatch.core.names import printable
-from hostwatch.core.outcome import Unknown
-from hostwatch.core.records import Block, Record
+from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.linger import memory_of
+from hostwatch.core.resolve.outcome import Unknown
 from hostwatch.core.rules import Match, Rules
-from hostwatch.core.selection import Roles, roles
-from tests.core.build import ENGINE, STOPPED, box, hosts, inventory, ip, key, net, on, told
+from hostwatch.core.store.selection import Roles, roles
+from tests.core.build import ENGINE, STOPPED, box, hosts, ip, key, net, on, store, told
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -30,7 +30,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 def test_a_container_number_that_is_none_orders_and_stops_nothing(number: str) -> None:
     """Anybody may set the label of Compose."""
     labels = {"com.docker.compose.container-number": number}
-    made = inventory(
+    made = store(
         net("front", "10.0.0.0/8"),
         box("web", on("front", "10.0.0.9"), labels=hosts("@{db.ip} db")),
         box("one", on("front", "10.0.0.1", aliases=("db",)), labels=labels),
@@ -93,7 +93,7 @@ def test_the_most_that_a_label_can_ask_for_is_soon_told(labels: dict[str, str]) 
         box(f"s{number}", on("front", f"10.1.0.{number}"), labels={"hostwatch.names": " ".join(_names(number))})
         for number in range(30)
     )
-    made = inventory(
+    made = store(
         net("front", "10.0.0.0/8"),
         box("db", on("front", "10.0.0.1")),
         box("web", on("front", "10.0.0.2"), labels=labels),
@@ -153,7 +153,7 @@ def test_nothing_that_is_printed_does_anything_to_a_terminal(text: str) -> None:
 @pytest.mark.parametrize("address", ["10.1.0.66", "10.0.0.254"])
 def test_a_container_that_is_being_started_cannot_claim_what_it_cannot_have(address: str) -> None:
     """An address on a network that it is not on, or the host's: its first instructions may write such a line."""
-    made = inventory(
+    made = store(
         net("front", "10.0.0.0/16", gateways=("10.0.0.254",)),
         net("back", "10.1.0.0/16"),
         box("web", on("back", "10.1.0.2"), labels=hosts("@{db.ip} db")),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core import hostsfile
-from hostwatch.core.edit import applied, steps
-from hostwatch.core.hostsfile import (
+from hostwatch.core.block import hostsfile
+from hostwatch.core.block.edit import applied, steps
+from hostwatch.core.block.hostsfile import (
     LIMIT,
     OF_HOST,
     Edited,
@@ -21,7 +21,7 @@ from hostwatch.core.hostsfile import (
     replacement,
     rewritten,
 )
-from hostwatch.core.records import Block, Record, Withheld
+from hostwatch.core.block.records import Block, Record, Withheld
 from tests.effort import examples
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.core.inventory import Inventory
-from hostwatch.core.lookup import Ambiguous, Service, Tier, View, view_of
 from hostwatch.core.model import Container, NetworkMode, State
+from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Tier, resolver_of
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
-from hostwatch.core.standpoint import standpoint_of
-from tests.core.build import ENGINE, RUNNING, STOPPED, UNKNOWN, box, hosts, inventory, key, net, on, service, told
+from hostwatch.core.store.network_context import network_context_of
+from hostwatch.core.store.store import Store
+from tests.core.build import ENGINE, RUNNING, STOPPED, UNKNOWN, box, hosts, key, net, on, service, store, told
 
 WEB = box("web", on("front", "10.0.0.2"), compose="shop/web")
 BY_TIER = {
@@ -22,16 +22,16 @@ BY_TIER = {
 }
 
 
-def view(made: Inventory, name: str = "web", any_scope: bool = False) -> View:
+def resolver(made: Store, name: str = "web", any_scope: bool = False) -> Resolver:
     """The names as one container sees them."""
     container = made.container(key(name))
     assert container is not None
-    return view_of(made, standpoint_of(container, made.sandbox(container)), any_scope)
+    return resolver_of(made, network_context_of(container, made.sandbox(container)), any_scope)
 
 
-def answer(made: Inventory, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
+def answer(made: Store, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
     """The names of the containers that a name stands for, or why it stands for none."""
-    return behind(view(made, any_scope=any_scope).service(name))
+    return behind(resolver(made, any_scope=any_scope).service(name))
 
 
 def behind(found: Service | Ambiguous | None) -> tuple[str, ...] | str | None:
@@ -51,7 +51,7 @@ def test_the_first_tier_that_answers_wins(first: Tier) -> None:
     tiers = list(BY_TIER)
     claimants = [container for tier, container in BY_TIER.items() if tiers.index(tier) >= tiers.index(first)]
     rules = Rules(services=(service("db"),) if first is Tier.CONFIG else ())
-    found = view(inventory(WEB, *claimants, rules=rules)).service("db")
+    found = resolver(store(WEB, *claimants, rules=rules)).service("db")
     assert isinstance(found, Service)
     assert (found.tier, found.containers) == (first, (BY_TIER[first],))
 
@@ -59,16 +59,16 @@ def test_the_first_tier_that_answers_wins(first: Tier) -> None:
 @pytest.mark.parametrize(("first", "second"), list(zip(list(BY_TIER), list(BY_TIER)[1:], strict=False)))
 def test_a_stopped_owner_keeps_its_name(first: Tier, second: Tier) -> None:
     """A database that is being restarted does not lose its name to somebody else."""
-    made = inventory(WEB, rules=Rules(services=(service("db"),) if first is Tier.CONFIG else ()))
+    made = store(WEB, rules=Rules(services=(service("db"),) if first is Tier.CONFIG else ()))
     for tier in (first, second):
         made.put(BY_TIER[tier])
-    made.doubt(BY_TIER[first].key)
+    made.mark_stale(BY_TIER[first].key)
     assert answer(made) == (BY_TIER[first].name,)
 
 
 def test_a_configured_service_answers_without_containers() -> None:
     """The configuration decides whose name it is, whether it runs or not."""
-    assert answer(inventory(WEB, BY_TIER[Tier.CONTAINER], rules=Rules((service("db"),)))) == ()
+    assert answer(store(WEB, BY_TIER[Tier.CONTAINER], rules=Rules((service("db"),)))) == ()
 
 
 def test_self_is_always_the_subscriber() -> None:
@@ -77,10 +77,10 @@ def test_self_is_always_the_subscriber() -> None:
     other = box("other", on("front", "10.0.0.8"), labels={"hostwatch.names": "self"})
     asking = hosts("@{self.ip} me") | {"hostwatch.services": "self other"}
     web, app = (box(name, on("front", f"10.0.0.{n}"), labels=asking) for n, name in ((2, "web"), (3, "app")))
-    made = inventory(me, other, web, app)
+    made = store(me, other, web, app)
     assert told(made, "web") == ["10.0.0.2 me", "10.0.0.2 self", "10.0.0.8 other"]
     assert told(made, "app") == ["10.0.0.3 me", "10.0.0.3 self", "10.0.0.8 other"]
-    assert "self" not in view(made).names_in_reach()
+    assert "self" not in resolver(made).names_in_reach()
 
 
 @pytest.mark.parametrize(
@@ -95,23 +95,23 @@ def test_self_is_always_the_subscriber() -> None:
 )
 def test_a_stranger_does_not_answer(stranger: Container, why: str) -> None:
     """Each tier has its bounds."""
-    assert answer(inventory(WEB, stranger)) is None, why
+    assert answer(store(WEB, stranger)) is None, why
 
 
 def test_any_scope_and_the_host_s_network_put_all_in_reach() -> None:
     """There is a way, so that the names count."""
     labelled = box("a", on("back", "10.1.0.5"), labels={"hostwatch.names": "db"})
-    assert answer(inventory(WEB, labelled), any_scope=True) == ("a",)
+    assert answer(store(WEB, labelled), any_scope=True) == ("a",)
     hosted = box("a", mode=NetworkMode.HOST, labels={"hostwatch.names": "db"})
-    assert answer(inventory(WEB, hosted)) == ("a",)
+    assert answer(store(WEB, hosted)) == ("a",)
 
 
 def test_a_new_container_whose_networks_are_not_known_holds_its_own_name() -> None:
     """It may be the owner come back: nobody else takes the name meanwhile."""
     new = box("db", mode=None, state=UNKNOWN)
-    assert answer(inventory(WEB, new, BY_TIER[Tier.ALIAS])) == ("db",)
+    assert answer(store(WEB, new, BY_TIER[Tier.ALIAS])) == ("db",)
     created = box("db", mode=None, state=STOPPED)
-    assert answer(inventory(WEB, created, BY_TIER[Tier.ALIAS])) == ("aliased",)
+    assert answer(store(WEB, created, BY_TIER[Tier.ALIAS])) == ("aliased",)
 
 
 @pytest.mark.parametrize("state", [RUNNING, UNKNOWN, STOPPED])
@@ -120,8 +120,8 @@ def test_the_latest_container_of_a_name_has_it(state: State) -> None:
     old = replace(box("old", on("front", "10.0.0.8"), created=1.0, state=state), name="db")
     new = replace(box("new", on("front", "10.0.0.9"), created=2.0), name="db")
     for both in ((old, new), (new, old)):
-        made = inventory(WEB, *both)
-        found = view(made).service("db")
+        made = store(WEB, *both)
+        found = resolver(made).service("db")
         assert isinstance(found, Service)
         assert [container.key for container in found.containers] == [key("new")]
         made.drop(key("new"))
@@ -141,11 +141,11 @@ def replica(number: int, compose: str | None = None, name: str = "db", network: 
 def test_replicas_have_a_stable_order() -> None:
     """Compose's number as a number, then creation time, then id."""
     many = [replica(number, "shop/db") for number in (10, 9, 2)]
-    assert answer(inventory(WEB, *many)) == ("db-2", "db-9", "db-10")
+    assert answer(store(WEB, *many)) == ("db-2", "db-9", "db-10")
     by_time = [box(f"db-{n}", on("front", aliases=("db",)), created=created) for n, created in ((1, 2.0), (2, 1.0))]
-    assert answer(inventory(WEB, *by_time)) == ("db-2", "db-1")
+    assert answer(store(WEB, *by_time)) == ("db-2", "db-1")
     by_id = [box(f"db-{n}", on("front", aliases=("db",))) for n in (2, 1)]
-    assert answer(inventory(WEB, *by_id)) == ("db-1", "db-2")
+    assert answer(store(WEB, *by_id)) == ("db-1", "db-2")
 
 
 @pytest.mark.parametrize("name", ["db", "dblabel"])
@@ -159,7 +159,7 @@ def test_containers_of_one_service_are_replicas(
     """The same compose service or entry of the configuration, also with aliases on different networks."""
     both = [replica(1, compose[0]), replica(2, compose[1], network="back")]
     web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
-    assert answer(inventory(web, *both, rules=Rules(rules)), name) == ("db-1", "db-2")
+    assert answer(store(web, *both, rules=Rules(rules)), name) == ("db-1", "db-2")
 
 
 def test_one_alias_on_one_network_is_one_service() -> None:
@@ -167,22 +167,22 @@ def test_one_alias_on_one_network_is_one_service() -> None:
     web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
     a = box("a", on("front", "10.0.0.5", aliases=("db",)), on("back", "10.1.0.5", aliases=("db",)))
     b = box("b", on("back", "10.1.0.6", aliases=("db",)), compose="y/z")
-    assert answer(inventory(web, a, b)) == ("a", "b")
+    assert answer(store(web, a, b)) == ("a", "b")
 
 
 def test_containers_of_different_services_are_ambiguous() -> None:
     """An alias on different networks, or a label: neither has the name."""
     web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
-    made = inventory(web, replica(1, "x/db"), replica(2, "y/db", network="back"))
+    made = store(web, replica(1, "x/db"), replica(2, "y/db", network="back"))
     assert answer(made, "db") == "db: claimed by db-1 and db-2"
     assert answer(made, "dblabel") == "dblabel: claimed by db-1 and db-2"
-    assert answer(inventory(WEB, replica(1), replica(2)), "dblabel") == "dblabel: claimed by db-1 and db-2"
+    assert answer(store(WEB, replica(1), replica(2)), "dblabel") == "dblabel: claimed by db-1 and db-2"
 
 
 def test_two_entries_of_the_configuration_may_share_a_container_but_not_a_name() -> None:
     """The configuration's own conflict is no one's."""
     rules = Rules((service("a", ("db",)), service("b", ("db",))))
-    assert answer(inventory(WEB, rules=rules)) == "db: claimed by the services a and b of the configuration"
+    assert answer(store(WEB, rules=rules)) == "db: claimed by the services a and b of the configuration"
 
 
 # Names.
@@ -190,7 +190,7 @@ def test_two_entries_of_the_configuration_may_share_a_container_but_not_a_name()
 
 def test_the_names_in_reach() -> None:
     """Containers, the own project's services, aliases, labels and the configuration's, each only if it is valid."""
-    made = inventory(
+    made = store(
         net("front"),
         WEB,
         box("db-1", on("front", aliases=("alias", "-bad", key("db-1").id[:12])), compose="shop/db"),
@@ -204,14 +204,14 @@ def test_the_names_in_reach() -> None:
         rules=Rules((service("db", ("configured",)), service("nobody"))),
     )
     found = {"web", "db-1", "db", "alias", "configured", "other", "label", "hosted", "sidecar", "hostcar"}
-    assert set(view(made).names_in_reach()) == found
+    assert set(resolver(made).names_in_reach()) == found
 
 
 def test_a_container_joined_to_a_disabled_one_is_in_reach() -> None:
     """Who lends the network is left alone; who uses it is not."""
     off = {"hostwatch.enable": "false"}
-    made = inventory(WEB, box("x", mode=NetworkMode.HOST, labels=off), box("car", join="x"))
-    assert set(view(made).names_in_reach()) == {"web", "car"}
+    made = store(WEB, box("x", mode=NetworkMode.HOST, labels=off), box("car", join="x"))
+    assert set(resolver(made).names_in_reach()) == {"web", "car"}
 
 
 def test_a_service_is_published_under_its_own_valid_names() -> None:
@@ -220,11 +220,11 @@ def test_a_service_is_published_under_its_own_valid_names() -> None:
         box("db-1", on("front"), labels={"hostwatch.names": "main taken"}, compose="shop/db", number=1),
         box("db-2", on("front"), labels={"hostwatch.names": "spare"}, compose="shop/db", number=2),
     ]
-    made = inventory(WEB, *both, box("taken", on("front")))
-    shop = view(made).service("db")
+    made = store(WEB, *both, box("taken", on("front")))
+    shop = resolver(made).service("db")
     assert isinstance(shop, Service)
     one, two = key("db-1").id, key("db-2").id
-    assert view(made).published_names(shop, shop.names_as_asked("db")) == {
+    assert resolver(made).published_names(shop, shop.names_as_asked("db")) == {
         "db": {one, two},
         "main": {one},
         "spare": {two},
@@ -234,26 +234,26 @@ def test_a_service_is_published_under_its_own_valid_names() -> None:
 def test_what_is_unread_may_answer_to_anything() -> None:
     """An alias that is not known on a network of the subscriber's, or its own networks not known."""
     running = box("a", on("front", "10.0.0.5", aliases=None))
-    assert not view(inventory(WEB, running)).whole()
-    assert view(inventory(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).whole()
-    assert view(inventory(WEB, box("a", on("front", aliases=None), state=STOPPED))).whole()
-    assert not view(inventory(box("web", mode=None))).whole()
-    assert not view(inventory(box("web", join="gone"))).whole()
-    assert view(inventory(running, box("web", mode=NetworkMode.HOST))).whole()
+    assert not resolver(store(WEB, running)).whole()
+    assert resolver(store(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).whole()
+    assert resolver(store(WEB, box("a", on("front", aliases=None), state=STOPPED))).whole()
+    assert not resolver(store(box("web", mode=None))).whole()
+    assert not resolver(store(box("web", join="gone"))).whole()
+    assert resolver(store(running, box("web", mode=NetworkMode.HOST))).whole()
 
 
 # A file on the host, which sees all projects and all networks.
 
 
-def host_view(*facts: Container, rules: Rules | None = None) -> View:
+def host_view(*lister: Container, rules: Rules | None = None) -> Resolver:
     """The names as a file on the host sees them."""
     given = rules or Rules()
     subscription = Subscription(everything=True)
     rules = Rules(given.services, (SubscriberRule("host", Path("/hosts"), subscription),))
-    made = inventory(*facts, rules=rules)
+    made = store(*lister, rules=rules)
     made.add_host_files(ENGINE, "host")
     (file,) = made.host_files
-    return view_of(made, standpoint_of(file, file), any_scope=False)
+    return resolver_of(made, network_context_of(file, file), any_scope=False)
 
 
 def test_the_host_knows_compose_services_of_all_projects() -> None:
@@ -283,10 +283,10 @@ def test_on_the_host_too_the_first_tier_wins() -> None:
     aliased = box("other", on("front", "10.0.0.3", aliases=("db", "z")))
     labelled = box("third", on("front", "10.0.0.4"), labels={"hostwatch.names": "db z"})
     configured = box("db-1", on("front", "10.0.0.5"))
-    facts = (named, aliased, labelled, configured)
-    assert behind(host_view(*facts).service("db")) == ("db",)
-    assert behind(host_view(*facts).service("z")) == ("other",)
-    assert behind(host_view(*facts, rules=Rules(services=(service("db"),))).service("db")) == ("db-1",)
+    lister = (named, aliased, labelled, configured)
+    assert behind(host_view(*lister).service("db")) == ("db",)
+    assert behind(host_view(*lister).service("z")) == ("other",)
+    assert behind(host_view(*lister, rules=Rules(services=(service("db"),))).service("db")) == ("db-1",)
     dotted = box("db.shop", on("front", "10.0.0.6"))
     assert behind(host_view(dotted, box("c", compose="shop/db")).service("db.shop")) == ("c",)
 
@@ -295,8 +295,8 @@ def test_a_file_on_the_host_is_nobodys_service() -> None:
     """Neither by its name nor as one in host mode."""
     seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
     assert behind(seen.service("host")) is None
-    assert seen.inventory.host_mode(ENGINE) == []
-    assert [container.name for container in seen.inventory.containers] == ["web"]
+    assert seen.store.host_mode(ENGINE) == []
+    assert [container.name for container in seen.store.containers] == ["web"]
     assert "host" not in seen.names_in_reach()
 
 

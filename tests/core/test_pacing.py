@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostwatch.core.pacing import Backoff, Debounce, Pace, Rivalry
+from hostwatch.core.timing import Backoff, Debounce, RateLimiter, Rivalry
 
 
 def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
@@ -28,7 +28,7 @@ def test_debounce_waits_for_quiet_but_not_for_ever(changes: list[float], due: fl
 
 def test_pace_waits_beyond_its_credit_and_for_nobody_else() -> None:
     """Four spend their quarter of a second at once; from then on each waits until one is paid back."""
-    pace: Pace[str] = Pace(1.0)
+    pace: RateLimiter[str] = RateLimiter(1.0)
     for _ in range(4):
         assert pace.wait("a", 10.0) == 0.0
         pace.spend("a", 10.0, 0.25)

@@ -4,17 +4,17 @@ import dataclasses
 
 import pytest
 
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container, Endpoint, Network, NetworkMode
-from hostwatch.core.reach import ORPHANED, NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.resolve.reach import ORPHANED, NotKnown, Reach, Reached, Unreached, in_reach, reach
 from hostwatch.core.rules import Rules
-from hostwatch.core.standpoint import Standpoint
-from tests.core.build import STOPPED, UNKNOWN, box, inventory, ip, key, net, on
+from hostwatch.core.store.network_context import NetworkContext
+from hostwatch.core.store.store import Store
+from tests.core.build import STOPPED, UNKNOWN, box, ip, key, net, on, store
 
 HOST = NetworkMode.HOST
 NOT_PLACED = "the subscriber's networks are not known yet"
 NOT_JOINED = "whose network the subscriber uses is not known"
-WORLD = inventory(
+WORLD = store(
     net("front", "10.1.0.0/16", gateways=("10.1.0.1", "fd01::1")),
     net("back", "10.2.0.0/16", gateways=("10.2.0.1",)),
     net("bridge", "10.9.0.0/16", gateways=("10.9.0.1",)),
@@ -55,10 +55,10 @@ WORLD.drop(key("gone"))
 
 
 def reached(
-    source: str, target: str, network: str | None = None, any_scope: bool = False, made: Inventory = WORLD
+    source: str, target: str, network: str | None = None, any_scope: bool = False, made: Store = WORLD
 ) -> Reach:
     """How one reaches the other."""
-    return reach(made, standpoint(source, made), of(target, made), network, any_scope)
+    return reach(made, context(source, made), of(target, made), network, any_scope)
 
 
 def on_front(ipv4: str | None, ipv6: str | None = None, mac: str | None = None) -> Reached:
@@ -67,13 +67,13 @@ def on_front(ipv4: str | None, ipv6: str | None = None, mac: str | None = None) 
     return Reached(found.ipv4, found.ipv6, mac, found.network, "front")
 
 
-def standpoint(name: str, made: Inventory = WORLD) -> Standpoint:
+def context(name: str, made: Store = WORLD) -> NetworkContext:
     """Where a container stands."""
     found = of(name, made)
-    return made.standpoint(found)
+    return made.context(found)
 
 
-def of(name: str, made: Inventory = WORLD) -> Container:
+def of(name: str, made: Store = WORLD) -> Container:
     """A container that is known."""
     found = made.container(key(name))
     assert found is not None
@@ -121,7 +121,7 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
     found = reached(source, target)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, standpoint(source), of(target), any_scope=False)
+    assert in_reach(WORLD, context(source), of(target), any_scope=False)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_any_scope_publishes_without_a_shared_network(source: str, target: str, 
     found = reached(source, target, any_scope=True)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
-    assert in_reach(WORLD, standpoint(source), of(target), any_scope=True)
+    assert in_reach(WORLD, context(source), of(target), any_scope=True)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ UNTOLD = net("untold", "10.4.0.0/16", "fd04::/64", internal=True)
 ROUTED = net("routed", "10.5.0.0/16", auxiliary=frozenset([ip("10.5.0.9")]))
 INHIBITED = net("inhibited", "10.6.0.0/16", "fd06::/64", hostless=frozenset([4]))
 ISOLATED = net("isolated", "10.8.0.0/16", hostless=frozenset([4, 6]))
-DRIVERS = inventory(
+DRIVERS = store(
     *(LAN, IPV, MESH, INNER_MESH, WAY_OUT, SITE, PLAIN, UNTOLD, ROUTED, INHIBITED, ISOLATED),
     box("hosted", mode=HOST),
     rules=Rules(advertise=ip("192.0.2.9")),
@@ -321,7 +321,7 @@ def test_a_starting_container_is_known_to_be_where_the_host_is_not() -> None:
 
 def test_networks_without_a_known_id_are_compared_by_name() -> None:
     """Engine 20.10 does not tell the id before a container's first start."""
-    made = inventory(box("db", on("front", "10.1.0.5", known=False)), box("web", on("front")), box("far", on("back")))
+    made = store(box("db", on("front", "10.1.0.5", known=False)), box("web", on("front")), box("far", on("back")))
     assert isinstance(reached("web", "db", made=made), Reached)
     assert isinstance(reached("far", "db", made=made), Unreached)
 
@@ -332,7 +332,7 @@ NEW = {"state": UNKNOWN, "mode": None}
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason"),
+    ("lister", "reason"),
     [
         ([box("web", on("front")), box("db", mode=None)], "the networks of db are not known yet"),
         ([box("web", mode=None), box("db", on("front"))], NOT_PLACED),
@@ -355,15 +355,15 @@ NEW = {"state": UNKNOWN, "mode": None}
         ),
     ],
 )
-def test_from_what_is_not_known_nothing_is_concluded(facts: list[Container | Network], reason: str) -> None:
+def test_from_what_is_not_known_nothing_is_concluded(lister: list[Container | Network], reason: str) -> None:
     """Neither that there is an address nor that there is none."""
-    assert reached("web", "db", made=inventory(*facts)) == NotKnown(reason)
+    assert reached("web", "db", made=store(*lister)) == NotKnown(reason)
 
 
 def test_in_doubt_the_last_address_counts() -> None:
     """A container that is changing keeps it until somebody knows better."""
-    made = inventory(box("web", on("front")), box("db", on("front", "10.1.0.5")))
-    made.doubt(key("db"))
+    made = store(box("web", on("front")), box("db", on("front", "10.1.0.5")))
+    made.mark_stale(key("db"))
     assert isinstance(reached("web", "db", made=made), Reached)
 
 
@@ -372,13 +372,13 @@ def test_a_starting_service_is_not_published_on_its_second_choice() -> None:
     first, second = on("back"), on("front", "10.0.0.3")
     web = box("web", on("back", "10.1.0.2"), on("front", "10.0.0.2"))
     starting, running = box("db", first, second, state=UNKNOWN), box("db", first, second)
-    assert isinstance(reached("web", "db", made=inventory(web, starting)), NotKnown)
-    assert reached("web", "db", made=inventory(web, running)) == on_front("10.0.0.3")
+    assert isinstance(reached("web", "db", made=store(web, starting)), NotKnown)
+    assert reached("web", "db", made=store(web, running)) == on_front("10.0.0.3")
 
 
 def test_a_container_that_another_one_joined_may_have_stopped() -> None:
     """Then there is no network that the other could use."""
-    made = inventory(box("web", on("front")), box("db", join="x"), box("x", on("front"), state=STOPPED))
+    made = store(box("web", on("front")), box("db", join="x"), box("x", on("front"), state=STOPPED))
     assert reached("web", "db", made=made) == Unreached("x has no address")
     made.put(dataclasses.replace(of("x", made), state=UNKNOWN))
     assert reached("web", "db", made=made) == NotKnown("the address of x is not known yet")

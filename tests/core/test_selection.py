@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.desired import outcomes
-from hostwatch.core.hold import Others, Told, held
 from hostwatch.core.names import name_fault
-from hostwatch.core.notices import Exec, Notice, Restart, Signal
-from hostwatch.core.outcome import Published
+from hostwatch.core.notifications import Exec, Notification, Restart, Signal
+from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.linger import Others, Told, after_linger
+from hostwatch.core.resolve.outcome import Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
-from hostwatch.core.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
-from tests.core.build import box, hosts, inventory, key, lines, on, service, subscriber
+from hostwatch.core.store.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
+from tests.core.build import box, hosts, key, lines, on, service, store, subscriber
 from tests.effort import examples
 
 DB = box("shop-db-1", compose="shop/db", image="mariadb:11", labels={"app": "db", "empty": ""})
@@ -101,7 +101,7 @@ def test_a_disabled_container_has_no_role(text: str) -> None:
         ("exec:reload", Exec(("reload",))),
     ],
 )
-def test_a_notice_of_each_kind(value: str, notice: Notice) -> None:
+def test_a_notice_of_each_kind(value: str, notice: Notification) -> None:
     """It counts where the container subscribes, once for the same of label and configuration, and else for nothing."""
     labels = {"hostwatch.notify": value}
     assert roles(box("x", labels=labels), Rules()).notices == ()
@@ -255,7 +255,7 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
     reader = {"hostwatch.hosts": "@{db.ip} db\n@{db.ip} @{db.hostname}", **own}
     web = box("web", on("front", "10.0.0.6"), labels=reader)
     far = box("far", on("far", "10.2.0.6"), labels={"hostwatch.hosts": "@{db.ip} db", "hostwatch.services": "db *"})
-    made = inventory(db, web, far)
+    made = store(db, web, far)
     for name in ("db", "web", "far"):
         for fault in made.roles(key(name)).faults:
             assert isinstance(fault, LabelFault)
@@ -265,7 +265,7 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
             shown = outcome.line if isinstance(outcome, Published) else f"{outcome.line} {outcome.reason}"
             assert shown.isascii()
             assert shown.isprintable()
-        block = held(Told(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
+        block = after_linger(Told(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
         assert all(name_fault(published) is None for record in block.records for published in record.names)
 
 

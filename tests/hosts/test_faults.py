@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 
-from hostwatch.core.hostsfile import rewritten
-from hostwatch.core.records import Block
+from hostwatch.core.block.hostsfile import rewritten
+from hostwatch.core.block.records import Block
 from hostwatch.hosts.files import HostsFileFailed, update, update_at_once
 from tests.hosts.test_files import ENGINE, answer, attempt, child, held_open, hosts, with_db
 from tests.strace import calls, traced

@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 from asyncinotify import Inotify, Mask
 
-from hostwatch.control.files import FileUpdate
-from hostwatch.core.edit import steps
-from hostwatch.core.hostsfile import LIMIT, Edited, rewritten
-from hostwatch.core.records import Block, Record
+from hostwatch.control.writers import FileUpdate
+from hostwatch.core.block.edit import steps
+from hostwatch.core.block.hostsfile import LIMIT, Edited, rewritten
+from hostwatch.core.block.records import Block, Record
 from hostwatch.hosts.files import (
     HostsFileBusy,
     HostsFileDenied,

@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 
 from hostwatch.core.model import ContainerKey, EngineId
-from hostwatch.hosts.store import PathHostsFiles
+from hostwatch.hosts.paths import PathHostsFiles
 
 ENGINE = EngineId("engine")
 HOSTS = [Path("hosts"), Path("userdata/hosts")]

@@ -1,6 +1,7 @@
 """How the daemon behaves on a large engine, which is a simulated one here."""
 
 import gc
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import anyio
@@ -18,12 +19,12 @@ async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: P
     made, socket = simulated.world(200, tmp_path), tmp_path / "engine.sock"
     gc.unfreeze()
     try:
-        async with (
-            simulated.Server(made, tmp_path).listening(socket),
-            DockerEngine(Connection("the engine", "http://localhost", str(socket))) as source,
-            anyio.create_task_group() as tasks,
-        ):
-            daemon = Daemon(Settings(), source)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(simulated.Server(made, tmp_path).listening(socket))
+            connection = Connection("the engine", "http://localhost", str(socket))
+            source = await stack.enter_async_context(DockerEngine(connection))
+            daemon = stack.enter_context(closing(Daemon(Settings(), source)))
+            tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(daemon.run)
             with anyio.fail_after(10):
                 await daemon.compared()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -261,8 +261,10 @@ def test_probes_cost_nothing(lab: Lab, proxy: Proxy, record: Record) -> None:
 async def test_nothing_of_a_removed_container_is_kept(lab: Lab) -> None:
     """The key of a container is what everything remembered of it goes by: once it is gone, there is none left."""
     watcher = lab.run("watcher", labels=EVERYTHING)
-    async with DockerEngine(located_engine(lab.engine.docker_host, {})) as source, anyio.create_task_group() as tasks:
-        daemon = Daemon(Settings(), source)
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(DockerEngine(located_engine(lab.engine.docker_host, {})))
+        daemon = stack.enter_context(closing(Daemon(Settings(), source)))  # it keeps the engine's files until then
+        tasks = await stack.enter_async_context(anyio.create_task_group())
         tasks.start_soon(daemon.run)
         await until(lambda: "connected" in repr(daemon))
         gone = await anyio.to_thread.run_sync(churned, lab)

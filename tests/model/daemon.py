@@ -11,17 +11,17 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from hostwatch.control.files import FILE_CHANGED, FileDeniedError, FileFailedError, FileGoneError, FileUpdate, Ways
+from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.notify import Notifier
-from hostwatch.control.queue import WorkQueue
-from hostwatch.control.reconciler import RESYNC, Reconciler
-from hostwatch.control.reflector import Reflector, Timing
+from hostwatch.control.reconcile.queue import WorkQueue
+from hostwatch.control.reconcile.reconciler import RESYNC, Reconciler
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.edit import applied
-from hostwatch.core.hostsfile import OF_CONTAINER, Edited, Limit
-from hostwatch.core.inventory import Inventory
+from hostwatch.control.writers import FILE_CHANGED, FileDeniedError, FileFailedError, FileGoneError, FileUpdate, Writers
+from hostwatch.core.block.edit import applied
+from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, State
 from hostwatch.core.rules import Match, Rules, ServiceRule
+from hostwatch.core.store.store import Store
 from tests.model.engine import ENGINE, Box
 from tests.model.oracle import CONFIGURED
 from tests.model.source import SimulatedSource
@@ -41,7 +41,7 @@ class Judge(Protocol):
 
 
 class MemoryFiles:
-    """The simulated engine's hosts files: an implementation of `hostwatch.control.files.HostsFiles`."""
+    """The simulated engine's hosts files: an implementation of `hostwatch.control.writers.HostsFiles`."""
 
     def __init__(self, source: SimulatedSource, judge: Judge) -> None:
         self._source = source
@@ -151,16 +151,16 @@ class Hostwatch:
         self._judge = judge
         self._scope = anyio.CancelScope()
         self._queue = WorkQueue()
-        self._inventory = Inventory(RULES)
+        self._store = Store(RULES)
         timing = Timing(RESYNC_SECONDS, LINGER_SECONDS)
-        self._reflector = Reflector(source, self._inventory, self._queue.add_all, self._resynced, timing)
+        self._informer = Informer(source, self._store, self._queue.add_all, self._resynced, timing)
         self._reconciler: Reconciler | None = None
         self._swept = anyio.Event()
 
     @property
     def connected(self) -> bool:
         """Whether it follows the engine."""
-        return self._reflector.connected
+        return self._informer.connected
 
     async def run(self) -> None:
         """Run until it is killed."""
@@ -169,17 +169,17 @@ class Hostwatch:
                 await self._run(tasks)
 
     async def _run(self, tasks: TaskGroup) -> None:
-        notifier = Notifier(self._source, self._inventory, tasks, DEBOUNCE_SECONDS)
+        notifier = Notifier(self._source, self._store, tasks, DEBOUNCE_SECONDS)
 
         async def identified(_engine: EngineInfo) -> None:
             if self._reconciler is None:
-                ways = Ways(MemoryFiles(self._source, self._judge), NoExecs())
-                self._reconciler = Reconciler(self._inventory, ways, self._queue, notifier, LINGER_SECONDS)
-                tasks.start_soon(self._reconciler.run, self._reflector)
+                ways = Writers(MemoryFiles(self._source, self._judge), NoExecs())
+                self._reconciler = Reconciler(self._store, ways, self._queue, notifier, LINGER_SECONDS)
+                tasks.start_soon(self._reconciler.run, self._informer)
                 tasks.start_soon(self._sweep, self._reconciler)
 
         tasks.start_soon(self._queue.run_delayed)
-        await self._reflector.run(identified, lambda: None)
+        await self._informer.run(identified, lambda: None)
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
@@ -188,12 +188,12 @@ class Hostwatch:
     def written(self, file: ContainerId) -> None:
         """The watch sees that somebody wrote a file."""
         if self._reconciler is not None and not self._scope.cancel_called:
-            container = self._inventory.container(ContainerKey(ENGINE, file))
+            container = self._store.container(ContainerKey(ENGINE, file))
             starting = container is not None and container.state is not State.RUNNING
             self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED, urgent=starting)
 
     def _resynced(self) -> None:
-        self._queue.add_all(self._inventory.subscriber_files, RESYNC, idle=True)
+        self._queue.add_all(self._store.subscriber_files, RESYNC, idle=True)
         self._swept.set()
 
     async def _sweep(self, reconciler: Reconciler) -> None:

@@ -8,11 +8,11 @@ import trio
 from anyio.abc import TaskGroup
 from trio.testing import MockClock
 
-from hostwatch.control.reflector import Reflector, Timing
+from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.inventory import Inventory
 from hostwatch.core.model import Container
 from hostwatch.core.rules import Rules
+from hostwatch.core.store.store import Store
 from tests.model.engine import Engine
 from tests.model.source import THE_ENGINE, THE_LIST, SimulatedSource
 
@@ -47,13 +47,13 @@ class Follower:
         self.source = source
         self.lost: list[float] = []
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-        self.reflector = Reflector(source, Inventory(Rules()), nothing, nothing, Timing(3600.0, 2.0))
+        self.informer = Informer(source, Store(Rules()), nothing, nothing, Timing(3600.0, 2.0))
 
     async def run(self) -> None:
         async def told(_engine: EngineInfo) -> None:
             pass
 
-        await self.reflector.run(told, lambda: self.lost.append(anyio.current_time()))
+        await self.informer.run(told, lambda: self.lost.append(anyio.current_time()))
 
 
 def lived(life: Callable[[Follower], Awaitable[None]]) -> Follower:
@@ -78,10 +78,10 @@ def test_who_is_slow_to_say_who_he_is_is_not_lost(seconds: float) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(follower.run)
             await anyio.sleep(seconds - 1)
-            assert not follower.reflector.connected
+            assert not follower.informer.connected
             await anyio.sleep(2)
             for _ in range(200):
-                assert follower.reflector.connected
+                assert follower.informer.connected
                 await anyio.sleep(3)
             tasks.cancel_scope.cancel()
 

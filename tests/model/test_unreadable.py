@@ -8,7 +8,7 @@ import trio
 from loguru import logger
 from trio.testing import MockClock
 
-from hostwatch.control.unread import UNREAD_SECONDS
+from hostwatch.control.informer.unread import UNREAD_SECONDS
 from hostwatch.core.model import Container, ContainerKey
 from tests.model.engine import Recipe
 from tests.model.history import Examine, Remove, Run, Start, Stop

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import anyio
 from anyio.abc import TaskGroup
 
-from hostwatch.control.unread import UNREAD_SECONDS
+from hostwatch.control.informer.unread import UNREAD_SECONDS
 from hostwatch.core.model import ContainerId
 from tests.model.daemon import LINGER_SECONDS, RESYNC_SECONDS, Hostwatch
 from tests.model.engine import Box, Engine, Tell

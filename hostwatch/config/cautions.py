@@ -1,0 +1,148 @@
+"""What is valid and yet can hardly be meant, each with its place: warnings, never errors.
+
+What the file shows alone is told by `check`; what shows beside an engine's containers, by `doctor` and in the log of
+`run`. A name that no entry of the configuration has is nothing by itself: a container may have it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
+from hostwatch.config.faults import ConfigFault
+from hostwatch.config.settings import MatchSettings, Settings, SubscriberSettings
+from hostwatch.core.likeness import is_slip, neighbours
+from hostwatch.core.model import EngineId
+from hostwatch.core.names import folded
+from hostwatch.core.references import SELF
+from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered
+from hostwatch.core.store.lister import Lister
+
+_BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
+_ANY_TEXT = re.compile(r"(?:^|[-_/:])\.[*+]")
+"""As a glob it asks for a dot where no name has one."""
+_IN_NO_NAME = re.compile(rf"[^A-Za-z0-9_.*?-]|{_ANY_TEXT.pattern}")
+_IN_NO_IMAGE = re.compile(rf"[^A-Za-z0-9_./:@*?-]|{_ANY_TEXT.pattern}")
+_IN_FEW_VALUES = re.compile(rf"^\^|\$$|\([^()\s]*\|[^()\s]*\)|\\[dws][+*]|{_ANY_TEXT.pattern}")
+"""What stands in regular expressions, and hardly in the value of a label."""
+_REGULAR = (
+    "`{}` looks like a regular expression, and this is a glob: * is any text, ? any character, [0-9] one of these;"
+    " several globs are a list"
+)
+_REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.[A-Za-z0-9]+(?:\[[0-9]+\])?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A name that an entry asks for, and where."""
+
+    name: str
+    index: int
+
+
+def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
+    """What the file shows, whatever containers there are."""
+    return settings.origin.faults([*_globs(settings), *_claims(settings)])
+
+
+def of_names(settings: Settings) -> tuple[ConfigFault, ...]:
+    """Names that are all but one of the configuration's: a container may have them, which the file does not show."""
+    return settings.origin.faults(_slips(settings))
+
+
+def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[ConfigFault, ...]:
+    """What shows beside an engine's containers."""
+    return settings.origin.faults([*_idle(settings.origin.document, lister), *_unanswered(settings, lister, engine)])
+
+
+def _globs(settings: Settings) -> Iterator[Problem]:
+    matches: dict[Loc, MatchSettings] = {("services", key): entry.match for key, entry in settings.services.items()}
+    for key, entry in settings.subscribers.items():
+        if entry.match is not None:
+            matches["subscribers", key] = entry.match
+    for loc, match in matches.items():
+        for way, glob, is_odd in _globs_of(match):
+            if (odd := is_odd.search(_BRACKETS.sub("x", glob))) is not None:
+                node = settings.origin.document.found((*loc, "match", *way)).node
+                yield Problem(node.index, shown(glob), _REGULAR.format(odd[0]))
+
+
+def _globs_of(match: MatchSettings) -> Iterator[tuple[Loc, str, re.Pattern[str]]]:
+    kinds = {"name": match.name, "project": match.project, "service": match.service}
+    for field, globs in kinds.items():
+        yield from (((field, index), glob, _IN_NO_NAME) for index, glob in enumerate(globs))
+    yield from ((("image", index), glob, _IN_NO_IMAGE) for index, glob in enumerate(match.image))
+    if isinstance(match.label, dict):
+        for label, globs in match.label.items():
+            yield from ((("label", label, index), glob, _IN_FEW_VALUES) for index, glob in enumerate(globs))
+
+
+def _claims(settings: Settings) -> Iterator[Problem]:
+    """Names that two services have: host names are one whatever their case."""
+    document, keys = settings.origin.document, dict[str, str]()
+    for key in settings.services:
+        if (first := keys.setdefault(folded(key), key)) != key:
+            place = document.found(("services", key)).key
+            yield _claimed(key, place.index if place is not None else 0, first, first)
+    listed: dict[str, tuple[str, str]] = {}
+    for key, service in settings.services.items():
+        for index, name in enumerate(service.names):
+            if folded(name) in keys:  # who is called so by its key keeps that name, whoever lists it
+                continue
+            owner, written = listed.setdefault(folded(name), (key, name))
+            if owner != key:
+                yield _claimed(name, document.found(("services", key, "names", index)).node.index, owner, written)
+
+
+def _claimed(name: str, index: int, owner: str, written: str) -> Problem:
+    spelt = "" if name == written else f", as {written!r} (host names are one whatever their case)"
+    return Problem(index, shown(name), f"the service {owner!r} has this name{spelt}, so that it stands for neither")
+
+
+def _slips(settings: Settings) -> Iterator[Problem]:
+    known = {folded(name): name for key, service in settings.services.items() for name in (key, *service.names)}
+    for asked in _all_asked(settings):
+        name = folded(asked.name)
+        if name not in known:
+            near = next((other for other in neighbours(name) if other in known and is_slip(name, other)), None)
+            if near is not None:
+                reason = f"no service is called that here; did you mean {known[near]!r}?"
+                yield Problem(asked.index, shown(asked.name), reason)
+
+
+def _all_asked(settings: Settings) -> Iterator[_Asked]:
+    for key, subscriber in settings.subscribers.items():
+        asked = _asked(settings.origin.document, ("subscribers", key), subscriber)
+        yield from {each.name: each for each in reversed([*asked]) if each.name != SELF}.values()
+
+
+def _asked(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iterator[_Asked]:
+    if subscriber.services != "*":
+        for index, name in enumerate(subscriber.services):
+            yield _Asked(name, document.found((*loc, "services", index)).node.index)
+    scalar, start = document.found((*loc, "hosts")).node, 0
+    names: dict[int, str] = {}
+    for row in subscriber.hosts.split("\n"):
+        names |= {start + found.start(): found[1] for found in _REFERENCE.finditer(row.partition("#")[0])}
+        start += len(row) + 1
+    if isinstance(scalar, Scalar):
+        places = document.inside(scalar, [*names])
+        yield from (_Asked(name, place) for name, place in zip(names.values(), places, strict=True))
+
+
+def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
+    for section, keys in (("services", idle_services(lister)), ("subscribers", idle_subscribers(lister))):
+        for key in keys:
+            if (place := document.found((section, key, "match")).key) is not None:
+                yield Problem(place.index, "", f"{section}.{key}: there is no container that this matches")
+
+
+def _unanswered(settings: Settings, lister: Lister, engine: EngineId) -> Iterator[Problem]:
+    if lister.any_aliases_unread(engine):
+        return
+    missing = (asked for asked in _all_asked(settings) if not is_answered(lister, engine, asked.name))
+    nearest = Nearest(lister, engine)
+    for asked in missing:
+        near = nearest.of(asked.name)
+        meant = f"; did you mean {near!r}?" if near is not None else ""
+        yield Problem(asked.index, shown(asked.name), f"nothing has this name{meant}")

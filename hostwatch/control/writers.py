@@ -1,0 +1,100 @@
+"""What the control loop needs of hosts files: the seam between the loop and file descriptors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from hostwatch.core.block.hostsfile import Edited, Limit
+from hostwatch.core.model import Container
+
+FILE_CHANGED = "the file was changed"
+"""The cause of a comparison that a change of the file itself asked for."""
+
+
+class FileGoneError(Exception):
+    """The file or its directory is gone: the container vanished, or was never started."""
+
+
+class FileRefusedError(Exception):
+    """The file must not or cannot be kept; the message says why and what to do. Trying again changes nothing."""
+
+
+class FileDeniedError(FileRefusedError):
+    """The file may be kept, but cannot be written in this way; in another one perhaps."""
+
+
+class FileKeptError(FileRefusedError):
+    """Another hostwatch keeps the file, for another engine perhaps; it may be tried again before long."""
+
+
+class OutOfSightError(FileDeniedError):
+    """No file of this engine can be reached: said once for all, not once for each."""
+
+
+class FileFailedError(Exception):
+    """The file could not be written this time; it may be tried again."""
+
+
+class FileUpdate(NamedTuple):
+    """A file's text before and after; equal where nothing had to be done."""
+
+    before: bytes
+    after: bytes
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file was written."""
+        return self.before != self.after
+
+
+class HostsFiles(Protocol):
+    """Hosts files, in one way of reading and writing them; each goes by the container, or host file, that owns it."""
+
+    def path(self, container: Container) -> Path:
+        """Where the file is."""
+
+    def limit(self, container: Container) -> Limit:
+        """How long the file may be in this way."""
+
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
+        """The file's text. May raise any of the three errors.
+
+        `at_hand`: it was written or read lately, and is short, as far as is known, so that nobody waits for a disk.
+        """
+
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether the file says just this, as far as that can be told without waiting."""
+
+    async def update(
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,
+    ) -> FileUpdate:
+        """Bring the file to what `change` makes of its text, in place. May raise any of the three errors.
+
+        `at_hand`: as with `read`.
+        """
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring the file to another text; whether that could be done without waiting, and it said just this before."""
+
+
+class VisibleHostsFiles(HostsFiles, Protocol):
+    """Hosts files by their paths."""
+
+    async def is_writable(self, container: Container) -> bool:
+        """Whether the file can be opened for writing now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """The two ways to a hosts file."""
+
+    paths: VisibleHostsFiles
+    execs: HostsFiles
+    """By commands in the running container."""
+    keeps_comments: bool = True
+    """Whether our markers survive when the engine rewrites a file."""

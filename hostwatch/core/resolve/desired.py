@@ -1,0 +1,234 @@
+"""What a hosts file should say: store and rules in, an outcome for each line out.
+
+An outcome says whether its line has records, or why not. `hostwatch.core.resolve.linger` applies time to it: what is
+gone may linger, what is not known changes nothing, what is refused goes at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hostwatch.core.block.records import Record
+from hostwatch.core.model import Address, Container, ContainerKey
+from hostwatch.core.names import folded, name_fault, shown
+from hostwatch.core.references import SELF
+from hostwatch.core.resolve.linger import Desired, Memory, Others, Told, after_linger
+from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Unwanted, own_service, resolver_of
+from hostwatch.core.resolve.members import addresses, member_of, unanswered, why_none
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.resolve.reach import in_reach
+from hostwatch.core.resolve.templates import line_outcome
+from hostwatch.core.rules import Subscription
+from hostwatch.core.store.lister import Lister, Query, Request
+
+
+def outcomes(store: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
+    """The outcome of each line that anybody wants in the hosts file of `owner`.
+
+    The file's own container comes first, then those that share it; the configuration before labels. A name that an
+    earlier source gave to another service stays with it, and lines that name their names win over `services:`.
+    """
+    return _answer(store, owner).told.outcomes
+
+
+def desired_block(store: Lister, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
+    """What the hosts file of `owner` is to say at `now`, where it said before what the memory holds."""
+    answer = _answer(store, owner)
+    if answer.held is not None:
+        return answer.held
+
+    def holders(address: Address, origin: Origin) -> frozenset[ContainerKey]:
+        return store.holders(owner.engine, address, origin if origin.network_name else None)
+
+    def called(keys: frozenset[ContainerKey]) -> str:
+        return _called(store, owner, keys)
+
+    found = after_linger(answer.told, memory, now, linger_seconds, Others(holders, called))
+    if answer.told.is_timeless:
+        answer.held = found
+    return found
+
+
+def _called(store: Lister, owner: ContainerKey, keys: frozenset[ContainerKey]) -> str:
+    """The names of those among the containers whom the subscriber could meet: of others it is told nothing."""
+    subscriber = store.container(owner)
+    if subscriber is None:
+        return ""
+    here = store.context(subscriber)
+    others = (store.container(key) for key in keys)
+    met = (c.name for c in others if c is not None and in_reach(store, here, c, any_scope=False))
+    return " and ".join(map(shown, sorted(met)))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the lines of a file come to; for a hundred files that want the same from the same point, it is one."""
+
+    told: Told
+    held: Desired | None = None
+    """What they are to say, where that depends neither on time nor on what each said before."""
+
+
+def _answer(store: Lister, owner: ContainerKey) -> _Answer:
+    requests = store.sharing(owner).requests
+    if len(requests) != 1 or requests[0].query.is_own:
+        return _Answer(_told(store, requests))
+    query = requests[0].query
+    answer = store.cached.get(query)
+    if not isinstance(answer, _Answer):
+        answer = store.cached[query] = _Answer(_told(store, requests))
+    return answer
+
+
+def _told(store: Lister, requests: Iterable[Request]) -> Told:
+    found = tuple(requests)
+    return Told(_outcomes(store, found), any(request.query.subscription.everything for request in found))
+
+
+def _outcomes(store: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
+    parts = [(request.subscriber, _view(store, request.query), request.query.subscription) for request in requests]
+    taken = _Names()
+    asked = [
+        [line_outcome(resolver, subscriber, subscription, line) for line in subscription.lines]
+        for subscriber, resolver, subscription in parts
+    ]
+    answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
+    found: list[Outcome] = []
+    for lines in asked:  # a line is the first one's who asks for it, whoever has the answer
+        found += taken.claimed([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
+    for subscriber, resolver, subscription in parts:
+        found += taken.claimed(_service_outcomes(resolver, subscriber, subscription, taken))
+    return tuple(_by_line(found).values())
+
+
+def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
+    """One outcome for each line, in the order in which they were first asked for.
+
+    The same line from two requests is one request: it is answered if either is, and not known before both are.
+    """
+    by_line: dict[str, Outcome] = {}
+    for outcome in found:
+        known = by_line.setdefault(outcome.line, outcome)
+        if _CERTAINTY.index(type(outcome)) < _CERTAINTY.index(type(known)):
+            by_line[outcome.line] = outcome
+    return by_line
+
+
+_CERTAINTY = (Published, Unknown, Gone, Refused)
+"""Which of several outcomes of one line counts."""
+
+
+def _view(store: Lister, query: Query) -> Resolver:
+    return resolver_of(store, query.context, query.subscription.any_scope)
+
+
+class _Names:
+    """Which names earlier requests have given already, and to which addresses."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, set[Address]] = {}
+        self._undecided: set[str] = set()
+        """Names of lines of which it is not known what they say."""
+
+    def free(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names that are not given yet."""
+        return tuple(name for name in names if folded(name) not in self._given)
+
+    def claimed(self, found: Iterable[Outcome]) -> list[Outcome]:
+        """The outcomes without names that an earlier source gave to other addresses."""
+        checked = [self._without_given(outcome) for outcome in found]
+        for outcome in checked:
+            if isinstance(outcome, Unknown):
+                self._undecided.update(folded(name) for name in outcome.line.split()[1:])
+            elif isinstance(outcome, Published):
+                for record in outcome.records:
+                    for name in record.names:
+                        self._given.setdefault(folded(name), set()).add(record.address)
+        return checked
+
+    def _without_given(self, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Published):
+            return outcome
+        lower = {folded(name) for record in outcome.records for name in record.names}
+        if lower.isdisjoint(self._undecided) and lower.isdisjoint(self._given):
+            return outcome
+        names = sorted({name for record in outcome.records for name in record.names})
+        if undecided := [name for name in names if folded(name) in self._undecided]:
+            return Unknown(outcome.line, f"{' '.join(undecided)}: not known yet whether an earlier line has it")
+        kept = [
+            (Record(record.address, free), origin)
+            for record, origin in zip(outcome.records, outcome.origins, strict=True)
+            if (free := tuple(name for name in record.names if self._is_free(name, record.address)))
+        ]
+        if not kept:
+            return Refused(outcome.line, f"{' '.join(names)}: already given to another address")
+        return published(outcome.line, kept, outcome.of_all)
+
+    def _is_free(self, name: str, address: Address) -> bool:
+        return address in self._given.get(folded(name), {address})
+
+
+# Services that are asked for by name, or with `*`.
+
+
+def _service_outcomes(
+    resolver: Resolver, subscriber: Container, subscription: Subscription, taken: _Names
+) -> Iterator[Outcome]:
+    """A line for each service that is asked for by name, or with `*` for each one that is in reach."""
+    if not subscription.everything:
+        for name in subscription.services:
+            yield _service_outcome(resolver, subscriber, subscription, name, taken)
+        return
+    for service, names in resolver.services_in_reach():
+        line = _service_line(names[0], names)
+        if isinstance(service, Ambiguous | Unwanted):
+            yield Refused(line, service.reason)
+        elif free := taken.free(names):
+            outcome = _addressed(resolver, subscription, service, dict.fromkeys(free, service.ids), line)
+            if isinstance(outcome, Published):
+                yield Published(line, outcome.records, outcome.origins, of_all=True)
+            elif not isinstance(outcome, Gone):
+                yield outcome
+
+
+def _service_outcome(
+    resolver: Resolver, subscriber: Container, subscription: Subscription, name: str, taken: _Names
+) -> Outcome:
+    service = resolver.service(name) if folded(name) != SELF else own_service(subscriber)
+    # The line is the service's identity while containers and their labels come and go.
+    own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
+    line = _service_line(name, own_names)
+    if not isinstance(service, Service):
+        return unanswered(resolver, service, name, line)
+    names = resolver.published_names(service, own_names)
+    if not names:
+        return Refused(line, f"{name}: {name_fault(name) or 'its names belong to several services'}")
+    free = taken.free(names) or tuple(names)
+    return _addressed(resolver, subscription, service, {name: names[name] for name in free}, line)
+
+
+def _service_line(name: str, names: Iterable[str]) -> str:
+    return " ".join((f"@{{{name}.ip}}", *names))
+
+
+def _addressed(
+    resolver: Resolver, subscription: Subscription, service: Service, names: Mapping[str, frozenset[str]], line: str
+) -> Outcome:
+    """The service's addresses, each with those of the names that stand for its container."""
+    own = {c.key: tuple(name for name, ids in names.items() if c.key.id in ids) for c in service.containers}
+    members = [
+        member_of(resolver, service, container, addressed=True)
+        for container in service.containers
+        if own[container.key]
+    ]
+    owned = [
+        (Record(address, own[member.container.key]), member.origin)
+        for member in members
+        for address in addresses(member.reached, subscription)
+    ]
+    if owned:
+        return published(line, owned)
+    found = [member for member in members if member.missing is None]
+    if not found:
+        return why_none(service.name, line, members)
+    kind = Unknown if any(member.is_stale for member in found) else Gone
+    return kind(line, f"{service.name}: no address of the families that are asked for")

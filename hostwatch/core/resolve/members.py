@@ -1,0 +1,116 @@
+"""The containers behind a name, and where a subscriber finds each of them, or why it does not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostwatch.core.model import Address, Container, Health, State
+from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Tier
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Unknown
+from hostwatch.core.resolve.reach import ORPHANED, NotKnown, Reached, Unreached, reach
+from hostwatch.core.rules import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class NotHealthy:
+    """The container runs, but may not be published before its healthcheck says so."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotRunning:
+    """The container does not run."""
+
+    reason: str
+
+
+Missing = Unreached | NotKnown | NotHealthy | NotRunning
+_NOWHERE = Reached(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A container behind a name, and where this subscriber finds it, or why it does not."""
+
+    container: Container
+    owner: Container
+    """The container whose network it uses, itself as a rule."""
+    reached: Reached
+    missing: Missing | None
+    """Why it cannot be published; `None` if it can."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether more of its addresses may come to be known."""
+        return self.owner.state is State.UNKNOWN
+
+    @property
+    def origin(self) -> Origin:
+        """Where its address comes from."""
+        return Origin(self.owner.key, self.reached.network, self.reached.network_name)
+
+
+def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
+    """The container as a member of the service; unless `addressed`, it need not be reached, only run."""
+    owner = resolver.store.sandbox(container) or container
+    place = _place(resolver, service, container, addressed)
+    if isinstance(place, Reached):
+        return Member(container, owner, place, None)
+    return Member(container, owner, _NOWHERE, place)
+
+
+def _place(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Reached | Missing:
+    if container.state is State.STOPPED and service.tier is not Tier.SELF:
+        return NotRunning(f"{container.name} is not running")
+    roles = resolver.store.roles(container.key)
+    rule = service.rule or (roles.services[0] if roles.services else None)
+    network = roles.network if rule is None or rule.network is None else rule.network
+    place = reach(resolver.store, resolver.context, container, network, resolver.any_scope) if addressed else _NOWHERE
+    required = roles.health_required or (rule is not None and rule.health_required)
+    # Its own lines are its own affair: a healthcheck may need them to come out well.
+    if required and isinstance(place, Reached) and service.tier is not Tier.SELF:
+        return _if_healthy(container, place)
+    return place
+
+
+def _if_healthy(container: Container, place: Reached) -> Reached | Missing:
+    if container.health is None:
+        return NotKnown(f"the health of {container.name} is not known yet")
+    if container.health not in (Health.HEALTHY, Health.NONE):
+        return NotHealthy(f"{container.name} is {container.health.value}")
+    return place
+
+
+def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: str) -> Outcome:
+    """Why no one service answers to a name."""
+    if isinstance(service, Ambiguous):
+        return Refused(line, service.reason)
+    if resolver.context.is_orphaned:
+        return Gone(line, f"{name}: {ORPHANED}")
+    if not resolver.whole():
+        return Unknown(line, f"{name}: not all containers have been read")
+    if (stranger := resolver.stranger(name)) is not None:
+        place = _place(resolver, Service(name, Tier.CONTAINER, (stranger,)), stranger, addressed=True)
+        if isinstance(place, Unreached):
+            return Gone(line, f"{name}: {place.reason}")
+    return Gone(line, f"{name}: no running container")
+
+
+def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
+    """Why none of the containers can be published; what is not known counts most."""
+    reasons = [member.missing for member in members if member.missing is not None]
+    for kind, outcome in ((NotKnown, Unknown), (NotHealthy, Refused), (Unreached, Gone)):
+        for missing in reasons:
+            if isinstance(missing, kind):
+                return outcome(line, f"{name}: {missing.reason}")
+    return Gone(line, f"{name}: no running container")
+
+
+def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
+    """The addresses of the families that are asked for, in the order that is asked for."""
+    found: list[Address] = []
+    if reached.ipv4 is not None and subscription.ipv4:
+        found.append(reached.ipv4)
+    if reached.ipv6 is not None and subscription.ipv6:
+        found.append(reached.ipv6)
+    return found[::-1] if subscription.ipv6_first else found

@@ -1,0 +1,235 @@
+"""Which address of a service's container a subscriber gets.
+
+| subscriber \\ service | on a shared network | host mode | container:X | no shared network |
+| --- | --- | --- | --- | --- |
+| on networks | its address there | the host's on the way to it | as X | none, or with any scope its first |
+| host mode | its first address that the host reaches | 127.0.0.1 | as X | |
+| container:X | as X | as X | as X | as X |
+
+Of several shared networks the service's own choice wins, else user-defined ones before `bridge`, then by name. Over
+which networks the host is reached, and reaches others, is in `hostwatch.core.resolve.host_reach`.
+"""
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostwatch.core.model import (
+    NO_NETWORK,
+    Address,
+    Container,
+    Endpoint,
+    Network,
+    NetworkId,
+    NetworkKey,
+    NetworkMode,
+    State,
+)
+from hostwatch.core.names import shown
+from hostwatch.core.resolve.host_reach import (
+    FROM_HOST_UNREACHED,
+    HOST_UNREACHED,
+    is_host_away,
+    is_host_on,
+    listed,
+    network_at,
+    own_address,
+    way_out,
+)
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.network_context import Attachment, NetworkContext
+
+ORPHANED = "the subscriber's network is gone, with the container whose network it used"
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The addresses by which the subscriber reaches the container, one of each family at most."""
+
+    ipv4: ipaddress.IPv4Address | None
+    ipv6: ipaddress.IPv6Address | None
+    mac: str | None = None
+    network: NetworkId = NO_NETWORK
+    network_name: str = ""
+    """The network on which these are its addresses; empty where they are the host's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """There is no address for this subscriber, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """Whether there is an address is not known now; nothing may be concluded."""
+
+    reason: str
+
+
+Reach = Reached | Unreached | NotKnown
+
+
+def reach(store: Lister, source: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
+    """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
+    service = store.sandbox(target)
+    is_there = not (source.is_orphaned or store.has_outlived(target))
+    if service is None or not (is_there and source.is_placed and is_placed(service)):
+        return _unplaced(store, source, target, service)
+    if service.network_mode is NetworkMode.HOST:
+        is_host = source.network_mode is NetworkMode.HOST
+        return Reached(_LOOPBACK, None) if is_host else _to_host(store, source, any_scope)
+    endpoints = [*service.endpoints] if network is None else _on_named(store, target, service, network)
+    endpoints.sort(key=_network_order)
+    if source.network_mode is NetworkMode.HOST:
+        return _from_host(store, service, endpoints, any_scope)
+    shared = [endpoint for endpoint in endpoints if source.is_on(endpoint)]
+    if not shared and not any_scope:
+        return _unshared(source, service, endpoints, network)
+    return _first(service, shared or endpoints)
+
+
+def in_reach(store: Lister, source: NetworkContext, target: Container, any_scope: bool) -> bool:
+    """Whether the target could be reached if it ran: what decides whose name a name is."""
+    service = store.sandbox(target)
+    if not source.is_known or service is None:
+        return False
+    if any_scope or NetworkMode.HOST in (source.network_mode, service.network_mode):
+        return True
+    return any(map(source.is_on, service.endpoints))
+
+
+def is_placed(container: Container) -> bool:
+    """Whether it is known on which networks the container is, at least in part."""
+    return container.network_mode is not None or bool(container.endpoints)
+
+
+def _unplaced(store: Lister, source: NetworkContext, target: Container, service: Container | None) -> Reach:
+    if source.is_orphaned:
+        return Unreached(ORPHANED)
+    if not source.is_known:
+        return NotKnown("whose network the subscriber uses is not known")
+    if service is None:
+        gone = f"the container whose network {target.name} uses is"
+        return Unreached(f"{gone} gone") if store.is_orphaned(target) else NotKnown(f"{gone} not known yet")
+    if store.has_outlived(target):
+        return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
+    whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
+    return NotKnown(f"{whose} are not known yet")
+
+
+def _to_host(store: Lister, source: NetworkContext, any_scope: bool) -> Reach:
+    """The host's address on the subscriber's way to it."""
+    networks: list[Network] = []
+    for attachment in sorted(source.attachments, key=_network_order):
+        network = network_at(store, source.engine, attachment)
+        if network is None:
+            return NotKnown(f"the network {shown(attachment.network_name)} is not known yet")
+        if (found := _of_host(network, attachment)) is not None:
+            return found
+        networks.append(network)
+    bridge = way_out(store, networks)
+    if bridge is not None and (found := _of_host(bridge, None)) is not None:
+        return found
+    return _no_way_to_host(store, source, networks, any_scope)
+
+
+def _no_way_to_host(store: Lister, source: NetworkContext, networks: list[Network], any_scope: bool) -> Reach:
+    is_away = bool(networks) and all(map(is_host_away, networks))
+    if source.is_stale and (source.network_mode is None or not is_away):
+        return NotKnown("the gateway of the subscriber is not known yet")
+    if any_scope and (advertised := store.rules.advertise) is not None:
+        return _both([advertised])
+    if is_away:
+        return Unreached(f"the subscriber is only on {listed(networks)}, {FROM_HOST_UNREACHED}")
+    return Unreached("the subscriber is on no network with a gateway to the host")
+
+
+def _of_host(network: Network, attachment: Attachment | None) -> Reached | None:
+    """The host's own addresses on a network, `None` where it has none."""
+    found = [own_address(network, attachment, version) for version in (4, 6)]
+    return _both(filter(None, found)) if any(found) else None
+
+
+def _both(found: Iterable[Address]) -> Reached:
+    """Addresses of the host: one of each family at most."""
+    addresses = tuple(found)
+    ipv4 = next((address for address in addresses if isinstance(address, ipaddress.IPv4Address)), None)
+    ipv6 = next((address for address in addresses if isinstance(address, ipaddress.IPv6Address)), None)
+    return Reached(ipv4, ipv6)
+
+
+def _from_host(store: Lister, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:
+    """The service's first address on a network that the host reaches; `endpoints` are in the order of networks."""
+    near: list[Endpoint] = []
+    networks: list[Network] = []
+    for endpoint in endpoints:
+        network = network_at(store, service.key.engine, endpoint)
+        if network is None:
+            return NotKnown(f"the network {shown(endpoint.network_name)} is not known yet")
+        networks.append(network)
+        if (seen := _seen_by_host(network, endpoint)) is not None:
+            near.append(seen)
+            if seen.addresses:
+                break
+    if any_scope or near or not endpoints:
+        return _first(service, near or endpoints)
+    if service.state is State.UNKNOWN and service.network_mode is None:
+        return NotKnown(f"the networks of {service.name} are not known yet")
+    return Unreached(f"only on {listed(networks)}, {HOST_UNREACHED}")
+
+
+def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
+    """The endpoint with the addresses that the host reaches, `None` where it reaches none there."""
+    ipv4, ipv6 = is_host_on(network, 4), is_host_on(network, 6)
+    if ipv4 and ipv6:
+        return endpoint
+    if is_host_away(network):
+        return None
+    return dataclasses.replace(endpoint, ipv4=endpoint.ipv4 if ipv4 else None, ipv6=endpoint.ipv6 if ipv6 else None)
+
+
+def _on_named(store: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
+    """The endpoints on the network of that name: the engine's, else that of this key in the service's compose file."""
+    named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
+    return named or [e for e in sandbox.endpoints if _has_key(store, service, e, name)]
+
+
+def _has_key(store: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
+    """Whether the endpoint's network has this key in the compose file of the service's own project."""
+    network = store.network(NetworkKey(service.key.engine, endpoint.network))
+    if network is None:  # not read yet: compose names it so, unless it is told otherwise
+        return endpoint.network_name == f"{service.project}_{key}"
+    return service.project is not None and (network.compose_project, network.compose_name) == (service.project, key)
+
+
+def _unshared(source: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
+    # Early hints tell of one network after the other, so that the one that counts may be still to come.
+    if source.is_stale and (source.network_mode is None or not source.attachments):
+        return NotKnown("the subscriber's networks are not known yet")
+    if service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints):
+        return NotKnown(f"the networks of {service.name} are not known yet")
+    names = ", ".join(sorted(endpoint.network_name for endpoint in endpoints))
+    if names:
+        return Unreached(f"no shared network with {service.name} (on {shown(names)})")
+    if network is not None:
+        return Unreached(f"{service.name} is not on network {shown(network)}")
+    return Unreached(f"{service.name} is on no network")
+
+
+def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
+    for endpoint in endpoints:
+        if endpoint.addresses:
+            return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac, endpoint.network, endpoint.network_name)
+        if service.state is State.UNKNOWN:  # it is told of one network after the other; this one comes before the rest
+            break
+    if service.state is State.UNKNOWN:
+        return NotKnown(f"the address of {service.name} is not known yet")
+    return Unreached(f"{service.name} has no address")
+
+
+def _network_order(endpoint: Endpoint | Attachment) -> tuple[bool, str]:
+    return (endpoint.network_name == "bridge", endpoint.network_name)

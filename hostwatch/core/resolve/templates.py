@@ -1,0 +1,155 @@
+"""A line of a template, filled in: once for each replica, or with the one that an index names."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostwatch.core.block.records import Record
+from hostwatch.core.model import Address, Container, State
+from hostwatch.core.names import name_fault, shown
+from hostwatch.core.references import SELF, Attribute, Line, Reference
+from hostwatch.core.resolve.lookup import Resolver, Service, own_service
+from hostwatch.core.resolve.members import Member, NotRunning, addresses, member_of, unanswered, why_none
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Unknown, published
+from hostwatch.core.rules import Subscription
+
+
+class _NoValueError(Exception):
+    """A reference has no value, so that its line has none."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+_BY_NETWORK = (Attribute.IP, Attribute.IP6, Attribute.MAC)
+"""What a container has on a network; the rest it has wherever it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """Fills in a line; references with an index take their member from the slots, the others from the row."""
+
+    resolver: Resolver
+    subscription: Subscription
+    line: Line
+    slots: tuple[Member, ...]
+
+    def record(self, row: Member | None) -> Owned:
+        """The line's record. Raises `_NoValueError`."""
+        match self.line.address:
+            case (Reference() as reference,):
+                is_ours = reference.attribute is Attribute.PUBLIC_IP
+                origin = Origin() if is_ours else self._member(reference, row).origin
+                return Record(self._address(reference, row), self._names(row)), origin
+            case field:
+                literal = "".join(part for part in field if isinstance(part, str))
+                return Record(ipaddress.ip_address(literal), self._names(row)), Origin()
+
+    def _names(self, row: Member | None) -> tuple[str, ...]:
+        names = []
+        for field in self.line.names:
+            name = "".join(part if isinstance(part, str) else self._text(part, row) for part in field)
+            if (fault := name_fault(name)) is not None:
+                raise _NoValueError(Refused(self.line.text, f"{shown(name)}: {fault}"))
+            names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def _member(self, reference: Reference, row: Member | None) -> Member:
+        name, index = reference.name, reference.index
+        if row is not None and index is None:
+            return row
+        if index is None or index >= len(self.slots):
+            raise _NoValueError(Gone(self.line.text, f"{name}: no replica {index} (there are {len(self.slots)})"))
+        member = self.slots[index]
+        if isinstance(member.missing, NotRunning):
+            raise _NoValueError(Gone(self.line.text, f"{name}: {member.missing.reason}"))
+        if member.missing is not None:
+            raise _NoValueError(why_none(name, self.line.text, [member]))
+        return member
+
+    def _address(self, reference: Reference, row: Member | None) -> Address:
+        member = self._member(reference, row)
+        match reference.attribute:
+            case Attribute.PUBLIC_IP:
+                return self._advertised()
+            case Attribute.IP6:
+                found: Address | None = member.reached.ipv6
+                what = "IPv6 address"
+            case _:
+                found = next(iter(addresses(member.reached, self.subscription)), None)
+                what = "address of the families that are asked for"
+        if found is None:
+            raise self._without(member, what)
+        return found
+
+    def _without(self, member: Member, what: str) -> _NoValueError:
+        kind = Unknown if member.is_stale else Gone
+        return _NoValueError(kind(self.line.text, f"{self.line.service}: {member.container.name} has no {what}"))
+
+    def _advertised(self) -> Address:
+        found = self.resolver.store.rules.advertise
+        if found is None:
+            raise _NoValueError(Refused(self.line.text, "PublicIp: `advertise` is not set in the configuration"))
+        if not (self.subscription.ipv4 if found.version == 4 else self.subscription.ipv6):
+            raise _NoValueError(
+                Refused(self.line.text, f"PublicIp: {found} is no address of the families that are asked for")
+            )
+        return found
+
+    def _text(self, reference: Reference, row: Member | None) -> str:
+        member = self._member(reference, row)
+        container = member.container
+        match reference.attribute:
+            case Attribute.NAME:
+                return container.name
+            case Attribute.HOSTNAME:
+                return container.own_hostname
+            case Attribute.MAC:
+                if member.reached.mac is None:
+                    raise self._without(member, "MAC address")
+                return member.reached.mac
+            case _:
+                return str(self._address(reference, row))
+
+
+def line_outcome(resolver: Resolver, subscriber: Container, subscription: Subscription, line: Line) -> Outcome:
+    """What a line of a template comes to for this subscriber."""
+    if line.service is None:
+        return _filled(_Filler(resolver, subscription, line, ()), [None])
+    service = resolver.service(line.service) if line.service != SELF else own_service(subscriber)
+    if not isinstance(service, Service):
+        return unanswered(resolver, service, line.service, line.text)
+    addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)
+    members = [member_of(resolver, service, container, addressed) for container in service.containers]
+    filler = _Filler(resolver, subscription, line, _slots(members))
+    if all(reference.index is not None for reference in line.references):
+        return _filled(filler, [None])
+    found = [member for member in members if member.missing is None]
+    return _filled(filler, found) if found else why_none(line.service, line.text, members)
+
+
+def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
+    """The line filled in once for each row that has all values, of at least one row."""
+    owned: list[Owned] = []
+    faults: list[Outcome] = []
+    for row in rows:
+        try:
+            owned.append(filler.record(row))
+        except _NoValueError as error:
+            faults.append(error.outcome)
+    if owned:
+        return published(filler.line.text, owned)
+    return next((fault for fault in faults if isinstance(fault, Unknown)), faults[0])
+
+
+def _slots(members: Iterable[Member]) -> tuple[Member, ...]:
+    """The replicas that `[N]` counts: each keeps its number while it is restarted, or replaced under its number."""
+    slots: dict[object, Member] = {}
+    for member in members:
+        container = member.container
+        number = container.labels.get("com.docker.compose.container-number")
+        slot = (container.project, container.compose_service, number) if number is not None else container.key
+        if slot not in slots or slots[slot].container.state is State.STOPPED:
+            slots[slot] = member
+    return tuple(slots.values())

@@ -1,0 +1,91 @@
+"""The terms by which the store finds a container again: where it is, what it is called, what it wants to read."""
+
+from collections.abc import Hashable, Iterator
+
+from hostwatch.core.model import Claim, Container, ContainerKey, NetworkMode, State
+from hostwatch.core.names import folded
+from hostwatch.core.store.selection import Roles
+
+
+def terms(container: Container, own: Roles) -> Iterator[Hashable]:
+    """All terms of a container with these roles. One that is left alone keeps its place, but has no name."""
+    if container.claim is Claim.DEPARTED:
+        if own.enabled:
+            yield from _name_terms(own, container)
+        return
+    yield from _place_terms(container)
+    if own.enabled:
+        if container.host_file is None:
+            for rule in own.services:
+                yield ("rule", rule.key)
+            if container.claim is not Claim.NONE:
+                yield from _name_terms(own, container)
+        yield from _subscriber_terms(own, container)
+
+
+def called(container: Container) -> frozenset[str]:
+    """What the container is called wherever it is, as written: its aliases on all networks, its compose service."""
+    aliases = (alias for endpoint in container.endpoints for alias in endpoint.aliases or ())
+    return frozenset(filter(None, (*aliases, container.compose_service)))
+
+
+def qualified(container: Container) -> str | None:
+    """Its compose service with the project behind it, which is unique on its engine; `None` outside compose."""
+    if container.project is None or container.compose_service is None:
+        return None
+    return f"{container.compose_service}.{container.project}"
+
+
+def _place_terms(container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    if container.state is State.UNKNOWN:
+        yield ("stale",)
+    if container.network_mode is NetworkMode.CONTAINER:
+        yield ("joins",)
+    if container.joined is not None:
+        yield ("joined", ContainerKey(engine, container.joined))
+    if container.network_mode is NetworkMode.HOST and container.host_file is None:
+        yield ("host", engine)
+    for endpoint in container.endpoints:
+        # By name: before a container's first start, engine 20.10 does not tell the id.
+        yield ("network", engine, endpoint.network_name)
+        for address in endpoint.addresses:
+            yield ("address", engine, address)
+
+
+def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    yield ("name", engine, folded(container.name))
+    if container.project is not None and container.compose_service is not None:
+        yield ("compose", engine, container.project, folded(container.compose_service))
+    if (whole := qualified(container)) is not None:
+        yield ("qualified", engine, folded(whole))
+    for name in own.names:
+        yield ("label", engine, folded(name))
+    for name in called(container):
+        yield ("called", engine, folded(name))
+    for endpoint in container.endpoints:
+        if endpoint.aliases is None and container.state is State.RUNNING:
+            yield ("unread", engine, endpoint.network_name)
+            yield ("unread", engine)
+        for alias in endpoint.aliases or ():
+            yield ("alias", engine, endpoint.network_name, folded(alias))
+
+
+def _subscriber_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+    engine = container.key.engine
+    if not own.subscriptions:
+        return
+    yield ("subscriber",)
+    if container.project is not None:
+        yield ("project", engine, container.project)
+    elsewhere = container.joined is not None or container.network_mode is NetworkMode.HOST
+    if elsewhere or any(subscription.any_scope for subscription in own.subscriptions):
+        yield ("roaming", engine)
+    for subscription in own.subscriptions:
+        if subscription.everything:
+            yield ("reads all", engine)
+        if subscription.services:
+            yield ("reads services", engine)
+        for name in {*(line.service for line in subscription.lines), *map(folded, subscription.services)}:
+            yield ("reads", engine, name)

@@ -1,0 +1,218 @@
+"""What a container is to hostwatch: the services it stands behind, and what it wants in its own hosts file.
+
+Both follow from the container and the rules alone; who else is there is not known here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from hostwatch.core.likeness import differs_by_a_letter, nearest_of
+from hostwatch.core.model import Container
+from hostwatch.core.names import name_fault, shown
+from hostwatch.core.notifications import Notification, notice_of_label
+from hostwatch.core.references import Line, is_service_name, parsed_template
+from hostwatch.core.rules import Rules, ServiceRule, Subscription
+
+MAX_LABEL_LENGTH = 65_536
+"""A longer label is refused unread: it would make a hosts file that the engine's own parser fails on (64 KiB)."""
+
+MAX_NAMES = 64
+"""More names are refused: each of them is looked up for everybody who may see them, some 10 µs each time."""
+MAX_SERVICES = 1_000
+MAX_WORDS = 6_000
+"""More words in a template are refused: 900 lines have six words each, and ten times as many took 0.2 s each time."""
+_MAX_NETWORK_NAME = 255
+_MAX_UNKNOWN = 10
+"""How many unknown labels are reported; a container may have any number of them."""
+
+_HEAD = "hostwatch"
+_PREFIX = "hostwatch."
+
+_YES = ("true", "1", "yes", "on")
+_NO = ("false", "0", "no", "off")
+
+KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
+
+
+_WHOLE = "; because of this the whole label counts for nothing"
+_NO_SUBSCRIPTION = "this container does not subscribe; add hostwatch.hosts or hostwatch.services"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFault:
+    """A label that is refused."""
+
+    label: str
+    reason: str
+    is_doubt: bool = False
+    """Whether it can be taken as it is, and is hardly meant so."""
+
+    def __str__(self) -> str:
+        return f"label {self.label} {'does nothing' if self.is_doubt else 'is refused'}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """A container's parts in both roles."""
+
+    services: tuple[ServiceRule, ...] = ()
+    """The services of the configuration that it stands behind."""
+    names: tuple[str, ...] = ()
+    """Names it is also published under (`hostwatch.names`)."""
+    network: str | None = None
+    """Publish only the addresses on this network (`hostwatch.network`)."""
+    health_required: bool = False
+    subscriptions: tuple[Subscription, ...] = ()
+    """What it wants in its hosts file; empty for no subscriber."""
+    notices: tuple[Notification, ...] = ()
+    """How its application is told of a change, in this order."""
+    faults: tuple[LabelFault, ...] = ()
+    enabled: bool = True
+    """False: leave it alone in both roles (`hostwatch.enable: false`)."""
+
+
+def roles(container: Container, rules: Rules) -> Roles:
+    """The container's roles under the rules. A refused label counts as absent."""
+    labels = _own_labels(container.labels) if rules.labels else {}
+    faults: list[LabelFault] = []
+    reader = _LabelReader(labels, faults)
+    if not reader.enabled():
+        return Roles(enabled=False, faults=tuple(faults))
+    subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
+    subscriptions += filter(None, [reader.subscription()])
+    own_notice = reader.notice()  # read in any case: who slips in both labels is told of both
+    notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
+    if own_notice is not None and not subscriptions and not faults:
+        faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_doubt=True))
+    services = tuple(rule for rule in rules.services if _is_behind(container, rule))
+    names = reader.names()
+    return Roles(
+        services=services,
+        # What `docker compose run` makes has the labels of its service, and is none, unless it is meant as one.
+        names=names if services or not container.is_one_off else (),
+        network=reader.network(),
+        health_required=reader.health_required(),
+        subscriptions=tuple(subscriptions),
+        notices=tuple(dict.fromkeys(notice for notice in notices if notice is not None)),
+        faults=(*faults, *islice(_unknown_labels(container.labels if rules.labels else {}), _MAX_UNKNOWN)),
+    )
+
+
+def _is_behind(container: Container, rule: ServiceRule) -> bool:
+    """Whether a container stands behind a service of the configuration."""
+    if container.host_file is not None or (container.is_one_off and not rule.match.means_one_offs):
+        return False
+    return rule.match.holds(container)
+
+
+def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return {label.removeprefix(_PREFIX): value for label, value in labels.items() if label.startswith(_PREFIX)}
+
+
+def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
+    """Labels that are meant for us, as their beginning says or all but says, and that say nothing to us."""
+    for label in labels:
+        head, dot, tail = label.partition(".")
+        is_ours = head + dot == _PREFIX
+        if (is_ours and tail not in KNOWN_LABELS) or (not is_ours and tail in KNOWN_LABELS and _is_nearly(head)):
+            near = nearest_of(tail, KNOWN_LABELS)
+            known = f"known are {', '.join(_PREFIX + name for name in KNOWN_LABELS)}"
+            meant = f"did you mean {_PREFIX}{near}?" if near is not None else known
+            yield LabelFault(shown(label), f"unknown label; {meant}")
+
+
+def _is_nearly(head: str) -> bool:
+    return head.lower() == _HEAD or differs_by_a_letter(head.lower(), _HEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelReader:
+    labels: Mapping[str, str]
+    faults: list[LabelFault]
+
+    def enabled(self) -> bool:
+        value = self.labels.get("enable", "true").strip().lower()
+        if value in _YES:
+            return True
+        if value not in _NO:  # whoever sets it most likely wants to be left alone
+            self._refuse("enable", f"{value[:40]!r} is neither true nor false, so the container is left alone")
+        return False
+
+    def health_required(self) -> bool:
+        value = self.labels.get("health", "ignored").strip()
+        if value not in ("required", "ignored"):
+            self._refuse("health", f"{value[:40]!r} is neither required nor ignored")
+        return value == "required"
+
+    def network(self) -> str | None:
+        network = self.labels.get("network", "").strip()
+        if len(network) > _MAX_NETWORK_NAME or not network.isprintable():
+            self._refuse("network", f"{network[:80]!r} is not the name of a network")
+            return None
+        return network or None
+
+    def names(self) -> tuple[str, ...]:
+        names = self._words("names")
+        if len(names) > MAX_NAMES:
+            self._refuse("names", f"more than {MAX_NAMES} names")
+            return ()
+        for name in names:
+            if (fault := name_fault(name)) is not None:
+                self._refuse("names", f"{name[:80]!r}: {fault}{_WHOLE}")
+                return ()
+        return names
+
+    def notice(self) -> Notification | None:
+        if "notify" not in self.labels or not self._fits("notify"):
+            return None
+        try:
+            return notice_of_label(self.labels["notify"])
+        except ValueError as error:
+            self._refuse("notify", f"{self.labels['notify'][:80]!r}: {error}")
+            return None
+
+    def subscription(self) -> Subscription | None:
+        lines = self._lines()
+        services = self._services()
+        if not lines and not services:
+            return None
+        everything = "*" in services
+        return Subscription(lines, () if everything else services, everything)
+
+    def _lines(self) -> tuple[Line, ...]:
+        if "hosts" not in self.labels or not self._fits("hosts"):
+            return ()
+        if len(self.labels["hosts"].split()) > MAX_WORDS:
+            self._refuse("hosts", f"more than {MAX_WORDS} words")
+            return ()
+        lines, faults = parsed_template(self.labels["hosts"])
+        if faults:
+            self._refuse("hosts", f"{faults[0]}{_WHOLE}")
+            return ()
+        return lines
+
+    def _services(self) -> tuple[str, ...]:
+        services = self._words("services")
+        if len(services) > MAX_SERVICES:
+            self._refuse("services", f"more than {MAX_SERVICES} services")
+            return ()
+        for service in services:
+            if service != "*" and not is_service_name(service):
+                self._refuse("services", f"{service[:80]!r} is not the name of a service{_WHOLE}")
+                return ()
+        return services
+
+    def _words(self, label: str) -> tuple[str, ...]:
+        if label not in self.labels or not self._fits(label):
+            return ()
+        return tuple(dict.fromkeys(self.labels[label].replace(",", " ").split()))
+
+    def _fits(self, label: str) -> bool:
+        if len(self.labels[label]) <= MAX_LABEL_LENGTH:
+            return True
+        self._refuse(label, f"longer than {MAX_LABEL_LENGTH} characters")
+        return False
+
+    def _refuse(self, label: str, reason: str) -> None:
+        self.faults.append(LabelFault(f"hostwatch.{label}", reason))

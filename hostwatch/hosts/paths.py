@@ -1,0 +1,201 @@
+"""Hosts files by their path: those of an engine's containers, below its data root, and files on the host.
+
+Each access that may wait is made in a thread, under a limit, and what goes wrong is told in the loop's words.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskStatus
+from asyncinotify import Inotify
+
+from hostwatch.control.writers import (
+    FileDeniedError,
+    FileFailedError,
+    FileGoneError,
+    FileKeptError,
+    FileRefusedError,
+    FileUpdate,
+    OutOfSightError,
+)
+from hostwatch.core.block.hostsfile import OF_CONTAINER, OF_HOST, Edited, Limit
+from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
+from hostwatch.hosts import files
+from hostwatch.hosts.lock import HostFileLocks
+from hostwatch.hosts.watch import HostFileWatch, Watch, watch_for_ever
+
+T = TypeVar("T")
+
+_CONCURRENT = 8
+"""How many files are read or written at once: enough that one on a slow disk holds nobody up."""
+
+
+class PathHostsFiles:
+    """The hosts files of one engine's containers (`<directory>/<id>/<hosts>`), and those on the host."""
+
+    def __init__(self, engine: EngineId, directory: Path, hosts: Path, locks: HostFileLocks | None = None) -> None:
+        """`locks` are those on the files of the host, without which none is written; `None`: they are not asked."""
+        self.engine = engine
+        self.directory = directory
+        self._hosts = hosts
+        self._locks = locks
+        self._limiter = anyio.CapacityLimiter(_CONCURRENT)
+
+    def __repr__(self) -> str:
+        return f"<PathHostsFiles {self.directory}>"
+
+    def path(self, container: Container) -> Path:
+        """Where the file is."""
+        return container.host_file or _place(self.directory, container.key.id, self._hosts)
+
+    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
+        """The file's text."""
+        text = self._at_once(container, files.read_at_once) if at_hand else None
+        if text is not None:
+            return text
+        size = self.limit(container).size
+        return await self._in_thread(container, lambda path: files.read(path, size))
+
+    def limit(self, container: Container) -> Limit:
+        """How long a file may be: a container's is its own to fill, the host's is the operator's."""
+        return OF_CONTAINER if container.host_file is None else OF_HOST
+
+    async def is_writable(self, container: Container) -> bool:
+        """Whether the file can be opened for writing now. (That it is closed again wakes whoever watches it.)"""
+        with suppress(FileGoneError, FileRefusedError, FileFailedError):
+            await self._in_thread(container, files.try_to_open)
+            return True
+        return False
+
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether the file says just this, as far as that can be told without waiting."""
+        return bool(self._at_once(container, lambda path: files.says_at_once(path, text)))
+
+    async def update(
+        self,
+        container: Container,
+        change: Callable[[bytes], bytes],
+        *,
+        at_hand: bool = False,
+    ) -> FileUpdate:
+        """Bring the file to what `change` makes of its text, in place."""
+        update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
+        if update is not None:
+            return update
+        locks, path, size = self._locks, container.host_file, self.limit(container).size
+        if locks is not None and path is not None:
+            await self._lock(locks, path)
+        update = await self._in_thread(container, lambda path: files.update(path, change, size))
+        if locks is not None and path is not None:
+            locks.settle(path)
+        return update
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring the file to another text, if it says just this and that can be done without waiting."""
+        return bool(self._at_once(container, lambda path: files.replaced_at_once(path, text, edited)))
+
+    async def watch(
+        self,
+        changed: Callable[[ContainerKey | None], None],
+        stirred: Callable[[], None] = lambda: None,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> NoReturn:
+        """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
+
+        `changed` is told `None` when changes were lost and all must be compared; `stirred`, that the directory may be
+        another one now: then this is to be begun anew.
+        """
+
+        def tell(id_: ContainerId | None) -> None:
+            changed(ContainerKey(self.engine, id_) if id_ is not None else None)
+
+        def make(inotify: Inotify) -> Watch:
+            return Watch(inotify, self.directory, self._hosts, tell, stirred)
+
+        await watch_for_ever(make, Watch.what, task_status=task_status)
+
+    async def _lock(self, locks: HostFileLocks, path: Path) -> None:
+        """Take the lock of a file on the host. Raises `FileKeptError`."""
+        if locks.has(path):
+            return
+        holder = await anyio.to_thread.run_sync(locks.holder, path, limiter=self._limiter)
+        if holder is not None:
+            raise FileKeptError(
+                f"{path} is kept by {holder}, for another engine perhaps; it is kept from here as soon as that ends"
+            )
+
+    def _fault(self) -> str | None:
+        """Why no container's file can be reached at all, `None` if they can."""
+        try:
+            os.close(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError as error:
+            # Without a descriptor left, nothing is known of the directory.
+            return None if error.errno in files.OUT_OF_FILES else out_of_sight(self.directory, error)
+        return None
+
+    def _at_once(self, container: Container, work: Callable[[Path], T | None]) -> T | None:
+        """What can be done without waiting and so without a thread: the way there and back takes longer than the work.
+
+        `None` for all else, and for whatever goes wrong: a thread will see to it, and tell.
+        """
+        if container.host_file is None:  # those may be on any file system
+            with suppress(files.HostsFileError):
+                return work(self.path(container))
+        return None
+
+    async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:
+        path = self.path(container)
+        task = _of_host(work) if container.host_file is not None else work
+        try:
+            return await anyio.to_thread.run_sync(task, path, limiter=self._limiter)
+        except files.HostsFileMissing as error:
+            if container.host_file is not None:
+                raise FileRefusedError(f"{path} is not there; it is kept as soon as it is") from error
+            if (fault := await anyio.to_thread.run_sync(self._fault)) is not None:
+                raise OutOfSightError(fault) from error
+            raise FileGoneError(str(error)) from error
+        except files.HostsFileDenied as error:
+            raise FileDeniedError(str(error)) from error
+        except files.HostsFileRefused as error:
+            raise FileRefusedError(str(error)) from error
+        except files.HostsFileError as error:
+            raise FileFailedError(str(error)) from error
+
+
+async def watch_host_files(
+    paths: Iterable[Path],
+    changed: Callable[[Path], None],
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> NoReturn:
+    """Tell of those of these files on the host that somebody writes, or that appear, from now on, for ever."""
+    await watch_for_ever(
+        lambda inotify: HostFileWatch(inotify, paths, changed), HostFileWatch.what, task_status=task_status
+    )
+
+
+@lru_cache(maxsize=1024)
+def _place(directory: Path, identity: str, hosts: Path) -> Path:
+    """Where a container's file is. To put a path together takes as long as to read a file."""
+    return directory / identity / hosts
+
+
+def _of_host(work: Callable[[Path], T]) -> Callable[[Path], T]:
+    """The work, on a file whose directory may be a link, as `/var/run` is: the host's directories are its own."""
+    return lambda path: work(path.parent.resolve() / path.name)
+
+
+def out_of_sight(directory: Path, error: OSError) -> str:
+    """Why an engine's containers directory cannot be used, and what to do."""
+    what = f"the engine's containers directory {directory} cannot be read ({error.strerror})"
+    if error.errno in files.OUT_OF_FILES:
+        return f"{what}: raise the limit of open files (LimitNOFILE)"
+    remedy = "run hostwatch as root on the engine's host, or set docker.root to where the engine's data root is visible"
+    return f"{what}: {remedy}"

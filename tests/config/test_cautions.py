@@ -1,0 +1,153 @@
+"""What is valid and can hardly be meant: which words, at which place of the file."""
+
+from pathlib import Path
+
+import pytest
+
+from hostwatch.config import Settings, load
+from hostwatch.config.cautions import beside, of_file, of_names
+from hostwatch.core.resolve.unanswered import unanswered
+from hostwatch.core.store.store import Store
+from tests.core.build import ENGINE, box
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    """The settings of a file with this text."""
+    path = folder / "hostwatch.yaml"
+    path.write_text(text)
+    return load(path)
+
+
+def told(folder: Path, text: str) -> list[str]:
+    """What the file shows alone, without the file's name."""
+    settings = loaded(folder, text)
+    return [str(fault).removeprefix(f"{folder}/hostwatch.yaml:") for fault in (*of_file(settings), *of_names(settings))]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "name: '^db-[0-9]+$'",
+        "name: '.*'",
+        "name: '(a|b)'",
+        "name: 'db-.*'",
+        "name: ['db-*', 'db-\\d']",
+        "name: /db",
+        "image: 'mariadb:.*'",
+        "image: '^mariadb'",
+        "project: 'shop|blog'",
+        "service: 'db.+x'",
+        "label: {tier: '^web$'}",
+        "label: {tier: ['web', '(web|app)']}",
+        "label: {tier: '.*'}",
+    ],
+)
+def test_a_regular_expression_is_no_glob(tmp_path: Path, match: str) -> None:
+    """It is told at the very glob."""
+    text = f"services:\n  db:\n    match:\n      {match}\n"
+    (line,) = told(tmp_path, text)
+    assert "looks like a regular expression" in line
+    place, _, got = line.partition(" ")[0], *line.rpartition("(got ")[1:]
+    row, column = map(int, place.split(":")[:2])
+    quoted = text.splitlines()[row - 1][column - 1 :]
+    assert quoted.strip("'\"[]{} ").startswith(got[1:-2].replace("\\\\", "\\")), (quoted, got)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "name: '*'",
+        "name: 'db-[0-9]*'",
+        "name: '[!a-c]?.web_*'",
+        "name: 'web.*'",
+        "name: '*.*'",
+        "name: '[]^$]x'",
+        "image: 'registry.example:5000/team/mariadb:*'",
+        "image: 'mariadb@sha256:*'",
+        "label: {rule: 'Host(`a`) || Path(`/b`)', price: '5$ a piece', path: 'C:\\Windows'}",
+        "label: [a.b, '^x$']",
+    ],
+)
+def test_a_glob_is_none(tmp_path: Path, match: str) -> None:
+    """Nor is the value of a label, which may hold anything."""
+    assert told(tmp_path, f"services:\n  db:\n    match:\n      {match}\n") == []
+
+
+def test_names_that_two_services_have(tmp_path: Path) -> None:
+    """Whatever their case; a key keeps its name whatever others list."""
+    match = "match: {name: x}"
+    text = f"services:\n  x: {{{match}}}\n  X: {{{match}}}\n  a: {{{match}, names: [one, Two]}}\n"
+    text += f"  b: {{{match}, names: [three, two]}}\n  c: {{{match}, names: [a, c]}}\n"
+    case = "(host names are one whatever their case), so that it stands for neither"
+    assert told(tmp_path, text) == [
+        f"3:3: the service 'x' has this name, as 'x' {case} (got 'X')",
+        f"5:40: the service 'a' has this name, as 'Two' {case} (got 'two')",
+    ]
+
+
+def test_a_reference_that_is_all_but_a_service(tmp_path: Path) -> None:
+    """In a template and in a list; a name of its own is nothing, a container may have it."""
+    text = """\
+services:
+  db: {match: {name: db}, names: [database, db]}
+subscribers:
+  web:
+    match: {name: web}
+    hosts: |
+      @{db.ip}       db   # not @{bd.ip}
+      @{bd.ip}       bd
+      @@{bd.ip}.x    no
+      @{cache.ip}    cache
+      @{bd.ip}       again
+      @{self.ip}     me
+    services: [DB, databse, web1]
+"""
+    text = text.replace("      @@{bd.ip}.x    no\n", "")
+    assert told(tmp_path, text) == [
+        "8:7: no service is called that here; did you mean 'db'? (got 'bd')",
+        "12:20: no service is called that here; did you mean 'database'? (got 'databse')",
+    ]
+
+
+ENTRIES = """\
+services:
+  db: {match: {name: db}}
+  idle: {match: {name: nobody}}
+subscribers:
+  web:
+    match: {name: web}
+    hosts: |
+      @{db.ip} db
+      @{cahce.ip} cache
+      @{gone.ip} gone
+    services: [cache]
+  none:
+    match: {name: nothing}
+  this-host: {file: /etc/hosts, services: "*"}
+"""
+
+
+def test_what_shows_beside_containers(tmp_path: Path) -> None:
+    """Entries that match none, and names that nothing has; a stopped container has its own all the same."""
+    settings = loaded(tmp_path, ENTRIES)
+    store = Store(settings.rules())
+    for container in (box("db"), box("web"), box("cache")):
+        store.put(container)
+    found = [str(fault).removeprefix(f"{tmp_path}/hostwatch.yaml:") for fault in beside(settings, store, ENGINE)]
+    assert found == [
+        "3:10: services.idle: there is no container that this matches",
+        "9:7: nothing has this name; did you mean 'cache'? (got 'cahce')",
+        "10:7: nothing has this name (got 'gone')",
+        "13:5: subscribers.none: there is no container that this matches",
+    ]
+    assert [str(fault) for fault in of_file(settings)] == []
+
+
+def test_labels_that_are_all_but_an_answer(tmp_path: Path) -> None:
+    """A name that is near to none may come yet, and its line is withheld meanwhile."""
+    settings = loaded(tmp_path, ENTRIES)
+    store = Store(settings.rules())
+    store.put(box("db"))
+    store.put(box("app", labels={"hostwatch.hosts": "@{bd.ip} db\n@{db.ip} x\n@{far.ip} y", "hostwatch.services": "d"}))
+    found = [(each.container.name, each.name, each.near) for each in unanswered(store, ENGINE)]
+    assert found == [("app", "bd", "db"), ("app", "d", "db")]

@@ -1,0 +1,766 @@
+"""The store: facts in any order, the same indexes; and every hosts file that a step may concern is named."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hostwatch.core.model import Address, Claim, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
+from hostwatch.core.resolve.desired import desired_block, outcomes
+from hostwatch.core.resolve.linger import Desired
+from hostwatch.core.resolve.outcome import Outcome, Published
+from hostwatch.core.resolve.reach import ORPHANED
+from hostwatch.core.rules import Rules, SubscriberRule, Subscription
+from hostwatch.core.store.lister import FileKeys, Sharing
+from hostwatch.core.store.store import Store
+from tests.core.build import (
+    ENGINE,
+    RUNNING,
+    STOPPED,
+    UNKNOWN,
+    box,
+    hosts,
+    ip,
+    key,
+    lines,
+    net,
+    on,
+    service,
+    store,
+    subscriber,
+    told,
+)
+from tests.effort import examples
+
+NAMES = ("a", "b", "c", "db", "web")
+NETS = ("bridge", "front", "back")
+ALIASES = ("db", "web", "x")
+RULES = Rules(
+    services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
+    subscribers=(
+        subscriber("c", Subscription(services=("x",), any_scope=True)),
+        SubscriberRule("all", Path("/all"), Subscription(everything=True)),
+        SubscriberRule(
+            "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web",))
+        ),
+    ),
+    advertise=ip("192.0.2.1"),
+)
+FILES_ALONE = Rules(subscribers=RULES.subscribers[1:], labels=False)
+
+
+def watched() -> Store:
+    """An store under these rules, with the files on the host that they name."""
+    made = Store(RULES)
+    made.add_host_files(ENGINE, "host")
+    return made
+
+
+# Every sequence of lister.
+
+subsets = st.sets(st.sampled_from(ALIASES), max_size=2).map(tuple)
+
+
+@st.composite
+def endpoints(draw: st.DrawFn, addressed: bool) -> Endpoint:
+    """An endpoint on one of three networks, with one of few addresses."""
+    network = draw(st.sampled_from(NETS))
+    number = draw(st.integers(1, 3))
+    addresses = {
+        0: (),
+        1: (f"10.{NETS.index(network)}.0.{number}",),
+        2: (f"10.{NETS.index(network)}.0.{number}", f"fd00:{NETS.index(network)}::{number}"),
+    }[draw(st.integers(0, 2)) if addressed else 0]
+    aliases = draw(st.one_of(st.none(), subsets))
+    return on(network, *addresses, aliases=aliases, known=draw(st.integers(0, 4)) > 0)
+
+
+LABELS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hostwatch.hosts": st.sampled_from(
+            [
+                "@{db.ip} db\n@{x.ip} x",
+                "@{web.ip} y\n@{self.ip} me",
+                "@{a.ip[0]} a\n@{a.ip6} a6",
+                "@{x.PublicIp} x\n@{web.ip} @{web.name}.w",
+            ]
+        ),
+        "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
+        "hostwatch.names": st.sampled_from(["x", "db", "web", "x db"]),
+        "hostwatch.network": st.sampled_from(["front", "back"]),
+        "hostwatch.health": st.just("required"),
+        "hostwatch.enable": st.sampled_from(["true", "false"]),
+    },
+)
+
+
+@st.composite
+def containers(draw: st.DrawFn) -> Container:
+    """A container as the engine could tell of it; few names, so that they meet."""
+    name = draw(st.sampled_from(NAMES))
+    state = draw(st.sampled_from([RUNNING, RUNNING, STOPPED]))
+    mode = draw(st.sampled_from([NetworkMode.OWN] * 4 + [NetworkMode.HOST, NetworkMode.CONTAINER, None]))
+    places: list[Endpoint] = []
+    if mode is NetworkMode.OWN:
+        places = draw(st.lists(endpoints(state is RUNNING), max_size=2, unique_by=lambda e: e.network_name))
+    made = box(
+        draw(st.sampled_from([name, name, "db-1", "mq-1", "db"])),
+        *places,
+        state=state,
+        labels=draw(LABELS),
+        compose=draw(st.sampled_from([None, "p/db", "p/web", "q/db"])),
+        number=draw(st.integers(1, 2)),
+        mode=mode,
+        join=draw(st.sampled_from(NAMES)) if mode is NetworkMode.CONTAINER else None,
+        health=draw(st.sampled_from([None, *Health])),
+        claim=draw(st.sampled_from([Claim.FULL, Claim.NONE])) if state is STOPPED else Claim.FULL,
+    )
+    return dataclasses.replace(made, key=key(name))
+
+
+keys = st.sampled_from(NAMES).map(key)
+addresses = st.builds(lambda net, host: ip(f"10.{net}.0.{host}"), st.integers(0, 3), st.integers(1, 3))
+networks = st.builds(
+    lambda number, gateway, compose: net(
+        NETS[number],
+        f"10.{number}.0.0/24",
+        gateways=(f"10.{number}.0.254",) if gateway else (),
+        compose="p/back" if compose else None,
+    ),
+    st.integers(0, 2),
+    st.booleans(),
+    st.booleans(),
+)
+Step = tuple[Callable[..., FileKeys], tuple[object, ...]]
+puts = st.tuples(st.just(Store.put), st.tuples(containers()))
+steps = st.one_of(
+    puts,
+    st.tuples(st.just(Store.put), st.tuples(containers(), st.just(0))),
+    st.tuples(st.just(Store.put_listed), st.tuples(containers())),
+    st.tuples(st.just(Store.put_unreadable), st.tuples(containers(), st.integers(0, 20))),
+    st.tuples(st.just(Store.drop), st.tuples(keys)),
+    st.tuples(st.just(Store.mark_stale), st.tuples(keys)),
+    st.tuples(st.just(Store.stir), st.tuples(keys)),
+    st.tuples(st.just(Store.yield_names), st.tuples(keys)),
+    st.tuples(st.just(Store.hint), st.tuples(keys, st.lists(addresses, max_size=2))),
+    st.tuples(st.just(Store.connecting), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Store.connected), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Store.put_network), st.tuples(networks)),
+    st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
+    st.tuples(st.just(Store.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
+)
+histories: st.SearchStrategy[list[Step]] = st.builds(
+    list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
+)
+often = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def everything_told(made: Store) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Desired]]:
+    """What every hosts file is to say."""
+    return {file: (outcomes(made, file), desired_block(made, file, {}, 1.0, 2.0)) for file in made.subscriber_files}
+
+
+@often
+@given(histories)
+def test_each_step_names_every_file_that_is_to_say_something_else(history: list[Step]) -> None:
+    """Never too few: a file that is not named would stay wrong until the next resync."""
+    made = watched()
+    before = everything_told(made)
+    for method, arguments in history:
+        named = method(made, *arguments)
+        after = everything_told(made)
+        changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
+        assert changed <= named, method.__name__
+        before = after
+
+
+def sharing(made: Store, file: ContainerKey) -> tuple[object, ...]:
+    """Who shares a hosts file, and what they want of it."""
+    found = made.sharing(file)
+    wishes = [(s.subscriber, s.query.context, s.query.subscription) for s in found.requests]
+    return found.sharers, wishes, found.writer, found.notices
+
+
+def answers(made: Store) -> object:
+    """What the store answers to every question about the names, networks and addresses that there are."""
+    places = [on(network, known=known) for network in NETS for known in (True, False)]
+    hosts = [ip(f"10.{network}.0.{host}") for network in range(3) for host in range(1, 4)]
+    return (
+        made.subscriber_files,
+        [made.behind_rule(rule) for rule in RULES.services],
+        [made.in_compose(ENGINE, project, name) for project in "pq" for name in ("db", "web")],
+        [made.named(ENGINE, name) for name in (*NAMES, "db-1", "mq-1")],
+        [made.labelled(ENGINE, name) for name in ALIASES],
+        [made.aliased(ENGINE, place, alias) for place in places for alias in ALIASES],
+        [made.on_network(ENGINE, place) for place in places],
+        [made.aliases_unread(ENGINE, place) for place in places],
+        [made.holders(ENGINE, address) for address in hosts],
+        made.host_mode(ENGINE),
+        made.any_aliases_unread(ENGINE),
+        [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
+        [(made.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],
+    )
+
+
+@often
+@given(histories)
+def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None:
+    """What an store knows depends on the facts alone, not on how it came to know them."""
+    made = watched()
+    for method, arguments in history:
+        method(made, *arguments)
+        answers(made), everything_told(made)  # what is worked out in between must not outlast a change
+    for name in NAMES:
+        made.yield_names(key(name))  # a fresh one takes what has ended for ended long ago
+    fresh = watched()
+    fresh.adopt(made.rules)
+    for container in made.containers:
+        fresh.put(container)
+    for network in made.networks:
+        fresh.put_network(network)
+    for gone in made.gone:
+        fresh.drop(gone)
+    assert answers(made) == answers(fresh)
+    assert everything_told(made) == everything_told(fresh)
+
+
+@often
+@given(histories)
+def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None:
+    """Whoever has it last has it alone, however the facts came in; and what is stopped has none."""
+    made = watched()
+    for method, arguments in history:
+        method(made, *arguments)
+    had: list[tuple[str, Address]] = []
+    for container in made.containers:
+        had += [(e.network_name, address) for e in container.endpoints for address in e.addresses]
+        assert container.state is not STOPPED or not any(e.addresses for e in container.endpoints)
+    assert len(set(had)) == len(had)
+
+
+def test_what_is_worked_out_ends_with_a_network() -> None:
+    """Its gateway is the only way to the host."""
+    made = store(
+        network := net("front", "10.0.0.0/16", gateways=("10.0.0.1",)),
+        box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")),
+        box("db", mode=NetworkMode.HOST),
+    )
+    assert told(made, "web") == ["10.0.0.1 db"]
+    made.drop_network(network.key)
+    assert told(made, "web") == ["Unknown db: the network front is not known yet"]
+
+
+def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
+    """Its own file is another one then; whoever names it is told too. Of a container that was never read likewise."""
+    web, car = (box(name, join="vpn", labels=hosts("@{db.ip} db", "@{x.ip} x")) for name in ("web", "car"))
+    reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{web.ip} web"))
+    db, vpn = box("db", on("front", "10.0.0.5")), box("vpn", on("front", "10.0.0.2"))
+    for before in (store(web, car, reader, db, vpn), store(web, car, reader, db)):
+        assert (before.unread_parents == {key("vpn")}) is (before.container(key("vpn")) is None)
+        affected = before.drop(key("vpn"))
+        assert {key("web"), key("car"), key("reader")} <= affected
+        assert told(before, "web") == [f"Gone db: {ORPHANED}", f"Gone x: {ORPHANED}"]
+        assert told(before, "reader") == ["Gone web: the container whose network web uses is gone"]
+        assert before.unread_parents == frozenset()
+        before.drop(key("web"))
+        before.drop(key("car"))
+        before.drop(key("db"))
+        before.put(web)
+        assert before.unread_parents == {key("vpn")}
+
+
+def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
+    """Until it is started, too: as a service it is nowhere, and its lines lead nowhere. What is not known is well."""
+    at = dataclasses.replace
+    car = box("car", join="vpn", labels=hosts("@{db.ip} db"))
+    reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{car.ip} car"))
+    vpn, db = box("vpn", on("front", "10.0.0.2")), box("db", on("front", "10.0.0.5"))
+    made = store(at(car, started=2.0), reader, at(vpn, started=1.0), db)
+    assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])
+    assert {key("vpn"), key("reader")} <= made.put(at(vpn, started=3.0))
+    assert told(made, "vpn") == [f"Gone db: {ORPHANED}"]
+    assert told(made, "reader") == ["Gone car: the network that car uses ended when vpn was started anew"]
+    assert {key("vpn"), key("reader")} <= made.put(at(car, started=4.0))
+    assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])
+    for one, other in ((0.0, 3.0), (3.0, 0.0)):
+        unknown = store(at(car, started=one), reader, at(vpn, started=other), db)
+        assert told(unknown, "reader") == ["10.0.0.2 car"]
+
+
+# Whom one event concerns.
+
+
+def test_one_change_among_2000_projects_concerns_its_own_alone() -> None:
+    """All projects have a service `db` with that alias and a web that reads it; each event is for one of them."""
+    made = Store(Rules())
+    for number in range(2000):
+        place = f"10.{number // 250}.{number % 250}"
+        made.put(box(f"db{number}", on(f"n{number}", f"{place}.2", aliases=("db",)), compose=f"p{number}/db"))
+        labels = hosts("@{db.ip} db") if number % 2 else {"hostwatch.services": "*"}
+        made.put(box(f"web{number}", on(f"n{number}", f"{place}.3"), compose=f"p{number}/web", labels=labels))
+    for number in (7, 8):
+        moved = box(f"db{number}", on(f"n{number}", "10.0.7.9", aliases=("db",)), compose=f"p{number}/db")
+        assert made.put(moved) == {key(f"web{number}")}
+
+
+LABELLED = {"hostwatch.names": "taken"}
+ON_FRONT = on("front", "10.0.0.5")
+READS_TAKEN = hosts("@{taken.ip} x")
+
+
+@pytest.mark.parametrize(
+    ("web", "before", "then"),
+    [
+        pytest.param(
+            box("web", on("front"), labels={"hostwatch.services": "db"}),
+            [box("db", ON_FRONT, labels=LABELLED)],
+            box("taken", on("front", "10.0.0.6")),
+            id="a name of a service that it asks for under another name",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{nobody.ip} x")),
+            [box("a", on("front", "10.0.0.5", aliases=None))],
+            box("a", ON_FRONT),
+            id="the last aliases that were not read",
+        ),
+        pytest.param(
+            box("web", join="x", labels=hosts("@{nobody.ip} x")),
+            [box("x", on("front")), box("a", on("front", "10.0.0.5", aliases=None))],
+            box("a", ON_FRONT),
+            id="the last aliases that were not read, for one that uses another's network",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{db.ip} x")),
+            [box("db", ON_FRONT)],
+            box("other", ON_FRONT),
+            id="an address that somebody else has now",
+        ),
+        pytest.param(
+            box("web", mode=NetworkMode.HOST, labels=READS_TAKEN),
+            [],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from the host's network",
+        ),
+        pytest.param(
+            box("c", on("back"), labels=READS_TAKEN),
+            [],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from anywhere with `scope: any`",
+        ),
+        pytest.param(
+            box("web", join="x", labels=READS_TAKEN),
+            [box("x", on("front"))],
+            box("a", ON_FRONT, labels=LABELLED),
+            id="a label, seen from another's network",
+        ),
+        pytest.param(
+            box("web", on("front"), labels=hosts("@{hosted.ip} x")),
+            [net("front"), box("hosted", mode=NetworkMode.HOST)],
+            net("front", gateways=("10.0.0.1",)),
+            id="the gateway to the host",
+        ),
+        pytest.param(
+            box("web", on("shop_back"), labels=hosts("@{db.ip} x")),
+            [box("db", on("shop_back", "10.0.0.5"), compose="shop/db", labels={"hostwatch.network": "back"})],
+            net("shop_back", compose="other"),
+            id="a network's name in its compose file",
+        ),
+        pytest.param(
+            box("web", on("front"), labels={"hostwatch.services": "*"}),
+            [box("a", ON_FRONT, labels=LABELLED)],
+            box("taken", mode=None, state=UNKNOWN),
+            id="a new container that may have the name of another's label",
+        ),
+    ],
+)
+def test_a_change_concerns_the_file_that_says_something_else(
+    web: Container, before: list[Container | Network], then: Container | Network
+) -> None:
+    """However remote the cause."""
+    anywhere = Subscription(lines("@{taken.ip} x"), any_scope=True)
+    made = store(*before, web, rules=Rules(subscribers=(subscriber("c", anywhere),)))
+    said = everything_told(made)
+    named = made.put(then) if isinstance(then, Container) else made.put_network(then)
+    changed = {file for file, outcome in everything_told(made).items() if said.get(file) != outcome}
+    assert changed
+    assert changed <= named
+
+
+def test_who_gets_a_kept_address_concerns_the_file_that_keeps_it() -> None:
+    """A line whose address now belongs to another container goes at once, whoever that is."""
+    made = store(box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
+    made.keep(key("web"), frozenset({ip("10.0.0.5")}))
+    assert made.put(box("stranger", on("front", "10.0.0.5"))) == {key("web")}
+    made.keep(key("web"), frozenset())
+    assert made.put(box("other", on("front", "10.0.0.5"))) == set()
+
+
+def test_a_fact_that_is_known_already_concerns_nobody() -> None:
+    """Nothing is looked at for an event that changed nothing."""
+    db = box("db", on("front", "10.0.0.5"))
+    made = store(net("front"), db, box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
+    assert made.put(db) == made.put_network(net("front")) == made.drop(key("nobody")) == set()
+
+
+# What comes from whom.
+
+
+def test_an_address_goes_to_whoever_has_it_now() -> None:
+    """The one that had it before is in doubt, and an answer that was asked for before cannot give it back."""
+    db = box("db", on("front", "10.0.0.5"))
+    made = store(db)
+    asked = made.now()
+    made.put(box("new", on("front", "10.0.0.5")))
+    made.put(db, asked)
+    assert made.holders(ENGINE, ip("10.0.0.5")) == {key("new")}
+    assert state(made, "db") is UNKNOWN
+
+
+def test_the_same_address_on_another_network_is_another_address() -> None:
+    """Subnets of macvlan networks may overlap."""
+    made = store(box("db", on("one", "10.0.0.5"), on("two", "10.0.0.6")), box("new", on("two", "10.0.0.5")))
+    assert made.holders(ENGINE, ip("10.0.0.5")) == {key("db"), key("new")}
+    assert state(made, "db") is RUNNING
+
+
+def test_a_stopped_container_has_no_address() -> None:
+    """Whatever an answer from the moment of its end still says."""
+    made = store(box("db", on("front", "10.0.0.5"), state=STOPPED))
+    assert not made.holders(ENGINE, ip("10.0.0.5"))
+
+
+def test_engines_share_nothing() -> None:
+    """The same name, network and address on another engine are others."""
+    far = box("web", on("front", "10.0.0.5"), engine=type(key("x").engine)("other"), labels=hosts("@{db.ip} db"))
+    made = store(far, rules=Rules(services=(service("db"),)))
+    assert made.put(box("db-1", on("front", "10.0.0.5"))) == set()
+    assert told_by(made, far.key) == [("Gone", "db: no running container")]
+
+
+def told_by(made: Store, file: ContainerKey) -> list[tuple[str, str]]:
+    """The lines without records."""
+    return [(type(o).__name__, o.reason) for o in outcomes(made, file) if not isinstance(o, Published)]
+
+
+# Early hints.
+
+FRONT = net("front", "10.0.0.0/24", gateways=("10.0.0.1",))
+DB = key("db")
+
+
+def state(made: Store, name: str) -> State:
+    """The state of a container that is known."""
+    found = made.container(key(name))
+    assert found is not None
+    return found.state
+
+
+def known_addresses(made: Store, name: str = "db") -> set[str]:
+    """The addresses of a container that is known."""
+    found = made.container(key(name))
+    assert found is not None
+    return {str(address) for endpoint in found.endpoints for address in endpoint.addresses}
+
+
+def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
+    """Before the engine publishes it; its state is unknown from then on, and its health that of a fresh start."""
+    made = store(FRONT, box("db", state=STOPPED, mode=None, health=Health.HEALTHY))
+    made.hint(DB, [ip("10.0.0.5")])
+    found = made.container(DB)
+    assert found is not None
+    (endpoint,) = found.endpoints
+    assert endpoint.network_name == "front"
+    assert known_addresses(made) == {"10.0.0.5"}
+    assert (found.state, found.health) == (UNKNOWN, Health.STARTING)
+
+
+def test_the_first_address_on_a_network_is_the_one_that_counts() -> None:
+    """The engine writes its line first; a second one is what the container appended with its first instruction."""
+    made = store(FRONT, box("db", state=STOPPED, mode=None))
+    made.hint(DB, [ip("10.0.0.5"), ip("10.0.0.66")])
+    assert known_addresses(made) == {"10.0.0.5"}
+
+
+@pytest.mark.parametrize(
+    ("container", "why"),
+    [
+        (box("db", on("front", "10.0.0.4")), "it runs"),
+        (box("db", state=STOPPED, mode=NetworkMode.HOST), "it has no network of its own"),
+        (box("db", state=STOPPED, join="other"), "it has no network of its own"),
+    ],
+)
+def test_a_hint_is_refused(container: Container, why: str) -> None:
+    """What a running container writes into its file says nothing; a host's file holds the host's addresses."""
+    made = store(FRONT, container)
+    before = made.container(DB)
+    assert made.hint(DB, [ip("10.0.0.5")]) == set(), why
+    assert made.container(DB) == before
+
+
+@pytest.mark.parametrize("address", ["10.9.0.5", "fd00::5", "10.0.0.3"])
+def test_a_hint_of_an_address_that_cannot_be_is_ignored(address: str) -> None:
+    """On no known network, or a running container's."""
+    made = store(FRONT, box("db", state=STOPPED, mode=None), box("web", on("front", "10.0.0.3")))
+    assert made.hint(DB, [ip(address)]) == set()
+    assert (known_addresses(made), state(made, "db"), state(made, "web")) == (set(), STOPPED, RUNNING)
+
+
+def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> None:
+    """Where ranges overlap it is another address."""
+    far = box("far", on("back", "10.0.0.5"))
+    made = store(net("front", "10.0.0.0/24"), net("back", "10.0.0.0/24"), far, box("db", on("front"), state=STOPPED))
+    made.hint(key("db"), [ip("10.0.0.5")])
+    known = made.container(key("db"))
+    assert known is not None
+    assert known.endpoints[0].addresses == (ip("10.0.0.5"),)
+
+
+def test_a_hint_of_an_unknown_container_is_ignored() -> None:
+    """There is nothing that it could belong to."""
+    assert store(FRONT).hint(DB, [ip("10.0.0.5")]) == set()
+
+
+def test_overlapping_subnets_are_told_apart_by_the_networks_of_the_container() -> None:
+    """And where that does not help, there is no hint."""
+    both = (FRONT, net("back", "10.0.0.0/16"))
+    made = store(*both, box("db", on("back"), state=STOPPED), box("web", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    made.hint(key("web"), [ip("10.0.0.6")])
+    assert (known_addresses(made), known_addresses(made, "web")) == ({"10.0.0.5"}, set())
+
+
+def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> None:
+    """Name, labels, aliases and further networks are taken; state and addresses are not."""
+    made = store(FRONT, box("db", on("front", aliases=("old",)), state=STOPPED, health=Health.STARTING))
+    asked = made.now()
+    made.hint(DB, [ip("10.0.0.5")])
+    read = box("db2", on("front", "10.0.0.4", aliases=("new",)), on("back", "10.1.0.4"), labels={"l": ""})
+    made.put(dataclasses.replace(read, key=DB, health=Health.HEALTHY, created=5.0), asked)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.name, found.state, found.health, found.created) == ("db2", UNKNOWN, Health.STARTING, 5.0)
+    assert known_addresses(made) == {"10.0.0.5"}
+    assert {(e.network_name, e.aliases) for e in found.endpoints} == {
+        ("front", frozenset({"new"})),
+        ("back", frozenset()),
+    }
+
+
+def test_a_newer_answer_overwrites_a_hint() -> None:
+    """The engine's word counts as soon as it can know better."""
+    made = store(FRONT, box("db", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    made.put(box("db", on("front", "10.0.0.4")), made.now())
+    assert (known_addresses(made), state(made, "db")) == ({"10.0.0.4"}, RUNNING)
+
+
+def test_a_hint_that_tells_nothing_new_does_not_outdate_an_answer() -> None:
+    """A file that is written twice must not keep the engine's answer from counting."""
+    made = store(FRONT, box("db", state=STOPPED))
+    made.hint(DB, [ip("10.0.0.5")])
+    asked = made.now()
+    assert made.hint(DB, [ip("10.0.0.5")]) == set()
+    assert made.hint(DB, []) == set()
+    made.put(box("db", on("front", "10.0.0.5")), asked)
+    assert state(made, "db") is RUNNING
+
+
+def test_every_event_outdates_the_answers_that_were_asked_for_before() -> None:
+    """A second `die` does, too, although the state was unknown already."""
+    made = store(box("db", on("front", "10.0.0.5")))
+    made.mark_stale(DB)
+    asked = made.now()
+    made.mark_stale(DB)
+    made.put(box("db", on("front", "10.0.0.9")), asked)
+    assert (known_addresses(made), state(made, "db")) == ({"10.0.0.5"}, UNKNOWN)
+
+
+@pytest.mark.parametrize("begin", [Store.mark_stale, Store.stir])
+def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Store, ContainerKey], FileKeys]) -> None:
+    """What was healthy before a restart has yet to be so again."""
+    made = store(box("db", state=STOPPED, health=Health.HEALTHY))
+    begin(made, DB)
+    found = made.container(DB)
+    assert found is not None
+    assert found.health is Health.STARTING
+
+
+def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
+    """No aliases, no health, no host name: what is known of these stays, and a running container as it is."""
+    made = store(FRONT, box("db", on("front", aliases=("x",)), state=STOPPED, hostname="h", created=1.5))
+    made.hint(DB, [ip("10.0.0.5")])
+    listed = box("db", on("front", aliases=None), on("back", "10.1.0.5", aliases=None), health=None, created=1.0)
+    made.put_listed(listed)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.hostname, found.health, found.created, found.state) == ("h", Health.NONE, 1.5, UNKNOWN)
+    assert [(e.network_name, e.aliases) for e in found.endpoints] == [("front", frozenset({"x"})), ("back", None)]
+    assert known_addresses(made) == {"10.0.0.5"}
+    running = store(box("db"))
+    assert running.put_listed(listed) == set()
+
+
+def test_who_cannot_be_inspected_counts_as_listed() -> None:
+    """What the list does not say stays as it was known; where nothing was known, there is none."""
+    listed = box("db", on("front", "10.0.0.5", aliases=None), on("back", "10.1.0.5", aliases=None), health=None)
+    made = store(listed)
+    assert made.aliases_unread(ENGINE, listed.endpoints[0])
+    made.put_unreadable(listed, made.now())
+    assert not made.any_aliases_unread(ENGINE)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.state, found.health) == (RUNNING, Health.NONE)
+    known = box("db", on("front", "10.0.0.4", aliases=("x",)), health=Health.STARTING, hostname="h", created=1.5)
+    made = store(known)
+    asked = made.now()
+    made.put_unreadable(listed, asked)
+    found = made.container(DB)
+    assert found is not None
+    assert (found.hostname, found.health, found.created) == ("h", Health.STARTING, 1.5)
+    assert [e.aliases for e in found.endpoints] == [frozenset({"x"}), frozenset()]
+    made.mark_stale(DB)
+    made.put_unreadable(known, asked)
+    assert known_addresses(made) == {"10.0.0.5", "10.1.0.5"}
+
+
+def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
+    """Its aliases and gateway are not in it and stay; a running container's endpoint is better known."""
+    made = store(box("db", on("front", aliases=("x",), gateways=("10.0.0.1",)), state=STOPPED))
+    made.connecting(DB, on("front", "10.0.0.5", aliases=None))
+    found = made.container(DB)
+    assert found is not None
+    assert found.endpoints == (on("front", "10.0.0.5", aliases=("x",), gateways=("10.0.0.1",)),)
+    assert store(box("db")).connecting(DB, on("front", "10.0.0.5")) == set()
+
+
+def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_got() -> None:
+    """It goes on running, and what it is called there is not known yet; of one that does not run nothing is taken."""
+    made = store(box("db", on("back", "10.1.0.5")), box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
+    assert made.connected(DB, on("front", "10.0.0.5", aliases=None)) == {key("web")}
+    found = made.container(DB)
+    assert found is not None
+    assert (found.state, [e.network_name for e in found.endpoints]) == (State.RUNNING, ["back", "front"])
+    assert known_addresses(made) == {"10.1.0.5", "10.0.0.5"}
+    assert store(box("db", state=STOPPED)).connected(DB, on("front", "10.0.0.5")) == set()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "asked"),
+    [
+        (["10.0.0.5"], {"id-front": {"10.0.0.5"}}),
+        (["10.0.0.4", "10.1.0.4"], {"id-back": {"10.1.0.4"}}),
+        (["10.9.0.5", "10.2.0.5", "10.0.0.4"], {}),
+        ([], {}),
+    ],
+)
+def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
+    addresses: list[str], asked: dict[str, set[str]]
+) -> None:
+    """On its networks that have the addresses which are new; nothing is taken for true."""
+    networks = (FRONT, net("back", "10.1.0.0/16"), net("far", "10.2.0.0/16"))
+    made = store(*networks, box("db", on("front", "10.0.0.4"), on("back")))
+    found = made.claimed(DB, map(ip, addresses))
+    assert {network.id: {*map(str, claimed)} for network, claimed in found.items()} == asked
+    assert known_addresses(made) == {"10.0.0.4"}
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        box("db", on("front"), state=STOPPED),
+        box("db", mode=NetworkMode.HOST),
+        box("db", join="other"),
+        box("db", on("front"), labels={"hostwatch.enable": "false"}),
+    ],
+)
+def test_nobody_is_asked_for_a_claim_that_leads_nowhere(container: Container) -> None:
+    """It is not running, has no network of its own, or is to be left alone."""
+    assert store(FRONT, container).claimed(DB, [ip("10.0.0.5")]) == {}
+    assert store(FRONT).claimed(DB, [ip("10.0.0.5")]) == {}
+
+
+# Who shares what.
+
+
+def test_chains_of_joined_containers_share_one_file() -> None:
+    """`container:X` where X itself joined another: all is the last one's."""
+    made = store(
+        box("a", on("front", "10.0.0.2")), box("b", join="a"), box("c", join="b", labels=hosts("@{self.ip} me"))
+    )
+    assert made.subscriber_files == {key("a")}
+    assert [container.name for container in made.sharing(key("a")).sharers] == ["a", "b", "c"]
+    assert made.sharing(key("a")).requests
+    assert made.sharing(key("c")) == Sharing()
+    assert told(made, "a") == ["10.0.0.2 me"]
+    assert made.drop(key("a")) == {key("a"), key("c")}
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 20])
+def test_loops_and_endless_chains_end(length: int) -> None:
+    """Nothing forbids them in what was last read."""
+    made = store(*(box(f"c{n}", join=f"c{(n + 1) % length}", labels=hosts("@{c0.ip} x")) for n in range(length)))
+    assert made.sandbox(made.sharing(key("c0")).sharers[0]) is None
+    assert len(made.joiners(key("c0"))) == length - 1
+    assert made.drop(key("c0"))
+
+
+def test_lines_are_looked_up_a_number_of_times_that_grows_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`services: "*"` with n names costs n look-ups, not n times n."""
+
+    def cost(size: int) -> int:
+        boxes = [box(f"s{n}", on("front", f"10.0.{n // 250}.{n % 250}", aliases=(f"a{n}",))) for n in range(size)]
+        made = store(*boxes, box("web", on("front", "10.1.0.1"), labels={"hostwatch.services": "*"}))
+        count = 0
+        found = Store._found  # noqa: SLF001
+
+        def counted(self: Store, term: tuple[object, ...]) -> list[Container]:
+            nonlocal count
+            result = found(self, term)
+            count += 1 + len(result)
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "_found", counted)
+            assert len(outcomes(made, key("web"))) == size + 1
+        return count
+
+    assert cost(200) < 2.2 * cost(100)
+
+
+def test_what_many_want_of_one_service_is_worked_out_once() -> None:
+    """Each further file costs a small part of the first one's calls."""
+    webs = [box(f"web-{n}", on("front", f"10.0.0.{n + 20}"), labels=hosts("@{db.ip} db")) for n in range(20)]
+    made = store(FRONT, box("db", on("front", "10.0.0.5")), *webs)
+
+    def calls(file: Container) -> int:
+        count = 0
+
+        def counted(_frame: FrameType, event: str, _argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(counted)
+        try:
+            desired_block(made, file.key, {}, 0.0, 2.0)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    list(map(calls, webs))  # who wants what is looked up once for each file, as long as its container stays the same
+    made.put(box("db", on("front", "10.0.0.6")))
+    first, *others = map(calls, webs)
+    assert max(others) * 10 < first
+
+
+def test_who_loses_an_address_is_in_doubt() -> None:
+    """Its death was missed, perhaps; it must be read again."""
+    made = store(FRONT, box("old", on("front", "10.0.0.5")))
+    assert not made.stale
+    made.put(box("new", on("front", "10.0.0.5")))
+    assert made.stale == {key("old")}
