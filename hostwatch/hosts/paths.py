@@ -27,8 +27,10 @@ from hostwatch.control.writers import (
 from hostwatch.core.block.hostsfile import OF_CONTAINER, OF_HOST, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
+from hostwatch.hosts.host_watch import HostFileWatch
+from hostwatch.hosts.inotify import watch_for_ever
 from hostwatch.hosts.lock import HostFileLocks
-from hostwatch.hosts.watch import HostFileWatch, Watch, watch_for_ever
+from hostwatch.hosts.watch import Watch
 
 T = TypeVar("T")
 

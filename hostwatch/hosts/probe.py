@@ -4,15 +4,15 @@ Rights depend on users, capabilities, mounts, security modules and limits, in co
 can be tried without harm is tried rather than derived. Knows neither engines nor remedies.
 """
 
-import fcntl
 import os
 import re
-import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from asyncinotify import Inotify, Mask
+
+from hostwatch.hosts.lease import given_back, taken
 
 _ROOT = Path("/")
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
@@ -58,16 +58,12 @@ def grants_leases(path: Path) -> bool:
     """
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # the default, SIGIO, would kill the process
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except BlockingIOError:
-        return True  # not now, as somebody has the file open: that is asked only of who may have one
-    except OSError:
-        return False
+        is_granted = taken(file)
+        if is_granted:
+            given_back(file)
     finally:
         os.close(file)
-    return True
+    return is_granted is not False  # `None`: another process has the file open, which is asked after the right alone
 
 
 def grants_priority() -> bool:

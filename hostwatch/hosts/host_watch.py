@@ -1,0 +1,86 @@
+"""Which hosts files on the host have just been written."""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+from asyncinotify import Event, Inotify, Mask
+
+from hostwatch.hosts.inotify import Watcher
+
+_DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
+_FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
+_LOOK_SECONDS = 2.0
+"""Between looks at the files: no event tells of a mount over one."""
+
+
+class HostFileWatch(Watcher):
+    """The watches on files of the host: on each of them, and on the directories above, as it may appear later.
+
+    A file that is bind-mounted by itself has events of its own only. Its directory's events come from its source.
+    """
+
+    what = "files on the host"
+
+    def __init__(self, inotify: Inotify, paths: Iterable[Path], changed: Callable[[Path], None]) -> None:
+        super().__init__(inotify)
+        self._paths = tuple(paths)
+        self._changed = changed
+        self._seen: dict[Path, tuple[int, int]] = {}
+        """The device and the inode that each path leads to."""
+
+    def add_all(self) -> None:
+        """Watch all that is there by now."""
+        for path in self._paths:
+            for place, mask in ((path, _FILE), *((parent, _DIRECTORY) for parent in path.parents)):
+                self._watches.add(place, mask)
+
+    def tell_all(self) -> None:
+        """Tell that changes of any file may have been missed."""
+        for path in self._paths:
+            self._changed(path)
+
+    async def run(self) -> NoReturn:
+        """Tell of files that are written or appear, for ever."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._look, name="look at files on the host")
+            await super().run()
+        raise AssertionError("inotify has ended")
+
+    async def _take(self, event: Event, tasks: TaskGroup) -> None:  # noqa: ARG002
+        affected = self._affected(event)
+        if affected:
+            await self._add_all()
+        for path in affected:
+            self._changed(path)
+
+    async def _look(self) -> None:
+        """Tell now and then which paths lead to another file, and watch that file."""
+        self._seen = await anyio.to_thread.run_sync(self._found)
+        while True:
+            await anyio.sleep(_LOOK_SECONDS)
+            before, self._seen = self._seen, await anyio.to_thread.run_sync(self._found)
+            moved = [path for path, found in self._seen.items() if before.get(path) != found]
+            if moved:
+                await self._add_all()
+            for path in moved:
+                self._changed(path)
+
+    def _found(self) -> dict[Path, tuple[int, int]]:
+        found: dict[Path, tuple[int, int]] = {}
+        for path in self._paths:
+            with suppress(OSError):
+                status = os.lstat(path)
+                found[path] = status.st_dev, status.st_ino
+        return found
+
+    def _affected(self, event: Event) -> list[Path]:
+        if event.watch is None:  # the kernel's queue ran over
+            return list(self._paths)
+        place = event.watch.path if event.name is None else event.watch.path / event.name
+        return [path for path in self._paths if place in (path, *path.parents)]
