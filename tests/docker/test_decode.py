@@ -8,7 +8,8 @@ import pytest
 
 from hostwatch.control.source import Event
 from hostwatch.core.model import Claim, ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
-from hostwatch.docker import decode
+from hostwatch.docker.decode import containers, events, framing, networks
+from hostwatch.docker.decode.engine_info import clock
 
 ENGINE = EngineId("engine")
 WEB = "069cfda18f30ee03953b1119876d180fb7eceb4f230c89f3f1e6b9262357470b"
@@ -33,7 +34,7 @@ DOCKER_CONNECT = (
 
 def event(line: str) -> Event:
     """The event of a line."""
-    found = decode.event(ENGINE, json.loads(line))
+    found = events.event(ENGINE, json.loads(line))
     assert found is not None
     return found
 
@@ -79,25 +80,25 @@ def test_remove_is_destroy() -> None:
 
 def test_a_network_name_is_no_network_id() -> None:
     """Endpoints are told by their network's name then; the default network has the name that the list has for it."""
-    [endpoint] = decode.inspected_container(ENGINE, inspected()).endpoints
+    [endpoint] = containers.inspected_container(ENGINE, inspected()).endpoints
     assert (endpoint.network, endpoint.network_name) == ("", "front")
     assert endpoint.ipv4 == ipaddress.ip_address("10.123.0.2")
     assert endpoint.aliases == frozenset({"al", "069cfda18f30"})
-    [endpoint] = decode.inspected_container(ENGINE, inspected(network="podman", identity="podman")).endpoints
+    [endpoint] = containers.inspected_container(ENGINE, inspected(network="podman", identity="podman")).endpoints
     assert (endpoint.network, endpoint.network_name) == ("", "bridge")
-    [endpoint] = decode.inspected_container(ENGINE, inspected(network="podman", identity="5123d7adb0e8")).endpoints
+    [endpoint] = containers.inspected_container(ENGINE, inspected(network="podman", identity="5123d7adb0e8")).endpoints
     assert (endpoint.network, endpoint.network_name) == ("5123d7adb0e8", "podman")
 
 
 def test_a_container_that_joined_another_has_no_address_of_its_own() -> None:
     """Podman lists the other one's networks as if they were its own."""
-    found = decode.inspected_container(ENGINE, inspected(mode=f"container:{PLAIN}"))
+    found = containers.inspected_container(ENGINE, inspected(mode=f"container:{PLAIN}"))
     assert (found.network_mode, found.joined, found.endpoints) == (NetworkMode.CONTAINER, PLAIN, ())
 
 
 def test_an_empty_health_status_is_no_healthcheck() -> None:
     """Podman always has a `Health`."""
-    found = decode.inspected_container(ENGINE, inspected())
+    found = containers.inspected_container(ENGINE, inspected())
     assert (found.state, found.health) == (State.RUNNING, Health.NONE)
 
 
@@ -116,23 +117,23 @@ def test_an_empty_health_status_is_no_healthcheck() -> None:
 )
 def test_times(text: object, seconds: float) -> None:
     """In UTC or with an offset, with as many digits as there are; what is no time is none."""
-    found = decode.inspected_container(ENGINE, inspected() | {"Created": text, "State": {"StartedAt": text}})
+    found = containers.inspected_container(ENGINE, inspected() | {"Created": text, "State": {"StartedAt": text}})
     assert found.created == found.started == pytest.approx(seconds, abs=1e-6)
-    assert decode.clock({"SystemTime": text}) == (int(seconds) * 10**9 if seconds else None)
+    assert clock({"SystemTime": text}) == (int(seconds) * 10**9 if seconds else None)
 
 
 @pytest.mark.parametrize("wanted", [[], [1], [{"a": "]"}, [], "x,y"], [None, 2.5, {"b": [1, {}]}]])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_the_items_of_a_list_come_one_by_one(wanted: list[object], indent: int | None) -> None:
     """The same as when it is parsed as a whole, however it is spaced."""
-    assert list(decode.items(f" {json.dumps(wanted, indent=indent)}\n")) == wanted
+    assert list(framing.items(f" {json.dumps(wanted, indent=indent)}\n")) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "[", "[1", "[1,", "[{]", '[{"a": 1}, '])
 def test_what_is_no_whole_list_is_none(text: str) -> None:
     """What is cut off must not look like a shorter list: what is not in it would be taken for gone."""
     with pytest.raises(ValueError, match=r"."):
-        list(decode.items(text))
+        list(framing.items(text))
 
 
 def names_on_front(**settings: object) -> frozenset[str] | None:
@@ -140,7 +141,7 @@ def names_on_front(**settings: object) -> frozenset[str] | None:
     data = inspected()
     data["Config"] = {"Hostname": "kafka"}
     data["NetworkSettings"] = {"Networks": {settings.pop("network", "front"): settings}}
-    [endpoint] = decode.inspected_container(ENGINE, data).endpoints
+    [endpoint] = containers.inspected_container(ENGINE, data).endpoints
     return endpoint.aliases
 
 
@@ -162,9 +163,9 @@ def test_what_was_never_started_claims_nothing(status: str, claim: Claim) -> Non
     """By an inspection and by a list; and what an event tells of a new container."""
     data = inspected()
     data["State"] = {"Status": status, "Running": False}
-    assert decode.inspected_container(ENGINE, data).claim is claim
+    assert containers.inspected_container(ENGINE, data).claim is claim
     listed = {"Id": WEB, "Names": ["/web"], "State": status}
-    assert decode.listed_container(ENGINE, listed).claim is claim
+    assert containers.listed_container(ENGINE, listed).claim is claim
 
 
 # Networks, as engine 28.5 tells of them.
@@ -173,7 +174,7 @@ def test_what_was_never_started_claims_nothing(status: str, claim: Claim) -> Non
 def network(options: dict[str, str] | None = None, **config: Any) -> Network:
     """What is read of a network with this subnet."""
     ipam = {"Driver": "default", "Options": {}, "Config": [config] if config else []}
-    return decode.network(ENGINE, {"Id": "5123", "Name": "x", "Driver": "bridge", "IPAM": ipam, "Options": options})
+    return networks.network(ENGINE, {"Id": "5123", "Name": "x", "Driver": "bridge", "IPAM": ipam, "Options": options})
 
 
 @pytest.mark.parametrize(
@@ -231,4 +232,4 @@ def test_addresses_that_are_set_aside() -> None:
 def test_a_list_tells_the_health_of_who_runs_in_words(status: object, health: Health | None) -> None:
     """As `docker ps` shows it; nothing is known where it says nothing."""
     data = {"Id": "a" * 64, "Names": ["/web"], "State": "running", "Status": status}
-    assert decode.listed_container(ENGINE, data).health is health
+    assert containers.listed_container(ENGINE, data).health is health

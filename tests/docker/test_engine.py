@@ -11,8 +11,9 @@ from anyio.abc import ByteStream
 from bench import simulated
 from hostwatch.control.source import EngineError
 from hostwatch.core.model import Container, EngineId
-from hostwatch.docker import decode
 from hostwatch.docker.connect import Connection
+from hostwatch.docker.decode import containers
+from hostwatch.docker.decode.fields import Json
 from hostwatch.docker.engine import DockerEngine
 
 
@@ -24,9 +25,9 @@ def test_the_simulated_engine_answers_in_the_form_of_a_real_one() -> None:
 async def test_a_long_list_is_taken_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While 10,000 containers are decoded, a start must not wait for it."""
     made, decoded, turn = simulated.world(200, tmp_path), Counter[int](), 0
-    one_listed = decode.listed_container
+    one_listed = containers.listed_container
 
-    def counted(engine: EngineId, data: decode.Json) -> Container:
+    def counted(engine: EngineId, data: Json) -> Container:
         decoded[turn] += 1
         return one_listed(engine, data)
 
@@ -36,7 +37,7 @@ async def test_a_long_list_is_taken_in_steps(tmp_path: Path, monkeypatch: pytest
             turn += 1
             await anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr(decode, "listed_container", counted)
+    monkeypatch.setattr(containers, "listed_container", counted)
     socket = str(tmp_path / "engine.sock")
     async with (
         simulated.Server(made, tmp_path).listening(Path(socket)),

@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Endpoint, Network, NetworkKey
-from hostwatch.docker import decode
+from hostwatch.docker.decode import containers, events, networks
 from tests.model.engine import ENGINE, SUBNETS, Engine, Json, network_id
 
 FATES = ("ok", "lost", "doubled", "late", "swapped", "garbled")
@@ -124,12 +124,12 @@ class SimulatedSource:
         async for data in receive:
             if data is None:
                 yield None
-            elif (found := decode.event(ENGINE, data)) is not None:
+            elif (found := events.event(ENGINE, data)) is not None:
                 yield found
 
     def created(self, event: Event) -> Container | None:
         """What an event tells of a new container."""
-        return decode.created_container(event)
+        return containers.created_container(event)
 
     # Faults.
 
@@ -163,14 +163,14 @@ class SimulatedSource:
 
     async def containers(self) -> Sequence[Container]:
         """All containers, as the list tells them."""
-        found = [decode.listed_container(ENGINE, self.engine.listed(box)) for box in self.engine.boxes.values()]
+        found = [containers.listed_container(ENGINE, self.engine.listed(box)) for box in self.engine.boxes.values()]
         await self._answer(self.faults.slow.get(THE_LIST, _ANSWER_SECONDS))
         return found
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container, as the list tells it."""
         box = self.engine.boxes.get(key.id)
-        found = decode.listed_container(ENGINE, self.engine.listed(box)) if box is not None else None
+        found = containers.listed_container(ENGINE, self.engine.listed(box)) if box is not None else None
         await self._answer()
         return found
 
@@ -193,23 +193,23 @@ class SimulatedSource:
         self.known.add(box.id)
         if box.running and box.addresses == addresses and data["State"]["Running"]:
             self.answered[box.id] = anyio.current_time()
-        return decode.inspected_container(ENGINE, data)
+        return containers.inspected_container(ENGINE, data)
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
-        found = [decode.network(ENGINE, self.engine.network(name)) for name in SUBNETS]
+        found = [networks.network(ENGINE, self.engine.network(name)) for name in SUBNETS]
         await self._answer()
         return found
 
     async def network(self, key: NetworkKey) -> Network:
         """One network."""
-        found = decode.network(ENGINE, self._network(key))
+        found = networks.network(ENGINE, self._network(key))
         await self._answer()
         return found
 
     async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
         """A container's endpoint on a network."""
-        found = decode.network_endpoint(self._network(network), container.id)
+        found = networks.network_endpoint(self._network(network), container.id)
         await self._answer()
         return found
 
