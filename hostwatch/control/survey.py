@@ -125,7 +125,7 @@ class Survey:
         """The reports, of which those of subscribers without a network are no good news, whatever the file says."""
         return [
             dataclasses.replace(report, fault=FileRefusedError(ORPHANED))
-            if self.store.is_orphaned(report.container)
+            if self.store.joins.has_lost_network(report.container)
             else report
             for report in reports
         ]

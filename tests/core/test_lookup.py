@@ -26,7 +26,7 @@ def resolver(made: Store, name: str = "web", any_scope: bool = False) -> Resolve
     """The names as one container sees them."""
     container = made.container(key(name))
     assert container is not None
-    return resolver_of(made, network_context_of(container, made.sandbox(container)), any_scope)
+    return resolver_of(made, network_context_of(container, made.joins.sandbox(container)), any_scope)
 
 
 def answer(made: Store, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:

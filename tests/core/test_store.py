@@ -16,7 +16,9 @@ from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.reach import ORPHANED
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
-from hostwatch.core.store.lister import FileKeys, Sharing
+from hostwatch.core.store.early import networks_to_ask
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.sharing import Sharing
 from hostwatch.core.store.store import Store
 from tests.core.build import (
     ENGINE,
@@ -204,7 +206,7 @@ def answers(made: Store) -> object:
         made.host_mode(ENGINE),
         made.any_aliases_unread(ENGINE),
         [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
-        [(made.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],
+        [(made.joins.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],
     )
 
 
@@ -224,7 +226,7 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
         fresh.put(container)
     for network in made.networks:
         fresh.put_network(network)
-    for gone in made.gone:
+    for gone in filter(made.joins.is_gone, map(key, NAMES)):
         fresh.drop(gone)
     assert answers(made) == answers(fresh)
     assert everything_told(made) == everything_told(fresh)
@@ -262,17 +264,17 @@ def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
     reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{web.ip} web"))
     db, vpn = box("db", on("front", "10.0.0.5")), box("vpn", on("front", "10.0.0.2"))
     for before in (store(web, car, reader, db, vpn), store(web, car, reader, db)):
-        assert (before.unread_parents == {key("vpn")}) is (before.container(key("vpn")) is None)
+        assert (before.joins.unread_parents == {key("vpn")}) is (before.container(key("vpn")) is None)
         affected = before.drop(key("vpn"))
         assert {key("web"), key("car"), key("reader")} <= affected
         assert told(before, "web") == [f"Gone db: {ORPHANED}", f"Gone x: {ORPHANED}"]
         assert told(before, "reader") == ["Gone web: the container whose network web uses is gone"]
-        assert before.unread_parents == frozenset()
+        assert before.joins.unread_parents == frozenset()
         before.drop(key("web"))
         before.drop(key("car"))
         before.drop(key("db"))
         before.put(web)
-        assert before.unread_parents == {key("vpn")}
+        assert before.joins.unread_parents == {key("vpn")}
 
 
 def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
@@ -665,7 +667,7 @@ def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
     """On its networks that have the addresses which are new; nothing is taken for true."""
     networks = (FRONT, net("back", "10.1.0.0/16"), net("far", "10.2.0.0/16"))
     made = store(*networks, box("db", on("front", "10.0.0.4"), on("back")))
-    found = made.claimed(DB, map(ip, addresses))
+    found = networks_to_ask(made, DB, map(ip, addresses))
     assert {network.id: {*map(str, claimed)} for network, claimed in found.items()} == asked
     assert known_addresses(made) == {"10.0.0.4"}
 
@@ -681,8 +683,8 @@ def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
 )
 def test_nobody_is_asked_for_a_claim_that_leads_nowhere(container: Container) -> None:
     """It is not running, has no network of its own, or is to be left alone."""
-    assert store(FRONT, container).claimed(DB, [ip("10.0.0.5")]) == {}
-    assert store(FRONT).claimed(DB, [ip("10.0.0.5")]) == {}
+    assert networks_to_ask(store(FRONT, container), DB, [ip("10.0.0.5")]) == {}
+    assert networks_to_ask(store(FRONT), DB, [ip("10.0.0.5")]) == {}
 
 
 # Who shares what.
@@ -705,8 +707,8 @@ def test_chains_of_joined_containers_share_one_file() -> None:
 def test_loops_and_endless_chains_end(length: int) -> None:
     """Nothing forbids them in what was last read."""
     made = store(*(box(f"c{n}", join=f"c{(n + 1) % length}", labels=hosts("@{c0.ip} x")) for n in range(length)))
-    assert made.sandbox(made.sharing(key("c0")).sharers[0]) is None
-    assert len(made.joiners(key("c0"))) == length - 1
+    assert made.joins.sandbox(made.sharing(key("c0")).sharers[0]) is None
+    assert len(made.joins.joiners(key("c0"))) == length - 1
     assert made.drop(key("c0"))
 
 

@@ -21,6 +21,7 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
 from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import Address, ContainerKey, Endpoint, NetworkId, State
+from hostwatch.core.store.early import networks_to_ask
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
@@ -115,7 +116,7 @@ class Informer:
 
     def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """The file of a running container says that it has these addresses; have that asked where it may be so."""
-        networks = self._store.claimed(key, addresses)
+        networks = networks_to_ask(self._store, key, addresses)
         if networks and self._read_queue is not None:
             self._read_queue.want_claimed(key, networks, cause)
 

@@ -269,7 +269,7 @@ class ReadQueue:
         # The answer may be older than what has been seen since, or give this container an address of another.
         for stale in self._store.newly_stale():
             self.confirm(stale)
-        parent = self._store.unread_parent(container)
+        parent = self._store.joins.unread_parent(container)
         if parent is not None and parent not in self._asked:
             self.want(parent, "it is joined")
         return files

@@ -30,6 +30,6 @@ async def load(source: Source, store: Store, read_queue: ReadQueue, cause: str) 
     # One that was created since the list was made is not in it: only reading it says whether it is gone.
     unlisted = {container.key for container in store.containers} - listed
     # Nor is one that is gone while another still uses its network. First, as who uses it would have it read, too.
-    await read_queue.read_all([*store.unread_parents, *listed, *unlisted], cause)
+    await read_queue.read_all([*store.joins.unread_parents, *listed, *unlisted], cause)
     # Where two have swapped their addresses, the first that is read takes the other one's, and puts it in doubt.
     await read_queue.read_all(store.stale, cause)

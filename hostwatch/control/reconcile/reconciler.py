@@ -295,7 +295,7 @@ class Reconciler:
             elif subscriber.key not in self._orphans:
                 self._orphans = {known for known in self._orphans if self._store.container(known) is not None}
                 self._orphans.add(subscriber.key)
-                why = OUTLIVED if self._store.has_outlived(subscriber) else ORPHANED
+                why = OUTLIVED if self._store.joins.has_outlived(subscriber) else ORPHANED
                 logger.error("{}: {}", subscriber.name, why)
 
     def _note_leftover(self, key: ContainerKey, text: bytes) -> None:

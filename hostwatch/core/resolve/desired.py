@@ -18,7 +18,8 @@ from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Ref
 from hostwatch.core.resolve.reach import in_reach
 from hostwatch.core.resolve.templates import line_outcome
 from hostwatch.core.rules import Subscription
-from hostwatch.core.store.lister import Lister, Query, Request
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.sharing import Query, Request
 
 
 def outcomes(store: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
@@ -72,11 +73,7 @@ def _answer(store: Lister, owner: ContainerKey) -> _Answer:
     requests = store.sharing(owner).requests
     if len(requests) != 1 or requests[0].query.is_own:
         return _Answer(_told(store, requests))
-    query = requests[0].query
-    answer = store.cached.get(query)
-    if not isinstance(answer, _Answer):
-        answer = store.cached[query] = _Answer(_told(store, requests))
-    return answer
+    return store.cached(_Answer, requests[0].query, lambda: _Answer(_told(store, requests)))
 
 
 def _told(store: Lister, requests: Iterable[Request]) -> Told:

@@ -244,7 +244,7 @@ class Resolver:
         else:
             near = [c for attachment in here.attachments for c in self.store.on_network(here.engine, attachment)]
             near += self.store.host_mode(here.engine)
-            joined = [self.store.container(j) for c in near for j in self.store.joiners(c.key)]
+            joined = [self.store.container(j) for c in near for j in self.store.joins.joiners(c.key)]
             candidates = {c.key: c for c in (*near, *joined) if c is not None}.values()
         for container in candidates:
             if self.store.roles(container.key).enabled and self.reaches(container):
@@ -298,7 +298,7 @@ class Resolver:
 
     def _is_lost(self, container: Container) -> bool:
         """Whether a container may run on a network that is not known yet: early hints tell of one after the other."""
-        sandbox = self.store.sandbox(container)
+        sandbox = self.store.joins.sandbox(container)
         if sandbox is None or container.state is State.STOPPED:
             return False
         return not is_placed(sandbox) or (sandbox.network_mode is None and sandbox.state is State.UNKNOWN)
@@ -367,11 +367,7 @@ def _present(claimants: Iterable[Container]) -> list[Container]:
 
 def resolver_of(store: Lister, context: NetworkContext, any_scope: bool) -> Resolver:
     """The names as they are seen from there; `self` is none of them."""
-    key = "resolver", context, any_scope
-    resolver = store.cached.get(key)
-    if not isinstance(resolver, Resolver):
-        resolver = store.cached[key] = Resolver(store, context, any_scope)
-    return resolver
+    return store.cached(Resolver, (context, any_scope), lambda: Resolver(store, context, any_scope))
 
 
 def own_service(subscriber: Container) -> Service:

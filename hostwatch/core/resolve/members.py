@@ -52,7 +52,7 @@ class Member:
 
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
     """The container as a member of the service; unless `addressed`, it need not be reached, only run."""
-    owner = resolver.store.sandbox(container) or container
+    owner = resolver.store.joins.sandbox(container) or container
     place = _place(resolver, service, container, addressed)
     if isinstance(place, Reached):
         return Member(container, owner, place, None)

@@ -75,8 +75,8 @@ Reach = Reached | Unreached | NotKnown
 
 def reach(store: Lister, source: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
     """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
-    service = store.sandbox(target)
-    is_there = not (source.is_orphaned or store.has_outlived(target))
+    service = store.joins.sandbox(target)
+    is_there = not (source.is_orphaned or store.joins.has_outlived(target))
     if service is None or not (is_there and source.is_placed and is_placed(service)):
         return _unplaced(store, source, target, service)
     if service.network_mode is NetworkMode.HOST:
@@ -94,7 +94,7 @@ def reach(store: Lister, source: NetworkContext, target: Container, network: str
 
 def in_reach(store: Lister, source: NetworkContext, target: Container, any_scope: bool) -> bool:
     """Whether the target could be reached if it ran: what decides whose name a name is."""
-    service = store.sandbox(target)
+    service = store.joins.sandbox(target)
     if not source.is_known or service is None:
         return False
     if any_scope or NetworkMode.HOST in (source.network_mode, service.network_mode):
@@ -114,8 +114,8 @@ def _unplaced(store: Lister, source: NetworkContext, target: Container, service:
         return NotKnown("whose network the subscriber uses is not known")
     if service is None:
         gone = f"the container whose network {target.name} uses is"
-        return Unreached(f"{gone} gone") if store.is_orphaned(target) else NotKnown(f"{gone} not known yet")
-    if store.has_outlived(target):
+        return Unreached(f"{gone} gone") if store.joins.has_lost_network(target) else NotKnown(f"{gone} not known yet")
+    if store.joins.has_outlived(target):
         return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
     whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
     return NotKnown(f"{whose} are not known yet")

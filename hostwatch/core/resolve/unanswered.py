@@ -35,7 +35,7 @@ def idle_services(lister: Lister) -> list[str]:
 
 def idle_subscribers(lister: Lister) -> list[str]:
     """The subscribers of the configuration that no container is, by their keys."""
-    in_use = {id(wanted) for key in lister.keys("subscriber") for wanted in lister.roles(key).subscriptions}
+    in_use = {id(wanted) for key in lister.by_index("subscriber") for wanted in lister.roles(key).subscriptions}
     rules = (rule for rule in lister.rules.subscribers if not isinstance(rule.target, Path))
     return [rule.key for rule in rules if id(rule.subscription) not in in_use]
 
@@ -82,7 +82,7 @@ def unanswered(lister: Lister, engine: EngineId) -> Iterator[Unanswered]:
 
 def _asked_by_labels(lister: Lister) -> Iterator[tuple[Container, str]]:
     configured = {id(rule.subscription) for rule in lister.rules.subscribers}
-    for key in sorted(lister.keys("subscriber")):
+    for key in sorted(lister.by_index("subscriber")):
         container = lister.container(key)
         own = [wanted for wanted in lister.roles(key).subscriptions if id(wanted) not in configured]
         names = dict.fromkeys(n for wanted in own for n in (*(line.service for line in wanted.lines), *wanted.services))

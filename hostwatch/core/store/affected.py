@@ -1,6 +1,6 @@
-"""Whom a change concerns: the hosts files that may have to say something else, found by the index and not by a walk.
+"""The hosts files that a change may affect, found by the index.
 
-Too many is a little work for nothing; too few would leave a file wrong until the next resync.
+One file too many is a little work for nothing; one too few stays wrong until the next resync.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,78 +13,79 @@ from hostwatch.core.store.lister import FileKeys, Lister
 
 
 def affected(lister: Lister, key: ContainerKey) -> FileKeys:
-    """The hosts files in which the container may appear, or that it reads, or that must not keep its address."""
+    """The files that may name the container, the file it reads, and those that must not keep its address."""
     files: set[ContainerKey] = set()
-    for changed in (key, *lister.joiners(key)):
+    for changed in (key, *lister.joins.joiners(key)):
         container = lister.last_known(changed)
         if container is not None:
-            files |= lister.files_of(_readers(lister, container))
+            files |= lister.joins.files_of(_readers(lister, container))
             if lister.roles(changed).subscriptions:
-                files.add(lister.file_of(changed))
+                files.add(lister.joins.file_of(changed))
     if (container := lister.container(key)) is not None:
         for endpoint in container.endpoints:
             for address in endpoint.addresses:
-                files |= lister.keys("kept", key.engine, address)
+                files |= lister.by_index("kept", key.engine, address)
     return frozenset(files)
 
 
 def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
-    """The subscribers that may be told of the container, tier by tier (`hostwatch.core.resolve.lookup`)."""
+    """The subscribers that may look the container up, tier by tier (`hostwatch.core.resolve.lookup`)."""
     engine, own = service.key.engine, lister.roles(service.key)
     if not own.enabled:
         return set()
     anywhere = {folded(n) for n in (service.name, *(n for rule in own.services for n in (rule.key, *rule.names)))}
     local = {folded(n) for n in (service.name, *own.names, *called(service), qualified(service)) if n is not None}
-    found = {reader for near in _near(lister, service) for reader in _asking(lister, engine, local, near)}
+    found = {reader for near in _near(lister, service) for reader in _readers_of(lister, engine, local, near)}
     for name in anywhere:
-        found |= lister.keys("reads", engine, name)
+        found |= lister.by_index("reads", engine, name)
     if service.project is not None and service.compose_service is not None:
-        project = lister.keys("project", engine, service.project)
-        found.update(_asking(lister, engine, {folded(service.compose_service)}, project))
+        project = lister.by_index("project", engine, service.project)
+        found.update(_readers_of(lister, engine, {folded(service.compose_service)}, project))
     return found
 
 
-def _asking(
+def _readers_of(
     lister: Lister, engine: EngineId, names: set[str], among: AbstractSet[ContainerKey]
 ) -> Iterator[ContainerKey]:
-    """Who among these asks for one of the names, for every name, or for a service that may have such a name besides.
+    """Those among these containers that look up one of the names, every name, or a service that may have such a label.
 
-    A common name has thousands of readers on a large engine, of which few are near: what both sets share is found by
-    the smaller one.
+    Readers of a common name are found by intersecting two index sets, starting with the smaller one: a large engine
+    has thousands of readers of it, of which few are near.
     """
-    yield from lister.keys("reads all", engine) & among
+    yield from lister.by_index("reads all", engine) & among
     for name in names:
-        yield from lister.keys("reads", engine, name) & among
-        if lister.keys("label", engine, name):
-            yield from lister.keys("reads services", engine) & among
+        yield from lister.by_index("reads", engine, name) & among
+        if lister.by_index("label", engine, name):
+            yield from lister.by_index("reads services", engine) & among
 
 
 def _near(lister: Lister, service: Container) -> Iterator[AbstractSet[ContainerKey]]:
-    """Sets of containers that together hold all who may reach this one, as far as that is known."""
-    engine, sandbox = service.key.engine, lister.sandbox(service)
+    """Sets of containers that together hold all that may reach this one, as far as that is known."""
+    engine, sandbox = service.key.engine, lister.joins.sandbox(service)
     if sandbox is not None and sandbox.network_mode in (NetworkMode.HOST, None):
-        yield lister.keys("subscriber")
+        yield lister.by_index("subscriber")
         return
-    yield lister.keys("roaming", engine)
+    yield lister.by_index("roaming", engine)
     for endpoint in sandbox.endpoints if sandbox is not None else ():
-        yield lister.keys("network", engine, endpoint.network_name)
+        yield lister.by_index("network", engine, endpoint.network_name)
 
 
 def affected_by_network(lister: Lister, network: Network) -> FileKeys:
-    """The hosts files that a network's gateway or name may concern: those of its members, and of who reads these."""
-    members = lister.keys("network", network.key.engine, network.name)
+    """The files that a network's gateway or name may affect: those that its members affect."""
+    members = lister.by_index("network", network.key.engine, network.name)
     return frozenset(file for member in members for file in affected(lister, member))
 
 
 def unread_places(lister: Lister, *containers: Container | None) -> set[tuple[EngineId, str]]:
-    """The networks of the containers on which somebody's aliases are not read yet."""
+    """The networks of these containers on which the aliases of some container are not read yet."""
     places = {(c.key.engine, e.network_name) for c in containers if c is not None for e in c.endpoints}
-    return {(engine, name) for engine, name in places if lister.keys("unread", engine, name)}
+    return {(engine, name) for engine, name in places if lister.by_index("unread", engine, name)}
 
 
 def subscribers_on(lister: Lister, places: Iterable[tuple[EngineId, str]]) -> FileKeys:
-    """The hosts files of subscribers that see one of these networks."""
+    """The files of the subscribers that see one of these networks."""
     found: set[ContainerKey] = set()
     for engine, name in places:
-        found |= lister.keys("subscriber") & (lister.keys("network", engine, name) | lister.keys("roaming", engine))
-    return frozenset(lister.files_of(found))
+        seeing = lister.by_index("network", engine, name) | lister.by_index("roaming", engine)
+        found |= lister.by_index("subscriber") & seeing
+    return frozenset(lister.joins.files_of(found))

@@ -1,42 +1,43 @@
-"""The terms by which the store finds a container again: where it is, what it is called, what it wants to read."""
+"""The index entries of a container: where it is, which names it has, which names it looks up."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 from hostwatch.core.model import Claim, Container, ContainerKey, NetworkMode, State
 from hostwatch.core.names import folded
+from hostwatch.core.store.index import Entry
 from hostwatch.core.store.selection import Roles
 
 
-def terms(container: Container, own: Roles) -> Iterator[Hashable]:
-    """All terms of a container with these roles. One that is left alone keeps its place, but has no name."""
+def index_entries(container: Container, own: Roles) -> Iterator[Entry]:
+    """All entries of a container with these roles. A container that is not enabled has a place, but no name."""
     if container.claim is Claim.DEPARTED:
         if own.enabled:
-            yield from _name_terms(own, container)
+            yield from _name_entries(own, container)
         return
-    yield from _place_terms(container)
+    yield from _place_entries(container)
     if own.enabled:
         if container.host_file is None:
             for rule in own.services:
                 yield ("rule", rule.key)
             if container.claim is not Claim.NONE:
-                yield from _name_terms(own, container)
-        yield from _subscriber_terms(own, container)
+                yield from _name_entries(own, container)
+        yield from _subscriber_entries(own, container)
 
 
 def called(container: Container) -> frozenset[str]:
-    """What the container is called wherever it is, as written: its aliases on all networks, its compose service."""
+    """The container's aliases on all its networks and its compose service, as written."""
     aliases = (alias for endpoint in container.endpoints for alias in endpoint.aliases or ())
     return frozenset(filter(None, (*aliases, container.compose_service)))
 
 
 def qualified(container: Container) -> str | None:
-    """Its compose service with the project behind it, which is unique on its engine; `None` outside compose."""
+    """The compose service followed by its project, which is unique on an engine; `None` outside compose."""
     if container.project is None or container.compose_service is None:
         return None
     return f"{container.compose_service}.{container.project}"
 
 
-def _place_terms(container: Container) -> Iterator[Hashable]:
+def _place_entries(container: Container) -> Iterator[Entry]:
     engine = container.key.engine
     if container.state is State.UNKNOWN:
         yield ("stale",)
@@ -53,7 +54,7 @@ def _place_terms(container: Container) -> Iterator[Hashable]:
             yield ("address", engine, address)
 
 
-def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+def _name_entries(own: Roles, container: Container) -> Iterator[Entry]:
     engine = container.key.engine
     yield ("name", engine, folded(container.name))
     if container.project is not None and container.compose_service is not None:
@@ -72,7 +73,7 @@ def _name_terms(own: Roles, container: Container) -> Iterator[Hashable]:
             yield ("alias", engine, endpoint.network_name, folded(alias))
 
 
-def _subscriber_terms(own: Roles, container: Container) -> Iterator[Hashable]:
+def _subscriber_entries(own: Roles, container: Container) -> Iterator[Entry]:
     engine = container.key.engine
     if not own.subscriptions:
         return

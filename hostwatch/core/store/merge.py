@@ -1,26 +1,26 @@
-"""What two readings of one container come to, each of which may know what the other does not."""
+"""How one more fact changes a container: two readings of it may each know what the other does not."""
 
 import dataclasses
 
-from hostwatch.core.model import Address, Container, Endpoint, Health, Network
+from hostwatch.core.model import Address, Claim, Container, Endpoint, Health, Network, State
 
 
 def same_selection(old: Container, new: Container) -> bool:
-    """Whether all is the same that decides a container's roles."""
+    """Whether everything is the same that decides a container's roles."""
     return old.name == new.name and old.image == new.image and old.labels == new.labels
 
 
 def details_of(read: Container, old: Container) -> Container:
-    """What was read of a container, but for its state and addresses, which are known better."""
+    """The container as read, with the state and addresses of `old`, which are newer."""
     found = {endpoint.network_name: endpoint for endpoint in read.endpoints}
     known = [_with_details(endpoint, found.pop(endpoint.network_name, endpoint)) for endpoint in old.endpoints]
     return dataclasses.replace(
         read,
         state=old.state,
         claim=old.claim,
-        health=Health.NONE if read.health is Health.NONE else old.health or restarting(read.health),
+        health=Health.NONE if read.health is Health.NONE else old.health or _restarted(read.health),
         created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
-        endpoints=(*known, *map(without_addresses, found.values())),
+        endpoints=(*known, *map(_without_addresses, found.values())),
     )
 
 
@@ -29,13 +29,50 @@ def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
     return dataclasses.replace(known, network=known.network or read.network, aliases=aliases)
 
 
-def restarting(health: Health | None) -> Health | None:
-    """The health of a container that is being started: a healthcheck begins anew."""
+def completed(listed: Container, old: Container | None) -> Container:
+    """A listed container with what a list does not tell: as in `old`, or else empty."""
+    aliases = {endpoint.network_name: endpoint.aliases for endpoint in old.endpoints} if old is not None else {}
+    endpoints = (
+        dataclasses.replace(endpoint, aliases=aliases.get(endpoint.network_name) or frozenset())
+        for endpoint in (listed.endpoints if listed.joined is None else ())
+    )
+    return dataclasses.replace(
+        listed,
+        endpoints=tuple(endpoints),
+        hostname=old.hostname if old is not None else None,
+        created=old.created if old is not None else listed.created,
+        started=old.started if old is not None else 0.0,
+        health=listed.health or (old.health if old is not None else None) or Health.NONE,
+    )
+
+
+def changing(container: Container) -> Container:
+    """The container between two states. It stands for its names, and its healthcheck begins anew."""
+    return dataclasses.replace(container, state=State.UNKNOWN, claim=Claim.FULL, health=_restarted(container.health))
+
+
+def ended(container: Container, old: Container | None) -> Container:
+    """A container that does not run: it has no addresses, and keeps its names if it ran in `old`."""
+    claim = container.claim
+    if claim is not Claim.NONE:
+        # If it had ended before it was first seen, its time to come back is over.
+        is_over = old is None or (old.state is State.STOPPED and old.claim is Claim.YIELDING)
+        claim = Claim.YIELDING if is_over else Claim.FULL
+    return dataclasses.replace(container, endpoints=tuple(map(_without_addresses, container.endpoints)), claim=claim)
+
+
+def removed(container: Container) -> Container:
+    """A container that was removed just now: only its names are left."""
+    endpoints = tuple(map(_without_addresses, container.endpoints))
+    return dataclasses.replace(container, state=State.STOPPED, claim=Claim.DEPARTED, endpoints=endpoints)
+
+
+def _restarted(health: Health | None) -> Health | None:
     return health if health in (None, Health.NONE) else Health.STARTING
 
 
 def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endpoint:
-    """The endpoint, on this network with this address."""
+    """The endpoint with this address, on this network."""
     found = dataclasses.replace(endpoint, network=network.key.id)
     if address.version == 4:
         return dataclasses.replace(found, ipv4=address)
@@ -43,12 +80,11 @@ def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endp
 
 
 def without_address(endpoint: Endpoint, address: Address) -> Endpoint:
-    """The endpoint, if it has this address without it."""
+    """The endpoint without this address, if it has it."""
     ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
     ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
     return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)
 
 
-def without_addresses(endpoint: Endpoint) -> Endpoint:
-    """The endpoint as it is while the container does not run."""
+def _without_addresses(endpoint: Endpoint) -> Endpoint:
     return dataclasses.replace(endpoint, ipv4=None, ipv6=None)

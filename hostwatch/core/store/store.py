@@ -1,11 +1,11 @@
-"""The store: how what is known changes, in synchronous steps, so that nobody sees it half changed.
+"""The store: takes in what is read or told of containers and networks, one fact a step.
 
-Each step takes in one fact (what was read, or what an event or a hosts file hints at) and returns the hosts files that
-it may concern (`hostwatch.core.store.affected`).
+Each step is synchronous, so that nothing is ever seen half changed. It returns the hosts files that the fact may affect
+(`hostwatch.core.store.affected`).
 """
 
 import dataclasses
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from hostwatch.core.model import (
@@ -16,7 +16,6 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
-    Health,
     Network,
     NetworkKey,
     NetworkMode,
@@ -24,32 +23,35 @@ from hostwatch.core.model import (
 )
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.affected import affected, affected_by_network, subscribers_on, unread_places
-from hostwatch.core.store.indexers import terms
+from hostwatch.core.store.early import with_early_addresses, with_endpoint
+from hostwatch.core.store.indexers import index_entries
 from hostwatch.core.store.lister import FileKeys, Lister
 from hostwatch.core.store.merge import (
+    changing,
+    completed,
     details_of,
-    restarting,
+    ended,
+    removed,
     same_selection,
-    with_address,
     without_address,
-    without_addresses,
 )
 from hostwatch.core.store.network_context import WAY_OUT
 from hostwatch.core.store.selection import Roles, roles
 
 
 class Store(Lister):
-    """Lister that change."""
+    """A lister whose contents change."""
 
     def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
         self._touched: dict[ContainerKey, int] = {}
+        """The mark (`now`) at which something was last told of a container between two readings."""
         self._kept: dict[ContainerKey, frozenset[Address]] = {}
         self._newly_stale: dict[ContainerKey, None] = {}
         self._clock = 0
 
     def add_host_files(self, engine: EngineId, hostname: str) -> None:
-        """Have the files on the host that the rules name subscribe to this engine; those of another one are forgotten.
+        """Add the files on the host that the rules name, for this engine. Those of another engine are dropped.
 
         `hostname` is the host's own, which is never published.
         """
@@ -65,7 +67,7 @@ class Store(Lister):
                 self._replace(key, found)
 
     def adopt(self, rules: Rules) -> FileKeys:
-        """Follow other rules from now on; returns the hosts files that are subscribed to under the old or the new."""
+        """Take in other rules; returns the hosts files with a subscriber under the old or the new ones."""
         before = self.subscriber_files
         self.rules = rules
         for container in list(self._containers.values()):
@@ -74,65 +76,38 @@ class Store(Lister):
         return before | self.subscriber_files
 
     def newly_stale(self) -> Iterable[ContainerKey]:
-        """The containers that have come into doubt since this was asked last: a storm may leave thousands there."""
+        """The containers that became stale since the last call. A storm may leave thousands here."""
         found, self._newly_stale = self._newly_stale, {}
         return found
 
     def now(self) -> int:
-        """A mark in the order of changes, to be taken before the engine is asked and given to `put`."""
+        """A mark in the order of changes, to be taken before a request to the engine and given to `put`."""
         return self._clock
 
-    def put(self, container: Container, asked: int | None = None) -> FileKeys:
-        """Take in what was read of a container; returns the hosts files it may concern.
+    # Containers, as read.
 
-        `asked` is the mark from before the request. Where the container was touched since (an event said that it is
-        changing, an early hint came), the answer may be older than that: its state and addresses are not taken then.
+    def put(self, container: Container, asked: int | None = None) -> FileKeys:
+        """Take in what was read of a container; returns the hosts files it may affect.
+
+        `asked` is the mark from before the request. If the container was touched since (by an event or an early
+        address), the answer may be older than that, so its state and addresses are not taken.
         """
         old = self.container(container.key)
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
             container = details_of(container, old)
         if container.state is State.STOPPED:
-            endpoints = tuple(map(without_addresses, container.endpoints))
-            container = dataclasses.replace(container, endpoints=endpoints, claim=_claim_of_ended(container, old))
+            container = ended(container, old)
         return self._replace(container.key, container)
 
-    def is_ending(self, key: ContainerKey) -> bool:
-        """Whether a container has ended, or was removed, and keeps its names still; it is to `yield_names` in time."""
-        known = self._containers.get(key)
-        return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
-
-    def yield_names(self, key: ContainerKey) -> FileKeys:
-        """Note that a container has not come back in time: who runs may have a name of its."""
-        if not self.is_ending(key):
-            return frozenset()
-        known = self._containers[key]
-        if known.claim is Claim.DEPARTED:
-            return self._replace(key, None)
-        return self._replace(key, dataclasses.replace(known, claim=Claim.YIELDING))
-
     def put_unreadable(self, listed: Container, asked: int) -> FileKeys:
-        """Take in what the list says of a container that cannot be inspected, in the place of all that it does not say.
+        """Take in a container that the engine lists and cannot inspect.
 
-        It has the aliases and the health that it was last known to have; where nothing was known, it has none.
+        Its aliases and health stay as last known; an unknown container has none.
         """
-        old = self.container(listed.key)
-        aliases = {endpoint.network_name: endpoint.aliases for endpoint in old.endpoints} if old is not None else {}
-        endpoints = (
-            dataclasses.replace(endpoint, aliases=aliases.get(endpoint.network_name) or frozenset())
-            for endpoint in (listed.endpoints if listed.joined is None else ())
-        )
-        known = dataclasses.replace(
-            listed,
-            endpoints=tuple(endpoints),
-            hostname=old.hostname if old is not None else None,
-            created=old.created if old is not None else listed.created,
-            started=old.started if old is not None else 0.0,
-            health=listed.health or (old.health if old is not None else None) or Health.NONE,
-        )
-        return self.put(known, asked)
+        return self.put(completed(listed, self.container(listed.key)), asked)
 
     def put_listed(self, container: Container) -> FileKeys:
-        """Take in what the list says of a container that is being started: all but its state and addresses."""
+        """Take in what the list says of a container that is being started, except its state and addresses."""
         key = container.key
         old = self.container(key)
         if old is None or old.state is State.RUNNING:
@@ -141,143 +116,116 @@ class Store(Lister):
         return self._replace(key, known)
 
     def drop(self, key: ContainerKey) -> FileKeys:
-        """Forget a container that is gone; returns the hosts files it may concern.
+        """Take in that a container was removed; returns the hosts files this may affect.
 
-        For a moment its names are kept: most that are removed are made anew at once, and meanwhile a stranger must not
-        get their clients.
+        Its names are kept until `yield_names`: most containers that are removed are made anew at once, and meanwhile
+        a stranger must not get their clients.
         """
         self._touched.pop(key, None)
-        orphaned = self._orphaned_by(key)
-        return self._depart(key) | orphaned
-
-    def _orphaned_by(self, key: ContainerKey) -> FileKeys:
-        """Note that a container is gone, for those that use its network; returns the files that may concern."""
-        joiners = self.joiners(key)
-        self.gone = {gone for gone in self.gone if ("joined", gone) in self._index}
-        if not joiners or key in self.gone:
-            return frozenset()
-        self.gone.add(key)
-        self.cached.clear()
-        self._sharing.clear()
-        return frozenset(self.files_of(joiners & self.keys("subscriber"))) | affected(self, key)
-
-    def _depart(self, key: ContainerKey) -> FileKeys:
-        """Forget a container but for its names; all of one that had yielded them."""
+        of_joiners = self._mark_gone(key)
         old = self.container(key)
         if old is None:
+            return of_joiners
+        return of_joiners | self._replace(key, removed(old) if old.claim is Claim.FULL else None)
+
+    def _mark_gone(self, key: ContainerKey) -> FileKeys:
+        """Take in that a container is gone for those that join it; returns the hosts files this may affect."""
+        joiners = self.joins.joiners(key)
+        self._gone.intersection_update([gone for gone in self._gone if ("joined", gone) in self._index])
+        if not joiners or key in self._gone:
             return frozenset()
-        if old.claim is not Claim.FULL:
+        self._gone.add(key)
+        self._results.clear()
+        self._sharing.clear()
+        return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
+
+    def is_ending(self, key: ContainerKey) -> bool:
+        """Whether a container has ended or was removed and still keeps its names, until `yield_names`."""
+        known = self._containers.get(key)
+        return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
+
+    def yield_names(self, key: ContainerKey) -> FileKeys:
+        """Take in that a container has not come back in time: others may have its names now."""
+        if not self.is_ending(key):
+            return frozenset()
+        known = self._containers[key]
+        if known.claim is Claim.DEPARTED:
             return self._replace(key, None)
-        endpoints = tuple(map(without_addresses, old.endpoints))
-        return self._replace(
-            key, dataclasses.replace(old, state=State.STOPPED, claim=Claim.DEPARTED, endpoints=endpoints)
-        )
+        return self._replace(key, dataclasses.replace(known, claim=Claim.YIELDING))
+
+    # Containers, before they are read again.
 
     def mark_stale(self, key: ContainerKey) -> FileKeys:
-        """Note that a container is changing: its state is unknown until it is read again."""
+        """Take in that a container is changing: its state is unknown until it is read again."""
         old = self.container(key)
         return self._mark_stale(old) if old is not None else frozenset()
 
     def stir(self, key: ContainerKey) -> FileKeys:
-        """Note that the engine has rebuilt the hosts file of a stopped container: it is being started."""
+        """Take in that the engine has rebuilt a stopped container's hosts file, so that it is being started."""
         old = self.container(key)
-        if old is None or old.state is not State.STOPPED:
-            return frozenset()
-        return self._mark_stale(old)
+        return self._mark_stale(old) if old is not None and old.state is State.STOPPED else frozenset()
 
     def hint(self, key: ContainerKey, addresses: Iterable[Address]) -> FileKeys:
-        """Take in addresses that a container is about to have, before the engine publishes them.
-
-        Refused for a container that runs: its file is its own to write, so nothing in it says who it is. Refused for
-        one without networks of its own, for an address that a running container or the host has, and for one that is
-        on no network of the container's, as far as these are known: its first instructions come before the engine's
-        word that it runs, and may write into its file what they like.
-        """
+        """Take in the early addresses in a hosts file, if they are believed (`hostwatch.core.store.early`)."""
         old = self.container(key)
-        if old is None or old.state is State.RUNNING or old.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
-            return frozenset()
-        endpoints = {endpoint.network_name: endpoint for endpoint in old.endpoints}
-        accepted: dict[tuple[NetworkKey, int], tuple[Network, Address]] = {}
-        for address in addresses:
-            if (network := self._network_around(old, address)) is not None and not self._taken(key, address, network):
-                # The engine's line is the first of each family; what the container itself appends comes after it.
-                accepted.setdefault((network.key, address.version), (network, address))
-        for network, address in accepted.values():
-            before = endpoints.get(network.name, Endpoint(network.key.id, network.name))
-            endpoints[network.name] = with_address(before, network, address)
-        known = dataclasses.replace(old, endpoints=tuple(endpoints.values()))
-        if not accepted or (known == old and old.state is State.UNKNOWN):
-            return frozenset()  # nothing new: an answer that is under way is still as good as it was
-        return self._mark_stale(known)
-
-    def claimed(self, key: ContainerKey, addresses: Iterable[Address]) -> dict[NetworkKey, frozenset[Address]]:
-        """On which networks a running container may just have got which of these addresses, as its hosts file says.
-
-        They are to be asked for it, and that is all: the file is the container's own to write. Only those that it is
-        known to be on: what it is called on another one is known after the event, and holds up others until then.
-        """
-        container = self.container(key)
-        if container is None or container.state is not State.RUNNING or not self._roles[key].enabled:
-            return {}
-        news = frozenset(addresses).difference(*(endpoint.addresses for endpoint in container.endpoints))
-        places = {NetworkKey(key.engine, endpoint.network) for endpoint in container.endpoints}
-        networks = [self._networks[place] for place in places if place in self._networks]
-        found = {network.key: frozenset(a for a in news if network.has(a)) for network in networks}
-        return {network: inside for network, inside in found.items() if inside}
+        known = with_early_addresses(self, old, addresses) if old is not None else None
+        return self._mark_stale(known) if known is not None else frozenset()
 
     def connecting(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
-        """Take in an endpoint that a starting container has by now, as a network's inspection tells it."""
+        """Take in an endpoint of a container that is being started, as a network's inspection tells it."""
         old = self.container(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
-        return self._mark_stale(_with_endpoint(old, endpoint))
+        return self._mark_stale(with_endpoint(old, endpoint))
 
     def connected(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
-        """Take in an endpoint that a running container has got, as a network's inspection tells it.
+        """Take in a new endpoint of a container that runs, as a network's inspection tells it.
 
-        To be followed by what the container's own inspection says, whatever else has happened meanwhile.
+        The container itself must be read again afterwards in any case.
         """
         old = self.container(key)
         if old is None or old.state is not State.RUNNING:
             return frozenset()
-        return self._replace(key, _with_endpoint(old, endpoint))
+        return self._replace(key, with_endpoint(old, endpoint))
 
-    def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
-        """Note that a hosts file holds these addresses though nothing confirms them.
-
-        Whoever gets one of them concerns that file: its line must go at once.
-        """
-        for address in self._kept.pop(file, frozenset()):
-            self._unlink(("kept", file.engine, address), file)
-        if addresses:
-            self._kept[file] = addresses
-        for address in addresses:
-            self._index[("kept", file.engine, address)].add(file)
+    # Networks, and files.
 
     def put_network(self, network: Network) -> FileKeys:
-        """Take in what was read of a network; returns the hosts files it may concern."""
+        """Take in what was read of a network; returns the hosts files it may affect."""
         old = self._networks.get(network.key)
         if old == network:
             return frozenset()
         self._networks[network.key] = network
-        self.cached.clear()
+        self._results.clear()
         affected = affected_by_network(self, network)
-        if network.name == WAY_OUT:  # nobody's inspection says that it is on it
+        if network.name == WAY_OUT:  # no container's inspection tells that it is attached to it
             affected |= self.subscriber_files
         return affected if old is None else affected | affected_by_network(self, old)
 
     def drop_network(self, key: NetworkKey) -> FileKeys:
-        """Forget a network that is gone; returns the hosts files it may concern."""
+        """Forget a network that is gone; returns the hosts files this may affect."""
         old = self._networks.pop(key, None)
-        self.cached.clear()
+        self._results.clear()
         return affected_by_network(self, old) if old is not None else frozenset()
 
+    def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
+        """Note the addresses that a hosts file holds although nothing confirms them.
+
+        A container that gets one of them affects that file: its line must go at once.
+        """
+        for address in self._kept.pop(file, frozenset()):
+            self._index.discard(("kept", file.engine, address), file)
+        if addresses:
+            self._kept[file] = addresses
+        for address in addresses:
+            self._index.add(("kept", file.engine, address), file)
+
+    # One value in the place of another.
+
     def _mark_stale(self, container: Container) -> FileKeys:
-        """Take in a container that is changing: an answer to what was asked before now may be older than this."""
+        """Take in a container that is changing: answers to earlier requests may be older than this."""
         self._touched[container.key] = self._clock
-        health = restarting(container.health)
-        stale = dataclasses.replace(container, state=State.UNKNOWN, claim=Claim.FULL, health=health)
-        return self._replace(container.key, stale)
+        return self._replace(container.key, changing(container))
 
     def _replace(self, key: ContainerKey, new: Container | None) -> FileKeys:
         self._clock += 1
@@ -302,35 +250,30 @@ class Store(Lister):
         return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
     def _leave(self, old: Container) -> None:
-        self._forget_derived(old)
-        for term in terms(old, self._roles[old.key]):
-            self._unlink(term, old.key)
+        self._forget_results(old)
+        for entry in index_entries(old, self._roles[old.key]):
+            self._index.discard(entry, old.key)
         del self._containers[old.key], self._roles[old.key]
 
     def _enter(self, new: Container, own: Roles) -> None:
-        self._forget_derived(new)
+        self._forget_results(new)
         self._containers[new.key] = new
         if new.claim is not Claim.DEPARTED:
-            self.gone.discard(new.key)
+            self._gone.discard(new.key)
         self._roles[new.key] = own
-        for term in terms(new, own):
-            self._index[term].add(new.key)
+        for entry in index_entries(new, own):
+            self._index.add(entry, new.key)
 
-    def _forget_derived(self, changing: Container) -> None:
-        self.cached.clear()
-        if changing.joined is None and ("joined", changing.key) not in self._index:
-            self._sharing.pop(changing.key, None)
+    def _forget_results(self, container: Container) -> None:
+        """Empty the caches that a change of this container may make wrong."""
+        self._results.clear()
+        if container.joined is None and ("joined", container.key) not in self._index:
+            self._sharing.pop(container.key, None)
         else:
             self._sharing.clear()
 
-    def _unlink(self, term: Hashable, key: ContainerKey) -> None:
-        keys = self._index[term]
-        keys.discard(key)
-        if not keys:
-            del self._index[term]
-
     def _evict(self, new: Container) -> FileKeys:
-        """Take the addresses that `new` has now away from whoever was last known to have them."""
+        """Take the addresses that `new` has now away from the containers that were last known to have them."""
         affected: FileKeys = frozenset()
         for endpoint in new.endpoints:
             for address in endpoint.addresses:
@@ -346,39 +289,3 @@ class Store(Lister):
             return frozenset()
         self._touched[other.key] = self._clock
         return self._replace(other.key, dataclasses.replace(other, state=State.UNKNOWN, endpoints=endpoints))
-
-    # Early hints.
-
-    def _network_around(self, container: Container, address: Address) -> Network | None:
-        around = [
-            network
-            for network in self._networks.values()
-            if network.key.engine == container.key.engine and network.has(address)
-        ]
-        names = {endpoint.network_name for endpoint in container.endpoints}
-        is_read = container.network_mode is not None and names  # Podman tells no networks before the start is over
-        if is_read or len(around) > 1:  # drivers such as macvlan let subnets overlap
-            around = [network for network in around if network.name in names]
-        found = around[0] if len(around) == 1 else None
-        return found if found is not None and address not in found.gateways else None
-
-    def _taken(self, key: ContainerKey, address: Address, network: Network) -> bool:
-        others = self.holders(key.engine, address, Endpoint(network.key.id, network.name)) - {key}
-        return any(self._containers[other].state is State.RUNNING for other in others)
-
-
-def _with_endpoint(container: Container, endpoint: Endpoint) -> Container:
-    """The container with what its network says of it there, which is no gateway and no alias."""
-    others = tuple(known for known in container.endpoints if not known.same_network(endpoint))
-    before = next((known for known in container.endpoints if known.same_network(endpoint)), endpoint)
-    found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)
-    return dataclasses.replace(container, endpoints=(*others, found))
-
-
-def _claim_of_ended(container: Container, old: Container | None) -> Claim:
-    """How far a container that does not run stands for its names; `old` is what was known of it before."""
-    if container.claim is Claim.NONE:
-        return Claim.NONE
-    # What had ended before it was first seen has had its time.
-    has_had_its_time = old is None or (old.state is State.STOPPED and old.claim is Claim.YIELDING)
-    return Claim.YIELDING if has_had_its_time else Claim.FULL
