@@ -19,9 +19,7 @@ _STANDBY_SECONDS = 0.5
 class Keeper:
     """The engine's directory as it is seen now, and whose turn it is to keep the files in it."""
 
-    def __init__(self, tell_news: Callable[[], None]) -> None:
-        """`tell_news` is told when it is another one's turn, or ours."""
-        self._tell_news = tell_news
+    def __init__(self) -> None:
         self._sight: Sight | None = None
         self.is_active = False
         """Whether the files are ours to keep; else nothing is written, compared or told."""
@@ -49,24 +47,34 @@ class Keeper:
             )
         return sight
 
-    def take(self, sight: Sight) -> bool:
-        """Take the lock, where there is one; else `wait` is to follow."""
-        self.is_active = sight.lock is None or sight.lock.take(time.monotonic())
+    def take(self) -> bool:
+        """Take the lock on the directory; returns whether that worked, or there is nothing to lock."""
+        self.is_active = (found := self._locked) is None or found[1].take(time.monotonic())
         if self.is_active:
             self.standby = None
         return self.is_active
 
-    async def wait(self, sight: Sight) -> None:
-        """Wait in standby until the lock is ours."""
-        while not self.take(sight):
-            if sight.lock is not None and (holder := await anyio.to_thread.run_sync(sight.lock.holder)) is not None:
-                self._stand_by(sight.path, holder)
+    async def wait(self, tell_news: Callable[[], None]) -> None:
+        """Wait in standby until the lock is taken; `tell_news` is called at each change."""
+        while not self.take():
+            if (found := self._locked) is not None and (holder := await anyio.to_thread.run_sync(found[1].holder)):
+                self._stand_by(found[0], holder, tell_news)
             await anyio.sleep(_STANDBY_SECONDS)
-        self._tell_news()
-        if sight.lock is not None and sight.lock.is_without:
-            await _tell_of_stranger(sight.path, sight.lock)
+        tell_news()
+        if (found := self._locked) is None:
+            return
+        directory, lock = found
+        if lock.is_without:
+            await _tell_of_stranger(directory, lock)
         else:
-            logger.info("takes over the hosts files in {}; all are compared", sight.path)
+            logger.info("takes over the hosts files in {}; all are compared", directory)
+
+    @property
+    def _locked(self) -> tuple[Path, DirectoryLock] | None:
+        """The directory and the lock on it; `None` while there is nothing to lock."""
+        if self._sight is None or self._sight.lock is None:
+            return None
+        return self._sight.path, self._sight.lock
 
     async def is_followed(self) -> bool:
         """Whether another hostwatch waits to keep the files, or does so already."""
@@ -74,7 +82,7 @@ class Keeper:
             return True
         return self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_wanted_by_another)
 
-    def _stand_by(self, directory: Path, holder: Holder) -> None:
+    def _stand_by(self, directory: Path, holder: Holder, tell_news: Callable[[], None]) -> None:
         """Say whom we wait for, once for each."""
         if holder.is_hostwatch:
             said = f"standby: {holder} keeps the hosts files in {directory}; this one takes over when that ends"
@@ -86,7 +94,7 @@ class Keeper:
         if said != self.standby:
             self.standby = said
             logger.warning("{}", said)
-            self._tell_news()
+            tell_news()
 
 
 async def _tell_of_stranger(directory: Path, lock: DirectoryLock) -> None:

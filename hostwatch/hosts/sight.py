@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from hostwatch.control.keeper import SightLostError
 from hostwatch.hosts.lock import DirectoryLock, holder_of
 
 _LOOK_SECONDS = 2.0
@@ -22,10 +23,6 @@ _LOOKS_FOR_MOUNT = 15
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 """What says that there is nothing. From any other error nothing follows."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-class SightLostError(Exception):
-    """This process can never see the directory again, but a new one may."""
 
 
 class Sight:

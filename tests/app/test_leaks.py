@@ -15,9 +15,8 @@ import pytest
 from bench import simulated
 from hostwatch import app
 from hostwatch.config import Settings, load
-from hostwatch.daemon import Daemon
+from hostwatch.daemon import Daemon, Parts
 from hostwatch.docker.connect import Connection
-from hostwatch.docker.engine import DockerEngine
 
 
 @pytest.fixture
@@ -25,8 +24,8 @@ def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon
     """Every daemon that is made."""
     made: list[weakref.ref[Daemon]] = []
 
-    def noted(settings: Settings, source: DockerEngine) -> Daemon:
-        daemon = Daemon(settings, source)
+    def noted(settings: Settings, parts: Parts) -> Daemon:
+        daemon = Daemon(settings, parts)
         made.append(weakref.ref(daemon))
         return daemon
 

@@ -1,14 +1,14 @@
 """How the daemon behaves on a large engine, which is a simulated one here."""
 
 import gc
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 
 from bench import simulated
+from hostwatch.app import daemon_for
 from hostwatch.config import Settings
-from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually, newest_only
@@ -23,7 +23,7 @@ async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: P
             await stack.enter_async_context(simulated.Server(made, tmp_path).listening(socket))
             connection = Connection("the engine", "http://localhost", str(socket))
             source = await stack.enter_async_context(DockerEngine(connection))
-            daemon = stack.enter_context(closing(Daemon(Settings(), source)))
+            daemon = stack.enter_context(daemon_for(Settings(), source))
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(daemon.run)
             with anyio.fail_after(10):

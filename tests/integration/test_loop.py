@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
@@ -12,8 +12,8 @@ import anyio.to_thread
 import pytest
 from blockbuster import blockbuster_ctx
 
+from hostwatch.app import daemon_for
 from hostwatch.config import Settings
-from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually
@@ -40,7 +40,7 @@ async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
             DockerEngine(located_engine(lab.engine.docker_host, {})) as source,
             anyio.create_task_group() as tasks,
         ):
-            daemon = stack.enter_context(closing(Daemon(Settings(), source)))
+            daemon = stack.enter_context(daemon_for(Settings(), source))
             tasks.start_soon(daemon.run)
             await anyio.to_thread.run_sync(history)
             tasks.cancel_scope.cancel()

@@ -21,9 +21,9 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from hostwatch.app import daemon_for
 from hostwatch.config import Settings
 from hostwatch.core.model import ContainerKey
-from hostwatch.daemon import Daemon
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Hostwatch, Lab, eventually
@@ -263,7 +263,7 @@ async def test_nothing_of_a_removed_container_is_kept(lab: Lab) -> None:
     watcher = lab.run("watcher", labels=EVERYTHING)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(DockerEngine(located_engine(lab.engine.docker_host, {})))
-        daemon = stack.enter_context(closing(Daemon(Settings(), source)))  # it keeps the engine's files until then
+        daemon = stack.enter_context(daemon_for(Settings(), source))  # it keeps the engine's files until then
         tasks = await stack.enter_async_context(anyio.create_task_group())
         tasks.start_soon(daemon.run)
         await until(lambda: "connected" in repr(daemon))

@@ -1,0 +1,155 @@
+"""When hosts files are looked after: while their directory is there, and this process is the one that keeps them.
+
+The reconciler, the watches and the search for orphaned blocks begin and end together: anew when the directory turns out
+to be another one, and not before the lock is taken where another hostwatch has it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import anyio
+from anyio.abc import TaskStatus
+from loguru import logger
+
+from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
+from hostwatch.control.reconcile.queue import WorkQueue
+from hostwatch.control.reconcile.reconciler import RESYNC, Hints, Reconciler
+from hostwatch.control.writers import FILE_CHANGED
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.store import Store
+
+_PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
+"""The file of no container: it takes the way of all files, and so shows that the way is open."""
+
+
+class FileLoop:
+    """Looks after the files of one engine at a time."""
+
+    def __init__(
+        self, store: Store, queue: WorkQueue, keeper: Keeper, host_files: HostFiles, tell_news: Callable[[], None]
+    ) -> None:
+        """`tell_news` is called when this process goes into standby, or takes over."""
+        self._store = store
+        self._queue = queue
+        self._keeper = keeper
+        self._host_files = host_files
+        self._tell_news = tell_news
+        self._turn = anyio.Lock()
+        self._scope = anyio.CancelScope()
+        self._host_watch = anyio.CancelScope()
+        self._probing = anyio.CancelScope()
+        self._orphans_due = anyio.Event()
+        self._is_loaded = False
+        """Whether the engine has been read."""
+
+    def enqueue(self, files: FileKeys, cause: str, *, idle: bool = False) -> None:
+        """Have the files compared, unless another hostwatch keeps them."""
+        if self._keeper.is_active:
+            self._queue.add_all(files, cause, idle=idle)
+
+    def resynced(self) -> None:
+        """Have every file compared, as everything has been read."""
+        self.enqueue(self._store.subscriber_files, RESYNC, idle=True)
+        self._orphans_due.set()
+        self._is_loaded = True
+
+    def host_files_changed(self) -> None:
+        """Watch other files on the host from now on."""
+        self._host_watch.cancel()
+
+    async def probe(self) -> None:
+        """Wait until a file that does not exist has gone through the queue and a worker.
+
+        In standby no worker runs: then this is a round through the event loop.
+        """
+        with anyio.CancelScope() as self._probing:
+            if self._keeper.is_active:
+                self._queue.add(_PROBE, "watchdog")
+                await self._queue.worked_on([_PROBE])
+
+    async def run(
+        self, files: EngineFiles, reconciler: Reconciler, hints: Hints, *, task_status: TaskStatus[None]
+    ) -> None:
+        """Look after these files for ever, in the place of those before.
+
+        It has started once the files are watched, or another hostwatch is found to keep them.
+        """
+        self._scope.cancel()
+        with anyio.CancelScope() as self._scope:
+            async with self._turn:
+                await self._run(files, reconciler, hints, task_status)
+
+    async def _run(
+        self, files: EngineFiles, reconciler: Reconciler, hints: Hints, task_status: TaskStatus[None]
+    ) -> NoReturn:
+        sight, is_first = await self._keeper.opened(files.directory), True
+        while True:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._run_seen, files, reconciler, hints, sight, name="look after files")
+                if is_first:
+                    task_status.started()
+                elif sight.fault is None:
+                    self._file_changed(None)
+                await sight.lost()
+                tasks.cancel_scope.cancel()
+            sight, is_first = await self._keeper.opened(files.directory), False
+            if sight.fault is None:
+                logger.warning("{} is another directory now: it is watched anew, all files are compared", sight.path)
+                reconciler.seen_again()
+
+    async def _run_seen(
+        self,
+        files: EngineFiles,
+        reconciler: Reconciler,
+        hints: Hints,
+        sight: Sight,
+        *,
+        task_status: TaskStatus[None],
+    ) -> None:
+        """Look after the files in their directory as it is, as soon as no other hostwatch does."""
+        takes_over = not self._keeper.take()
+        if takes_over:
+            self._probing.cancel()
+            task_status.started()
+            task_status = anyio.TASK_STATUS_IGNORED
+            await self._keeper.wait(self._tell_news)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reconciler.run, hints, name="reconcile")
+            tasks.start_soon(self._find_orphans, reconciler, name="find orphaned blocks")
+            tasks.start_soon(self._watch_host_files, name="watch files on the host")
+            await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
+            if takes_over and self._is_loaded:  # only now: from here on the watch sees every write
+                self._queue.add_all(self._store.subscriber_files, "takeover")
+                self._orphans_due.set()
+            task_status.started()
+
+    async def _find_orphans(self, reconciler: Reconciler) -> NoReturn:
+        """Look for blocks that no subscriber has any more, after each resync."""
+        while True:
+            await self._orphans_due.wait()
+            self._orphans_due = anyio.Event()
+            await reconciler.leftovers()
+
+    def _file_changed(self, key: ContainerKey | None) -> None:
+        if key is not None:
+            container = self._store.container(key)
+            starting = container is not None and container.state is not State.RUNNING
+            # Most writes of a running container's file are our own.
+            self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
+        elif self._keeper.is_active:
+            self._queue.add_all(frozenset(c.key for c in self._store.containers), FILE_CHANGED)
+
+    async def _watch_host_files(self) -> NoReturn:
+        """Have each file on the host compared that is written; begin anew when others are configured."""
+        while True:
+            with anyio.CancelScope() as self._host_watch:
+                keys = {file.host_file: file.key for file in self._store.host_files if file.host_file is not None}
+                if not keys:
+                    await anyio.sleep_forever()
+                await self._host_files.watch(keys, partial(self._host_file_changed, keys))
+
+    def _host_file_changed(self, keys: Mapping[Path, ContainerKey], path: Path) -> None:
+        self._queue.add(keys[path], FILE_CHANGED)

@@ -1,0 +1,101 @@
+"""What the control loop needs of the places where hosts files are: the seam between the loop and the host.
+
+An engine has one directory with all of its containers' files, and one hostwatch at a time keeps them. Files on the
+host are kept beside those.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from anyio.abc import TaskStatus
+
+from hostwatch.control.writers import VisibleHostsFiles
+from hostwatch.core.model import ContainerKey, EngineId
+
+
+class SightLostError(Exception):
+    """This process can never see the engine's directory again, but a new process may."""
+
+
+class Sight(Protocol):
+    """The directory that a path leads to at one moment."""
+
+    @property
+    def path(self) -> Path:
+        """The path."""
+
+    @property
+    def fault(self) -> OSError | None:
+        """Why the directory cannot be opened; `None` if it is open."""
+
+    def stir(self) -> None:
+        """Have the path looked at now, as it may lead elsewhere."""
+
+    async def lost(self) -> None:
+        """Wait until the path leads to another directory, to none, or to one for the first time.
+
+        Raises `SightLostError`.
+        """
+
+
+class Keeper(Protocol):
+    """The engine's directory, and whether this process keeps the files in it or stands by for another one."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process keeps the files; else nothing is written, compared or told."""
+
+    @property
+    def standby(self) -> str | None:
+        """The process that is waited for, in words; `None` if there is none."""
+
+    async def opened(self, directory: Path) -> Sight:
+        """Open the directory as it is now, in the place of the one before. Raises `SightLostError`."""
+
+    def take(self) -> bool:
+        """Take the lock on the directory; returns whether that worked, or there is nothing to lock."""
+
+    async def wait(self, tell_news: Callable[[], None]) -> None:
+        """Wait in standby until the lock is taken; `tell_news` is called at each change."""
+
+    async def is_followed(self) -> bool:
+        """Whether another hostwatch waits to keep the files, or does so already."""
+
+
+class EngineFiles(VisibleHostsFiles, Protocol):
+    """The hosts files of one engine's containers, by their paths, with a watch on them."""
+
+    @property
+    def engine(self) -> EngineId:
+        """The engine."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the containers' directories."""
+
+    async def watch(
+        self,
+        changed: Callable[[ContainerKey | None], None],
+        stirred: Callable[[], None],
+        *,
+        task_status: TaskStatus[None],
+    ) -> NoReturn:
+        """Tell of each write of a file, from the moment that this has started, for ever.
+
+        `changed` is told `None` when changes were lost and all files must be compared; `stirred`, that the directory
+        may be another one now.
+        """
+
+
+class HostFiles(Protocol):
+    """The files on the host that subscribe."""
+
+    def keep(self, paths: frozenset[Path]) -> None:
+        """Hold on to the locks of these files alone from now on."""
+
+    async def watch(self, paths: Iterable[Path], changed: Callable[[Path], None]) -> NoReturn:
+        """Tell of those of these files that are written or appear, for ever."""
+
+    async def clear(self, paths: Iterable[Path]) -> None:
+        """Take our block out of files that are no longer kept; needs no engine."""
