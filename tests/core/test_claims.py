@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostwatch.core.model import Claim, Container, State
-from hostwatch.core.resolve.lookup import Ambiguous, Tier
+from hostwatch.core.resolve.services import Ambiguous, Tier
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
 from tests.core.build import ENGINE, RUNNING, STOPPED, box, hosts, lines, net, on, service, store, told

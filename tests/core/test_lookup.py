@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hostwatch.core.model import Container, NetworkMode, State
-from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Tier, resolver_of
+from hostwatch.core.resolve.lookup import Resolver, resolver_of
+from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.network_context import network_context_of
 from hostwatch.core.store.store import Store
@@ -234,12 +235,12 @@ def test_a_service_is_published_under_its_own_valid_names() -> None:
 def test_what_is_unread_may_answer_to_anything() -> None:
     """An alias that is not known on a network of the subscriber's, or its own networks not known."""
     running = box("a", on("front", "10.0.0.5", aliases=None))
-    assert not resolver(store(WEB, running)).whole()
-    assert resolver(store(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).whole()
-    assert resolver(store(WEB, box("a", on("front", aliases=None), state=STOPPED))).whole()
-    assert not resolver(store(box("web", mode=None))).whole()
-    assert not resolver(store(box("web", join="gone"))).whole()
-    assert resolver(store(running, box("web", mode=NetworkMode.HOST))).whole()
+    assert not resolver(store(WEB, running)).is_complete()
+    assert resolver(store(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).is_complete()
+    assert resolver(store(WEB, box("a", on("front", aliases=None), state=STOPPED))).is_complete()
+    assert not resolver(store(box("web", mode=None))).is_complete()
+    assert not resolver(store(box("web", join="gone"))).is_complete()
+    assert resolver(store(running, box("web", mode=NetworkMode.HOST))).is_complete()
 
 
 # A file on the host, which sees all projects and all networks.
@@ -295,12 +296,12 @@ def test_a_file_on_the_host_is_nobodys_service() -> None:
     """Neither by its name nor as one in host mode."""
     seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
     assert behind(seen.service("host")) is None
-    assert seen.store.host_mode(ENGINE) == []
-    assert [container.name for container in seen.store.containers] == ["web"]
+    assert seen.lister.host_mode(ENGINE) == []
+    assert [container.name for container in seen.lister.containers] == ["web"]
     assert "host" not in seen.names_in_reach()
 
 
 def test_until_all_aliases_are_read_the_host_knows_nothing_for_sure() -> None:
     """An unread one anywhere may be the name that is looked for."""
-    assert host_view(box("web", on("front", "10.0.0.2"))).whole()
-    assert not host_view(box("web", on("front", "10.0.0.2", aliases=None))).whole()
+    assert host_view(box("web", on("front", "10.0.0.2"))).is_complete()
+    assert not host_view(box("web", on("front", "10.0.0.2", aliases=None))).is_complete()

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from hostwatch.core.model import Container, Endpoint, Network, NetworkMode
-from hostwatch.core.resolve.reach import ORPHANED, NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reach, Reached, Unreached, in_reach, reach
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.network_context import NetworkContext
 from hostwatch.core.store.store import Store
@@ -136,9 +136,9 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
         ("web", "empty", "empty has no address"),
         ("web", "orphan", "the container whose network orphan uses is gone"),
         ("web", "reorphan", "the container whose network reorphan uses is gone"),
-        ("orphan", "db", ORPHANED),
-        ("reorphan", "hosted", ORPHANED),
-        ("orphan", "orphan", ORPHANED),
+        ("orphan", "db", LOST_NETWORK),
+        ("reorphan", "hosted", LOST_NETWORK),
+        ("orphan", "orphan", LOST_NETWORK),
     ],
 )
 def test_without_a_way_there_is_no_address(source: str, target: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from hostwatch.core.model import Address, Claim, Container, ContainerKey, Endpoi
 from hostwatch.core.resolve.desired import desired_block, outcomes
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Outcome, Published
-from hostwatch.core.resolve.reach import ORPHANED
+from hostwatch.core.resolve.reach import LOST_NETWORK
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from hostwatch.core.store.early import networks_to_ask
 from hostwatch.core.store.lister import FileKeys
@@ -267,7 +267,7 @@ def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
         assert (before.joins.unread_parents == {key("vpn")}) is (before.container(key("vpn")) is None)
         affected = before.drop(key("vpn"))
         assert {key("web"), key("car"), key("reader")} <= affected
-        assert told(before, "web") == [f"Gone db: {ORPHANED}", f"Gone x: {ORPHANED}"]
+        assert told(before, "web") == [f"Gone db: {LOST_NETWORK}", f"Gone x: {LOST_NETWORK}"]
         assert told(before, "reader") == ["Gone web: the container whose network web uses is gone"]
         assert before.joins.unread_parents == frozenset()
         before.drop(key("web"))
@@ -286,7 +286,7 @@ def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
     made = store(at(car, started=2.0), reader, at(vpn, started=1.0), db)
     assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])
     assert {key("vpn"), key("reader")} <= made.put(at(vpn, started=3.0))
-    assert told(made, "vpn") == [f"Gone db: {ORPHANED}"]
+    assert told(made, "vpn") == [f"Gone db: {LOST_NETWORK}"]
     assert told(made, "reader") == ["Gone car: the network that car uses ended when vpn was started anew"]
     assert {key("vpn"), key("reader")} <= made.put(at(car, started=4.0))
     assert (told(made, "vpn"), told(made, "reader")) == (["10.0.0.5 db"], ["10.0.0.2 car"])

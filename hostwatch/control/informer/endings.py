@@ -1,6 +1,6 @@
 """Names of containers that have ended: kept for a while, as most come back at once, and then yielded.
 
-To whom, and to whom not, is decided in `hostwatch.core.resolve.lookup`.
+To whom, and to whom not, is decided in `hostwatch.core.resolve.tiers`.
 """
 
 from collections.abc import Callable

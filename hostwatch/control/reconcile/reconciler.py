@@ -290,7 +290,7 @@ class Reconciler:
         """Say once of each subscriber that its network is gone: nothing that its file could say would help it."""
         for source in self._store.sharing(key).requests:
             subscriber = source.subscriber
-            if not source.query.context.is_orphaned:
+            if not source.query.context.has_lost_network:
                 self._orphans.discard(subscriber.key)
             elif subscriber.key not in self._orphans:
                 self._orphans = {known for known in self._orphans if self._store.container(known) is not None}

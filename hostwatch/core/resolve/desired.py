@@ -1,7 +1,7 @@
-"""What a hosts file should say: store and rules in, an outcome for each line out.
+"""The desired block of a hosts file: store and rules in, an outcome for each line out.
 
-An outcome says whether its line has records, or why not. `hostwatch.core.resolve.linger` applies time to it: what is
-gone may linger, what is not known changes nothing, what is refused goes at once.
+An outcome has its line's records, or the reason why there are none. `hostwatch.core.resolve.linger` applies time to it:
+a line that is gone may linger, an unknown one changes nothing, a refused one goes at once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,77 +12,77 @@ from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.references import SELF
 from hostwatch.core.resolve.linger import Desired, Memory, Others, Told, after_linger
-from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Unwanted, own_service, resolver_of
+from hostwatch.core.resolve.lookup import Resolver, Unwanted, resolver_of
 from hostwatch.core.resolve.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.resolve.reach import in_reach
+from hostwatch.core.resolve.services import Ambiguous, Service, own_service
 from hostwatch.core.resolve.templates import line_outcome
 from hostwatch.core.rules import Subscription
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Query, Request
 
 
-def outcomes(store: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
-    """The outcome of each line that anybody wants in the hosts file of `owner`.
+def outcomes(lister: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
+    """The outcome of each line that is requested for the hosts file of `owner`.
 
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
     earlier source gave to another service stays with it, and lines that name their names win over `services:`.
     """
-    return _answer(store, owner).told.outcomes
+    return _answer(lister, lister.sharing(owner).requests).told.outcomes
 
 
-def desired_block(store: Lister, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
-    """What the hosts file of `owner` is to say at `now`, where it said before what the memory holds."""
-    answer = _answer(store, owner)
-    if answer.held is not None:
-        return answer.held
+def desired_block(lister: Lister, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
+    """The desired block of the hosts file of `owner` at `now`; the memory holds what was published before."""
+    requests = lister.sharing(owner).requests
+    answer = _answer(lister, requests)
+    if answer.desired is not None:
+        return answer.desired
 
     def holders(address: Address, origin: Origin) -> frozenset[ContainerKey]:
-        return store.holders(owner.engine, address, origin if origin.network_name else None)
+        return lister.holders(owner.engine, address, origin if origin.network_name else None)
 
     def called(keys: frozenset[ContainerKey]) -> str:
-        return _called(store, owner, keys)
+        return _called(lister, requests, keys)
 
     found = after_linger(answer.told, memory, now, linger_seconds, Others(holders, called))
     if answer.told.is_timeless:
-        answer.held = found
+        answer.desired = found
     return found
 
 
-def _called(store: Lister, owner: ContainerKey, keys: frozenset[ContainerKey]) -> str:
-    """The names of those among the containers whom the subscriber could meet: of others it is told nothing."""
-    subscriber = store.container(owner)
-    if subscriber is None:
+def _called(lister: Lister, requests: tuple[Request, ...], keys: frozenset[ContainerKey]) -> str:
+    """The names of those containers that are in reach of the file's sharers. Names of others are not told to them."""
+    if not requests:
         return ""
-    here = store.context(subscriber)
-    others = (store.container(key) for key in keys)
-    met = (c.name for c in others if c is not None and in_reach(store, here, c, any_scope=False))
+    context = requests[0].query.context
+    others = filter(None, map(lister.container, keys))
+    met = (container.name for container in others if in_reach(lister, context, container, any_scope=False))
     return " and ".join(map(shown, sorted(met)))
 
 
 @dataclass(slots=True)
 class _Answer:
-    """What the lines of a file come to; for a hundred files that want the same from the same point, it is one."""
+    """The answer to a file's requests. Files with the same single query share one."""
 
     told: Told
-    held: Desired | None = None
-    """What they are to say, where that depends neither on time nor on what each said before."""
+    desired: Desired | None = None
+    """The desired block, if it depends neither on time nor on what each file said before."""
 
 
-def _answer(store: Lister, owner: ContainerKey) -> _Answer:
-    requests = store.sharing(owner).requests
+def _answer(lister: Lister, requests: tuple[Request, ...]) -> _Answer:
     if len(requests) != 1 or requests[0].query.is_own:
-        return _Answer(_told(store, requests))
-    return store.cached(_Answer, requests[0].query, lambda: _Answer(_told(store, requests)))
+        return _Answer(_told(lister, requests))
+    return lister.cached(_Answer, requests[0].query, lambda: _Answer(_told(lister, requests)))
 
 
-def _told(store: Lister, requests: Iterable[Request]) -> Told:
-    found = tuple(requests)
-    return Told(_outcomes(store, found), any(request.query.subscription.everything for request in found))
+def _told(lister: Lister, requests: tuple[Request, ...]) -> Told:
+    everything = any(request.query.subscription.everything for request in requests)
+    return Told(_outcomes(lister, requests), everything)
 
 
-def _outcomes(store: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
-    parts = [(request.subscriber, _view(store, request.query), request.query.subscription) for request in requests]
+def _outcomes(lister: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
+    parts = [(request.subscriber, _resolver(lister, request.query), request.query.subscription) for request in requests]
     taken = _Names()
     asked = [
         [line_outcome(resolver, subscriber, subscription, line) for line in subscription.lines]
@@ -90,7 +90,7 @@ def _outcomes(store: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]
     ]
     answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
     found: list[Outcome] = []
-    for lines in asked:  # a line is the first one's who asks for it, whoever has the answer
+    for lines in asked:  # a line counts where it is first requested, even if another request has the answer
         found += taken.claimed([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
     for subscriber, resolver, subscription in parts:
         found += taken.claimed(_service_outcomes(resolver, subscriber, subscription, taken))
@@ -98,36 +98,36 @@ def _outcomes(store: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]
 
 
 def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
-    """One outcome for each line, in the order in which they were first asked for.
+    """One outcome for each line, in the order in which they were first requested.
 
-    The same line from two requests is one request: it is answered if either is, and not known before both are.
+    The same line from two requests counts once: it is published if either is, and unknown until both are known.
     """
     by_line: dict[str, Outcome] = {}
     for outcome in found:
         known = by_line.setdefault(outcome.line, outcome)
-        if _CERTAINTY.index(type(outcome)) < _CERTAINTY.index(type(known)):
+        if _PRECEDENCE.index(type(outcome)) < _PRECEDENCE.index(type(known)):
             by_line[outcome.line] = outcome
     return by_line
 
 
-_CERTAINTY = (Published, Unknown, Gone, Refused)
-"""Which of several outcomes of one line counts."""
+_PRECEDENCE = (Published, Unknown, Gone, Refused)
+"""Of several outcomes of one line the first in this order counts."""
 
 
-def _view(store: Lister, query: Query) -> Resolver:
-    return resolver_of(store, query.context, query.subscription.any_scope)
+def _resolver(lister: Lister, query: Query) -> Resolver:
+    return resolver_of(lister, query.context, query.subscription.any_scope)
 
 
 class _Names:
-    """Which names earlier requests have given already, and to which addresses."""
+    """The names that earlier requests have given already, and their addresses."""
 
     def __init__(self) -> None:
         self._given: dict[str, set[Address]] = {}
         self._undecided: set[str] = set()
-        """Names of lines of which it is not known what they say."""
+        """Names of lines whose records are unknown."""
 
     def free(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The names that are not given yet."""
+        """The names that no request has given yet."""
         return tuple(name for name in names if folded(name) not in self._given)
 
     def claimed(self, found: Iterable[Outcome]) -> list[Outcome]:
@@ -164,13 +164,13 @@ class _Names:
         return address in self._given.get(folded(name), {address})
 
 
-# Services that are asked for by name, or with `*`.
+# `services:`, by name or with `*`.
 
 
 def _service_outcomes(
     resolver: Resolver, subscriber: Container, subscription: Subscription, taken: _Names
 ) -> Iterator[Outcome]:
-    """A line for each service that is asked for by name, or with `*` for each one that is in reach."""
+    """A line for each service that is requested by name, or with `*` for each service in reach."""
     if not subscription.everything:
         for name in subscription.services:
             yield _service_outcome(resolver, subscriber, subscription, name, taken)
@@ -191,7 +191,7 @@ def _service_outcome(
     resolver: Resolver, subscriber: Container, subscription: Subscription, name: str, taken: _Names
 ) -> Outcome:
     service = resolver.service(name) if folded(name) != SELF else own_service(subscriber)
-    # The line is the service's identity while containers and their labels come and go.
+    # The line identifies the service while containers and their labels come and go.
     own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
     line = _service_line(name, own_names)
     if not isinstance(service, Service):
@@ -210,7 +210,7 @@ def _service_line(name: str, names: Iterable[str]) -> str:
 def _addressed(
     resolver: Resolver, subscription: Subscription, service: Service, names: Mapping[str, frozenset[str]], line: str
 ) -> Outcome:
-    """The service's addresses, each with those of the names that stand for its container."""
+    """The service's addresses, each with the names that stand for its container."""
     own = {c.key: tuple(name for name, ids in names.items() if c.key.id in ids) for c in service.containers}
     members = [
         member_of(resolver, service, container, addressed=True)

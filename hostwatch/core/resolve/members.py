@@ -1,18 +1,19 @@
-"""The containers behind a name, and where a subscriber finds each of them, or why it does not."""
+"""The containers behind a name, each with the address at which a subscriber reaches it, or the reason why not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostwatch.core.model import Address, Container, Health, State
-from hostwatch.core.resolve.lookup import Ambiguous, Resolver, Service, Tier
+from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Unknown
-from hostwatch.core.resolve.reach import ORPHANED, NotKnown, Reached, Unreached, reach
+from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
+from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.rules import Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class NotHealthy:
-    """The container runs, but may not be published before its healthcheck says so."""
+    """The container runs, but its healthcheck does not say yet that it is healthy."""
 
     reason: str
 
@@ -30,29 +31,29 @@ _NOWHERE = Reached(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A container behind a name, and where this subscriber finds it, or why it does not."""
+    """A container behind a name, with the address at which this subscriber reaches it, or the reason why not."""
 
     container: Container
     owner: Container
-    """The container whose network it uses, itself as a rule."""
+    """The container that has the network stack it uses, usually itself."""
     reached: Reached
     missing: Missing | None
     """Why it cannot be published; `None` if it can."""
 
     @property
     def is_stale(self) -> bool:
-        """Whether more of its addresses may come to be known."""
+        """Whether more of its addresses may become known."""
         return self.owner.state is State.UNKNOWN
 
     @property
     def origin(self) -> Origin:
-        """Where its address comes from."""
+        """The origin of its address."""
         return Origin(self.owner.key, self.reached.network, self.reached.network_name)
 
 
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
-    """The container as a member of the service; unless `addressed`, it need not be reached, only run."""
-    owner = resolver.store.joins.sandbox(container) or container
+    """The container as a member of the service. Unless `addressed`, it need only run, not be reached."""
+    owner = resolver.lister.joins.sandbox(container) or container
     place = _place(resolver, service, container, addressed)
     if isinstance(place, Reached):
         return Member(container, owner, place, None)
@@ -62,12 +63,12 @@ def member_of(resolver: Resolver, service: Service, container: Container, addres
 def _place(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Reached | Missing:
     if container.state is State.STOPPED and service.tier is not Tier.SELF:
         return NotRunning(f"{container.name} is not running")
-    roles = resolver.store.roles(container.key)
+    roles = resolver.lister.roles(container.key)
     rule = service.rule or (roles.services[0] if roles.services else None)
     network = roles.network if rule is None or rule.network is None else rule.network
-    place = reach(resolver.store, resolver.context, container, network, resolver.any_scope) if addressed else _NOWHERE
+    place = reach(resolver.lister, resolver.context, container, network, resolver.any_scope) if addressed else _NOWHERE
     required = roles.health_required or (rule is not None and rule.health_required)
-    # Its own lines are its own affair: a healthcheck may need them to come out well.
+    # `self` is published in any health: the healthcheck may need these very lines.
     if required and isinstance(place, Reached) and service.tier is not Tier.SELF:
         return _if_healthy(container, place)
     return place
@@ -82,12 +83,12 @@ def _if_healthy(container: Container, place: Reached) -> Reached | Missing:
 
 
 def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: str) -> Outcome:
-    """Why no one service answers to a name."""
+    """The outcome of a line whose name no single service answers to."""
     if isinstance(service, Ambiguous):
         return Refused(line, service.reason)
-    if resolver.context.is_orphaned:
-        return Gone(line, f"{name}: {ORPHANED}")
-    if not resolver.whole():
+    if resolver.context.has_lost_network:
+        return Gone(line, f"{name}: {LOST_NETWORK}")
+    if not resolver.is_complete():
         return Unknown(line, f"{name}: not all containers have been read")
     if (stranger := resolver.stranger(name)) is not None:
         place = _place(resolver, Service(name, Tier.CONTAINER, (stranger,)), stranger, addressed=True)
@@ -97,7 +98,7 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
 
 
 def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
-    """Why none of the containers can be published; what is not known counts most."""
+    """The outcome of a line if no container can be published. A reason that is not known yet comes first."""
     reasons = [member.missing for member in members if member.missing is not None]
     for kind, outcome in ((NotKnown, Unknown), (NotHealthy, Refused), (Unreached, Gone)):
         for missing in reasons:
@@ -107,7 +108,7 @@ def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
 
 
 def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
-    """The addresses of the families that are asked for, in the order that is asked for."""
+    """The addresses of the requested families, in the requested order."""
     found: list[Address] = []
     if reached.ipv4 is not None and subscription.ipv4:
         found.append(reached.ipv4)

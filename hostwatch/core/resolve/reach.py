@@ -40,7 +40,7 @@ from hostwatch.core.resolve.host_reach import (
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import Attachment, NetworkContext
 
-ORPHANED = "the subscriber's network is gone, with the container whose network it used"
+LOST_NETWORK = "the subscriber's network is gone, with the container whose network it used"
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
@@ -73,33 +73,33 @@ class NotKnown:
 Reach = Reached | Unreached | NotKnown
 
 
-def reach(store: Lister, source: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
+def reach(lister: Lister, context: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
     """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
-    service = store.joins.sandbox(target)
-    is_there = not (source.is_orphaned or store.joins.has_outlived(target))
-    if service is None or not (is_there and source.is_placed and is_placed(service)):
-        return _unplaced(store, source, target, service)
+    service = lister.joins.sandbox(target)
+    is_there = not (context.has_lost_network or lister.joins.has_outlived(target))
+    if service is None or not (is_there and context.is_placed and is_placed(service)):
+        return _unplaced(lister, context, target, service)
     if service.network_mode is NetworkMode.HOST:
-        is_host = source.network_mode is NetworkMode.HOST
-        return Reached(_LOOPBACK, None) if is_host else _to_host(store, source, any_scope)
-    endpoints = [*service.endpoints] if network is None else _on_named(store, target, service, network)
+        is_host = context.network_mode is NetworkMode.HOST
+        return Reached(_LOOPBACK, None) if is_host else _to_host(lister, context, any_scope)
+    endpoints = [*service.endpoints] if network is None else _on_named(lister, target, service, network)
     endpoints.sort(key=_network_order)
-    if source.network_mode is NetworkMode.HOST:
-        return _from_host(store, service, endpoints, any_scope)
-    shared = [endpoint for endpoint in endpoints if source.is_on(endpoint)]
+    if context.network_mode is NetworkMode.HOST:
+        return _from_host(lister, service, endpoints, any_scope)
+    shared = [endpoint for endpoint in endpoints if context.is_on(endpoint)]
     if not shared and not any_scope:
-        return _unshared(source, service, endpoints, network)
+        return _unshared(context, service, endpoints, network)
     return _first(service, shared or endpoints)
 
 
-def in_reach(store: Lister, source: NetworkContext, target: Container, any_scope: bool) -> bool:
+def in_reach(lister: Lister, context: NetworkContext, target: Container, any_scope: bool) -> bool:
     """Whether the target could be reached if it ran: what decides whose name a name is."""
-    service = store.joins.sandbox(target)
-    if not source.is_known or service is None:
+    service = lister.joins.sandbox(target)
+    if not context.is_known or service is None:
         return False
-    if any_scope or NetworkMode.HOST in (source.network_mode, service.network_mode):
+    if any_scope or NetworkMode.HOST in (context.network_mode, service.network_mode):
         return True
-    return any(map(source.is_on, service.endpoints))
+    return any(map(context.is_on, service.endpoints))
 
 
 def is_placed(container: Container) -> bool:
@@ -107,41 +107,41 @@ def is_placed(container: Container) -> bool:
     return container.network_mode is not None or bool(container.endpoints)
 
 
-def _unplaced(store: Lister, source: NetworkContext, target: Container, service: Container | None) -> Reach:
-    if source.is_orphaned:
-        return Unreached(ORPHANED)
-    if not source.is_known:
+def _unplaced(lister: Lister, context: NetworkContext, target: Container, service: Container | None) -> Reach:
+    if context.has_lost_network:
+        return Unreached(LOST_NETWORK)
+    if not context.is_known:
         return NotKnown("whose network the subscriber uses is not known")
     if service is None:
         gone = f"the container whose network {target.name} uses is"
-        return Unreached(f"{gone} gone") if store.joins.has_lost_network(target) else NotKnown(f"{gone} not known yet")
-    if store.joins.has_outlived(target):
+        return Unreached(f"{gone} gone") if lister.joins.has_lost_network(target) else NotKnown(f"{gone} not known yet")
+    if lister.joins.has_outlived(target):
         return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
-    whose = f"the networks of {service.name}" if source.is_placed else "the subscriber's networks"
+    whose = f"the networks of {service.name}" if context.is_placed else "the subscriber's networks"
     return NotKnown(f"{whose} are not known yet")
 
 
-def _to_host(store: Lister, source: NetworkContext, any_scope: bool) -> Reach:
+def _to_host(lister: Lister, context: NetworkContext, any_scope: bool) -> Reach:
     """The host's address on the subscriber's way to it."""
     networks: list[Network] = []
-    for attachment in sorted(source.attachments, key=_network_order):
-        network = network_at(store, source.engine, attachment)
+    for attachment in sorted(context.attachments, key=_network_order):
+        network = network_at(lister, context.engine, attachment)
         if network is None:
             return NotKnown(f"the network {shown(attachment.network_name)} is not known yet")
         if (found := _of_host(network, attachment)) is not None:
             return found
         networks.append(network)
-    bridge = way_out(store, networks)
+    bridge = way_out(lister, networks)
     if bridge is not None and (found := _of_host(bridge, None)) is not None:
         return found
-    return _no_way_to_host(store, source, networks, any_scope)
+    return _no_way_to_host(lister, context, networks, any_scope)
 
 
-def _no_way_to_host(store: Lister, source: NetworkContext, networks: list[Network], any_scope: bool) -> Reach:
+def _no_way_to_host(lister: Lister, context: NetworkContext, networks: list[Network], any_scope: bool) -> Reach:
     is_away = bool(networks) and all(map(is_host_away, networks))
-    if source.is_stale and (source.network_mode is None or not is_away):
+    if context.is_stale and (context.network_mode is None or not is_away):
         return NotKnown("the gateway of the subscriber is not known yet")
-    if any_scope and (advertised := store.rules.advertise) is not None:
+    if any_scope and (advertised := lister.rules.advertise) is not None:
         return _both([advertised])
     if is_away:
         return Unreached(f"the subscriber is only on {listed(networks)}, {FROM_HOST_UNREACHED}")
@@ -162,12 +162,12 @@ def _both(found: Iterable[Address]) -> Reached:
     return Reached(ipv4, ipv6)
 
 
-def _from_host(store: Lister, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:
+def _from_host(lister: Lister, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:
     """The service's first address on a network that the host reaches; `endpoints` are in the order of networks."""
     near: list[Endpoint] = []
     networks: list[Network] = []
     for endpoint in endpoints:
-        network = network_at(store, service.key.engine, endpoint)
+        network = network_at(lister, service.key.engine, endpoint)
         if network is None:
             return NotKnown(f"the network {shown(endpoint.network_name)} is not known yet")
         networks.append(network)
@@ -192,23 +192,23 @@ def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
     return dataclasses.replace(endpoint, ipv4=endpoint.ipv4 if ipv4 else None, ipv6=endpoint.ipv6 if ipv6 else None)
 
 
-def _on_named(store: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
+def _on_named(lister: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
     """The endpoints on the network of that name: the engine's, else that of this key in the service's compose file."""
     named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
-    return named or [e for e in sandbox.endpoints if _has_key(store, service, e, name)]
+    return named or [e for e in sandbox.endpoints if _has_key(lister, service, e, name)]
 
 
-def _has_key(store: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
+def _has_key(lister: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
     """Whether the endpoint's network has this key in the compose file of the service's own project."""
-    network = store.network(NetworkKey(service.key.engine, endpoint.network))
+    network = lister.network(NetworkKey(service.key.engine, endpoint.network))
     if network is None:  # not read yet: compose names it so, unless it is told otherwise
         return endpoint.network_name == f"{service.project}_{key}"
     return service.project is not None and (network.compose_project, network.compose_name) == (service.project, key)
 
 
-def _unshared(source: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
+def _unshared(context: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
     # Early hints tell of one network after the other, so that the one that counts may be still to come.
-    if source.is_stale and (source.network_mode is None or not source.attachments):
+    if context.is_stale and (context.network_mode is None or not context.attachments):
         return NotKnown("the subscriber's networks are not known yet")
     if service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints):
         return NotKnown(f"the networks of {service.name} are not known yet")

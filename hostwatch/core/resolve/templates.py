@@ -1,4 +1,4 @@
-"""A line of a template, filled in: once for each replica, or with the one that an index names."""
+"""Fills in a line of a template: once for each replica, or once with the replicas that its indexes name."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -8,9 +8,10 @@ from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.references import SELF, Attribute, Line, Reference
-from hostwatch.core.resolve.lookup import Resolver, Service, own_service
+from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Member, NotRunning, addresses, member_of, unanswered, why_none
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Unknown, published
+from hostwatch.core.resolve.services import Service, own_service
 from hostwatch.core.rules import Subscription
 
 
@@ -23,12 +24,12 @@ class _NoValueError(Exception):
 
 
 _BY_NETWORK = (Attribute.IP, Attribute.IP6, Attribute.MAC)
-"""What a container has on a network; the rest it has wherever it is."""
+"""Attributes that depend on the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Filler:
-    """Fills in a line; references with an index take their member from the slots, the others from the row."""
+    """Fills in a line. A reference with an index takes its member from the slots, any other from the row."""
 
     resolver: Resolver
     subscription: Subscription
@@ -39,8 +40,8 @@ class _Filler:
         """The line's record. Raises `_NoValueError`."""
         match self.line.address:
             case (Reference() as reference,):
-                is_ours = reference.attribute is Attribute.PUBLIC_IP
-                origin = Origin() if is_ours else self._member(reference, row).origin
+                is_advertised = reference.attribute is Attribute.PUBLIC_IP
+                origin = Origin() if is_advertised else self._member(reference, row).origin
                 return Record(self._address(reference, row), self._names(row)), origin
             case field:
                 literal = "".join(part for part in field if isinstance(part, str))
@@ -88,7 +89,7 @@ class _Filler:
         return _NoValueError(kind(self.line.text, f"{self.line.service}: {member.container.name} has no {what}"))
 
     def _advertised(self) -> Address:
-        found = self.resolver.store.rules.advertise
+        found = self.resolver.lister.rules.advertise
         if found is None:
             raise _NoValueError(Refused(self.line.text, "PublicIp: `advertise` is not set in the configuration"))
         if not (self.subscription.ipv4 if found.version == 4 else self.subscription.ipv6):
@@ -114,7 +115,7 @@ class _Filler:
 
 
 def line_outcome(resolver: Resolver, subscriber: Container, subscription: Subscription, line: Line) -> Outcome:
-    """What a line of a template comes to for this subscriber."""
+    """The outcome of a template's line for this subscriber."""
     if line.service is None:
         return _filled(_Filler(resolver, subscription, line, ()), [None])
     service = resolver.service(line.service) if line.service != SELF else own_service(subscriber)
@@ -130,7 +131,7 @@ def line_outcome(resolver: Resolver, subscriber: Container, subscription: Subscr
 
 
 def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
-    """The line filled in once for each row that has all values, of at least one row."""
+    """The line, filled in once for each row that has all values. There is at least one row."""
     owned: list[Owned] = []
     faults: list[Outcome] = []
     for row in rows:
@@ -144,7 +145,7 @@ def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
 
 
 def _slots(members: Iterable[Member]) -> tuple[Member, ...]:
-    """The replicas that `[N]` counts: each keeps its number while it is restarted, or replaced under its number."""
+    """The replicas that `[N]` counts. Each keeps its number while it is restarted, or replaced under that number."""
     slots: dict[object, Member] = {}
     for member in members:
         container = member.container

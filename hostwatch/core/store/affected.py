@@ -29,7 +29,7 @@ def affected(lister: Lister, key: ContainerKey) -> FileKeys:
 
 
 def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
-    """The subscribers that may look the container up, tier by tier (`hostwatch.core.resolve.lookup`)."""
+    """The subscribers that may look the container up, tier by tier (`hostwatch.core.resolve.tiers`)."""
     engine, own = service.key.engine, lister.roles(service.key)
     if not own.enabled:
         return set()

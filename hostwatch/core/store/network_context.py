@@ -1,17 +1,17 @@
-"""Where a subscriber stands: on which networks, in which project. Many stand at one point, and share the answers."""
+"""A subscriber's network context: its networks and project. Many subscribers share one context, and so its answers."""
 
 from dataclasses import dataclass
 
 from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkId, NetworkMode, State
 
 WAY_OUT = "docker_gwbridge"
-"""The bridge that an engine in a swarm connects containers to whose overlay networks alone have no way out. No
-container's inspection tells of it."""
+"""The bridge by which containers that are only on overlay networks of a swarm leave the host. The engine attaches them
+to it, and no container's inspection tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A network that a subscriber is on."""
+    """A network that a subscriber is attached to."""
 
     network: NetworkId
     network_name: str
@@ -20,22 +20,22 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class NetworkContext:
-    """Where a subscriber stands: all of it that decides what a name is to it, so that many may share the answers."""
+    """Everything about a subscriber that decides what a name means to it, so that answers can be shared."""
 
     engine: EngineId
     project: str | None
     is_host_file: bool
     is_known: bool
-    """Whether it is known whose network stack it uses."""
+    """Whether the container is known that has the network stack it uses."""
     network_mode: NetworkMode | None
     is_stale: bool
     attachments: tuple[Attachment, ...]
-    is_orphaned: bool = False
-    """Whether its network is gone, with the container whose network it used, or with an earlier run of that."""
+    has_lost_network: bool = False
+    """Whether the network stack that it joined exists no more."""
 
     @property
     def is_placed(self) -> bool:
-        """Whether it is known on which networks it is, at least in part."""
+        """Whether its networks are known, at least in part."""
         return self.network_mode is not None or bool(self.attachments)
 
     def is_on(self, endpoint: Endpoint) -> bool:
@@ -43,11 +43,15 @@ class NetworkContext:
         return any(endpoint.same_network(attachment) for attachment in self.attachments)
 
 
-def network_context_of(subscriber: Container, sandbox: Container | None, is_orphaned: bool = False) -> NetworkContext:
-    """Where a subscriber stands. `sandbox`: whose network stack it uses, its own as a rule; `None`: not known whose."""
+def network_context_of(subscriber: Container, sandbox: Container | None, has_lost: bool = False) -> NetworkContext:
+    """The network context of a subscriber.
+
+    `sandbox` is the container that has the network stack it uses, `None` if that is not known. `has_lost` says that
+    this network stack exists no more.
+    """
     engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
     if sandbox is None:
-        return NetworkContext(engine, project, is_host_file, False, None, True, (), is_orphaned)
+        return NetworkContext(engine, project, is_host_file, False, None, True, (), has_lost)
     attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
     is_stale = sandbox.state is State.UNKNOWN
-    return NetworkContext(engine, project, is_host_file, True, sandbox.network_mode, is_stale, attachments, is_orphaned)
+    return NetworkContext(engine, project, is_host_file, True, sandbox.network_mode, is_stale, attachments, has_lost)

@@ -1,0 +1,61 @@
+"""What a name stands for: a service, several services that cannot be told apart, or nothing."""
+
+import enum
+from dataclasses import dataclass
+
+from hostwatch.core.model import Claim, Container
+from hostwatch.core.references import SELF
+from hostwatch.core.rules import ServiceRule
+
+
+class Tier(enum.Enum):
+    """Where a service comes from."""
+
+    SELF = "self"
+    CONFIG = "config"
+    COMPOSE = "compose"
+    CONTAINER = "container"
+    ALIAS = "alias"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A name with the containers behind it, in any state, in replica order."""
+
+    name: str
+    tier: Tier
+    containers: tuple[Container, ...]
+    rule: ServiceRule | None = None
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of its containers."""
+        return frozenset(container.key.id for container in self.containers)
+
+    def names_as_asked(self, name: str) -> tuple[str, ...]:
+        """The names that the configuration gives it, or else `name`, as it was written in the request."""
+        return self.rule.names if self.rule is not None else (name,)
+
+    @property
+    def yields(self) -> bool:
+        """Whether all its containers have ended and did not come back. A service of the configuration never yields."""
+        return self.tier is not Tier.CONFIG and all(c.claim is Claim.YIELDING for c in self.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Two services claim the name in one tier, so that it stands for neither."""
+
+    reason: str
+    yields: bool = False
+    """Whether all claimants have ended and did not come back."""
+
+
+Answer = Service | Ambiguous | None
+"""`None`: nothing answers to the name."""
+
+
+def own_service(subscriber: Container) -> Service:
+    """The service that `self` stands for."""
+    return Service(SELF, Tier.SELF, (subscriber,))

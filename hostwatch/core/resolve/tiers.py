@@ -1,0 +1,148 @@
+"""The tiers in which a name is looked up.
+
+The first tier that answers wins, so that no label of a stranger can take a name away from its owner:
+
+1. a service of the configuration        answers whenever it is configured, with or without containers
+2. a compose service of the subscriber's own project
+3. a container's name                    if it is, or would be, in reach, or if that is not known yet
+4. an alias on a network of the subscriber's
+5. a name of `hostwatch.names` on a container in reach
+
+A file on the host is in no project and on no network, and sees them all. It asks for a compose service as
+`service.project`; in the fourth tier, it sees the aliases on all networks and the compose services of all projects.
+
+Host names have no case, so every name here is folded (`hostwatch.core.names`).
+
+A container claims nothing before its first start. After its end it keeps its names: a database that is being restarted
+does not lose its name to another container. If it does not come back in time, it yields them (`Claim`): in its own tier
+to a container that runs, and across tiers to a name that the engine itself gives, but never to a label. A removed
+container yields in its own tier at once, because its successor is there, and in all others after the same time.
+"""
+
+from collections.abc import Iterable
+
+from hostwatch.core.model import Claim, Container, State
+from hostwatch.core.resolve.reach import is_placed
+from hostwatch.core.resolve.reachable import Reachable
+from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.network_context import NetworkContext
+
+
+class Tiers:
+    """Looks up folded names in all tiers, from one network context."""
+
+    def __init__(self, lister: Lister, context: NetworkContext, reachable: Reachable) -> None:
+        self._lister = lister
+        self._context = context
+        self._reachable = reachable
+
+    def answer(self, name: str) -> Answer:
+        """The answer of the first tier that has one and does not yield to a later one."""
+        first: Answer = None
+        given_by_the_engine = (self._container, self._alias)
+        for tier in (self._configured, self._own_project, *given_by_the_engine, self._label):
+            if first is not None and tier not in given_by_the_engine:
+                continue
+            answer = tier(name)
+            if answer is not None and not answer.yields:
+                return answer
+            first = first or answer
+        return first
+
+    def _configured(self, name: str) -> Answer:
+        match self._lister.rules.service(name):
+            case ():
+                return None
+            case (rule,):
+                engine = self._context.engine
+                found = (c for c in self._lister.behind_rule(rule) if c.key.engine == engine)
+                return Service(name, Tier.CONFIG, tuple(found), rule)
+            case several:
+                keys = " and ".join(rule.key for rule in several)
+                return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
+
+    def _own_project(self, name: str) -> Answer:
+        engine, project = self._context.engine, self._context.project
+        if self._context.is_host_file:
+            return self._claimed(name, Tier.COMPOSE, self._lister.qualified(engine, name))
+        if project is None:
+            return None
+        return self._claimed(name, Tier.COMPOSE, self._lister.in_compose(engine, project, name))
+
+    def _container(self, name: str) -> Answer:
+        named = self._lister.named(self._context.engine, name)
+        latest: dict[str, Container] = {}
+        for container in _present(named):
+            if container in self._reachable or self._may_be_near(container):
+                latest.setdefault(container.name, container)
+        return self._claimed(name, Tier.CONTAINER, latest.values())
+
+    def _may_be_near(self, container: Container) -> bool:
+        """Whether a container may be on a network that is not known yet: its early addresses come one by one."""
+        sandbox = self._lister.joins.sandbox(container)
+        if sandbox is None or container.state is State.STOPPED:
+            return False
+        return not is_placed(sandbox) or (sandbox.network_mode is None and sandbox.state is State.UNKNOWN)
+
+    def _alias(self, name: str) -> Answer:
+        engine = self._context.engine
+        if self._context.is_host_file:
+            return self._claimed(name, Tier.ALIAS, self._lister.called(engine, name))
+        by_network = [self._lister.aliased(engine, endpoint, name) for endpoint in self._context.attachments]
+        everyone = {container.key: container for found in by_network for container in found}
+        return self._claimed(name, Tier.ALIAS, everyone.values(), by_network)
+
+    def _label(self, name: str) -> Answer:
+        found = [c for c in self._lister.labelled(self._context.engine, name) if c in self._reachable]
+        return self._claimed(name, Tier.LABEL, found)
+
+    def _claimed(
+        self,
+        name: str,
+        tier: Tier,
+        claimants: Iterable[Container],
+        networks: Iterable[list[Container]] = (),
+    ) -> Answer:
+        """The service of all the claimants, if they are one; else that of those that have not ended, if they are.
+
+        `networks` are the containers with this alias on each network. All of one network are replicas there, as they
+        are to the engine's DNS.
+        """
+        found = sorted(_present(claimants), key=lambda container: container.replica_order)
+        if not found:
+            return None
+        if self._are_one(found, networks):
+            return Service(name, tier, tuple(found))
+        staying = [container for container in found if container.claim is Claim.FULL]
+        if staying and self._are_one(staying, networks):
+            # A replica keeps its number while another one is down.
+            common = frozenset.intersection(*map(self._memberships, staying))
+            same = (c for c in found if c.claim is Claim.FULL or not common.isdisjoint(self._memberships(c)))
+            return Service(name, tier, tuple(same))
+        names = " and ".join(sorted(container.name for container in staying or found))
+        return Ambiguous(f"{name}: claimed by {names}", yields=not staying)
+
+    def _are_one(self, found: list[Container], networks: Iterable[list[Container]]) -> bool:
+        """Whether these are one container, replicas on one network, or members of one service."""
+        if len(found) == 1:
+            return True
+        keys = {container.key for container in found}
+        return any(keys.issubset(c.key for c in there) for there in networks) or bool(
+            frozenset.intersection(*map(self._memberships, found))
+        )
+
+    def _memberships(self, container: Container) -> frozenset[tuple[str, ...]]:
+        """The services that a container is a member of: entries of the configuration, and its compose service."""
+        found: set[tuple[str, ...]] = {("rule", rule.key) for rule in self._lister.roles(container.key).services}
+        if container.project is not None and container.compose_service is not None:
+            found.add(("compose", container.project, container.compose_service))
+        return frozenset(found)
+
+
+def _present(claimants: Iterable[Container]) -> list[Container]:
+    """The claimants without those that were removed just now, unless there are no others."""
+    everyone = list(claimants)
+    if len(everyone) < 2:
+        return everyone
+    return [container for container in everyone if container.claim is not Claim.DEPARTED] or everyone
