@@ -1,36 +1,46 @@
-"""hostwatch beside the simulated engine: its real parts, put together as `hostwatch.app` does it.
+"""hostwatch beside the simulated engine: the daemon that users run, on files, a watch and a directory in memory.
 
-Its files are in memory, and a watch on them sees every write at once.
+The watch sees every write at once.
 """
 
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Iterable
+from functools import lru_cache, reduce
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskStatus
 
-from hostwatch.control.informer.informer import Informer, Timing
-from hostwatch.control.notify import Notifier
-from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.reconcile.reconciler import RESYNC, Reconciler
-from hostwatch.control.source import EngineInfo
-from hostwatch.control.writers import FILE_CHANGED, FileDeniedError, FileFailedError, FileGoneError, FileUpdate, Writers
+from hostwatch.config import Settings
+from hostwatch.control.source import ExecResult
+from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
 from hostwatch.core.block.edit import applied
 from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
-from hostwatch.core.model import Container, ContainerId, ContainerKey, State
-from hostwatch.core.rules import Match, Rules, ServiceRule
-from hostwatch.core.store.store import Store
-from tests.model.engine import ENGINE, Box
-from tests.model.oracle import CONFIGURED
+from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
+from hostwatch.daemon import Daemon, Parts
+from tests.model.directory import PLACE, Directory, MemoryKeeper
+from tests.model.engine import Box
+from tests.model.oracle import CONFIGURED, Configuration
 from tests.model.source import SimulatedSource
 
-RULES = Rules(services=(ServiceRule(CONFIGURED, Match(label_values=(("app", (CONFIGURED,)),)), (CONFIGURED,)),))
-LINGER_SECONDS = 2.0
 RESYNC_SECONDS = 60.0
-DEBOUNCE_SECONDS = 1.0
+_DEBOUNCE_SECONDS = 1.0
 _DISK_SECONDS = 0.0005
+
+
+@lru_cache
+def settings_of(configuration: Configuration) -> Settings:
+    """The configuration as hostwatch reads it."""
+    service = {CONFIGURED: {"match": {"label": {"app": CONFIGURED}}}} if configuration.has_service else {}
+    lines = "\n".join(f"@{{{name}.ip}} {name}" for name in configuration.lines)
+    subscriber = {"match": {"name": configuration.subscriber}, "hosts": lines}
+    timing = {
+        "linger": f"{configuration.linger_seconds}s",
+        "resync": f"{RESYNC_SECONDS}s",
+        "notify_debounce": f"{_DEBOUNCE_SECONDS}s",
+    }
+    subscribers = {"configured": subscriber} if configuration.subscriber else {}
+    return Settings.model_validate({"services": service, "subscribers": subscribers, "timing": timing})
 
 
 class Judge(Protocol):
@@ -41,15 +51,28 @@ class Judge(Protocol):
 
 
 class MemoryFiles:
-    """The simulated engine's hosts files: an implementation of `hostwatch.control.writers.HostsFiles`."""
+    """The simulated engine's hosts files: an implementation of `hostwatch.control.keeper.EngineFiles`."""
 
-    def __init__(self, source: SimulatedSource, judge: Judge) -> None:
+    directory = PLACE
+
+    def __init__(
+        self,
+        engine: EngineId,
+        source: SimulatedSource,
+        seen: Directory,
+        judge: Judge,
+        watch: Callable[[Callable[[ContainerId], None]], None],
+    ) -> None:
+        """`watch` takes what is to be told of each write from then on."""
+        self.engine = engine
         self._source = source
+        self._seen = seen
         self._judge = judge
+        self._watch = watch
 
     def path(self, container: Container) -> Path:
         """Where the file would be."""
-        return Path("/simulated/containers", container.key.id, "hosts")
+        return PLACE / container.key.id / "hosts"
 
     def limit(self, container: Container) -> Limit:  # noqa: ARG002
         """How long a file may be."""
@@ -63,12 +86,12 @@ class MemoryFiles:
     async def is_writable(self, container: Container) -> bool:
         """Whether the file is there."""
         await anyio.sleep(_DISK_SECONDS)
-        return container.key.id in self._source.engine.boxes
+        return container.key.id in self._source.engine.boxes and not self._seen.is_gone
 
     def says(self, container: Container, text: bytes) -> bool:
         """Whether the file says just this."""
         box = self._source.engine.boxes.get(container.key.id)
-        return box is not None and box.text == text
+        return box is not None and box.text == text and not self._seen.is_gone
 
     async def update(
         self,
@@ -88,7 +111,7 @@ class MemoryFiles:
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
         """Bring the file to another text, if it says just this."""
-        if not self.says(container, text) or container.key.id in self._source.faults.stuck_files:
+        if not self.says(container, text) or self._source.faults.is_stuck(container.key.id):
             return False
         box, before = self._box(container)
         self._write(box, reduce(applied, edited.steps, before))
@@ -96,13 +119,38 @@ class MemoryFiles:
         self._judge.wrote(box, before, edited.text)
         return True
 
+    async def watch(
+        self,
+        changed: Callable[[ContainerKey | None], None],
+        stirred: Callable[[], None],  # noqa: ARG002  # the sight sees everything at once
+        *,
+        task_status: TaskStatus[None],
+    ) -> NoReturn:
+        """Tell of each write at once, as long as the directory is the one that it was."""
+        number = self._seen.number
+
+        def tell(file: ContainerId) -> None:
+            if self._seen.number == number and not self._seen.is_gone:
+                changed(ContainerKey(self.engine, file))
+
+        await anyio.sleep(_DISK_SECONDS)
+        self._watch(tell)
+        try:
+            task_status.started()
+            await anyio.sleep_forever()
+        finally:
+            self._watch(lambda _file: None)
+        raise AssertionError
+
     def _write(self, box: Box, text: bytes) -> None:
-        if box.id in self._source.faults.stuck_files:
+        if self._source.faults.is_stuck(box.id):
             raise FileFailedError("no space left on device")
         box.text = text
         self._source.engine.written(box.id)
 
     def _box(self, container: Container) -> tuple[Box, bytes]:
+        if self._seen.is_gone:
+            raise OutOfSightError("there is no directory")
         box = self._source.engine.boxes.get(container.key.id)
         if box is None or box.text is None:
             raise FileGoneError(f"no hosts file of {container.name}")
@@ -143,61 +191,63 @@ class NoExecs:
         raise FileDeniedError(f"{container.name}: no shell")
 
 
+class NoHostFiles:
+    """No file on the host subscribes."""
+
+    def keep(self, paths: frozenset[Path]) -> None:
+        """None is configured."""
+        assert not paths
+
+    async def watch(self, paths: Iterable[Path], changed: Callable[[Path], None]) -> NoReturn:
+        """There is none to watch."""
+        raise AssertionError(paths, changed)
+
+    async def clear(self, paths: Iterable[Path]) -> None:
+        """There is none to clear."""
+        assert not frozenset(paths)
+
+
+async def no_command(words: tuple[str, ...]) -> ExecResult:
+    """Nobody asks for one."""
+    raise AssertionError(words)
+
+
 class Hostwatch:
     """One process of hostwatch."""
 
-    def __init__(self, source: SimulatedSource, judge: Judge) -> None:
-        self._source = source
-        self._judge = judge
+    def __init__(
+        self, source: SimulatedSource, directory: Directory, judge: Judge, configuration: Configuration
+    ) -> None:
         self._scope = anyio.CancelScope()
-        self._queue = WorkQueue()
-        self._store = Store(RULES)
-        timing = Timing(RESYNC_SECONDS, LINGER_SECONDS)
-        self._informer = Informer(source, self._store, self._queue.add_all, self._resynced, timing)
-        self._reconciler: Reconciler | None = None
-        self._swept = anyio.Event()
-
-    @property
-    def connected(self) -> bool:
-        """Whether it follows the engine."""
-        return self._informer.connected
+        self._watched: Callable[[ContainerId], None] = lambda _file: None
+        parts = Parts(
+            engine=source,
+            files=lambda engine: MemoryFiles(engine.id, source, directory, judge, self._watch),
+            execs=NoExecs(),
+            keeper=MemoryKeeper(directory),
+            host_files=NoHostFiles(),
+            run_on_host=no_command,
+            loaded=lambda: None,
+        )
+        self._daemon = Daemon(settings_of(configuration), parts)
 
     async def run(self) -> None:
         """Run until it is killed."""
         with self._scope:
-            async with anyio.create_task_group() as tasks:
-                await self._run(tasks)
-
-    async def _run(self, tasks: TaskGroup) -> None:
-        notifier = Notifier(self._source, self._store, tasks, DEBOUNCE_SECONDS)
-
-        async def identified(_engine: EngineInfo) -> None:
-            if self._reconciler is None:
-                ways = Writers(MemoryFiles(self._source, self._judge), NoExecs())
-                self._reconciler = Reconciler(self._store, ways, self._queue, notifier, LINGER_SECONDS)
-                tasks.start_soon(self._reconciler.run, self._informer)
-                tasks.start_soon(self._sweep, self._reconciler)
-
-        tasks.start_soon(self._queue.run_delayed)
-        await self._informer.run(identified, lambda: None)
+            await self._daemon.run()
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
         self._scope.cancel()
 
+    def adopt(self, configuration: Configuration) -> None:
+        """It is sent SIGHUP."""
+        self._daemon.adopt(settings_of(configuration))
+
     def written(self, file: ContainerId) -> None:
-        """The watch sees that somebody wrote a file."""
-        if self._reconciler is not None and not self._scope.cancel_called:
-            container = self._store.container(ContainerKey(ENGINE, file))
-            starting = container is not None and container.state is not State.RUNNING
-            self._queue.add(ContainerKey(ENGINE, file), FILE_CHANGED, urgent=starting)
+        """Somebody has written a file."""
+        if not self._scope.cancel_called:
+            self._watched(file)
 
-    def _resynced(self) -> None:
-        self._queue.add_all(self._store.subscriber_files, RESYNC, idle=True)
-        self._swept.set()
-
-    async def _sweep(self, reconciler: Reconciler) -> None:
-        while True:
-            await self._swept.wait()
-            self._swept = anyio.Event()
-            await reconciler.leftovers()
+    def _watch(self, watched: Callable[[ContainerId], None]) -> None:
+        self._watched = watched

@@ -19,6 +19,7 @@ from hostwatch.core.model import ContainerId, EngineId
 
 Json = dict[str, Any]
 ENGINE = EngineId("simulated")
+"""The id of an engine at first."""
 SUBNETS = {"bridge": "172.17.0.0/28", "back": "10.2.0.0/28", "front": "10.1.0.0/28"}
 """Few addresses, so that they are used again."""
 SHADOW = "192.0.2.7"
@@ -125,6 +126,8 @@ class Engine:
     def __init__(self) -> None:
         self.boxes: dict[ContainerId, Box] = {}
         self.count = 0
+        self.identity = ENGINE
+        """Its id, which it has from a file of its own: without that it makes another one at its next start."""
         self.observe: Callable[[], None] = lambda: None
         """Called after each change of the state."""
         self.runs: Callable[[Box], None] = lambda _box: None

@@ -13,6 +13,27 @@ from tests.model.engine import Box, Engine, gateway
 CONFIGURED = "conf"
 """The service of the configuration: the containers with the label `app` of this value."""
 
+LINGER_SECONDS = 2.0
+"""The longest that is configured."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the configuration file says."""
+
+    has_service: bool = True
+    """Whether there is the service `CONFIGURED`."""
+    subscriber: str = ""
+    """The name of the containers that subscribe by it, if any do."""
+    lines: tuple[str, ...] = ("cache", CONFIGURED)
+    """The names that they have lines for."""
+    linger_seconds: float = LINGER_SECONDS
+
+    def wants(self, box: Box) -> tuple[str, ...]:
+        """The names that it gives a container lines for."""
+        return self.lines if box.name == self.subscriber else ()
+
+
 Records = dict[str, tuple[str, ...]]
 """The addresses of each name, in order."""
 
@@ -52,6 +73,7 @@ class Oracle:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.configuration = Configuration()
 
     def root(self, box: Box) -> Box | None:
         """The container whose network and hosts file this one uses."""
@@ -71,7 +93,7 @@ class Oracle:
         found: dict[str, Box] = {}
         sharing = sorted((box for box in self.engine.boxes.values() if self.root(box) is file), key=_order)
         for box in sorted(sharing, key=lambda box: box is not file):
-            for name in box.recipe.wants:
+            for name in (*self.configuration.wants(box), *box.recipe.wants):
                 found.setdefault(name, box)
         return found
 
@@ -93,7 +115,7 @@ class Oracle:
         """
         have_ended = False
         for tier, claimants in self.claims(name, subscriber).items():
-            if tier == "configuration" and name == CONFIGURED:
+            if tier == "configuration" and name == CONFIGURED and self.configuration.has_service:
                 return claimants
             if have_ended and tier not in ("container", "alias"):
                 continue
@@ -109,7 +131,7 @@ class Oracle:
         project = subscriber.recipe.compose.partition("/")[0]
         own = self._networks(subscriber)
         return {
-            "configuration": [box for box in boxes if name == box.recipe.label == CONFIGURED],
+            "configuration": [box for box in boxes if name == CONFIGURED and self._is_configured(box)],
             "compose": [box for box in boxes if project and box.recipe.compose == f"{project}/{name}"],
             "container": [box for box in near if box.name == name],
             "alias": [box for box in boxes if any(box.places[n].alias == name for n in own & set(box.places))],
@@ -121,12 +143,15 @@ class Oracle:
             return True
         if len({box.recipe.compose for box in claimants} | {""}) == 2 and all(b.recipe.compose for b in claimants):
             return True
-        if all(box.recipe.label == CONFIGURED for box in claimants):
+        if all(map(self._is_configured, claimants)):
             return True
         own = self._networks(subscriber)
         return tier == "alias" and any(
             all(network in box.places and box.places[network].alias == name for box in claimants) for network in own
         )
+
+    def _is_configured(self, box: Box) -> bool:
+        return self.configuration.has_service and box.recipe.label == CONFIGURED
 
     def _networks(self, box: Box) -> set[str]:
         root = self.root(box)

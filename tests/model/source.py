@@ -14,9 +14,9 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
-from hostwatch.core.model import Container, ContainerId, ContainerKey, Endpoint, Network, NetworkKey
+from hostwatch.core.model import Container, ContainerId, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.decode import containers, events, networks
-from tests.model.engine import ENGINE, SUBNETS, Engine, Json, network_id
+from tests.model.engine import SUBNETS, Engine, Json, network_id
 
 FATES = ("ok", "lost", "doubled", "late", "swapped", "garbled")
 """What may happen to an event; `late` is by seconds, `swapped` is behind the next one."""
@@ -24,8 +24,23 @@ THE_LIST = "the list"
 """What is slow by this name is the list of all containers."""
 THE_ENGINE = "the engine"
 """What is slow by this name is who the engine is."""
+THE_NETWORKS = "the networks"
+"""What is slow by this name is the list of all networks."""
+A_NETWORK = "a network"
+"""What is slow by this name is each inspection of a network, for itself or for one of its endpoints."""
+AN_ENTRY = "an entry"
+"""What is slow by this name is the list of a single container."""
+A_PING = "a ping"
+"""What is slow by this name is the answer to a ping; beyond five seconds that means that the engine is away."""
+THE_STREAM = "the stream"
+"""What is slow by this name is the beginning of an event stream; beyond five seconds that means the same."""
+A_SIGNAL = "a signal"
+"""What is slow by this name is the answer to a signal."""
+REQUESTS = (THE_LIST, THE_ENGINE, THE_NETWORKS, A_NETWORK, AN_ENTRY, A_PING, THE_STREAM, A_SIGNAL)
 _ANSWER_SECONDS = 0.001
 _LATE_SECONDS = 3.0
+_AWAY_SECONDS = 5.0
+"""An engine that takes longer for a ping, or for the beginning of a stream, is away to hostwatch."""
 _RING = 256
 """How many events the engine remembers."""
 _HANG_SECONDS = 60.0
@@ -43,14 +58,36 @@ class Faults:
     refused: dict[str, float] = field(default_factory=dict)
     """The containers whose inspection fails with a 500, and since when."""
     slow: dict[str, float] = field(default_factory=dict)
-    """The containers whose inspection takes longer, and by how many seconds."""
+    """The containers whose inspection takes longer, or other requests, and by how many seconds."""
     stuck_files: set[ContainerId] = field(default_factory=set)
     """The containers whose hosts file cannot be written."""
+    is_disk_full: bool = False
+    """Whether no hosts file can be written."""
+    is_directory_gone: bool = False
+    """Whether hostwatch does not see the engine's directory."""
 
     @property
     def none(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.away or self.refused or self.slow or self.stuck_files)
+        return not (self.away or self.refused or self.slow or self.is_any_file_stuck)
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the engine is away, or is taken for that."""
+        return bool(self.away) or any(self.slow.get(kind, 0.0) >= _AWAY_SECONDS for kind in (A_PING, THE_STREAM))
+
+    @property
+    def is_any_file_stuck(self) -> bool:
+        """Whether some hosts file cannot be written."""
+        return bool(self.stuck_files) or self.is_disk_full or self.is_directory_gone
+
+    def is_stuck(self, file: ContainerId) -> bool:
+        """Whether a container's hosts file cannot be written."""
+        return file in self.stuck_files or self.is_disk_full or self.is_directory_gone
+
+    def delay(self, request: str) -> float:
+        """How long the answer to a request takes, in seconds."""
+        return self.slow.get(request, _ANSWER_SECONDS)
 
 
 class SimulatedSource:
@@ -69,6 +106,8 @@ class SimulatedSource:
         self._ring: deque[Json] = deque(maxlen=_RING)
         self._kept_back: list[Json] = []
         self._epoch = 0
+        self._identity = engine.identity
+        """The engine's id as it was told last, which is that of all that is read."""
 
     # Events.
 
@@ -107,7 +146,7 @@ class SimulatedSource:
     @asynccontextmanager
     async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
         """Subscribe; what the engine still has comes first."""
-        await self._answer()
+        await self._answer(self.faults.delay(THE_STREAM))
         send, receive = anyio.create_memory_object_stream[Json | None](math.inf)
         for event in self._ring if after is not None else ():
             if event["timeNano"] > after:
@@ -124,7 +163,7 @@ class SimulatedSource:
         async for data in receive:
             if data is None:
                 yield None
-            elif (found := events.event(ENGINE, data)) is not None:
+            elif (found := events.event(self._identity, data)) is not None:
                 yield found
 
     def created(self, event: Event) -> Container | None:
@@ -137,11 +176,22 @@ class SimulatedSource:
         """Have the engine go away, or come back."""
         if bool(away) != bool(self.faults.away):
             self.faults.since = anyio.current_time()
+            self.forget()
         self.faults.away = away
         if away == "cut":
             self._epoch += 1
             for stream in list(self._streams):
                 stream.close()
+
+    def become(self, identity: EngineId) -> None:
+        """Have the engine say that it is another one from now on."""
+        self.engine.identity = identity
+        self.forget()
+
+    def forget(self) -> None:
+        """Whatever was read does not count any more: hostwatch reads all of it again."""
+        self.answered.clear()
+        self.known.clear()
 
     async def _answer(self, seconds: float = _ANSWER_SECONDS) -> None:
         """Take the time that an answer takes; what was asked before a cut is not answered after it."""
@@ -154,24 +204,27 @@ class SimulatedSource:
 
     async def ping(self) -> None:
         """The engine answers."""
-        await self._answer()
+        await self._answer(self.faults.delay(A_PING))
 
     async def info(self) -> EngineInfo:
         """Who the engine is."""
-        await self._answer(self.faults.slow.get(THE_ENGINE, _ANSWER_SECONDS))
-        return EngineInfo(ENGINE, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
+        await self._answer(self.faults.delay(THE_ENGINE))
+        self._identity = self.engine.identity
+        return EngineInfo(self._identity, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
 
     async def containers(self) -> Sequence[Container]:
         """All containers, as the list tells them."""
-        found = [containers.listed_container(ENGINE, self.engine.listed(box)) for box in self.engine.boxes.values()]
-        await self._answer(self.faults.slow.get(THE_LIST, _ANSWER_SECONDS))
+        found = [
+            containers.listed_container(self._identity, self.engine.listed(box)) for box in self.engine.boxes.values()
+        ]
+        await self._answer(self.faults.delay(THE_LIST))
         return found
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container, as the list tells it."""
         box = self.engine.boxes.get(key.id)
-        found = containers.listed_container(ENGINE, self.engine.listed(box)) if box is not None else None
-        await self._answer()
+        found = containers.listed_container(self._identity, self.engine.listed(box)) if box is not None else None
+        await self._answer(self.faults.delay(AN_ENTRY))
         return found
 
     async def container(self, key: ContainerKey) -> Container:
@@ -187,30 +240,30 @@ class SimulatedSource:
             await self._answer()
             raise GoneError(key.id)
         data, addresses = self.engine.inspected(box), box.addresses
-        await self._answer(self.faults.slow.get(box.name, _ANSWER_SECONDS))
+        await self._answer(self.faults.delay(box.name))
         if box.name in self.faults.refused:
             raise EngineError("the engine answered 500")
         self.known.add(box.id)
         if box.running and box.addresses == addresses and data["State"]["Running"]:
             self.answered[box.id] = anyio.current_time()
-        return containers.inspected_container(ENGINE, data)
+        return containers.inspected_container(self._identity, data)
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
-        found = [networks.network(ENGINE, self.engine.network(name)) for name in SUBNETS]
-        await self._answer()
+        found = [networks.network(self._identity, self.engine.network(name)) for name in SUBNETS]
+        await self._answer(self.faults.delay(THE_NETWORKS))
         return found
 
     async def network(self, key: NetworkKey) -> Network:
         """One network."""
-        found = networks.network(ENGINE, self._network(key))
-        await self._answer()
+        found = networks.network(self._identity, self._network(key))
+        await self._answer(self.faults.delay(A_NETWORK))
         return found
 
     async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
         """A container's endpoint on a network."""
         found = networks.network_endpoint(self._network(network), container.id)
-        await self._answer()
+        await self._answer(self.faults.delay(A_NETWORK))
         return found
 
     def _network(self, key: NetworkKey) -> Json:
@@ -224,7 +277,7 @@ class SimulatedSource:
 
     async def kill(self, key: ContainerKey, signal: str) -> None:
         """A notice."""
-        await self._answer()
+        await self._answer(self.faults.delay(A_SIGNAL))
         if signal == "SIGHUP":
             self.signalled(key.id)
 

@@ -8,9 +8,10 @@ from anyio.abc import TaskGroup
 
 from hostwatch.control.informer.unread import UNREAD_SECONDS
 from hostwatch.core.model import ContainerId
-from tests.model.daemon import LINGER_SECONDS, RESYNC_SECONDS, Hostwatch
+from tests.model.daemon import RESYNC_SECONDS, Hostwatch
+from tests.model.directory import Directory
 from tests.model.engine import Box, Engine, Tell
-from tests.model.oracle import Ever, Oracle, Records, said
+from tests.model.oracle import LINGER_SECONDS, Configuration, Ever, Oracle, Records, said
 from tests.model.source import SimulatedSource
 
 SETTLED_SECONDS = 8.5
@@ -26,6 +27,7 @@ class World:
         self.tasks = tasks
         self.engine = Engine()
         self.source = SimulatedSource(self.engine, tasks)
+        self.directory = Directory(self.source.faults)
         self.oracle = Oracle(self.engine)
         self.judge = Judge(self)
         self.engine.observe = self.judge.observe
@@ -59,9 +61,20 @@ class World:
     def heal(self) -> None:
         """End all faults."""
         self.source.go("")
+        if self.source.faults.is_unheard:
+            self.source.forget()
         self.source.faults.refused.clear()
         self.source.faults.slow.clear()
         self.source.faults.stuck_files.clear()
+        self.source.faults.is_disk_full = False
+        self.directory.heal()
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Write another configuration, and send SIGHUP."""
+        self.oracle.configuration = configuration
+        self.judge.configured()
+        if self.hostwatch is not None:
+            self.hostwatch.adopt(configuration)
 
     def kill(self) -> None:
         """Kill hostwatch."""
@@ -72,9 +85,8 @@ class World:
     def run_again(self) -> None:
         """Start hostwatch if it does not run."""
         if self.hostwatch is None:
-            self.hostwatch = Hostwatch(self.source, self.judge)
-            self.source.answered.clear()
-            self.source.known.clear()
+            self.hostwatch = Hostwatch(self.source, self.directory, self.judge, self.oracle.configuration)
+            self.source.forget()
             self.tasks.start_soon(self.hostwatch.run)
 
     def _written(self, file: ContainerId) -> None:
@@ -118,6 +130,8 @@ class Judge:
         """When each address was last given to somebody."""
         self._gone_at = 0.0
         """When a container was last removed."""
+        self._configured_at = 0.0
+        """When the configuration was last changed."""
         self._count = 0
         self.last_change = 0.0
         self.complaints: list[str] = []
@@ -146,6 +160,10 @@ class Judge:
                 if not box.running:
                     self._known.pop(box.id, None)
 
+    def configured(self) -> None:
+        """The configuration has changed."""
+        self.last_change = self._configured_at = self._world.now
+
     def signalled(self, box: ContainerId) -> None:
         """An application was told to read its file again."""
         if (found := self._world.engine.boxes.get(box)) is not None and box in self._known:
@@ -172,7 +190,11 @@ class Judge:
             return False  # what nobody can inspect for so long counts as the list says
         bound = any(name in line.split()[1:] for line in box.foreign)
         since = faults.since if faults.away else now - self._stale_seconds
-        if bound or any(self._given.get(address, 0.0) >= since for address in addresses):
+        if (
+            bound
+            or self._configured_at >= since
+            or any(self._given.get(address, 0.0) >= since for address in addresses)
+        ):
             return False
         if faults.away and now > faults.since + LINGER_SECONDS + 0.1:
             return True
@@ -197,7 +219,8 @@ class Judge:
         """A container is about to run: its file is right, and so are those of others that name it."""
         world = self._world
         self._known[box.id] = said(box.text or b"").records
-        others = [self._gone_at, *(other.changed for other in world.engine.boxes.values() if other is not box)]
+        others = [self._gone_at, self._configured_at]
+        others += (other.changed for other in world.engine.boxes.values() if other is not box)
         is_calm = world.calm and world.hostwatch is not None and world.source.faults.none
         if not is_calm or world.now - max(others) < SETTLED_SECONDS:
             return
@@ -213,7 +236,7 @@ class Judge:
     def check_addresses(self) -> None:
         """No file may keep an address of somebody else, once hostwatch could know whose it is."""
         world = self._world
-        if world.hostwatch is None or world.source.faults.away:
+        if world.hostwatch is None or world.source.faults.is_unheard:
             return
         for owner in world.engine.boxes.values():
             answered = world.source.answered.get(owner.id, float("inf"))
@@ -222,7 +245,7 @@ class Judge:
 
     def _check_address(self, owner: Box) -> None:
         for file in self._world.oracle.files():
-            if file.id in self._world.source.faults.stuck_files:
+            if self._world.source.faults.is_stuck(file.id):
                 continue
             for name, address in _pairs(said(file.text or b"").records):
                 sharing = [b.id for b in self._world.engine.boxes.values() if self._world.oracle.root(b) is owner]
