@@ -10,7 +10,8 @@ from pathlib import Path
 import anyio
 
 from hostwatch.control.informer.read_queue import ReadQueue
-from hostwatch.control.informer.relist import load
+from hostwatch.control.informer.reader import Affected, Reader
+from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.reconcile.rewriting import ORPHANED, Rewriting, refusal
 from hostwatch.control.source import EngineInfo, Source
@@ -42,8 +43,10 @@ async def surveyed(source: Source, store: Store) -> EngineInfo:
     async with anyio.create_task_group() as tasks:
         labels = LabelJournal()
         was_read = partial(labels.tell, store=store)
-        read_queue = ReadQueue(source, store, was_read, lambda _files, _cause: None, tasks)
-        await load(source, store, read_queue, "survey")
+        affects_nobody: Affected = lambda _files, _cause: None  # noqa: E731
+        reader = Reader(source, store, was_read, affects_nobody)
+        reads = ReadQueue(reader, store, affects_nobody, tasks)
+        await relist(source, store, reader, reads, "survey")
         tasks.cancel_scope.cancel()
     return engine
 

@@ -32,7 +32,7 @@ _LATE_SECONDS = 2.0
 still (a stopped process, a machine without a free processor), the engine drops beyond 1,024 events without a word."""
 
 
-class Subscription:
+class EventStream:
     """What an engine tells for as long as one connection to it lasts."""
 
     def __init__(self, source: Source, engine: EngineInfo, tasks: TaskGroup) -> None:

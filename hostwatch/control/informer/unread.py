@@ -1,4 +1,4 @@
-"""Since when each container could not be inspected, and which counts as what the list says of it.
+"""Containers that cannot be inspected: since when, and whether the list is believed instead.
 
 Pure: the time is an argument, in the event loop's seconds.
 """
@@ -9,42 +9,42 @@ from collections.abc import Hashable
 from hostwatch.core.model import ContainerKey
 
 UNREAD_SECONDS = 30.0
-"""How long a container that cannot be inspected holds up what only it could tell. A start holds its inspection up for
-0.3 s to a few seconds."""
+"""After this time without an inspection the list is believed: until then the container's unknown aliases hold up every
+name on its networks. A start holds its inspection up for 0.3 s to a few seconds."""
 ATTEMPT_SECONDS = 5.0
-"""How long one attempt may take after that."""
+"""Time limit of one attempt after that."""
 
 
 class Unread:
-    """Containers that were to be inspected, and could not be yet."""
+    """Containers whose inspection was asked for and has not come yet."""
 
     def __init__(self) -> None:
         self._since: dict[ContainerKey, float] = {}
         self._given_up: set[Hashable] = set()
 
     def patience(self, key: Hashable, now: float) -> float:
-        """How many seconds the inspection of a container may take that begins now; a network's may take any time."""
+        """Seconds that a container's inspection may take if it begins now; a network's may take any time."""
         if not isinstance(key, ContainerKey):
             return math.inf
         left = self._since.setdefault(key, now) + UNREAD_SECONDS - now
         return left if left > 0 else ATTEMPT_SECONDS
 
-    def is_overdue(self, key: ContainerKey, now: float) -> bool:
-        """Whether it has held others up for long enough."""
-        return now >= self._since.get(key, now) + UNREAD_SECONDS
+    def is_overdue(self, key: Hashable, now: float) -> bool:
+        """Whether a container has held others up for long enough; a network never does."""
+        return isinstance(key, ContainerKey) and now >= self._since.get(key, now) + UNREAD_SECONDS
 
-    def give_up(self, key: ContainerKey) -> bool:
-        """Have it count as what the list says of it; returns whether that is new."""
+    def give_up(self, key: Hashable) -> bool:
+        """Believe the list from now on; returns whether that is new."""
         is_new = key not in self._given_up
         self._given_up.add(key)
         return is_new
 
     def is_given_up(self, key: Hashable) -> bool:
-        """Whether it counts as what the list says of it."""
+        """Whether the list is believed."""
         return key in self._given_up
 
-    def read(self, key: ContainerKey) -> bool:
-        """It was inspected, or is gone; returns whether it was given up before."""
+    def end(self, key: ContainerKey) -> bool:
+        """The container was inspected, or is gone; returns whether it was given up before."""
         self._since.pop(key, None)
         was_given_up = key in self._given_up
         self._given_up.discard(key)

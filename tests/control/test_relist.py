@@ -6,7 +6,8 @@ from typing import cast
 import anyio
 
 from hostwatch.control.informer.read_queue import ReadQueue
-from hostwatch.control.informer.relist import load
+from hostwatch.control.informer.reader import Reader
+from hostwatch.control.informer.relist import relist
 from hostwatch.control.source import GoneError, Source
 from hostwatch.core.model import Container, ContainerKey, Network, State
 from hostwatch.core.store.store import Store
@@ -47,8 +48,9 @@ async def test_what_was_told_since_the_lists_were_made_stays() -> None:
     engine = Lagging(made)
     source = cast("Source", engine)
     async with anyio.create_task_group() as tasks:
-        read_queue = ReadQueue(source, made, lambda _key: None, lambda _files, _cause: None, tasks)
-        await load(source, made, read_queue, "resync")
+        reader = Reader(source, made, lambda _key: None, lambda _files, _cause: None)
+        reads = ReadQueue(reader, made, lambda _files, _cause: None, tasks)
+        await relist(source, made, reader, reads, "resync")
         tasks.cancel_scope.cancel()
     assert engine.seen == [State.RUNNING, State.RUNNING]
     assert made.container(key("old")) is None

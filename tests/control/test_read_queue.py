@@ -6,8 +6,10 @@ from typing import cast
 import anyio
 
 from hostwatch.control.informer.read_queue import ReadQueue
+from hostwatch.control.informer.reader import Reader
 from hostwatch.control.source import Source
 from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.store.store import Store
 from tests.core.build import box, key, on, store
 
 DEATHS = 300
@@ -21,6 +23,11 @@ class Dead:
 
 
 BOXES = [box(f"c{number}", on("front", f"10.0.{number // 250}.{number % 250 + 1}")) for number in range(DEATHS)]
+
+
+def reader(engine: object, known: Store) -> Reader:
+    """Reads an engine that only knows containers."""
+    return Reader(cast("Source", engine), known, lambda _key: None, lambda _files, _cause: None)
 
 
 class Counting(ReadQueue):
@@ -37,10 +44,10 @@ async def test_a_death_costs_the_same_whoever_else_dies() -> None:
     """Each container that has come into doubt is looked at once or twice, not at the reading of each other one."""
     made = store(*BOXES)
     async with anyio.create_task_group() as tasks:
-        read_queue = Counting(cast("Source", Dead()), made, lambda _key: None, lambda _files, _cause: None, tasks)
+        read_queue = Counting(reader(Dead(), made), made, lambda _files, _cause: None, tasks)
         for each in BOXES:
             made.mark_stale(each.key)
-            read_queue.want(each.key, "die")
+            read_queue.enqueue(each.key, "die")
         with anyio.fail_after(20):
             while made.stale:  # noqa: ASYNC110  # nobody tells
                 await anyio.sleep(0.01)
@@ -58,8 +65,8 @@ async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
 
     made = store(old)
     async with anyio.create_task_group() as tasks:
-        read_queue = ReadQueue(cast("Source", Moved()), made, lambda _key: None, lambda _files, _cause: None, tasks)
-        read_queue.want(new.key, "start")
+        read_queue = ReadQueue(reader(Moved(), made), made, lambda _files, _cause: None, tasks)
+        read_queue.enqueue(new.key, "start")
         with anyio.fail_after(20):
             while (found := made.container(key("old"))) is None or found.state is not State.RUNNING or made.stale:  # noqa: ASYNC110
                 await anyio.sleep(0.01)

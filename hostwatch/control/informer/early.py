@@ -1,0 +1,156 @@
+"""Early addresses: those that are known before an inspection of their container can be had, and how they are confirmed.
+
+The engine publishes a container's address late: an inspection waits while the container starts, and an event comes
+after the address is in use. Several sources know it earlier. `hostwatch.core.store.early` decides what is believed.
+
+| source | asked when | confirmed by |
+| --- | --- | --- |
+| hosts file of a starting container | the file has changed | its inspection, after the start event |
+| hosts file of a running container | the file has changed | its networks, at once; then its inspection |
+| list of containers | a subscriber is created | its inspection, after each further event |
+| inspection of a network | a starting container is connected to it | its inspection, some time later at the latest |
+| inspection of a network | a running container is connected to it anew | its inspection, at once |
+
+Every other module sees addresses in the store, where a container with unconfirmed addresses is stale.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from loguru import logger
+
+from hostwatch.control.informer.changes import Changes
+from hostwatch.control.informer.read_queue import ReadQueue
+from hostwatch.control.source import EngineError, GoneError, Source
+from hostwatch.core.model import Address, ContainerKey, Endpoint, NetworkKey
+from hostwatch.core.store.early import networks_to_ask
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.store import Store
+from hostwatch.core.timing import RateLimiter
+
+_CLAIM_PAUSES_SECONDS = (*[0.002] * 10, 0.004, 0.008, 0.016)
+"""Before each question for an address in a running container's file. Its network tells of it 2 to 25 ms after the
+engine has written the file, which is 1 to 60 ms before the connection is published (engines 20.10 to 28.5)."""
+_CLAIM_COST_SECONDS = 2.0
+"""Price of asking in vain: a container may write any address into its file."""
+_CLAIM_CREDIT_SECONDS = 5.0
+"""Three times in vain at once."""
+
+
+class EarlyAddresses:
+    """Takes in early addresses, and has them confirmed while there is a connection to the engine."""
+
+    def __init__(self, source: Source, store: Store, changes: Changes) -> None:
+        self._source = source
+        self._store = store
+        self._changes = changes
+        self._reads: ReadQueue | None = None
+        self._claims: RateLimiter[ContainerKey] = RateLimiter(_CLAIM_CREDIT_SECONDS)
+        self._asking: set[ContainerKey] = set()
+        """Running containers whose networks are being asked for an address in their file."""
+
+    def connect(self, reads: ReadQueue | None) -> None:
+        """Have addresses confirmed by this queue from now on; `None`: the engine is away, so nothing confirms them."""
+        self._reads = reads
+
+    def forget(self, key: ContainerKey) -> None:
+        """The container is gone."""
+        self._claims.forget(key)
+
+    # From hosts files.
+
+    def starting(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
+        """The store has taken in a starting container's hosts file, which affects these files."""
+        if self._reads is None:
+            self._changes.report(files, cause)
+        else:
+            self._changes.report(self._reads.admitted(key, files, cause), cause)
+            self._reads.confirm(key)
+
+    def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The hosts file of a running container has these addresses: ask its networks whether it does.
+
+        The file is the container's own to write, so nothing in it is believed.
+        """
+        networks = networks_to_ask(self._store, key, addresses)
+        if not networks or self._reads is None or key in self._asking:
+            return
+        if self._claims.wait(key, anyio.current_time()) <= 0:
+            self._asking.add(key)
+            self._start(self._ask_networks, key, networks, cause, name=f"claim of {key}")
+
+    # From events, before the inspection that they ask for.
+
+    def created(self, key: ContainerKey, cause: str) -> None:
+        """A subscriber is new: read it from the list, as its inspection may wait for its start."""
+        self._start(self._read_list, key, cause, name=f"list {key}")
+
+    def connecting(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+        """A starting container is connected to a network: read its endpoint there, which waits for no lock."""
+        self._start(self._read_endpoint, network, key, cause, self._store.connecting, name=f"endpoint {key}")
+
+    def connected(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+        """A running container is connected to a network: have it read again.
+
+        If it was just disconnected, so that its read is delayed, its new endpoint is read first. The network answers
+        without waiting for the container's lock, which the engine holds a millisecond more. The two events together
+        cost two requests.
+        """
+        self._asking.discard(key)
+        if self._reads is not None:
+            first = partial(self._read_endpoint, network, key, cause, self._store.connected)
+            self._reads.enqueue_after(first, key, cause)
+
+    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object, name: str) -> None:
+        if self._reads is not None:
+            self._reads.tasks.start_soon(work, *arguments, name=name)
+
+    async def _read_list(self, key: ContainerKey, cause: str) -> None:
+        try:
+            container = await self._source.listed(key)
+        except (EngineError, GoneError) as error:
+            logger.debug("{} is not known yet, as listing it failed: {}", key, error)
+            return
+        if container is not None:
+            self._changes.read(self._store.put_listed(container), cause)
+
+    async def _read_endpoint(
+        self, network: NetworkKey, key: ContainerKey, cause: str, put: Callable[[ContainerKey, Endpoint], FileKeys]
+    ) -> None:
+        endpoint = await self._endpoint(network, key)
+        if endpoint is not None:
+            self._changes.read(put(key, endpoint), cause)
+            if self._reads is not None:
+                self._reads.confirm(key)
+            await anyio.lowlevel.checkpoint()  # the affected files come before the next request
+
+    async def _ask_networks(
+        self, key: ContainerKey, networks: Mapping[NetworkKey, frozenset[Address]], cause: str
+    ) -> None:
+        """Ask several times, until a network knows one of these addresses as the container's, or the event has come."""
+        try:
+            for pause in _CLAIM_PAUSES_SECONDS:
+                await anyio.sleep(pause)
+                for network, addresses in networks.items():
+                    if key not in self._asking:
+                        return
+                    endpoint = await self._endpoint(network, key)
+                    if endpoint is not None and not addresses.isdisjoint(endpoint.addresses):
+                        self._changes.read(self._store.connected(key, endpoint), cause)
+                        if self._reads is not None:
+                            self._reads.enqueue(key, cause)
+                        return
+            self._claims.spend(key, anyio.current_time(), _CLAIM_COST_SECONDS)
+        finally:
+            self._asking.discard(key)
+
+    async def _endpoint(self, network: NetworkKey, key: ContainerKey) -> Endpoint | None:
+        """A container's endpoint, as its network tells it; `None` if that is not known yet."""
+        try:
+            return await self._source.endpoint(network, key)
+        except (EngineError, GoneError) as error:
+            logger.debug("the endpoint of {} is not known yet: {}", key, error)
+            return None

@@ -1,0 +1,110 @@
+"""Events: what each has read again, and what it changes in the store by itself.
+
+| event | container is | read again | at once |
+| --- | --- | --- | --- |
+| container: create | any | container | an unknown one is taken from the event; a subscriber is listed |
+| container: die | any | container | stale |
+| container: start | stopped | container | stale |
+| container: any other | any | container | |
+| network: create, destroy | | network | |
+| network: disconnect | any | container, a little later | |
+| network: connect | running | container | endpoint, if a read is delayed |
+| network: connect | unknown to the store | container | |
+| network: connect | starting | | endpoint, unless it has an address there |
+| network: connect | stopped | container, unless it has an address there | endpoint, unless it has an address there |
+
+The engine rewrites a container's file when it is connected or disconnected, and may overwrite our block with what it
+read before. So these two events have the container's own file compared, too.
+"""
+
+from collections.abc import Iterable
+
+from hostwatch.control.informer.changes import Changes, at_debug
+from hostwatch.control.informer.early import EarlyAddresses
+from hostwatch.control.informer.read_queue import ReadQueue
+from hostwatch.control.source import Event, Source
+from hostwatch.control.writers import FILE_CHANGED
+from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, NetworkKey, State
+from hostwatch.core.store.store import Store
+
+_DISCONNECTED_DELAY_SECONDS = 0.25
+"""How long the read of a disconnected container is delayed. As a rule its death or another connection comes next, and
+has it read at once. Its lost address lingers meanwhile."""
+
+
+class EventHandler:
+    """Handles the events of one connection."""
+
+    def __init__(self, source: Source, store: Store, reads: ReadQueue, early: EarlyAddresses, changes: Changes) -> None:
+        self._source = source
+        self._store = store
+        self._reads = reads
+        self._early = early
+        self._changes = changes
+
+    def handle(self, event: Event) -> None:
+        """Take in one event."""
+        at_debug("{}", lambda: self._described(event))
+        match event:
+            case Event(kind="network", network=None):
+                pass
+            case Event(kind="network", container=None, network=NetworkKey() as network):
+                self._reads.enqueue(network, str(event))
+            case Event(kind="network", container=ContainerKey() as key, network=NetworkKey() as network):
+                self._handle_connection(event, key, network)
+            case Event(container=ContainerKey() as key):
+                self._handle_container(event, key)
+            case _:
+                pass
+
+    def _handle_container(self, event: Event, key: ContainerKey) -> None:
+        known = self._store.container(key)
+        match event.action, known.state if known is not None else None:
+            case "create", None:
+                self._create(event, key)
+            case ("die", _) | ("start", State.STOPPED):
+                self._mark_stale(key, str(event))
+            case _:
+                pass
+        self._reads.enqueue(key, str(event))
+
+    def _mark_stale(self, key: ContainerKey, cause: str) -> None:
+        self._changes.report(self._reads.admitted(key, self._store.mark_stale(key), cause), cause)
+
+    def _create(self, event: Event, key: ContainerKey) -> None:
+        created = self._source.created(event)
+        if created is not None:
+            self._store.put(created)
+            # Its file may have been written before this event was read.
+            self._changes.report(frozenset({key}), FILE_CHANGED)
+            # A subscriber's records depend on its networks, which the event does not name.
+            if self._store.sharing(key).requests:
+                self._early.created(key, str(event))
+
+    def _handle_connection(self, event: Event, key: ContainerKey, network: NetworkKey) -> None:
+        cause, known = str(event), self._store.container(key)
+        state, endpoints = (known.state, known.endpoints) if known is not None else (None, ())
+        match event.action, state:
+            case "disconnect", _:
+                self._reads.enqueue(key, cause, delay=_DISCONNECTED_DELAY_SECONDS)
+            case "connect", State.RUNNING:
+                self._early.connected(network, key, cause)
+            case _, (State.RUNNING | None):
+                self._reads.enqueue(key, cause)
+            case "connect", _ if not _has_address(endpoints, network.id):
+                self._early.connecting(network, key, cause)
+                if state is State.STOPPED:  # its hosts file is believed only once its networks are known
+                    self._reads.enqueue(key, cause)
+            case _:
+                pass
+        if self._store.sharing(key).requests:
+            self._changes.report(frozenset({key}), cause)
+
+    def _described(self, event: Event) -> str:
+        known = self._store.container(event.container) if event.container is not None else None
+        whose = f"{known.name} ({known.key})" if known is not None else str(event.container or "none")
+        return f"event {event}: container {whose}"
+
+
+def _has_address(endpoints: Iterable[Endpoint], network: NetworkId) -> bool:
+    return any(endpoint.network == network and endpoint.addresses for endpoint in endpoints)
