@@ -17,19 +17,19 @@ from hostwatch.core.store.selection import LabelFault
 from hostwatch.core.store.store import Store
 
 _LOOKS, _LOOK_SECONDS = 20, 0.005
-"""How often, and after how long each time, it is looked whether files are still to be made right: a line waits for them
-a tenth of a second at most."""
+"""How often, and how long apart, a line checks whether files still wait: it lets them go first for a tenth of a second
+at most."""
 _STEP = 8
 """How many lines are written between two steps of the event loop."""
 _SHORT = 1 << 14
-"""Bytes that are looked through between two steps of the event loop; for more there are threads."""
+"""Bytes that are parsed between two steps of the event loop; a longer text is parsed in a thread."""
 _MOST_TOLD = 100
-"""How many names, and addresses of one, a line tells: a container may have put thousands between the markers."""
+"""How many names, and addresses of one, a line shows: a container may put thousands between the markers."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameChange:
-    """A name's addresses before and after; none for a name that was not there, or is not any more."""
+    """A name's addresses before and after; empty if the name is new, or gone."""
 
     name: str
     old: tuple[Address, ...]
@@ -37,7 +37,7 @@ class NameChange:
 
     @property
     def addresses(self) -> frozenset[Address]:
-        """The addresses that came or went; all of them where they only changed places, as most take the first."""
+        """The addresses that came or went; all if only their order changed, as most programs use the first."""
         return frozenset(self.old) ^ frozenset(self.new) or frozenset(self.new)
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class NameChange:
 
 
 def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
-    """What is different for the names of two blocks, in the order of the newer one."""
+    """The differences between the names of two blocks, in the order of the newer one."""
     old, new = _by_name(before), _by_name(after)
     return tuple(
         NameChange(name, old.get(name, ()), new.get(name, ()))
@@ -55,26 +55,26 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
 
 
 class Comparison(NamedTuple):
-    """What came of comparing a hosts file with what it is to say."""
+    """The result of comparing a hosts file with its desired block."""
 
     subscriber: str
     cause: str
     text: bytes | None
-    """The file's text of before, if it was written."""
+    """The file's text before it was written; `None` if it was not."""
     before: Block | None
-    """The block in that text, `None` where there is none, or it was not looked for."""
+    """The block in that text; `None` if it has none, or was not parsed."""
     known: Block
-    """What the block was known to say before."""
+    """The last known block."""
     block: Block
-    """What it says now."""
+    """The block now."""
     seconds: float
-    """From the cause's arrival until the file was right."""
+    """From the arrival of the cause until the file was right."""
     quiet: bool = False
-    """Whether it is no news."""
+    """Whether the line is written at DEBUG."""
 
 
 class ChangeJournal:
-    """The lines about hosts files. They are written when no file waits to be made right, as 100 of them take 5 ms."""
+    """The lines about hosts files. They are written while no file waits, as 100 of them take 5 ms."""
 
     def __init__(self, is_busy: Callable[[], bool]) -> None:
         self._is_busy = is_busy
@@ -82,12 +82,12 @@ class ChangeJournal:
         self._notes: deque[Comparison] = deque()
 
     def note(self, comparison: Comparison) -> None:
-        """Have it told before long."""
+        """Write its lines before long."""
         self._notes.append(comparison)
         self._noted.set()
 
     async def run(self) -> NoReturn:
-        """Tell what is noted, for ever; and what is left when that is cancelled."""
+        """Write the lines of noted comparisons, for ever; the rest when this is cancelled."""
         try:
             while True:
                 await self._noted.wait()
@@ -114,16 +114,16 @@ class ChangeJournal:
 
 
 async def block_in(text: bytes) -> Block | None:
-    """The block in a text, which its container may have made long to keep us busy."""
+    """The block in a text. A long text, by which a container could stall the event loop, is parsed in a thread."""
     if len(text) <= _SHORT:
         return hostsfile.found(text)
     return await anyio.to_thread.run_sync(hostsfile.found, text)
 
 
 def log_change(written: Comparison, before: Block) -> None:
-    """A hosts file was written, in which the block said `before`.
+    """A hosts file was written, whose block was `before`.
 
-    A write that changed no name (the reason of a withheld line, say), or that is `quiet`, is no news.
+    The line is at DEBUG if the write changed no name (only the reason of a withheld line, say), or is `quiet`.
     """
     listed = name_changes(before, written.block)
     logger.bind(
@@ -145,7 +145,7 @@ def log_change(written: Comparison, before: Block) -> None:
 
 
 def log_withheld(subscriber: str, before: Block, after: Block) -> None:
-    """A line for each template line that is withheld from now on, and for each that is not any more."""
+    """One line for each template line that is withheld from now on, or no longer."""
     old = {withheld.line: withheld.reason for withheld in before.withheld}
     new = {withheld.line: withheld.reason for withheld in after.withheld}
     begun = [line for line in new if line not in old]
@@ -162,7 +162,7 @@ def log_withheld(subscriber: str, before: Block, after: Block) -> None:
 
 
 def log_removed(removed: list[str], left: list[str]) -> None:
-    """The blocks were removed at the end (`on_exit: remove`), but for those that there was no time left for."""
+    """Blocks were removed at the end (`on_exit: remove`), except those that no time was left for."""
     if removed:
         logger.bind(removed=_short(removed)).info("blocks removed: {}", ", ".join(_short(removed)))
     if left:
@@ -170,13 +170,13 @@ def log_removed(removed: list[str], left: list[str]) -> None:
 
 
 class LabelJournal:
-    """A line for each refused label, once for each container."""
+    """One line for each refused label of a container, once."""
 
     def __init__(self) -> None:
         self._told: dict[ContainerKey, tuple[LabelFault, ...]] = {}
 
     def tell(self, key: ContainerKey, store: Store) -> None:
-        """Report the container's refused labels, if that was not done before; forget one that is gone."""
+        """Report a container's refused labels, unless they are reported already; forget a container that is gone."""
         container, faults = store.container(key), store.roles(key).faults
         if container is None:
             self._told.pop(key, None)

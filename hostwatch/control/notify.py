@@ -1,12 +1,12 @@
-"""Telling applications that their records have changed: once for each settled change, never for their own restart.
+"""Notifications: applications are told that their records have changed, once for each settled change.
 
-What an application knows is what its file held when it started, or when it was last told. It is told when its records
-differ from that and have been the same for a while; whatever happened in between is one change. A restart may move the
-container's own address, and so change the records of others, and theirs in turn its own: nobody is told of a change
-that his own notice has brought about.
+An application knows the records that its file held when it started, or when it was last notified. It is notified once
+its records differ from those and have been the same for a while; all that happened in between is one change. A restart
+may move the container's own address, which changes the records of others, and their restarts in turn its own. So no
+application is notified of a change that its own notification has caused.
 
-A notice that fails is tried again for a while: an engine may be busy, and a program may find fault with what somebody
-mends in a minute. It is given up where the container has ended or was started since, as it knows the records then.
+A notification that fails is tried again for a while: an engine may be busy, and a program may reject a configuration
+that a person mends in a minute. It is given up once the container has ended or was started since: then it knows.
 """
 
 import random
@@ -29,22 +29,22 @@ from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff, Debounce
 
 _MOST = 10
-"""How many times the debounce somebody is kept waiting while the records go on changing."""
+"""How many times the debounce a notification is delayed while the records go on changing."""
 _CONCURRENT = 8
 _REMEMBERED = 16
-"""How many texts are remembered that a file had during a start; an engine rebuilds it up to three times."""
+"""How many blocks of a file are remembered during a start; an engine rebuilds it up to three times."""
 _COMMAND_SECONDS = 60.0
 _ECHO_SECONDS = 60.0
-"""How long after a restart of ours the changes that it brings about may come, beyond what the debounce takes."""
-_DOUBT_SECONDS = 0.1
-"""How long to wait at least for a doubt to be over; a container is read again some milliseconds after it changed."""
+"""How long after a restart of ours its consequences may come, in addition to the debounce."""
+_STALE_SECONDS = 0.1
+"""How long to wait for a stale container to be read; that takes some milliseconds after its change."""
 _RETRY_BACKOFF_SECONDS = (1.0, 60.0)
 _RETRY_SECONDS = 600.0
-"""How long a notice is tried again: an engine that is busy or being restarted is back by then."""
+"""How long a notification is retried: an engine that is busy or being restarted is back by then."""
 _REFUSALS = 3
-"""How often a command itself may fail: what it does not like for longer than some seconds is for a person to mend."""
+"""How often a command itself may fail: an error that lasts for more than some seconds needs a person."""
 _MOST_OUTPUT = 300
-"""How many characters of a command's output are told."""
+"""How many characters of a command's output are logged."""
 
 RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
 """Runs a command on the host to its end. Raises `OSError`."""
@@ -52,39 +52,39 @@ RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why a notice failed."""
+    """Why a notification failed."""
 
     text: str
     by_command: bool = False
-    """Whether the command was run, and failed itself."""
+    """Whether the command ran and failed."""
     is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """A notice that is to be given, and of what."""
+class _Delivery:
+    """A notification of a container, with the changes that it is about."""
 
     container: Container
-    notice: Notification
+    notification: Notification
     changes: tuple[NameChange, ...]
     lineage: frozenset[ContainerKey]
     since: float
-    """When it was due (seconds since the epoch)."""
+    """When it became due (seconds since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Restarted:
-    """A container that was restarted by a notice."""
+    """A container that was restarted by a notification."""
 
     addresses: frozenset[Address]
-    """Its addresses of before."""
+    """Its addresses before the restart."""
     lineage: frozenset[ContainerKey]
-    """Itself, and those whose restart led to this one."""
+    """Itself, and the containers whose restarts led to this one."""
     until: float
 
 
 class Notifier:
-    """Tells the applications of one engine's containers. Hosts files go by the container that owns them."""
+    """Notifies the applications of one engine's containers. A hosts file's key is its owner's."""
 
     def __init__(
         self,
@@ -105,20 +105,20 @@ class Notifier:
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarted: dict[ContainerKey, _Restarted] = {}
         self._retries: dict[tuple[ContainerKey, Notification], anyio.CancelScope] = {}
-        """The notices that failed and are to be tried again; a newer one takes their place."""
+        """Failed notifications that are retried; a newer one replaces them."""
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
 
     def __repr__(self) -> str:
         return f"<Notifier: {len(self._pending)} pending>"
 
     def starts_with(self, file: ContainerKey, block: Block, written: float) -> None:
-        """The file of a container that is being started says this since `written` (seconds since the epoch)."""
+        """The file of a starting container has this block since `written` (seconds since the epoch)."""
         self._starting.setdefault(file, deque(maxlen=_REMEMBERED)).append((written, block))
 
     def published(self, file: ContainerKey, before: Block, block: Block, started: float) -> None:
-        """The file of a running container says `block`; it said `before` when it was first seen.
+        """The file of a running container has this block; it had `before` when it was first seen.
 
-        `started` is when the application began to run, and so to know what the file said (seconds since the epoch).
+        `started` is when the application began to run, and so could read the file (seconds since the epoch).
         """
         if starting := self._starting.pop(file, None):
             earlier = [known for written, known in starting if written <= started]
@@ -134,7 +134,7 @@ class Notifier:
             self._tasks.start_soon(self._settle, file, name=f"notify {file}")
 
     def forget(self, file: ContainerKey) -> None:
-        """The container is gone, or subscribes no more."""
+        """The container is gone, or no longer a subscriber."""
         self._known.pop(file, None)
         self._now.pop(file, None)
         self._starting.pop(file, None)
@@ -143,11 +143,11 @@ class Notifier:
         return Debounce(anyio.current_time(), self.debounce_seconds, self.debounce_seconds * _MOST)
 
     async def _settle(self, file: ContainerKey) -> None:
-        """Wait until the records have settled, and tell of what has changed."""
+        """Wait until the records have settled, and notify of the changes."""
         while (wait := self._pending[file].due - anyio.current_time()) > 0 or self._is_stale(file):
             if wait <= 0:
                 self._pending[file] = self._debounce()
-                wait = _DOUBT_SECONDS if self.debounce_seconds <= 0 else 0.0
+                wait = _STALE_SECONDS if self.debounce_seconds <= 0 else 0.0
             await anyio.sleep(wait)
         del self._pending[file]
         known, now = self._known.get(file), self._now.get(file)
@@ -158,23 +158,23 @@ class Notifier:
             await self._tell_all(file, changes)
 
     def _is_stale(self, file: ContainerKey) -> bool:
-        """Whether the container is perhaps being restarted, and so to know the records without being told."""
+        """Whether the container may be restarting, after which it knows the records anyway."""
         container = self._store.container(file)
         return container is not None and container.state is State.UNKNOWN
 
     async def _tell_all(self, file: ContainerKey, changes: tuple[NameChange, ...]) -> None:
         addresses = frozenset(address for change in changes for address in change.addresses)
-        for container, notice in self._store.sharing(file).notices:
+        for container, notification in self._store.sharing(file).notices:
             if container.state is State.STOPPED:  # it will start with the records as they are
                 continue
             lineage = self._lineage(container.key, addresses)
             if lineage is None:
                 logger.info("{}: not notified, as its own restart has changed its records", container.name)
             else:
-                await self._tell(_Telling(container, notice, changes, lineage, time.time()))
+                await self._tell(_Delivery(container, notification, changes, lineage, time.time()))
 
     def _lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
-        """The restarts that led to this change, with the target's own; `None` where that was among them already."""
+        """The restarts that led to this change, and the target's own; `None` if its own has already led to it."""
         self._forget_restarts()
         lineages = [self._lineage_of(address, target) for address in addresses]
         if lineages and all(target in lineage for lineage in lineages):
@@ -193,64 +193,69 @@ class Notifier:
         now = anyio.current_time()
         self._restarted = {key: restarted for key, restarted in self._restarted.items() if restarted.until > now}
 
-    # The notices themselves.
+    # Delivery.
 
-    async def _tell(self, telling: _Telling) -> None:
-        target = telling.container.key, telling.notice
+    async def _tell(self, delivery: _Delivery) -> None:
+        target = delivery.container.key, delivery.notification
         if (older := self._retries.pop(target, None)) is not None:
             older.cancel()
-        fault = await self._fault(telling)
+        fault = await self._fault(delivery)
         if fault is None:
             return
         again = "" if fault.is_final else "; it will be tried again"
         logger.warning(
-            "{}: could not be notified by {}: {}{}", telling.container.name, telling.notice, fault.text, again
+            "{}: could not be notified by {}: {}{}", delivery.container.name, delivery.notification, fault.text, again
         )
         if not fault.is_final:
             scope = self._retries[target] = anyio.CancelScope()
-            self._tasks.start_soon(self._try_again, telling, fault, scope, name=f"notify {telling.container.name}")
+            self._tasks.start_soon(self._try_again, delivery, fault, scope, name=f"notify {delivery.container.name}")
 
-    async def _try_again(self, telling: _Telling, fault: _Fault, scope: anyio.CancelScope) -> None:
+    async def _try_again(self, delivery: _Delivery, fault: _Fault, scope: anyio.CancelScope) -> None:
         with scope:
-            await self._retry(telling, fault)
-        target = telling.container.key, telling.notice
+            await self._retry(delivery, fault)
+        target = delivery.container.key, delivery.notification
         if self._retries.get(target) is scope:
             del self._retries[target]
 
-    async def _retry(self, telling: _Telling, fault: _Fault) -> None:
-        """Try again until it works, or is no more to be done; what came of it is told once."""
+    async def _retry(self, delivery: _Delivery, fault: _Fault) -> None:
+        """Try again until it works, is given up, or is not needed any more; logs the outcome once."""
         backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), anyio.current_time() + _RETRY_SECONDS, 0
         while True:
             refusals += fault.by_command
             if fault.is_final or refusals >= _REFUSALS or anyio.current_time() > until:
                 logger.warning(
-                    "{}: not notified by {}, and given up: {}", telling.container.name, telling.notice, fault.text
+                    "{}: not notified by {}, and given up: {}",
+                    delivery.container.name,
+                    delivery.notification,
+                    fault.text,
                 )
                 return
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
-            now = self._store.container(telling.container.key)
-            if now is None or now.state is State.STOPPED or now.started > telling.since:
+            now = self._store.container(delivery.container.key)
+            if now is None or now.state is State.STOPPED or now.started > delivery.since:
                 reason = "it has ended" if now is None or now.state is State.STOPPED else "it was started since"
-                logger.info("{}: no longer to be notified by {}: {}", telling.container.name, telling.notice, reason)
+                logger.info(
+                    "{}: no longer to be notified by {}: {}", delivery.container.name, delivery.notification, reason
+                )
                 return
-            if (found := await self._fault(telling)) is None:
+            if (found := await self._fault(delivery)) is None:
                 return
             fault = found
 
-    async def _fault(self, telling: _Telling) -> _Fault | None:
-        """Give a notice, and tell where that worked; else returns why it did not."""
-        container, notice = telling.container, telling.notice
-        if isinstance(notice, Restart):
-            self._expect_restart(container, telling.lineage)
+    async def _fault(self, delivery: _Delivery) -> _Fault | None:
+        """Deliver a notification, and log a success; returns the reason of a failure."""
+        container, notification = delivery.container, delivery.notification
+        if isinstance(notification, Restart):
+            self._expect_restart(container, delivery.lineage)
         try:
             async with self._limiter:
-                fault = await self._fault_of(container.key, notice)
+                fault = await self._fault_of(container.key, notification)
         except GoneError as error:
             return _Fault(str(error), is_final=True)
         except EngineError as error:
             return _Fault(str(error))
         if fault is None:
-            logger.info("{}: notified by {} ({})", container.name, notice, "; ".join(map(str, telling.changes)))
+            logger.info("{}: notified by {} ({})", container.name, notification, "; ".join(map(str, delivery.changes)))
         return fault
 
     def _expect_restart(self, container: Container, lineage: frozenset[ContainerKey]) -> None:
@@ -258,9 +263,9 @@ class Notifier:
         until = anyio.current_time() + _ECHO_SECONDS + self.debounce_seconds * _MOST
         self._restarted[container.key] = _Restarted(addresses, lineage, until)
 
-    async def _fault_of(self, key: ContainerKey, notice: Notification) -> _Fault | None:
-        """Carry out a notice; returns why it failed, as far as the command says that."""
-        match notice:
+    async def _fault_of(self, key: ContainerKey, notification: Notification) -> _Fault | None:
+        """Carry out a notification; returns the failure of its command, if any."""
+        match notification:
             case Signal(name):
                 await self._actions.kill(key, name)
             case Restart():
@@ -288,7 +293,7 @@ class Notifier:
 
 
 def _said(result: ExecResult) -> _Fault | None:
-    """What a command says that it failed by, if it did."""
+    """The failure that a command's result shows; `None` for a success."""
     if result.status == 0:
         return None
     told = shown((result.errors + result.output).decode("utf-8", "replace").strip(), _MOST_OUTPUT)

@@ -1,9 +1,10 @@
-"""Where the engine is and how it is reached: environment and files in, URL and TLS out, as the docker command has it.
+"""The engine's address and TLS, from the environment and files, by the docker command's rules.
 
-Compared with docker/cli 28 (`cli/command/cli.go`, `cli/flags/options.go`, `cli/context/store`): what is given, else
-`DOCKER_HOST`, else the current context, else the default. `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH` go
-with all but a context, which has TLS files of its own. aiodocker would decide too, but knows neither `DOCKER_CONFIG`
-nor the default directory of certificates, and lets a context win over `DOCKER_HOST`. Nothing is connected to in here.
+Checked against docker/cli 28 (`cli/command/cli.go`, `cli/flags/options.go`, `cli/context/store`). The first of these
+counts: the given address, `DOCKER_HOST`, the current context, the default. `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and
+`DOCKER_CERT_PATH` apply to all but a context, which has TLS files of its own. aiodocker's own rules are not used: they
+ignore `DOCKER_CONFIG` and the default directory of certificates, and prefer a context to `DOCKER_HOST`. This module
+connects to nothing.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ _PORT, _TLS_PORT = 2375, 2376
 
 
 class AddressError(EngineError):
-    """What was given is no address that can be used."""
+    """The given address cannot be used."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"cannot use {url} as an engine: {why}")
@@ -35,9 +36,9 @@ class Connection:
     """How an engine is reached."""
 
     address: str
-    """Where it is, for people."""
+    """The address, for people."""
     base: str
-    """What the URLs of requests begin with."""
+    """The beginning of each request's URL."""
     socket: str | None = None
     """The path of its unix socket; `None`: by TCP."""
     tls: Tls | None = None
@@ -45,7 +46,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Where the files for TLS are, and what holds for them."""
+    """The files for TLS, and how they are used."""
 
     directory: Path
     wanted: bool = False
@@ -56,9 +57,9 @@ class _Files:
 
 
 def located_engine(explicit: str | None, environ: Mapping[str, str]) -> Connection:
-    """The connection to the engine that is given, or else to the one that the docker command would use.
+    """The connection to the given engine; without one, to the engine that the docker command would use.
 
-    Raises `EngineError` where that is not possible, or not known; `AddressError` where the address is none.
+    Raises `AddressError` for an unusable address, `EngineError` if no engine is found for another reason.
     """
     host = (explicit or environ.get("DOCKER_HOST") or "").strip()
     if not host and (context := _current_context(environ)) is not None:
@@ -68,7 +69,7 @@ def located_engine(explicit: str | None, environ: Mapping[str, str]) -> Connecti
 
 
 def _files_of_environment(environ: Mapping[str, str]) -> _Files:
-    # Any text counts, "0" too: so the docker command has it.
+    # Any text counts as true, "0" too, as with the docker command.
     verify = bool(environ.get("DOCKER_TLS_VERIFY"))
     wanted = verify or bool(environ.get("DOCKER_TLS"))
     directory = Path(environ.get("DOCKER_CERT_PATH") or _configuration(environ))
@@ -81,7 +82,7 @@ def _configuration(environ: Mapping[str, str]) -> Path:
         return Path(directory)
     try:
         return Path(environ.get("HOME") or Path.home()) / ".docker"
-    except RuntimeError:  # a user whom the system does not know, as in containers
+    except RuntimeError:  # the user has no account, as in containers
         return Path("/.docker")
 
 
@@ -89,7 +90,7 @@ def _configuration(environ: Mapping[str, str]) -> Path:
 
 
 def _current_context(environ: Mapping[str, str]) -> str | None:
-    """The name of the context in force; `None` where that is the environment itself."""
+    """The name of the current context; `None` if the environment decides."""
     name = environ.get("DOCKER_CONTEXT")
     if not name:
         path = _configuration(environ) / "config.json"
@@ -123,9 +124,9 @@ def _of_context(name: str, store: Path) -> Connection:
 
 
 def _read(path: Path) -> Any:
-    """What a JSON file holds; `None` where there is no such file."""
+    """The content of a JSON file; `None` if there is no such file."""
     try:
-        return json.loads(path.read_bytes() or b"{}")  # an empty one is what the docker command takes for none
+        return json.loads(path.read_bytes() or b"{}")  # the docker command ignores an empty file
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -1,8 +1,8 @@
-"""TLS to an engine: whom we trust, who we are, and what a failure means to the one who set it up.
+"""TLS to an engine: trusted authorities, our own certificate, and a remedy for each failure.
 
-As the docker command has it: `ca.pem`, `cert.pem` and `key.pem` of one directory, and where there is a `ca.pem`, it
-alone is trusted (aiodocker trusts the system's authorities besides). Which directory that is, and whether TLS is
-spoken at all, is for `hostwatch.docker.connect` to say.
+The files are the docker command's: `ca.pem`, `cert.pem` and `key.pem` of one directory. If there is a `ca.pem`, only
+its authorities are trusted (aiodocker would add the system's). `hostwatch.docker.connect` decides whether TLS is used,
+and with which directory.
 """
 
 import os
@@ -19,17 +19,17 @@ _NOT_SIGNED = (2, 18, 19, 20, 21)
 _OTHER_NAME = (62, 64)
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-"""What OpenSSL makes of an answer in plain HTTP; which of them depends on its version."""
+"""OpenSSL's reasons for an answer in plain HTTP, by its version."""
 
 _WANTS_TLS = ("HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port")
-"""Go's and nginx's answers to plain HTTP where they expect TLS."""
+"""Go's and nginx's answers to plain HTTP on a TLS port."""
 
 
 class Tls:
-    """What a connection by TLS needs."""
+    """The TLS context of a connection, and its files."""
 
     def __init__(self, directory: Path, *, verify: bool, authority: bool) -> None:
-        """With the directory's files; `authority`: there must be a `ca.pem`. Raises `EngineError`."""
+        """Load the directory's files; `authority`: a `ca.pem` is required. Raises `EngineError`."""
         self._ca, self._certificate, self._key = (directory / name for name in FILES)
         self._has_ca = authority or is_there(self._ca)
         self._certified = False
@@ -39,7 +39,7 @@ class Tls:
         self.renew()
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same are trusted, with the same files: a configuration that is read again may say otherwise."""
+        """Whether both use the same files and authorities: a reload may have changed them."""
         return isinstance(other, Tls) and self._trust == other._trust
 
     __hash__ = None  # type: ignore[assignment]
@@ -49,7 +49,7 @@ class Tls:
         return self._ca, self.context.verify_mode, set(self.context.get_ca_certs(binary_form=True))
 
     def renew(self) -> None:
-        """Read the files again, as a daemon outlives certificates. Who was trusted before stays so until a restart."""
+        """Read the files again, as a daemon outlives certificates. Old authorities stay trusted until a restart."""
         if self._has_ca:
             _check_readable(self._ca, "the certificate of the authority that signed the engine's")
             try:
@@ -61,7 +61,7 @@ class Tls:
             _check_readable(self._certificate, "our certificate")
             _check_readable(self._key, "our certificate's key")
             try:
-                # A password, though there is none: OpenSSL would ask the terminal for it.
+                # Without this OpenSSL would ask the terminal for a password.
                 self.context.load_cert_chain(self._certificate, self._key, password=lambda: "")
             except ssl.SSLError as error:
                 remedy = "they must be a certificate and its own key, in PEM form and without a password"
@@ -69,7 +69,7 @@ class Tls:
                 raise EngineError(f"{told}; {remedy}") from error
 
     def fault(self, address: str, error: ssl.SSLError) -> str:
-        """What is wrong and what to do."""
+        """A failure in plain words, with a remedy."""
         reason = error.reason or str(error)
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"the certificate of {address} {self._distrust(error)}"
@@ -98,18 +98,18 @@ class Tls:
 
 
 def wants_tls(said: str) -> bool:
-    """Whether an answer to plain HTTP says that TLS is to be spoken."""
+    """Whether an answer to plain HTTP demands TLS."""
     return any(words in said for words in _WANTS_TLS)
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file is there, as far as we may know."""
+    """Whether a file is there, as far as our permissions show."""
     return os.access(path, os.F_OK)
 
 
 def _context(verify: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Whatever certificate is in ca.pem is trusted, whoever signed it: so Go has it.
+    # Each certificate in ca.pem is trusted, no matter which authority signed it, as in Go.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not verify:
         context.check_hostname = False

@@ -1,6 +1,6 @@
-"""Names of containers that have ended: kept for a while, as most come back at once, and then yielded.
+"""Linger: an ended container keeps its names for a while, as most come back at once, and then yields them.
 
-To whom, and to whom not, is decided in `hostwatch.core.resolve.tiers`.
+`hostwatch.core.resolve.lookup` decides which containers may take them over.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from hostwatch.core.store.store import Store
 
 
 class Endings:
-    """The containers that have ended and did not come back so far."""
+    """Containers that have ended and still keep their names."""
 
-    def __init__(self, store: Store, changed: Callable[[FileKeys, str], None], linger_seconds: float) -> None:
+    def __init__(self, store: Store, affected: Callable[[FileKeys, str], None], linger_seconds: float) -> None:
         self._store = store
-        self._changed = changed
+        self._affected = affected
         self.linger_seconds = linger_seconds
         self._due: dict[ContainerKey, float] = {}
-        """When each is to yield its names (the event loop's seconds), the soonest first."""
+        """When each yields its names (the event loop's seconds), the soonest first."""
         self._noted = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Endings: {len(self._due)}>"
 
     def note(self, key: ContainerKey) -> None:
-        """A container was read; if it has ended, its time runs from now on."""
+        """A container was read; if it has ended, its linger begins now."""
         if not self._store.is_ending(key):
             self._due.pop(key, None)
         elif key not in self._due:
@@ -36,7 +36,7 @@ class Endings:
             self._noted.set()
 
     async def run(self) -> NoReturn:
-        """Have those yield their names whose time is over, for ever."""
+        """Have containers yield their names when their linger is over, for ever."""
         while True:
             while not self._due:
                 self._noted = anyio.Event()
@@ -46,6 +46,6 @@ class Endings:
     async def _end_first(self) -> None:
         key, due = next(iter(self._due.items()))
         await anyio.sleep_until(due)
-        if self._due.get(key) == due:  # else it came back, or has ended once more
+        if self._due.get(key) == due:  # otherwise it came back, or has ended once more
             del self._due[key]
-            self._changed(self._store.yield_names(key), "linger is over")
+            self._affected(self._store.yield_names(key), "linger is over")

@@ -1,12 +1,11 @@
-"""The event stream, one after the other without a gap, and the proof that the engine still answers.
+"""The event stream: one connection after the other without a gap, and the proof that the engine still answers.
 
-A stream has no sign of life: one that has gone deaf (a connection that a proxy or a firewall forgot) looks like an
-engine on which nothing happens, and so does one that aiohttp (3.14) cannot parse any more. Hence each stream is
-replaced by a new one before long, which begins where the last one ended: a deaf one is made up for by its successor,
-and no proxy finds a stream idle for long. An engine that does not answer is noticed by a ping; who it is may take an
-engine long to say, and so is asked beside that.
+A stream has no sign of life. A dead one (a proxy or a firewall forgot the connection, or aiohttp 3.14 cannot parse it
+any more) looks like an engine on which nothing happens. So each stream is soon replaced by a new one that begins where
+the last one ended: it delivers what a dead one has missed, and no proxy finds a stream idle for long. A ping shows
+whether the engine answers. Its identity is asked for beside that, as some engines take long to tell it.
 
-Which events there are, and what they mean, is not known here.
+This module does not know what events mean.
 """
 
 import math
@@ -23,42 +22,42 @@ from loguru import logger
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source
 
 _RENEWAL_SECONDS = 10.0
-"""How long a stream is read, and after which the engine is pinged, and asked who it is."""
+"""How long a stream is read; then the engine is pinged. As often it is asked for its identity."""
 _ANSWER_SECONDS = 5.0
-"""An engine that does not answer a ping, or begin a stream, in this time is away. Who it is may take longer to say: it
-looks at its images and at its storage for that."""
+"""An engine that does not answer a ping, or begin a stream, in this time is away. Its identity may take longer: the
+engine looks at its images and at its storage for that."""
 _LATE_SECONDS = 2.0
-"""How much later than others an event may come before more are taken for lost: what somebody leaves unread who stands
-still (a stopped process, a machine without a free processor), the engine drops beyond 1,024 events without a word."""
+"""How much later than others an event may come before some are taken for lost. While hostwatch does not read (it was
+stopped, or the machine has no free processor), the engine silently drops all beyond 1,024 events."""
 
 
 class EventStream:
-    """What an engine tells for as long as one connection to it lasts."""
+    """The events of one engine, for as long as it answers."""
 
     def __init__(self, source: Source, engine: EngineInfo, tasks: TaskGroup) -> None:
         self._source = source
         self._engine = engine
         self._tasks = tasks
         self._latest = engine.clock
-        """The engine's time of what was told last; at first when it said who it is."""
+        """The engine's time of the newest event; at first of its identity."""
         self._least_delay = time.time() - engine.clock / 1e9 if engine.clock is not None else math.inf
-        """The shortest time from an event to its arrival, as the two clocks have it, which need not agree (seconds)."""
-        self._told: deque[Event | None] = deque()
-        """What was told before it was to be applied."""
-        self._apply: Callable[[Event | None], None] = self._told.append
+        """The shortest time from an event to its arrival (seconds), between two clocks that may disagree."""
+        self._early_events: deque[Event | None] = deque()
+        """Events that came before `apply_to`."""
+        self._apply: Callable[[Event | None], None] = self._early_events.append
 
     async def begin(self) -> None:
-        """Subscribe, and stay so from now on. Raises `EngineError`; the task group ends with it if that comes later."""
+        """Subscribe, and stay subscribed. Raises `EngineError`; a later one ends the task group."""
         self._tasks.start_soon(self._renew, await self._stream(None), name="renew the event stream")
         self._tasks.start_soon(self._verify, name="verify the engine")
 
     async def apply_to(self, apply: Callable[[Event | None], None]) -> None:
-        """Apply what was told by now, and from now on each event as it comes, in the task that reads it.
+        """Apply the events so far, and from now on each event as it comes, in the task that reads it.
 
-        `None` stands for what is lost or unreadable.
+        `None` stands for lost or unreadable events.
         """
-        while self._told:
-            apply(self._told.popleft())
+        while self._early_events:
+            apply(self._early_events.popleft())
             await anyio.lowlevel.checkpoint()
         self._apply = apply
 
@@ -71,9 +70,9 @@ class EventStream:
             current = following
 
     async def _verify(self) -> None:
-        """What stands before several engines may have changed over to another one, with no connection lost.
+        """Notice another engine at the same address: a proxy may switch over without losing a connection.
 
-        That the engine does not say who it is, or takes long to, means nothing.
+        An engine that is slow to tell its identity, or fails to, is still the same one.
         """
         while True:
             await anyio.sleep(_RENEWAL_SECONDS)
@@ -86,14 +85,14 @@ class EventStream:
                 raise EngineError("another engine answers in its place")
 
     async def _stream(self, after: int | None) -> anyio.CancelScope:
-        """Begin to read one more stream; returns what ends it."""
+        """Begin to read one more stream; returns the scope that ends it."""
         with _answer_in_time():
             scope: anyio.CancelScope = await self._tasks.start(self._read, after, name="read events")
             return scope
 
     async def _read(self, after: int | None, *, task_status: TaskStatus[anyio.CancelScope]) -> None:
-        # Never waits for anything else: an engine waits 100 ms for each event that a slow reader leaves behind (moby:
-        # daemon/events). To have another task apply what this one reads would take a tenth of a millisecond.
+        # This task waits for nothing else: an engine waits 100 ms for each event that a slow reader leaves behind
+        # (moby: daemon/events). Another task to apply the events would cost a tenth of a millisecond each.
         with anyio.CancelScope() as scope:
             async with self._source.events(after) as events:
                 task_status.started(scope)
@@ -109,7 +108,7 @@ class EventStream:
                 self._apply(None)
 
     def _is_late(self, clock: int) -> bool:
-        """Whether an event comes so much later than others did that some may have been dropped; that is said once."""
+        """Whether an event comes so late that others may have been dropped; true once for each such delay."""
         delay = time.time() - clock / 1e9
         late = delay > self._least_delay + _LATE_SECONDS
         self._least_delay = delay if late else min(delay, self._least_delay)
@@ -117,7 +116,7 @@ class EventStream:
 
 
 async def identified(source: Source) -> EngineInfo:
-    """Who the engine is; that may take its time, for as long as it answers. Raises `EngineError`, also in a group."""
+    """The engine's identity, however long it takes while pings are answered. Raises `EngineError`, also in a group."""
     await pinged(source)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_ping_meanwhile, source, name="ping")
@@ -143,7 +142,7 @@ async def pinged(source: Source) -> None:
 
 @contextmanager
 def _answer_in_time() -> Iterator[None]:
-    """Turn a wait for the engine that is too long into `EngineError`."""
+    """Turn a long wait for the engine into `EngineError`."""
     try:
         with anyio.fail_after(_ANSWER_SECONDS):
             yield
