@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
+from hostwatch.core.model import EngineId
 from tests.model.daemon import RESYNC_SECONDS
 from tests.model.engine import Box, Recipe, Tell
-from tests.model.source import FATES, THE_LIST
+from tests.model.oracle import LINGER_SECONDS, Configuration
+from tests.model.source import FATES, REQUESTS
 from tests.model.world import World
 
 NAMES = ("db", "web", "api", "tmp")
@@ -218,7 +220,7 @@ class Refuse(Step):
 
 @dataclass(frozen=True)
 class Slow(Step):
-    """Inspections of a container take long."""
+    """Inspections of a container, or the answers to another kind of request, take long."""
 
     name: str
     seconds: float
@@ -234,6 +236,52 @@ class Stuck(Named):
 
     def befall(self, world: World, box: Box) -> None:
         world.source.faults.stuck_files.add(box.id)
+
+
+@dataclass(frozen=True)
+class Full(Step):
+    """The disk is full: no hosts file can be written."""
+
+    def happen(self, world: World) -> None:
+        world.source.faults.is_disk_full = True
+
+
+@dataclass(frozen=True)
+class Hide(Step):
+    """The engine's directory goes out of hostwatch's sight."""
+
+    def happen(self, world: World) -> None:
+        world.directory.go()
+
+
+@dataclass(frozen=True)
+class Show(Step):
+    """The path of the engine's directory leads to another one with the same files, be it the first."""
+
+    def happen(self, world: World) -> None:
+        world.calm = False  # what is written before it is watched anew is found out a moment later
+        world.directory.come()
+
+
+@dataclass(frozen=True)
+class Become(Step):
+    """The engine says that it is another one, with the same containers."""
+
+    identity: str
+
+    def happen(self, world: World) -> None:
+        world.calm = False
+        world.source.become(EngineId(self.identity))
+
+
+@dataclass(frozen=True)
+class Hup(Step):
+    """The configuration changes, and hostwatch is sent SIGHUP."""
+
+    configuration: Configuration
+
+    def happen(self, world: World) -> None:
+        world.adopt(self.configuration)
 
 
 @dataclass(frozen=True)
@@ -300,6 +348,13 @@ _SUBSCRIBERS = st.builds(
     shadows=st.sampled_from([False, False, False, True]),
 )
 _GAPS = st.sampled_from([0.04, 0.0, 1.0, 8.0])
+_CONFIGURATIONS = st.builds(
+    Configuration,
+    has_service=st.booleans(),
+    subscriber=st.sampled_from(["", "api", "web", "db"]),
+    lines=_WANTS,
+    linger_seconds=st.sampled_from([LINGER_SECONDS, 0.0]),
+)
 _MORE = {"fates": _FATES, "pause": st.sampled_from(PAUSES)}
 _RUNS = st.builds(Run, _ASKING, _SUBSCRIBERS, _GAPS, **_MORE) | st.builds(Run, _SERVING, _SERVICES, _GAPS, **_MORE)
 _DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db", "cache"), notified=True), pause=9.0)
@@ -331,6 +386,7 @@ def _happenings() -> st.SearchStrategy[Step]:
         moves,
         st.builds(Disconnect, _NAME, st.sampled_from(NETWORKS), **_MORE),
         st.builds(Examine, _NAME, st.sampled_from(["healthy", "healthy", "unhealthy"]), **_MORE),
+        st.builds(Hup, _CONFIGURATIONS, **_MORE),
         st.builds(Edit, _NAME, st.sampled_from(["wipe", "unmark", "lie", "shadow", "forge"]), **_MORE),
     )
 
@@ -339,8 +395,12 @@ def _troubles() -> st.SearchStrategy[Step]:
     return st.one_of(
         st.builds(Away, st.sampled_from(["cut", "hung", "", ""]), **_MORE),
         st.builds(Refuse, _SERVING | _NAME, **_MORE),
-        st.builds(Slow, _NAME | st.just(THE_LIST), st.sampled_from([0.05, 2.0, 20.0]), **_MORE),
+        st.builds(Slow, _NAME | st.sampled_from(REQUESTS), st.sampled_from([0.05, 2.0, 20.0]), **_MORE),
         st.builds(Stuck, _NAME, **_MORE),
+        st.builds(Full, **_MORE),
+        st.builds(Hide, **_MORE),
+        st.builds(Show, **_MORE),
+        st.builds(Become, st.sampled_from(["simulated", "another"]), **_MORE),
         st.builds(Heal, **_MORE),
         st.builds(Rest, pause=st.just(RESYNC_SECONDS + 35.0)),
         st.builds(Rest, pause=st.just(RESYNC_SECONDS + 35.0)),

@@ -17,7 +17,21 @@ from trio.testing import MockClock
 
 from tests.effort import examples
 from tests.model.engine import Recipe
-from tests.model.history import Again, Away, Kill, Refuse, Remove, Rest, Run, Start, Step, Stop, Supplant, histories
+from tests.model.history import (
+    Again,
+    Away,
+    Become,
+    Kill,
+    Refuse,
+    Remove,
+    Rest,
+    Run,
+    Start,
+    Step,
+    Stop,
+    Supplant,
+    histories,
+)
 from tests.model.world import World
 
 hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
@@ -30,6 +44,8 @@ _STOPPED_UNREADABLY = [_DB, _WEB, Refuse("db", pause=0.3), Stop("db", pause=9.0)
 _ALIAS_UNREAD = [Run("db", Recipe((("front", "cache"),))), _WEB, Refuse("db"), Kill(), Again(pause=9.0)]
 _TOLD = [_DB, Run("web", Recipe(wants=("db",), notified=True), 1.0, pause=9.0), Remove("db", pause=9.0)]
 _TIERS = [_DB, Run("tmp", Recipe(compose="p/db")), Run("web", Recipe(wants=("db",), compose="p/web"), pause=9.0)]
+_CACHE, _RENEWED = Run("tmp", Recipe(names="cache")), [Remove("db"), Run("db", Recipe(), pause=95.0)]
+_ANOTHER_ENGINE = [_DB, _CACHE, _WEB, Become("another", pause=25.0), Remove("tmp", pause=9.0), *_RENEWED]
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
@@ -68,6 +84,7 @@ async def live(history: list[Step]) -> list[str]:
 @example(_STOPPED_UNREADABLY)
 @example(_ALIAS_UNREAD)
 @example(_AWAY)
+@example(_ANOTHER_ENGINE)
 @example(_TOLD)
 @example(_TIERS)
 def test_every_file_becomes_right_after_any_history(history: list[Step]) -> None:

@@ -186,6 +186,8 @@ class Judge:
     def _nothing_is_known(self, box: Box, name: str, addresses: tuple[str, ...]) -> bool:
         """Whether nobody can have told hostwatch that the name's records are not true any more."""
         faults, now = self._world.source.faults, self._world.now
+        if name not in self._world.oracle.wanted(box):
+            return False  # no line asks for it any more
         if any(since + UNREAD_SECONDS <= now for since in faults.refused.values()):
             return False  # what nobody can inspect for so long counts as the list says
         bound = any(name in line.split()[1:] for line in box.foreign)

@@ -22,7 +22,7 @@ from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.model import Address, ContainerKey, EngineId
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
@@ -105,6 +105,7 @@ class Informer:
 
     async def _follow(self, told: Callable[[EngineInfo], Awaitable[None]]) -> None:
         self.engine = await identified(self._source)
+        self._drop_others(self.engine.id)
         await told(self.engine)
         async with anyio.create_task_group() as tasks:
             reader = Reader(self._source, self._store, self._was_read, self._changes.read)
@@ -123,6 +124,14 @@ class Informer:
             finally:
                 self._early.connect(None)
                 self._changes.incomplete()
+
+    def _drop_others(self, engine: EngineId) -> None:
+        """Drop what another engine has said: the same containers may have come with it, and be known by both keys."""
+        for key in [container.key for container in self._store.containers if container.key.engine != engine]:
+            self._changes.read(self._store.drop(key) | {key}, "another engine")
+            self._was_read(key)
+        for network in [network.key for network in self._store.networks if network.key.engine != engine]:
+            self._changes.read(self._store.drop_network(network), "another engine")
 
     async def _resync(self, reader: Reader, reads: ReadQueue) -> NoReturn:
         while True:
