@@ -2,6 +2,7 @@
 
 from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
-from hostwatch.config.settings import LogFormat, LogLevel, Settings, schema
+from hostwatch.config.log import LogFormat, LogLevel
+from hostwatch.config.settings import Settings, schema
 
 __all__ = ["ConfigError", "ConfigFault", "LogFormat", "LogLevel", "Settings", "load", "located", "schema"]

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
-from hostwatch.config.settings import MatchSettings, Settings, SubscriberSettings
+from hostwatch.config.services import MatchSettings
+from hostwatch.config.settings import Settings
+from hostwatch.config.subscribers import SubscriberSettings
 from hostwatch.core.likeness import is_slip, neighbours
 from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded

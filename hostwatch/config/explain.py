@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hostwatch.config.document import Document, Found, Loc, Node, Problem, Scalar, Sequence, shown
-from hostwatch.config.settings import Section, Settings
+from hostwatch.config.section import Section
+from hostwatch.config.settings import Settings
 from hostwatch.config.values import RepeatedError, TemplateError
 
 

@@ -1,0 +1,78 @@
+"""The settings of services, and of the containers that an entry of the configuration means."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from hostwatch.config.section import Section
+from hostwatch.config.values import Globs, LabelKey, LabelKeys, Names, Text, ValueGlobs
+from hostwatch.core.rules import Match, ServiceRule
+
+
+def _label_form(value: object) -> str:
+    # The tags become steps of pydantic's `loc`; these cannot be taken for a label of the file.
+    return "{}" if isinstance(value, Mapping) else "[]"
+
+
+LabelMatch = Annotated[
+    Annotated[dict[LabelKey, ValueGlobs], Tag("{}")] | Annotated[LabelKeys, Tag("[]")],
+    Discriminator(_label_form),
+]
+
+
+class MatchSettings(Section):
+    """Which containers are meant: every key given must hold; of a list, any one."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: Globs = Field(
+        default_factory=tuple, description='Container name, a shell glob or a list of them, as in "shop-db-*".'
+    )
+    label: LabelMatch = Field(
+        default_factory=tuple,
+        description="Labels: a map of label to value (a glob or a list of globs; all labels must fit), or a label or a "
+        "list of labels of which one must be there, whatever its value.",
+    )
+    image: Globs = Field(
+        default_factory=tuple,
+        description='Image, a glob or a list, as in "mariadb": by any name that Docker reads as the same, such as '
+        "docker.io/library/mariadb:11. A glob without a tag means any tag.",
+    )
+    project: Globs = Field(default_factory=tuple, description="Compose project, a glob or a list of them.")
+    service: Globs = Field(default_factory=tuple, description="Compose service, a glob or a list of them.")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "MatchSettings":
+        if not (self.name or self.label or self.image or self.project or self.service):
+            raise ValueError('an empty match; to mean every container write name: "*"')
+        return self
+
+    def match(self) -> Match:
+        """The same in the core's terms."""
+        by_value = tuple(self.label.items()) if isinstance(self.label, dict) else ()
+        keys = () if isinstance(self.label, dict) else self.label
+        return Match(self.name, self.image, self.project, self.service, by_value, keys)
+
+
+class ServiceSettings(Section):
+    """A service: a name with the containers that stand behind it."""
+
+    match: MatchSettings = Field(description="The containers that stand behind the service.")
+    names: Names = Field(
+        default_factory=tuple,
+        description="Host names it is published under, a list or a single one. Absent: the service's key.",
+    )
+    network: Text | None = Field(
+        None,
+        description="Publish only the addresses on this network. Absent: those on networks that the subscriber shares.",
+    )
+    health: Literal["required", "ignored"] = Field(
+        "ignored",
+        description="required: publish a container only while it is healthy; no healthcheck counts as healthy. "
+        "The default is ignored: a name that points to a struggling service beats a name that is gone.",
+    )
+
+    def rule(self, key: str) -> ServiceRule:
+        """The same in the core's terms."""
+        return ServiceRule(key, self.match.match(), self.names or (key,), self.network, self.health == "required")

@@ -1,0 +1,122 @@
+"""The settings of subscribers: which hosts files are kept, and what they say."""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from hostwatch.config.notify import Notify, NotifySettings
+from hostwatch.config.section import Section
+from hostwatch.config.services import MatchSettings
+from hostwatch.config.values import TEXTS, HostFile, LookupName, Template, each_once, listed
+from hostwatch.core.references import parsed_template
+from hostwatch.core.rules import SubscriberRule, Subscription, Writer
+
+
+def _services_form(value: object) -> str:
+    return "*" if value == "*" else "[]"
+
+
+ServiceNames = Annotated[tuple[LookupName, ...], BeforeValidator(listed)]
+Services = Annotated[
+    Annotated[Literal["*"], Tag("*")] | Annotated[ServiceNames, Tag("[]")], Discriminator(_services_form), TEXTS
+]
+Family = Literal["ipv4", "ipv6"]
+_FAMILY: dict[str, Any] = {"enum": ["ipv4", "ipv6"]}
+_FAMILIES = {"anyOf": [_FAMILY, {"type": "array", "items": _FAMILY, "minItems": 1, "uniqueItems": True}]}
+Families = Annotated[tuple[Family, ...], BeforeValidator(listed), AfterValidator(each_once), WithJsonSchema(_FAMILIES)]
+
+
+class SubscriberSettings(Section):
+    """Containers whose hosts file is kept right, or a file on the host."""
+
+    match: MatchSettings | None = Field(
+        None, description="The containers whose hosts file is kept right. Either this or `file`."
+    )
+    file: HostFile | None = Field(
+        None,
+        description="A hosts file on the host that is kept right, an absolute path. Either this or `match`.",
+        examples=["/etc/hosts"],
+    )
+    hosts: Template = Field(
+        "",
+        description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for what is "
+        "true now. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, mac, hostname, name. Absent: no lines.",
+        examples=["@{db.ip}  db\n"],
+    )
+    services: Services = Field(
+        default_factory=tuple,
+        description='Services of which each gets a line under its own names; "*" is every name in reach. Absent: none.',
+    )
+    notify: Notify = Field(
+        None,
+        description="How the application is told after a real change of its records; also as in the label, as in "
+        "SIGHUP. Absent: not at all, as most programs read the file at each lookup.",
+    )
+    writer: Literal["auto", "path", "exec"] = Field(
+        "auto",
+        description="How the file is written. path: through the engine's data root, with GET requests only; exec: by "
+        "`docker exec` in the container, which comes after its first instruction; auto, the default: path where the "
+        "file can be seen and written, else exec.",
+    )
+    families: Families = Field(
+        ("ipv4", "ipv6"),
+        description="Address families that are published, in this order. The default is both, IPv4 first, as most "
+        "programs take the first line that fits.",
+    )
+    scope: Literal["reachable", "any"] = Field(
+        "reachable",
+        description="any: publish addresses without a shared network too, and on networks that the host is not on. The "
+        "default is reachable, as an address that cannot be reached is worse than none.",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "SubscriberSettings":
+        if (self.match is None) == (self.file is None):
+            raise ValueError(
+                "say which containers are meant, as in match: {name: web-*}, or which file on the host, as in"
+                " file: /etc/hosts; just one of the two"
+            )
+        if self.file is not None and self.writer == "exec":
+            raise ValueError("a file on the host has no container: leave out `writer: exec`")
+        return self
+
+    @field_validator("notify")
+    @classmethod
+    def _of_one_kind(cls, notify: NotifySettings | None, info: ValidationInfo) -> NotifySettings | None:
+        if notify is None or (info.data.get("match") is None) == (info.data.get("file") is None):
+            return notify
+        if info.data.get("match") is not None and notify.command is not None:
+            raise ValueError("a command on the host is for a subscriber `file:`; in a container it is exec: [...]")
+        if info.data.get("file") is not None and notify.command is None:
+            raise ValueError(
+                "a file on the host has no container: what is told of it is a command on the host, as in"
+                " command: [systemctl, reload, dnsmasq]"
+            )
+        return notify
+
+    def rule(self, key: str) -> SubscriberRule:
+        """The same in the core's terms."""
+        subscription = Subscription(
+            lines=parsed_template(self.hosts)[0],
+            services=() if self.services == "*" else self.services,
+            everything=self.services == "*",
+            ipv4="ipv4" in self.families,
+            ipv6="ipv6" in self.families,
+            ipv6_first=self.families[0] == "ipv6",
+            any_scope=self.scope == "any",
+            writer=Writer(self.writer),
+            notice=self.notify.notification() if self.notify is not None else None,
+        )
+        if self.file is not None:
+            return SubscriberRule(key, self.file, subscription)
+        return SubscriberRule(key, cast("MatchSettings", self.match).match(), subscription)
