@@ -1,9 +1,8 @@
-"""What would keep hostwatch from working here, each with its remedy: the command `doctor`.
+"""The command `doctor`: everything that prevents hostwatch from working here, each with its remedy.
 
-It looks and never changes anything, neither in the engine's directory nor in the system. What can be tried without
-harm is tried, as an engine's answer or the kernel's tells more than any rule about when they should give it. Lines that
-are withheld are no findings, as they are what the configuration and the containers come to, and `status` shows them;
-but for those that no network of these containers could ever carry.
+It changes nothing, neither in the engine's directory nor in the system. A harmless attempt is preferred to a rule: the
+engine's or the kernel's answer is more reliable. Withheld lines are no findings, as they follow from the configuration
+and the containers, and `status` shows them. The exception is a line that no network of its containers can ever carry.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,50 +16,51 @@ from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_l
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
+from hostwatch.doctor.access import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
-from hostwatch.doctor.files import data_root, labels, lock, subscribers, unreached
+from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
-from hostwatch.doctor.view import View
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
-"""Docker Engine 20.10's, the oldest whose behaviour is known."""
+"""Docker Engine 20.10's, the oldest that was tested."""
 _PATIENCE_SECONDS = 30.0
-"""How long the engine may take for all answers together."""
+"""For all answers of the engine together."""
 _REQUEST_SECONDS = 5.0
+"""For each request that only the doctor makes."""
 
 
 def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
-    """Everything that was looked at, problems or not."""
-    seen = anyio.run(_seen, settings, connection)
-    if isinstance(seen, str):
-        yield unreachable(connection, seen)
+    """The findings of all checks, problems or not."""
+    evidence = anyio.run(_evidence, settings, connection)
+    if isinstance(evidence, str):
+        yield unreachable(connection, evidence)
         yield from configured(settings, None)
     else:
-        yield of_engine(seen.engine, connection)
-        yield from map(unanswered, seen.faults)
-        yield from _of_files(seen)
-        yield from unreached(seen)
-        yield from configured(settings, seen)
-        yield from labels(seen)
+        yield of_engine(evidence.engine, connection)
+        yield from map(unanswered, evidence.faults)
+        yield from _of_files(evidence)
+        yield from unreached(evidence)
+        yield from configured(settings, evidence)
+        yield from labels(evidence)
     yield from priority()
 
 
-def _of_files(view: View) -> Iterator[Finding]:
-    found = list(data_root(view))
+def _of_files(evidence: Evidence) -> Iterator[Finding]:
+    found = list(data_root(evidence))
     yield from found
     visible = all(finding.level is Level.OK for finding in found)
-    yield from lock(view)
-    yield from subscribers(view, visible=visible)
+    yield from lock(evidence)
+    yield from subscribers(evidence, visible=visible)
     if visible:
-        yield from watches(view)
-        yield from leases(view)
+        yield from watches(evidence)
+        yield from leases(evidence)
 
 
 def verdict(found: list[Finding]) -> str:
-    """All findings in a line."""
+    """A summary of all findings in one line."""
     levels = {Level.PROBLEM: "problem", Level.NOTE: "limit", Level.WARNING: "warning"}
     counts = {what: sum(finding.level is level for finding in found) for level, what in levels.items()}
     told = {what: f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count}
@@ -70,7 +70,7 @@ def verdict(found: list[Finding]) -> str:
 
 
 def of_engine(engine: EngineInfo, connection: Connection) -> Finding:
-    """Which engine it is, and whether it is new enough."""
+    """The engine's version, and whether it is new enough."""
     shown = f"engine {engine.version} (API {engine.api}) at {connection.address}"
     if tuple(int(part) for part in engine.api.split(".")) < _OLDEST_API:
         oldest = ".".join(map(str, _OLDEST_API))
@@ -78,11 +78,11 @@ def of_engine(engine: EngineInfo, connection: Connection) -> Finding:
     return fine(shown)
 
 
-async def _seen(settings: Settings, connection: Connection) -> View | str:
-    """What can be seen, or why the engine could not be asked."""
+async def _evidence(settings: Settings, connection: Connection) -> Evidence | str:
+    """The evidence, or the reason why the engine did not answer."""
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
-            return await _view(settings, connection)
+            return await _gathered(settings, connection)
     except TimeoutError:
         return f"{connection.address} did not answer in time ({_PATIENCE_SECONDS:.0f} s)"
     except (EngineError, GoneError) as error:
@@ -94,17 +94,17 @@ async def _seen(settings: Settings, connection: Connection) -> View | str:
         return str(first_leaf(known))
 
 
-async def _view(settings: Settings, connection: Connection) -> View:
+async def _gathered(settings: Settings, connection: Connection) -> Evidence:
     async with app.survey(settings, connection) as survey:
         reports = tuple(await survey.reports())
         container = next(iter(survey.store.containers), None)
         faults = await _faults(connection, container)
         holder = await anyio.to_thread.run_sync(holder_of, survey.engine.directory(settings.docker.root))
-        return View(survey.engine, survey.store, reports, settings.docker.root, faults, holder)
+        return Evidence(survey.engine, survey.store, reports, settings.docker.root, faults, holder)
 
 
 async def _faults(connection: Connection, container: Container | None) -> tuple[str, ...]:
-    """What is refused of the requests whose failure the survey survives, or that only `run` makes."""
+    """The errors of requests that only `run` makes, or whose failure the survey survives."""
     async with DockerEngine(connection) as source:
         await source.info()
 
@@ -130,5 +130,5 @@ async def _fault(path: str, work: Callable[[], Awaitable[None]]) -> str | None:
     except EngineError as error:
         return str(error) if "GET " in str(error) else f"GET {path}: {error}"
     except GoneError:
-        pass  # the container is; what else answers 404 is no engine, and was noticed before
+        pass  # The container is gone. (No other path answers 404, unless this is no engine, which was noticed before.)
     return None

@@ -1,21 +1,21 @@
-"""What is valid and can hardly be meant, in the configuration and in what labels ask for."""
+"""Valid settings and label values that are probably mistakes."""
 
 from collections.abc import Iterator
 
 from hostwatch.config import Settings, cautions
 from hostwatch.core.resolve.unanswered import unanswered
+from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, warning
-from hostwatch.doctor.view import View
 
 _REMEDY = "correct it, if it is not meant so"
 
 
-def configured(settings: Settings, view: View | None) -> Iterator[Finding]:
-    """What the file shows, alone or beside the engine's containers."""
+def configured(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
+    """The cautions of the configuration; without evidence those that need no engine."""
     yield from (warning(str(caution), _REMEDY) for caution in cautions.of_file(settings))
-    if view is None:
+    if evidence is None:
         yield from (warning(str(caution), _REMEDY) for caution in cautions.of_names(settings))
     else:
-        engine = view.engine.id
-        yield from (warning(str(caution), _REMEDY) for caution in cautions.beside(settings, view.store, engine))
-        yield from (warning(str(each), _REMEDY) for each in unanswered(view.store, engine))
+        engine = evidence.engine.id
+        yield from (warning(str(caution), _REMEDY) for caution in cautions.beside(settings, evidence.store, engine))
+        yield from (warning(str(each), _REMEDY) for each in unanswered(evidence.store, engine))

@@ -1,7 +1,7 @@
-"""Why no engine answers at an address: looked into only when one did not.
+"""Why no engine answers at an address. Asked only after a failure.
 
-The client's own error says that it failed; whether the socket, the rights on it, the network or what listens there is
-to blame is found out here, by looking at the same address again step by step.
+The client's own error says only that it failed. The cause may be the socket, its permissions, the network, or another
+program that listens there. It is found by connecting to the same address again, step by step.
 """
 
 import grp
@@ -25,12 +25,12 @@ _TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the en
 
 
 def unlocated(error: str) -> Finding:
-    """It is not known where the engine is, or not how it is reached."""
+    """The engine's address is unknown, or unusable."""
     return _told(error) or problem(error, _NAME_IT)
 
 
 def unreachable(connection: Connection, error: str) -> Finding:
-    """Why the engine could not be asked; `error` is what came of the attempt."""
+    """Why the engine did not answer; `error` is the attempt's."""
     if connection.socket is not None:
         return _at_socket(Path(connection.socket), error)
     parts = urlsplit(connection.base)
@@ -38,7 +38,7 @@ def unreachable(connection: Connection, error: str) -> Finding:
 
 
 def unanswered(error: str) -> Finding:
-    """Something listens there, but does not answer as an engine does."""
+    """A program listens there, but does not answer as an engine does."""
     if told := _told(error):
         return told
     what = _in_a_line(error)
@@ -52,13 +52,13 @@ def unanswered(error: str) -> Finding:
 
 
 def _told(error: str) -> Finding | None:
-    """The finding that an error is by itself: its remedy stands behind a semicolon."""
+    """The finding of an error that names its remedy, behind a semicolon."""
     what, separator, remedy = error.partition("; ")
     return problem(_in_a_line(what), _in_a_line(remedy)) if separator else None
 
 
 def _in_a_line(error: str) -> str:
-    """What may come from anybody, as it may stand on a terminal."""
+    """Text of unknown origin, made fit for a terminal."""
     printable = "".join(character if character.isprintable() else " " for character in error)
     return " ".join(printable.split())[:_MAX_SHOWN]
 
@@ -77,7 +77,7 @@ def _at_socket(path: Path, error: str) -> Finding:
 
 
 def _connected(path: Path, status: os.stat_result) -> Finding | None:
-    """What keeps us from connecting, `None` for nothing."""
+    """The fault that prevents a connection; `None` if there is none."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(_TIMEOUT_SECONDS)

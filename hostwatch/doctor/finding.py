@@ -1,33 +1,33 @@
-"""What the doctor says: one finding for each check, and what to do about it."""
+"""A finding: the result of a check, with its remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 INDENT = " " * 11
-"""Of a line that goes on with the one before it."""
+"""Indentation of a continuation line."""
 _LEVEL_WIDTH = 9
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How severe a finding is."""
 
     OK = "ok"
     NOTE = "note"
     """It works, with this limit."""
     WARNING = "warning"
-    """It works, and something can hardly be meant as it is."""
+    """It works, and is probably a mistake."""
     PROBLEM = "problem"
     """It does not work, or not for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One of them."""
+    """The result of one check."""
 
     level: Level
     what: str
     remedy: str = ""
-    """What to do; empty only where nothing is wrong."""
+    """Empty only where nothing is wrong."""
 
     def __str__(self) -> str:
         line = f"{self.level:<{_LEVEL_WIDTH}}{self.what}"
@@ -35,7 +35,7 @@ class Finding:
 
 
 def fine(what: str) -> Finding:
-    """Nothing is wrong there."""
+    """Nothing is wrong."""
     return Finding(Level.OK, what)
 
 
@@ -45,7 +45,7 @@ def note(what: str, remedy: str) -> Finding:
 
 
 def warning(what: str, remedy: str) -> Finding:
-    """It works, and can hardly be meant so."""
+    """It works, and is probably a mistake."""
     return Finding(Level.WARNING, what, remedy)
 
 

@@ -1,27 +1,28 @@
-"""Limits of the system that hostwatch runs into, or that cost it one of its guarantees."""
+"""Limits of the system that stop hostwatch, or that cost it one of its guarantees."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 
+from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem
-from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
 from hostwatch.hosts.probe import Watched
 
 _SPARE = 4
-"""How many times the watches that are needed now there should be: containers come, and other programs watch too."""
+"""The recommended limit, as a multiple of the watches that are needed now: more containers start, and other programs
+watch, too."""
 _LEAST_WATCHES = 8192
 """The kernel's own default where memory is small."""
 
 
-def watches(view: View) -> Iterator[Finding]:
+def watches(evidence: Evidence) -> Iterator[Finding]:
     """Whether each container's directory can be watched."""
-    directories = [view.directory / container.key.id for container in view.store.containers]
-    yield of_watches(probe.watched([view.directory, *directories]), probe.inotify_limit("max_user_watches"))
+    directories = [evidence.directory / container.key.id for container in evidence.store.containers]
+    yield of_watches(probe.watched([evidence.directory, *directories]), probe.inotify_limit("max_user_watches"))
 
 
 def of_watches(watched: Watched, limit: int | None) -> Finding:
-    """What the watches that were got come to; `limit` is the sysctl's."""
+    """The finding for the watches that the kernel granted; `limit` is the sysctl's."""
     late = "files are put right by events and resyncs only, too late for a container's first instruction"
     enough = max(_SPARE * watched.wanted, _LEAST_WATCHES)
     if not watched.instance:
@@ -36,9 +37,9 @@ def of_watches(watched: Watched, limit: int | None) -> Finding:
     return fine(f"inotify: {watched.got} directories can be watched (limit {limit or 'unknown'})")
 
 
-def leases(view: View) -> Iterator[Finding]:
-    """Whether files can be written under a lease, tried on the first subscriber's."""
-    for report in view.reports:
+def leases(evidence: Evidence) -> Iterator[Finding]:
+    """Whether files can be written under a lease, tried on the first subscriber's file."""
+    for report in evidence.reports:
         if report.error is None:
             with suppress(OSError):  # gone meanwhile
                 yield _of_leases(granted=probe.grants_leases(report.path))
@@ -46,7 +47,7 @@ def leases(view: View) -> Iterator[Finding]:
 
 
 def priority() -> Iterator[Finding]:
-    """Whether hostwatch may run as soon as there is something to do."""
+    """Whether hostwatch may have real-time priority, so that it runs as soon as there is work."""
     if probe.grants_priority():
         yield fine("real-time priority: granted")
         return

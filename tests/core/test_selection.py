@@ -140,13 +140,13 @@ def test_labels_of_others_are_nobodys_business() -> None:
     assert roles(box("x", labels=labels), Rules()).faults == ()
 
 
-def test_a_notice_without_a_subscription_is_a_doubt() -> None:
+def test_a_notification_without_a_subscription_is_a_caution() -> None:
     """It does nothing; where the subscription was refused, that is said alone."""
     (fault,) = roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).faults
-    assert (fault.label, fault.is_doubt) == ("hostwatch.notify", True)
+    assert (fault.label, fault.is_caution) == ("hostwatch.notify", True)
     assert "does nothing: this container does not subscribe" in str(fault)
     (fault,) = roles(box("x", labels={"hostwatch.notify": "SIGHUP", "hostwatch.hosts": "bad"}), Rules()).faults
-    assert (fault.label, fault.is_doubt) == ("hostwatch.hosts", False)
+    assert (fault.label, fault.is_caution) == ("hostwatch.hosts", False)
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,11 @@ class LabelFault:
 
     label: str
     reason: str
-    is_doubt: bool = False
-    """Whether it can be taken as it is, and is hardly meant so."""
+    is_caution: bool = False
+    """Whether the label is valid and probably a mistake."""
 
     def __str__(self) -> str:
-        return f"label {self.label} {'does nothing' if self.is_doubt else 'is refused'}: {self.reason}"
+        return f"label {self.label} {'does nothing' if self.is_caution else 'is refused'}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def roles(container: Container, rules: Rules) -> Roles:
     own_notice = reader.notice()  # read in any case: who slips in both labels is told of both
     notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
     if own_notice is not None and not subscriptions and not faults:
-        faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_doubt=True))
+        faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_caution=True))
     services = tuple(rule for rule in rules.services if _is_behind(container, rule))
     names = reader.names()
     return Roles(

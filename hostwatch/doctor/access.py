@@ -8,8 +8,8 @@ from pathlib import Path
 from hostwatch.control.survey import FileReport
 from hostwatch.core.resolve.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
 from hostwatch.core.rules import Writer
+from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem, warning
-from hostwatch.doctor.view import View
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import STRANGER_SECONDS
 
@@ -18,22 +18,22 @@ _UNREACHED = {
     HOST_UNREACHED: f"{_NO_HOST}: connect that container to a bridge network too, or set `scope: any` here",
     FROM_HOST_UNREACHED: f"{_NO_HOST}: connect this subscriber to a bridge network too, or set `scope: any`",
 }
-"""What to do about withheld lines, by what their reasons say."""
+"""Remedies of withheld lines, by a part of their reasons."""
 _LABEL_REMEDY = "correct it where the container is defined, and recreate the container: its labels never change"
 
 
-def data_root(view: View) -> Iterator[Finding]:
-    """Whether the engine's hosts files are visible, its own, and writable."""
-    if (fault := _root_fault(view)) is not None:
-        yield out_of_sight(*fault, path_only=view.path_only)
+def data_root(evidence: Evidence) -> Iterator[Finding]:
+    """Whether the directory is visible and writable, and is this engine's."""
+    if (fault := _root_fault(evidence)) is not None:
+        yield out_of_sight(*fault, path_only=evidence.path_only)
     else:
-        known = "" if view.witnesses else "; it has no containers yet that would prove it the engine's"
-        yield fine(f"data root: {view.directory} is visible and writable{known}")
+        known = "" if evidence.witnesses else "; it has no containers yet that would prove it the engine's"
+        yield fine(f"data root: {evidence.directory} is visible and writable{known}")
 
 
-def _root_fault(view: View) -> tuple[str, str] | None:
-    """What is wrong with the engine's directory, and what to do."""
-    directory = view.directory
+def _root_fault(evidence: Evidence) -> tuple[str, str] | None:
+    """The fault of the engine's directory, with its remedy; `None` if there is none."""
+    directory = evidence.directory
     try:
         names = frozenset(child.name for child in directory.iterdir())
         read_only = probe.is_read_only(directory)
@@ -41,31 +41,34 @@ def _root_fault(view: View) -> tuple[str, str] | None:
         what = f"user {os.geteuid()} may not read the engine's {directory} ({error.strerror})"
         return what, _denied_remedy(directory)
     except OSError as error:
-        return f"the engine's {directory} is not visible here ({error.strerror})", _mount_remedy(view)
-    ids = [container.key.id for container in view.witnesses]
+        return f"the engine's {directory} is not visible here ({error.strerror})", _mount_remedy(evidence)
+    ids = [container.key.id for container in evidence.witnesses]
     if ids and names.isdisjoint(ids):
-        return f"{directory} is not this engine's: it has none of its {len(ids)} containers", _mount_remedy(view)
+        return f"{directory} is not this engine's: it has none of its {len(ids)} containers", _mount_remedy(evidence)
     if read_only:
         return f"{directory} is mounted read-only here", _read_only_remedy(directory)
     return None
 
 
 def out_of_sight(what: str, remedy: str, *, path_only: bool) -> Finding:
-    """No hosts file can be kept through its path. Whoever wants that (`path_only`) is lost, others have `exec`."""
+    """No hosts file can be kept through its path. A problem only if a subscriber has no other way (`path_only`)."""
     if path_only:
         return problem(what, remedy)
     late = "files are written through `docker exec` instead, too late for a container's first instruction"
     return note(f"{what}; {late}", remedy)
 
 
-def _mount_remedy(view: View) -> str:
-    own = view.engine.directory(None)
-    if view.root is not None and any(os.access(own / container.key.id, os.F_OK) for container in view.witnesses):
-        return f"leave docker.root out: the engine's own {view.engine.root} is visible here"
+def _mount_remedy(evidence: Evidence) -> str:
+    own = evidence.engine.directory(None)
+    if evidence.root is not None and any(
+        os.access(own / container.key.id, os.F_OK) for container in evidence.witnesses
+    ):
+        return f"leave docker.root out: the engine's own {evidence.engine.root} is visible here"
     if probe.in_container():
-        mount = f"run hostwatch's container with `-v {own}:{view.directory}`"
-        return f"{mount}, or set docker.root to where the engine's {view.engine.root} is visible in it"
-    return f"run hostwatch on the engine's host, as root, or set docker.root to where its {view.engine.root} is visible"
+        mount = f"run hostwatch's container with `-v {own}:{evidence.directory}`"
+        return f"{mount}, or set docker.root to where the engine's {evidence.engine.root} is visible in it"
+    there = f"set docker.root to where its {evidence.engine.root} is visible"
+    return f"run hostwatch on the engine's host, as root, or {there}"
 
 
 def _read_only_remedy(path: Path) -> str:
@@ -76,7 +79,7 @@ def _read_only_remedy(path: Path) -> str:
 
 
 def _denied_remedy(path: Path) -> str:
-    """What to do where the kernel does not let us."""
+    """The remedy where the kernel denies access."""
     with suppress(OSError):
         if probe.is_read_only(path):
             return _read_only_remedy(path)
@@ -87,24 +90,24 @@ def _denied_remedy(path: Path) -> str:
     return f"look for an immutable file (lsattr {path}; chattr -i), a security policy or a user namespace"
 
 
-def lock(view: View) -> Iterator[Finding]:
-    """Who keeps the files by now: a hostwatch, or what is in the way of one."""
-    if view.holder is None:
+def lock(evidence: Evidence) -> Iterator[Finding]:
+    """The process that has the lock: a hostwatch, or one that is in its way."""
+    if evidence.holder is None:
         return
-    if view.holder.is_hostwatch:
-        yield fine(f"lock: {view.holder} keeps this engine's hosts files; another one would wait in standby")
+    if evidence.holder.is_hostwatch:
+        yield fine(f"lock: {evidence.holder} keeps this engine's hosts files; another one would wait in standby")
         return
     wait = f"a daemon that starts waits {STRANGER_SECONDS:.0f} s for it, then does without the lock"
-    what = f"{view.holder} holds a lock on {view.directory}, and is not known as a hostwatch: {wait}"
+    what = f"{evidence.holder} holds a lock on {evidence.directory}, and is not known as a hostwatch: {wait}"
     yield problem(what, "end that process, if it has no business there")
 
 
-def subscribers(view: View, *, visible: bool) -> Iterator[Finding]:
-    """Who cannot be served, and how many can. What is wrong with the data root is not said for each again."""
-    found = [finding for report in view.reports if (finding := _subscriber(report, visible=visible)) is not None]
+def subscribers(evidence: Evidence, *, visible: bool) -> Iterator[Finding]:
+    """The subscribers that cannot be served, and the number of those that can. The data root's fault is not repeated."""
+    found = [finding for report in evidence.reports if (finding := _subscriber(report, visible=visible)) is not None]
     yield from found
-    if visible or not view.path_only:
-        yield fine(f"subscribers: {len(view.reports) - len(found)} of {len(view.reports)} can be served")
+    if visible or not evidence.path_only:
+        yield fine(f"subscribers: {len(evidence.reports) - len(found)} of {len(evidence.reports)} can be served")
 
 
 def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
@@ -118,17 +121,17 @@ def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
     return None
 
 
-def unreached(view: View) -> Iterator[Finding]:
-    """Lines that are withheld by the nature of a network, which no waiting mends."""
-    for report in view.reports:
+def unreached(evidence: Evidence) -> Iterator[Finding]:
+    """Lines that a network can never carry, however long they are withheld."""
+    for report in evidence.reports:
         for withheld in report.block.withheld:
             for sign, remedy in _UNREACHED.items():
                 if sign in withheld.reason:
                     yield note(f"{report.container.name}: withheld: {withheld.line} ({withheld.reason})", remedy)
 
 
-def labels(view: View) -> Iterator[Finding]:
-    """Labels of running containers that count for nothing."""
-    for container in view.running:
-        for fault in view.store.roles(container.key).faults:
-            yield (warning if fault.is_doubt else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)
+def labels(evidence: Evidence) -> Iterator[Finding]:
+    """Labels of running containers that have no effect."""
+    for container in evidence.running:
+        for fault in evidence.store.roles(container.key).faults:
+            yield (warning if fault.is_caution else problem)(f"{container.name}: {fault}", _LABEL_REMEDY)

@@ -1,4 +1,4 @@
-"""What one look at the engine and its files has shown: what every check is about."""
+"""The engine, its containers and their files, as found at one moment: every check is based on this."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ from hostwatch.hosts.lock import Holder
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """The engine, its containers and their files."""
+class Evidence:
+    """The engine, its containers and their files at one moment."""
 
     engine: EngineInfo
     store: Store
@@ -22,9 +22,9 @@ class View:
     root: Path | None
     """`docker.root`, where it is set."""
     faults: tuple[str, ...] = ()
-    """What the engine refused of the requests that only `run` makes."""
+    """The errors of requests that only `run` makes, or whose failure the survey survives."""
     holder: Holder | None = None
-    """Who has the lock on the engine's directory."""
+    """The process that has the lock on the engine's directory."""
 
     @property
     def directory(self) -> Path:
@@ -33,16 +33,16 @@ class View:
 
     @property
     def running(self) -> list[Container]:
-        """The containers that run, by name."""
+        """The running containers, by name."""
         running = (container for container in self.store.containers if container.state is not State.STOPPED)
         return sorted(running, key=lambda container: container.name)
 
     @property
     def witnesses(self) -> list[Container]:
-        """The containers whose directories prove whose data root it is; stopped ones will do where none runs."""
+        """The containers whose directories prove that the data root is this engine's; stopped ones if none runs."""
         return self.running or list(self.store.containers)
 
     @property
     def path_only(self) -> bool:
-        """Whether some subscriber is lost where its file is out of sight: others are written by exec."""
+        """Whether a subscriber cannot be served if its file is out of sight. All others are written by exec then."""
         return any(self.store.sharing(report.container.key).writer is Writer.PATH for report in self.reports)
