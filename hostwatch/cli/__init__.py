@@ -1,0 +1,43 @@
+"""The command line: arguments in, exit statuses out. Results go to standard output, errors to standard error."""
+
+import sys
+
+import typer
+
+from hostwatch.cli.checking import check, doctor, print_schema
+from hostwatch.cli.keeping import clean, plan, run, status, sync
+from hostwatch.cli.options import command, root
+from hostwatch.cli.streams import Errors, Output, instead_of, open_standard_streams
+from hostwatch.tables import width_of
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The program."""
+    open_standard_streams()
+    sys.stdout = instead_of(sys.stdout, Output)
+    sys.stderr = instead_of(sys.stderr, Errors)
+    try:
+        # In a pipe a line of the help is one line.
+        _commands()(terminal_width=width_of(sys.stdout) or sys.maxsize)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _commands() -> typer.Typer:
+    cli = typer.Typer(
+        name="hostwatch",
+        help="Keeps /etc/hosts right inside running containers.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its boxes cut long words, also in a pipe
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.callback()(root)
+    for function in (run, sync, plan, status, check, clean, doctor):
+        # Without a short help typer would cut the first line.
+        cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command(function))
+    cli.command(name="schema", short_help=print_schema.__doc__)(print_schema)
+    return cli

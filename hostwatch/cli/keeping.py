@@ -1,0 +1,121 @@
+"""The commands that look at the hosts files once, or keep them: run, sync, plan, status, clean."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from hostwatch import app
+from hostwatch.cli.options import Common
+from hostwatch.cli.printing import FAILED, WOULD_CHANGE, complain, print_json, say
+from hostwatch.cli.running import run_async
+from hostwatch.config import Settings
+from hostwatch.control.status import state
+from hostwatch.control.survey import FileReport, Survey
+from hostwatch.core.names import printable
+from hostwatch.tables import status_text, width_of
+
+T = TypeVar("T")
+
+Force = Annotated[bool, typer.Option("--force", help="Do it although a daemon keeps the files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
+
+def run(common: Common) -> None:
+    """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
+    settings = common.settings()
+
+    async def follow() -> bool:
+        return await app.run(app.Configured(settings, common.engine(settings)), common.reread)
+
+    if not run_async(follow):
+        raise typer.Exit(FAILED)
+
+
+def sync(common: Common, force: Force = False) -> None:
+    """Bring every subscriber right once, and end. Status 1 if some could not be, or a daemon runs."""
+    settings = common.settings()
+
+    if not _told(_surveyed(common, settings, Survey.synced, alone=not force), "brought right"):
+        raise typer.Exit(FAILED)
+
+
+def plan(
+    common: Common,
+    as_json: Json = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with status 3 where something would change.")
+    ] = False,
+) -> None:
+    """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
+    settings = common.settings()
+    reports = _surveyed(common, settings, Survey.reports)
+    if as_json:
+        print_json([_planned(report) for report in reports])
+    else:
+        _tell_errors(reports)
+        typer.echo(printable("".join(report.diff for report in reports)), nl=False)
+    if exit_code and any(report.changes for report in reports):
+        raise typer.Exit(WOULD_CHANGE)
+
+
+def status(common: Common, as_json: Json = False) -> None:
+    """Show services with their addresses, and subscribers with their records and whether each file is right."""
+    settings = common.settings()
+
+    async def described(survey: Survey) -> Any:
+        return state(survey.engine, survey.store, await survey.reports())
+
+    found = _surveyed(common, settings, described)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(status_text(found, width_of(sys.stdout)), nl=False)
+
+
+def clean(common: Common, force: Force = False) -> None:
+    """Remove every block that hostwatch ever left in a container or a configured file on the host.
+
+    Status 1 if one could not be removed, or a daemon runs, which would put them back.
+    """
+    settings = common.settings()
+
+    if not _told(_surveyed(common, settings, Survey.cleaned, alone=not force), "block removed"):
+        raise typer.Exit(FAILED)
+
+
+def _surveyed(
+    common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False
+) -> T:
+    async def survey_and_use() -> T:
+        async with app.survey(settings, common.engine(settings), alone=alone) as survey:
+            return await use(survey)
+
+    return run_async(survey_and_use)
+
+
+def _planned(report: FileReport) -> dict[str, object]:
+    return {
+        "id": report.container.key.id,
+        "name": report.container.name,
+        "path": str(report.path),
+        "changes": report.changes,
+        "diff": report.diff,
+        "error": report.error,
+    }
+
+
+def _told(reports: list[FileReport], done: str) -> bool:
+    """Say what was done to which file; returns whether all went well."""
+    for report in reports:
+        if report.changes:
+            say(f"{report.container.name}: {done}")
+    _tell_errors(reports)
+    return all(report.error is None for report in reports)
+
+
+def _tell_errors(reports: list[FileReport]) -> None:
+    for report in reports:
+        if report.error is not None:
+            complain(f"{report.container.name}: {report.error}".replace("\n", "\n    "))
