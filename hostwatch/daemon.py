@@ -16,8 +16,9 @@ from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.notify import Notifier, RunOnHost
+from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.reconcile.reconciler import SWEEP, Reconciler
+from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.writers import HostsFiles, Writers
 from hostwatch.core.model import EngineId
@@ -100,7 +101,8 @@ class Daemon:
         wanted = self._store.subscriber_files
         # An engine that is away changes nothing about a file that has no subscriber any more.
         self._changed(before | wanted if self._informer.connected else before - wanted, "configuration")
-        self._changed(frozenset(file.key for file in self._store.host_files if file.key not in wanted), SWEEP)
+        orphans = frozenset(file.key for file in self._store.host_files if file.key not in wanted)
+        self._changed(orphans, GARBAGE_COLLECTION)
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
         """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too.

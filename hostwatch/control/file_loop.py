@@ -14,8 +14,10 @@ from anyio.abc import TaskStatus
 from loguru import logger
 
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
+from hostwatch.control.reconcile.pipeline import Hints
+from hostwatch.control.reconcile.plan import RESYNC
 from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.reconcile.reconciler import RESYNC, Hints, Reconciler
+from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
@@ -131,7 +133,7 @@ class FileLoop:
         while True:
             await self._orphans_due.wait()
             self._orphans_due = anyio.Event()
-            await reconciler.leftovers()
+            await reconciler.collect_orphans()
 
     def _file_changed(self, key: ContainerKey | None) -> None:
         if key is not None:

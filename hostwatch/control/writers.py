@@ -41,6 +41,8 @@ class FileUpdate(NamedTuple):
 
     before: bytes
     after: bytes
+    as_seen: bool = False
+    """Whether the text before is the one that was seen last."""
 
     @property
     def changed(self) -> bool:
@@ -49,7 +51,10 @@ class FileUpdate(NamedTuple):
 
 
 class HostsFiles(Protocol):
-    """Hosts files, in one way of reading and writing them; each goes by the container, or host file, that owns it."""
+    """Hosts files, in one way of reading and writing them; each goes by the container, or host file, that owns it.
+
+    Both coroutines may raise any of the three errors.
+    """
 
     def path(self, container: Container) -> Path:
         """Where the file is."""
@@ -57,33 +62,27 @@ class HostsFiles(Protocol):
     def limit(self, container: Container) -> Limit:
         """How long the file may be in this way."""
 
-    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
-        """The file's text. May raise any of the three errors.
+    async def read(self, container: Container) -> bytes:
+        """The file's text."""
 
-        `at_hand`: it was written or read lately, and is short, as far as is known, so that nobody waits for a disk.
-        """
-
-    def says(self, container: Container, text: bytes) -> bool:
-        """Whether the file says just this, as far as that can be told without waiting."""
-
-    async def update(
-        self,
-        container: Container,
-        change: Callable[[bytes], bytes],
-        *,
-        at_hand: bool = False,
-    ) -> FileUpdate:
-        """Bring the file to what `change` makes of its text, in place. May raise any of the three errors.
-
-        `at_hand`: as with `read`.
-        """
-
-    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
-        """Bring the file to another text; whether that could be done without waiting, and it said just this before."""
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
+        """Bring the file to what `change` makes of its text, in place."""
 
 
 class VisibleHostsFiles(HostsFiles, Protocol):
-    """Hosts files by their paths."""
+    """Hosts files by their paths. A file that was read or written a moment ago can be had without waiting."""
+
+    def read_now(self, container: Container) -> bytes | None:
+        """The text of such a file; `None` where it is long, or somebody else has it open."""
+
+    def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:
+        """Change such a file; `None`, and nothing is written, where that would mean to wait."""
+
+    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
+        """Bring such a file to another text; whether that could be done without waiting, and it said `text` before."""
+
+    def says(self, container: Container, text: bytes) -> bool:
+        """Whether such a file says just this, as far as that can be told without waiting."""
 
     async def is_writable(self, container: Container) -> bool:
         """Whether the file can be opened for writing now."""
@@ -91,7 +90,7 @@ class VisibleHostsFiles(HostsFiles, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """The two ways to a hosts file."""
+    """The two writers of hosts files."""
 
     paths: VisibleHostsFiles
     execs: HostsFiles

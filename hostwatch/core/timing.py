@@ -51,29 +51,36 @@ class Debounce:
         self.due = min(now + self._quiet, self._latest)
 
 
+@dataclass(frozen=True, slots=True)
 class Rivalry(Generic[Key]):
-    """Whether somebody else puts the same thing back again and again, and how long to leave it to him.
+    """How often in a row somebody else has put the same thing in the place of ours, and how long ours is to wait.
 
-    Two who do not know of each other would else change it back and forth as fast as they can. Who changes it once, or
-    to something else each time, is no rival, and nor is one who has not done so for long.
+    Two writers that do not know of each other would change it back and forth as fast as they can. A single change, a
+    different one each time, or one after a long silence is no rivalry.
     """
 
-    def __init__(self) -> None:
-        self._theirs: Key | None = None
-        self._times = 0
-        self._last = -math.inf
-        self.until = -math.inf
-        """Not before then is ours to be put back, by the clock of `now`."""
+    theirs: Key | None = None
+    times: int = 0
+    last: float = -math.inf
+    """When that was last seen, by the clock of `now`."""
 
-    def returned(self, theirs: Key, now: float) -> bool:
-        """This stood in the place of ours; returns whether there is a rival now, and was none before."""
-        goes_on = theirs == self._theirs and now - self._last < _RIVAL_FORGOTTEN_SECONDS
-        self._times = self._times + 1 if goes_on else 1
-        self._theirs, self._last = theirs, now
-        if self._times >= _RIVAL_TIMES:
-            first, most = _RIVAL_SECONDS
-            self.until = now + min(most, first * 2.0 ** min(self._times - _RIVAL_TIMES, 30))
-        return self._times == _RIVAL_TIMES
+    def returned(self, theirs: Key, now: float) -> "Rivalry[Key]":
+        """The rivalry after this stood in the place of ours once more."""
+        goes_on = theirs == self.theirs and now - self.last < _RIVAL_FORGOTTEN_SECONDS
+        return Rivalry(theirs, self.times + 1 if goes_on else 1, now)
+
+    @property
+    def begins(self) -> bool:
+        """Whether this time makes it a rivalry."""
+        return self.times == _RIVAL_TIMES
+
+    @property
+    def until(self) -> float:
+        """When ours may be put back, by the clock of `now`; in the past where there is no rivalry."""
+        if self.times < _RIVAL_TIMES:
+            return -math.inf
+        first, most = _RIVAL_SECONDS
+        return self.last + min(most, first * 2.0 ** min(self.times - _RIVAL_TIMES, 30))
 
 
 class RateLimiter(Generic[Key]):

@@ -17,7 +17,7 @@ import anyio.to_thread
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.core.block.edit import Step, Truncate, Write, steps
-from hostwatch.core.block.hostsfile import Edited, Limit
+from hostwatch.core.block.hostsfile import Limit
 from hostwatch.core.model import Container
 from hostwatch.core.names import shown
 
@@ -72,7 +72,7 @@ class ExecHostsFiles:
         """How long a file may be."""
         return _LIMIT
 
-    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
+    async def read(self, container: Container) -> bytes:
         """The file's text."""
         result = await self._shell(container, _READ)
         if result.status != 0:
@@ -81,21 +81,7 @@ class ExecHostsFiles:
             raise FileRefusedError(_TOO_LARGE)
         return result.output
 
-    def says(self, container: Container, text: bytes) -> bool:  # noqa: ARG002
-        """Whether the file says just this: that cannot be told without waiting."""
-        return False
-
-    def replace(self, container: Container, text: bytes, edited: Edited) -> bool:  # noqa: ARG002
-        """Nothing is done without waiting."""
-        return False
-
-    async def update(
-        self,
-        container: Container,
-        change: Callable[[bytes], bytes],
-        *,
-        at_hand: bool = False,  # noqa: ARG002
-    ) -> FileUpdate:
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
         first = text = await self.read(container)
         for _ in range(_ROUNDS):

@@ -56,13 +56,14 @@ class PathHostsFiles:
         """Where the file is."""
         return container.host_file or _place(self.directory, container.key.id, self._hosts)
 
-    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:
+    async def read(self, container: Container) -> bytes:
         """The file's text."""
-        text = self._at_once(container, files.read_at_once) if at_hand else None
-        if text is not None:
-            return text
         size = self.limit(container).size
         return await self._in_thread(container, lambda path: files.read(path, size))
+
+    def read_now(self, container: Container) -> bytes | None:
+        """The text of a file that was written or read a moment ago; `None` where that would mean to wait."""
+        return self._at_once(container, files.read_at_once)
 
     def limit(self, container: Container) -> Limit:
         """How long a file may be: a container's is its own to fill, the host's is the operator's."""
@@ -79,17 +80,8 @@ class PathHostsFiles:
         """Whether the file says just this, as far as that can be told without waiting."""
         return bool(self._at_once(container, lambda path: files.says_at_once(path, text)))
 
-    async def update(
-        self,
-        container: Container,
-        change: Callable[[bytes], bytes],
-        *,
-        at_hand: bool = False,
-    ) -> FileUpdate:
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text, in place."""
-        update = self._at_once(container, lambda path: files.update_at_once(path, change)) if at_hand else None
-        if update is not None:
-            return update
         locks, path, size = self._locks, container.host_file, self.limit(container).size
         if locks is not None and path is not None:
             await self._lock(locks, path)
@@ -97,6 +89,10 @@ class PathHostsFiles:
         if locks is not None and path is not None:
             locks.settle(path)
         return update
+
+    def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:
+        """Change a file that was written or read a moment ago; `None` where that would mean to wait."""
+        return self._at_once(container, lambda path: files.update_at_once(path, change))
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
         """Bring the file to another text, if it says just this and that can be done without waiting."""

@@ -50,18 +50,23 @@ def test_a_rival_is_noticed_once_and_left_more_and_more_time() -> None:
     rivalry: Rivalry[str] = Rivalry()
     noticed = []
     for now in range(4):
-        noticed.append(rivalry.returned("theirs", now))
+        rivalry = rivalry.returned("theirs", now)
+        noticed.append(rivalry.begins)
         assert rivalry.until < 0
     for now, until in [(4, 5), (5, 7), (7, 11), (100, 108), (200, 216), (300, 332), (400, 460), (500, 560)]:
-        noticed.append(rivalry.returned("theirs", now))
+        rivalry = rivalry.returned("theirs", now)
+        noticed.append(rivalry.begins)
         assert rivalry.until == until
     assert [number for number, is_new in enumerate(noticed, 1) if is_new] == [5]
-    assert not any(rivalry.returned("theirs", 2000.0 + now) for now in range(4))
+    for now in range(4):
+        rivalry = rivalry.returned("theirs", 2000.0 + now)
+        assert not rivalry.begins
     assert rivalry.until < 2000
 
 
 def test_who_puts_something_else_each_time_is_no_rival() -> None:
     """Ordinary drift is never put off."""
     rivalry: Rivalry[int] = Rivalry()
-    assert not any(rivalry.returned(number % 2, float(number)) for number in range(50))
-    assert rivalry.until < 0
+    for number in range(50):
+        rivalry = rivalry.returned(number % 2, float(number))
+        assert rivalry.until < 0

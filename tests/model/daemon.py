@@ -78,10 +78,18 @@ class MemoryFiles:
         """How long a file may be."""
         return OF_CONTAINER
 
-    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
+    async def read(self, container: Container) -> bytes:
         """The file's text."""
         await anyio.sleep(_DISK_SECONDS)
         return self._box(container)[1]
+
+    def read_now(self, container: Container) -> bytes | None:  # noqa: ARG002
+        """There is a disk to be waited for."""
+        return None
+
+    def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:  # noqa: ARG002
+        """There is a disk to be waited for."""
+        return None
 
     async def is_writable(self, container: Container) -> bool:
         """Whether the file is there."""
@@ -93,13 +101,7 @@ class MemoryFiles:
         box = self._source.engine.boxes.get(container.key.id)
         return box is not None and box.text == text and not self._seen.is_gone
 
-    async def update(
-        self,
-        container: Container,
-        change: Callable[[bytes], bytes],
-        *,
-        at_hand: bool = False,  # noqa: ARG002
-    ) -> FileUpdate:
+    async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Bring the file to what `change` makes of its text."""
         await anyio.sleep(_DISK_SECONDS)
         box, before = self._box(container)
@@ -168,25 +170,11 @@ class NoExecs:
         """How long a file may be."""
         return OF_CONTAINER
 
-    async def read(self, container: Container, *, at_hand: bool = False) -> bytes:  # noqa: ARG002
+    async def read(self, container: Container) -> bytes:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
-    def says(self, _container: Container, _text: bytes) -> bool:
-        """Nobody can tell."""
-        return False
-
-    def replace(self, _container: Container, _text: bytes, _edited: Edited) -> bool:
-        """Nothing is done without waiting."""
-        return False
-
-    async def update(
-        self,
-        container: Container,
-        _change: Callable[[bytes], bytes],
-        *,
-        at_hand: bool = False,  # noqa: ARG002
-    ) -> FileUpdate:
+    async def update(self, container: Container, _change: Callable[[bytes], bytes]) -> FileUpdate:
         """Refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 

@@ -1,0 +1,207 @@
+"""The only way to hosts files for the loop: by path or by exec, each text remembered as it was last seen.
+
+What was seen decides how a file is reached: a short text that was left a moment ago is changed at once on the event
+loop, everything else in a thread or by a command in the container. Nobody above says which.
+
+A running container's file that its path does not reach is written by exec instead, where the subscriber allows both;
+the path is tried again now and then, as it is quicker, and in time at a start.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+import anyio
+from loguru import logger
+
+from hostwatch.control.reconcile.plan import RESYNC, Way
+from hostwatch.control.reconcile.rewriting import Rewriting
+from hostwatch.control.writers import (
+    FileFailedError,
+    FileGoneError,
+    FileRefusedError,
+    FileUpdate,
+    HostsFiles,
+    OutOfSightError,
+    Writers,
+)
+from hostwatch.core.block.records import Block
+from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.rules import Writer
+from hostwatch.core.timing import Backoff, RateLimiter
+
+_SHORT = 1 << 14
+"""The longest text that is remembered, and that is searched for a block on the event loop, in bytes."""
+_COSTLY_SECONDS = 0.02
+"""The processor time that a rewrite may take, for others not to be kept waiting: some thousand lines."""
+_LOOK_SECONDS = 0.5
+"""What a look at a file costs that is made only because its running container changed it."""
+_LOOK_CREDIT_SECONDS = 10.0
+"""The credit for that: 20 looks at once."""
+_COST = 10.0
+"""What a second of processor time costs besides, in seconds."""
+_PATH_BACKOFF_SECONDS = (2.0, 300.0)
+"""Between tries of a path: the kernel denied what it granted before (a file system that became read-only)."""
+
+
+@dataclass(slots=True)
+class _Detour:
+    """A file that is written by exec, as its path did not do."""
+
+    is_timed: bool
+    """Whether the path is tried again even if nothing else is to be done."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(*_PATH_BACKOFF_SECONDS))
+    not_before: float = 0.0
+    """When the path is worth another try (the event loop's seconds)."""
+
+
+class FileAccess:
+    """The hosts files of one engine, and those of the host."""
+
+    def __init__(self, writers: Writers) -> None:
+        self._paths = writers.paths
+        self._execs = writers.execs
+        self.keeps_comments = writers.keeps_comments
+        self._seen: dict[ContainerKey, bytes] = {}
+        """The text of each file that is as it was left, as far as is known, if it is short."""
+        self._costly: set[ContainerKey] = set()
+        """The files whose last rewrite took long, which depends on what a container has put there."""
+        self._looks: RateLimiter[ContainerKey] = RateLimiter(_LOOK_CREDIT_SECONDS)
+        self._detours: dict[ContainerKey, _Detour] = {}
+
+    def __repr__(self) -> str:
+        return f"<FileAccess: {len(self._seen)} texts, {len(self._detours)} by exec for want of a path>"
+
+    # Which way.
+
+    def way(self, key: ContainerKey, wanted: Writer, now: float, causes: list[str]) -> Way:
+        """How a file is reached for which its subscriber wants that writer."""
+        detour = self._detours.get(key)
+        if detour is not None:
+            return Way(Writer.EXEC, now >= detour.not_before or RESYNC in causes)
+        return Way(Writer.EXEC if wanted is Writer.EXEC else Writer.PATH)
+
+    def take_detour(self, container: Container, wanted: Writer, error: Exception) -> bool:
+        """Go on by exec with a file that its path does not reach; returns whether that is possible, and new."""
+        possible = wanted is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
+        if not possible or container.key in self._detours:
+            return False
+        # A file that is not there may be that of a container which is just being removed.
+        level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
+        logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
+        # Where no file is in sight, a try of each of them by itself would be too much.
+        self._detours[container.key] = _Detour(is_timed=not isinstance(error, OutOfSightError))
+        return True
+
+    def detour_until(self, key: ContainerKey) -> float | None:
+        """When the path is to be tried again although nothing else happens; `None` for never."""
+        detour = self._detours.get(key)
+        return detour.not_before if detour is not None and detour.is_timed else None
+
+    async def try_path(self, container: Container) -> None:
+        """See whether the path does again."""
+        if await self._paths.is_writable(container):
+            self.end_detour(container.key)
+            logger.info("{}: its hosts file is written by its path again", container.name)
+        elif (detour := self._detours.get(container.key)) is not None:
+            detour.not_before = anyio.current_time() + detour.backoff.failed(random.random())  # noqa: S311
+
+    def end_detour(self, key: ContainerKey | None = None) -> None:
+        """Reach a file by its path again; `None`: all of them."""
+        if key is None:
+            self._detours.clear()
+        else:
+            self._detours.pop(key, None)
+
+    # What was seen.
+
+    def is_as_seen(self, container: Container) -> bool:
+        """Whether the file is known, and says what it did then.
+
+        By its path, however it is written: a look by exec opens the file for writing, and would be the next change.
+        """
+        text = self._seen.get(container.key)
+        return text is not None and self._paths.says(container, text)
+
+    def is_costly(self, key: ContainerKey) -> bool:
+        """Whether its last rewrite took so long that others must not wait for the next one."""
+        return key in self._costly
+
+    def look_wait(self, key: ContainerKey, now: float) -> float:
+        """Seconds to wait with a look that is made only because a running container changed its file; 0: it is due."""
+        if (wait := self._looks.wait(key, now)) <= 0:
+            self._looks.spend(key, now, _LOOK_SECONDS)
+        return wait
+
+    def mark_stale(self, key: ContainerKey) -> None:
+        """The file may say something else by now."""
+        self._seen.pop(key, None)
+
+    def forget(self, key: ContainerKey) -> None:
+        """The file is gone for good."""
+        self._seen.pop(key, None)
+        self._costly.discard(key)
+        self._looks.forget(key)
+        self._detours.pop(key, None)
+
+    # Reading and writing.
+
+    async def read(self, container: Container, writer: Writer = Writer.PATH) -> bytes:
+        """The file's text. Raises one of the three errors of `hostwatch.control.writers`."""
+        return await self._files(writer).read(container)
+
+    async def glance(self, container: Container) -> bytes:
+        """The text of a file that was just written; empty where it cannot be read. Raises `FileGoneError`."""
+        text = self._paths.read_now(container)
+        if text is None:
+            try:
+                text = await self._paths.read(container)
+            except (FileRefusedError, FileFailedError):
+                return b""
+        return text
+
+    def rewriting(self, container: Container, block: Block, last: Block, writer: Writer) -> Rewriting:
+        """The change that puts a block into the file, in which `last` is known to be."""
+        limit = self._files(writer).limit(container)
+        return Rewriting(block, container, last, keeps_comments=self.keeps_comments, limit=limit)
+
+    def update_now(self, container: Container, writer: Writer, rewriting: Rewriting) -> FileUpdate | None:
+        """Change a file that is as it was left; `None` where that is not known, or would mean to wait."""
+        key = container.key
+        text = self._seen.get(key) if writer is not Writer.EXEC else None
+        edited = rewriting.edited(text) if text is not None else None
+        if text is None or edited is None or not self._paths.replace(container, text, edited):
+            return None
+        self._note(key, edited.text)
+        return FileUpdate(text, edited.text, as_seen=True)
+
+    async def update(self, container: Container, writer: Writer, rewriting: Rewriting) -> FileUpdate:
+        """Change a file, however long that takes. Raises one of the three errors of `hostwatch.control.writers`."""
+        key = container.key
+        known = self._seen.get(key)
+        try:
+            update = self._fresh_update(container, rewriting) if writer is not Writer.EXEC else None
+            update = update or await self._files(writer).update(container, rewriting)
+        except BaseException:
+            self.mark_stale(key)
+            raise
+        self._note(key, update.after)
+        self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
+        if rewriting.cpu_seconds > _COSTLY_SECONDS:
+            self._costly.add(key)
+        else:
+            self._costly.discard(key)
+        return update._replace(as_seen=update.before == known)
+
+    def _fresh_update(self, container: Container, rewriting: Rewriting) -> FileUpdate | None:
+        """Change a file at once that was left a moment ago, or that the engine has just written for a start."""
+        is_fresh = container.key in self._seen or container.state is not State.RUNNING
+        return self._paths.update_now(container, rewriting) if is_fresh and container.key not in self._costly else None
+
+    def _note(self, key: ContainerKey, text: bytes) -> None:
+        if len(text) <= _SHORT:
+            self._seen[key] = text
+        else:
+            self._seen.pop(key, None)
+
+    def _files(self, writer: Writer) -> HostsFiles:
+        return self._execs if writer is Writer.EXEC else self._paths

@@ -1,0 +1,283 @@
+"""One file's way: observe, decide, apply, record. A file is handed on in this order, and never back.
+
+`plan.observe` takes one snapshot of a file, and `plan.decide` makes a plan of it. `FileAccess` applies the plan,
+at once where nothing has to be waited for. The result goes through `record`, and what follows from it is carried out
+here: the next state, a log line, a notification, another look at some time.
+
+The engine's own line in a changed file may tell of a container's address before any event does; that is passed on to
+the informer, which knows when to believe it.
+"""
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Protocol
+
+import anyio
+from loguru import logger
+
+from hostwatch.control.journal import ChangeJournal, block_in
+from hostwatch.control.notify import Notifier
+from hostwatch.control.reconcile import record
+from hostwatch.control.reconcile.access import FileAccess
+from hostwatch.control.reconcile.lost_networks import LostNetworks
+from hostwatch.control.reconcile.plan import (
+    GARBAGE_COLLECTION,
+    Collect,
+    Keep,
+    Look,
+    Moment,
+    Observation,
+    Plan,
+    Recall,
+    Refuse,
+    Rewrite,
+    TryPath,
+    Wait,
+    Way,
+    decide,
+    observe,
+)
+from hostwatch.control.reconcile.queue import Work, WorkQueue
+from hostwatch.control.reconcile.state import FileState
+from hostwatch.control.writers import (
+    FileDeniedError,
+    FileFailedError,
+    FileGoneError,
+    FileKeptError,
+    FileRefusedError,
+)
+from hostwatch.core.block import hostsfile
+from hostwatch.core.block.records import Block
+from hostwatch.core.model import Address, Container, ContainerKey, State
+from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.linger import memory_of
+from hostwatch.core.rules import Writer
+from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.store import Store
+
+
+class Hints(Protocol):
+    """The informer's side of early addresses: what a hosts file says before the engine publishes it."""
+
+    def hinted(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
+        """A container that is being started is about to have an address, which concerns these files."""
+
+    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The file of a running container says that it has these addresses, which may be its own word."""
+
+
+class Pipeline:
+    """The files of one engine, each with its state."""
+
+    def __init__(
+        self, store: Store, access: FileAccess, queue: WorkQueue, notifier: Notifier, journal: ChangeJournal
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._queue = queue
+        self._notifier = notifier
+        self._journal = journal
+        self._lost_networks = LostNetworks(store)
+        self._states: dict[ContainerKey, FileState] = {}
+        self.linger_seconds = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Pipeline of {len(self._states)} files>"
+
+    @property
+    def keys(self) -> frozenset[ContainerKey]:
+        """The files that are kept."""
+        return frozenset(self._states)
+
+    def state(self, key: ContainerKey) -> FileState:
+        """The state of a file."""
+        return self._states.get(key) or FileState()
+
+    def forget(self, key: ContainerKey) -> None:
+        """The container is gone, and its file with it."""
+        self._states.pop(key, None)
+        self._access.forget(key)
+        self._lost_networks.forget(key)
+        self._store.keep(key, frozenset())
+        self._notifier.forget(key)
+
+    # Observe and decide.
+
+    def decided(self, work: Work, container: Container, now: float, way: Way | None = None) -> tuple[Observation, Plan]:
+        """A snapshot of the file, and the plan that it leads to."""
+        key, known = work.key, self._states.get(work.key)
+        if container.state is not State.RUNNING:
+            self._access.end_detour(key)
+        way = way or self._access.way(key, self._store.sharing(key).writer, now, work.causes)
+        seen = observe(self._store, container, known, way, Moment(now, self.linger_seconds, tuple(work.causes)))
+        if seen.desired is not None:
+            self._store.keep(key, seen.desired.kept)
+            if seen.desired.again_at is not None:
+                self._queue.add_at(seen.desired.again_at, key, "linger is over")
+        if known is not None or seen.sharing.requests:
+            desired = seen.desired or seen.state.desired
+            self._states[key] = seen.state if desired is seen.state.desired else replace(seen.state, desired=desired)
+        if (until := self._access.detour_until(key)) is not None and until > now:
+            self._queue.add_at(until, key, "trying its path again")
+        if seen.is_running:
+            self._lost_networks.look_at(seen.sharing)
+        return seen, decide(seen)
+
+    # Apply.
+
+    def is_done_at_once(self, work: Work, seen: Observation, plan: Plan) -> bool:
+        """Whether the plan could be carried out without waiting: what happens to each subscriber of a moved service."""
+        match plan:
+            case Keep() if not (seen.is_changed and not seen.is_running):
+                return True
+            case Wait(until):
+                self._queue.add_at(until, seen.key, "trying again")
+                return True
+            case Rewrite(block) if seen.is_running and not seen.is_changed:
+                rewriting = self._access.rewriting(seen.container, block, seen.state.block, seen.way.writer)
+                update = self._access.update_now(seen.container, seen.way.writer, rewriting)
+                if update is None:
+                    return False
+                self._record(work, seen, record.Applied(update, seen.state.block, rewriting.standing))
+                return True
+            case _:
+                return False
+
+    async def go(self, work: Work, hints: Hints, seen: Observation, plan: Plan) -> None:
+        """Take a file the rest of its way."""
+        try:
+            if seen.is_changed and not seen.is_running:
+                container = await self._look_early(seen.container, hints)
+                seen, plan = self.decided(work, container, anyio.current_time())
+            text = await self._applied(work, seen, plan)
+        except (FileGoneError, FileRefusedError, FileFailedError) as error:
+            self._record_failure(work, seen, error)
+            return
+        if seen.is_changed and seen.is_running:
+            addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
+            hints.claimed(seen.key, addresses, f"connection of {seen.container.name}")
+
+    async def _look_early(self, container: Container, hints: Hints) -> Container:
+        """Tell what the file of a container that is being started says of its address; returns what is known then.
+
+        Other files come before its own one, which is compared next in any case. Raises `FileGoneError` where there is
+        no file: the container is not being started then, or not yet.
+        """
+        key, text = container.key, await self._access.glance(container)
+        stirred = self._store.stir(key)
+        addresses = hostsfile.own_addresses(text, container.own_hostname)
+        hints.hinted(key, (stirred | self._store.hint(key, addresses)) - {key}, f"start of {container.name}")
+        self._note_orphan(key, text)
+        return self._store.container(key) or container
+
+    async def _applied(self, work: Work, seen: Observation, plan: Plan) -> bytes:
+        """Carry out a plan; returns the file's text of before."""
+        container, writer = seen.container, seen.way.writer
+        match plan:
+            case Keep():
+                pass
+            case Wait(until):
+                self._queue.add_at(until, seen.key, "trying again")
+            case Refuse(reason):
+                raise FileRefusedError(reason)
+            case TryPath():
+                await self._access.try_path(container)
+                way = replace(self._access.way(seen.key, seen.sharing.writer, seen.now, []), is_path_due=False)
+                return await self._applied(work, *self.decided(work, container, seen.now, way))
+            case Recall():
+                block = await block_in(await self._access.read(container, writer))
+                memory = memory_of(outcomes(self._store, seen.key), block) if block is not None else {}
+                self._states[seen.key] = seen.state.recalled(memory)
+                return await self._applied(work, *self.decided(work, container, seen.now, seen.way))
+            case Rewrite(block):
+                return await self._rewritten(work, seen, block)
+            case Collect():
+                return await self._collected(container)
+            case Look():
+                text = await self._access.glance(container)
+                self._note_orphan(seen.key, text)
+                return text
+        return b""
+
+    async def _collected(self, container: Container) -> bytes:
+        rewriting = self._access.rewriting(container, Block(), Block(), Writer.PATH)
+        update = await self._access.update(container, Writer.PATH, rewriting)
+        self._access.mark_stale(container.key)
+        if update.changed:
+            logger.info("{}: block removed, as nobody subscribes to it", container.name)
+        return update.before
+
+    async def _rewritten(self, work: Work, seen: Observation, block: Block) -> bytes:
+        state = seen.state
+        rewriting = self._access.rewriting(seen.container, block, state.block, seen.way.writer)
+        update = await self._access.update(seen.container, seen.way.writer, rewriting)
+        before = (state.block or None) if update.as_seen else None
+        if not update.as_seen and (update.changed or seen.sharing.notices):
+            before = await block_in(update.before)
+        self._record(work, seen, record.Applied(update, before, rewriting.standing))
+        return update.before
+
+    # Record.
+
+    def _record(self, work: Work, seen: Observation, applied: record.Applied) -> None:
+        following = record.recorded(seen, applied, time.monotonic() - work.since)
+        if following.comparison is not None:
+            self._journal.note(following.comparison)
+        if seen.sharing.notices:
+            self._notify(seen, applied.before or Block(), applied.block)
+        self._follow(seen, following)
+        if not seen.sharing.requests:
+            del self._states[seen.key]
+            self._access.mark_stale(seen.key)
+            self._notifier.forget(seen.key)
+
+    def _notify(self, seen: Observation, before: Block, block: Block) -> None:
+        """Have the application notified, if it runs and knows other records."""
+        key = seen.key
+        if not seen.is_running:
+            self._notifier.starts_with(key, block, time.time())
+            return
+        if seen.state.since_start and seen.way.writer is Writer.EXEC:
+            self._notifier.starts_with(key, block, 0.0)  # it read its file before: a notification would come too early
+        self._notifier.published(key, before, block, seen.container.started)
+
+    def _record_failure(self, work: Work, seen: Observation, error: Exception) -> None:
+        self._access.mark_stale(seen.key)
+        is_unreached = seen.is_kept and isinstance(error, FileGoneError | FileDeniedError)
+        if is_unreached and self._access.take_detour(seen.container, seen.sharing.writer, error):
+            self._follow(seen, record.Recorded(seen.state.unreached()))
+            for cause in work.causes:
+                self._queue.add(seen.key, cause, work.since)
+        elif isinstance(error, FileKeptError) and not seen.sharing.requests:
+            self.forget(seen.key)  # what is in there is not ours
+        else:
+            self._follow(seen, record.failed(seen, error, random.random()))  # noqa: S311
+
+    def _follow(self, seen: Observation, following: record.Recorded) -> None:
+        """Carry out what follows from a result."""
+        if seen.is_kept or seen.key in self._states:
+            desired = seen.desired or following.state.desired
+            self._states[seen.key] = replace(following.state, desired=desired)
+        if following.message is not None:
+            logger.log(following.level, "{}: {}", seen.container.name, following.message)
+        if following.again_at is not None:
+            self._queue.add_at(following.again_at, seen.key, "trying again")
+
+    def _forget(self, key: ContainerKey) -> None:
+        self._states.pop(key, None)
+        self._access.forget(key)
+        self._lost_networks.forget(key)
+        self._store.keep(key, frozenset())
+        self._notifier.forget(key)
+
+    def _note_orphan(self, key: ContainerKey, text: bytes) -> None:
+        """Have a block removed that has appeared in a file without a subscriber.
+
+        A container in host mode, or any of Podman's, begins with a copy of the host's own file, our block included.
+        """
+        if not hostsfile.may_hold_block(text) or key in self._states or not self._store.roles(key).enabled:
+            return
+        if not self._store.sharing(key).requests:
+            self._queue.add(key, GARBAGE_COLLECTION, idle=True)

@@ -1,0 +1,140 @@
+"""The states of one hosts file between two pieces of work on it. What happens to the file leads to the next state:
+
+    state      starts     right     rebuilt   unreached  failed    refused   contested
+    new        starting   in sync   rebuilt   new        retrying  refused   contested
+    starting   starting   in sync   rebuilt   starting   retrying  refused   contested
+    rebuilt    rebuilt    in sync   rebuilt   starting   retrying  refused   contested
+    in sync    starting   in sync   rebuilt   stale      retrying  refused   contested
+    stale      starting   in sync   rebuilt   stale      retrying  refused   contested
+    retrying   retrying   in sync   rebuilt   retrying   retrying  refused   contested
+    refused    refused    in sync   rebuilt   refused    retrying  refused   contested
+    contested  starting   in sync   rebuilt   stale      retrying  refused   contested
+
+`starts`: the container does not run yet, and the engine may rebuild its file up to three times. `right`: the file
+holds what it is to hold; while the container does not run, the state stays `starting` or `rebuilt`. `rebuilt`: the
+same, and the engine had written it without a block. `unreached`: there is no file, or another way to it is tried.
+`contested`: somebody else puts back a block of his own, and ours waits.
+
+What follows: `right` logs a change and notifies the application, `rebuilt` logs once per start, `retrying` and
+`contested` requeue the file, `refused` logs its reason once; an event, a start or a resync tries it again. `new` and
+`stale` wait for the next event or resync. `tests/control/test_state.py` reads this table and checks it.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from hostwatch.core.block.records import Block
+from hostwatch.core.resolve.linger import Desired, Memory
+from hostwatch.core.timing import Backoff, Rivalry
+
+
+class Phase(Enum):
+    """The name of a file's state."""
+
+    NEW = "new"
+    STARTING = "starting"
+    REBUILT = "rebuilt"
+    IN_SYNC = "in sync"
+    STALE = "stale"
+    RETRYING = "retrying"
+    REFUSED = "refused"
+    CONTESTED = "contested"
+
+
+_STARTS = frozenset([Phase.STARTING, Phase.REBUILT])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a file could not be kept, and when it may be tried again."""
+
+    reason: str
+    failures: int = 0
+    """How many tries in a row have failed."""
+    not_before: float = -math.inf
+    """The event loop's seconds; infinite: not before the container is started again or everything is compared."""
+    since_start: bool = False
+    """Whether no try has succeeded since the container was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What is known of one hosts file; each transition returns a new value."""
+
+    phase: Phase = Phase.NEW
+    fault: Fault | None = None
+    """The last one; `None` once the file is right."""
+    desired: Desired | None = None
+    """The last decision: the block the file is to hold, and the memory of each line. `None` before the first."""
+    block: Block = field(default_factory=Block)
+    """The block in the file, as far as is known."""
+    rivalry: Rivalry[Block] = field(default_factory=Rivalry)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether the file is right, as far as is known."""
+        return self.phase in (Phase.IN_SYNC, Phase.REBUILT)
+
+    @property
+    def since_start(self) -> bool:
+        """Whether the application has not been seen running with this file since the container was started."""
+        return self.phase in _STARTS or (self.fault is not None and self.fault.since_start)
+
+    def started(self) -> "FileState":
+        """The container does not run yet. A file that could not be kept may be tried at once when it does."""
+        if self.phase in _STARTS:
+            return self
+        if self.fault is not None:
+            fault = replace(self.fault, not_before=-math.inf, since_start=True)
+            return replace(self, phase=self.phase, fault=fault)
+        return replace(self, phase=Phase.STARTING)
+
+    def right(
+        self, desired: Desired | None, block: Block, *, running: bool, rebuilt: bool, changed: bool
+    ) -> "FileState":
+        """The file holds this block now. `rebuilt`: the engine had written it anew, without a block."""
+        phase = Phase.IN_SYNC
+        if not running:
+            stays = self.phase is Phase.REBUILT and not changed
+            phase = Phase.REBUILT if rebuilt or stays else Phase.STARTING
+        return FileState(phase, None, desired, block, self.rivalry)
+
+    def recalled(self, memory: Memory) -> "FileState":
+        """An earlier run had published this, as the file shows."""
+        return replace(self, desired=Desired(Block(), memory, frozenset(), None))
+
+    def unreached(self) -> "FileState":
+        """There is no such file now, or another way to it is tried."""
+        match self.phase:
+            case Phase.REBUILT:
+                return replace(self, phase=Phase.STARTING)
+            case Phase.IN_SYNC | Phase.CONTESTED:
+                return replace(self, phase=Phase.STALE)
+            case _:
+                return self
+
+    def failed(self, reason: str, now: float, backoff_seconds: tuple[float, float], chance: float) -> "FileState":
+        """Reading or writing failed. `chance` from 0 to 1 shortens the wait, so that retries do not fall in step."""
+        return self._faulted(Phase.RETRYING, reason, now, backoff_seconds, chance)
+
+    def refused(
+        self, reason: str, now: float, backoff_seconds: tuple[float, float] | None, chance: float = 0.0
+    ) -> "FileState":
+        """The file must or can not be kept. Without back-off only an event, a start or a resync tries again."""
+        if backoff_seconds is not None:
+            return self._faulted(Phase.REFUSED, reason, now, backoff_seconds, chance)
+        return replace(self, phase=Phase.REFUSED, fault=Fault(reason, 0, math.inf, self.since_start))
+
+    def _faulted(
+        self, phase: Phase, reason: str, now: float, backoff_seconds: tuple[float, float], chance: float
+    ) -> "FileState":
+        is_first = self.fault is None or self.fault.not_before == -math.inf  # since the container was started
+        backoff = Backoff(*backoff_seconds, failures=0 if is_first or self.fault is None else self.fault.failures)
+        not_before = now + backoff.failed(chance)
+        return replace(self, phase=phase, fault=Fault(reason, backoff.failures, not_before, self.since_start))
+
+    def returned(self, theirs: Block, now: float) -> "FileState":
+        """Somebody else had put a block of his own in the place of ours, which is there again."""
+        rivalry = self.rivalry.returned(theirs, now)
+        return replace(self, phase=Phase.CONTESTED if rivalry.until > now else self.phase, rivalry=rivalry)
