@@ -29,7 +29,7 @@ HAPPENS = {
     "rebuilt": lambda s: s.right(DESIRED, OURS, running=False, rebuilt=True, changed=True),
     "unreached": FileState.unreached,
     "failed": lambda s: s.failed("no space left on device", 100.0, BACKOFF_SECONDS, 0.5),
-    "refused": lambda s: s.refused("mounted", 100.0, None),
+    "refused": lambda s: s.refused("mounted", until_start=True),
     "contested": contested,
 }
 

@@ -98,15 +98,15 @@ def failed(seen: Observation, error: Exception, chance: float) -> Recorded:
 
 
 def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recorded:
-    known = seen.state.fault
+    known, reason, again_at = seen.state.fault, str(error), None
     by_exec = seen.way.writer is Writer.EXEC
-    again = isinstance(error, FileDeniedError) and not isinstance(error, OutOfSightError) and not by_exec
-    state = seen.state.refused(str(error), seen.now, _SLOW_BACKOFF_SECONDS if again else None, chance)
-    message = None
-    if known is None or known.reason != str(error):
-        message = f"refused: {error}"
+    state = seen.state.refused(reason, until_start=by_exec)
+    if isinstance(error, FileDeniedError) and not isinstance(error, OutOfSightError) and not by_exec:
+        state = seen.state.denied(reason, seen.now, _SLOW_BACKOFF_SECONDS, chance)
+        again_at = state.fault.not_before if state.fault is not None else None
     level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
-    return Recorded(state, None, level, message, state.fault.not_before if again and state.fault is not None else None)
+    message = f"refused: {reason}" if known is None or known.reason != reason else None
+    return Recorded(state, None, level, message, again_at)
 
 
 def _failed(seen: Observation, error: FileFailedError, chance: float) -> Recorded:

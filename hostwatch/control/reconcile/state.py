@@ -43,6 +43,7 @@ class Phase(Enum):
 
 
 _STARTS = frozenset([Phase.STARTING, Phase.REBUILT])
+_UNREACHED = {Phase.REBUILT: Phase.STARTING, Phase.IN_SYNC: Phase.STALE, Phase.CONTESTED: Phase.STALE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +106,22 @@ class FileState:
         return replace(self, desired=Desired(Block(), memory, frozenset(), None))
 
     def unreached(self) -> "FileState":
-        """There is no such file now, or another way to it is tried."""
-        match self.phase:
-            case Phase.REBUILT:
-                return replace(self, phase=Phase.STARTING)
-            case Phase.IN_SYNC | Phase.CONTESTED:
-                return replace(self, phase=Phase.STALE)
-            case _:
-                return self
+        """There is no such file now, or another way to it is tried, at once."""
+        fault = replace(self.fault, not_before=-math.inf) if self.fault is not None else None
+        return replace(self, phase=_UNREACHED.get(self.phase, self.phase), fault=fault)
 
     def failed(self, reason: str, now: float, backoff_seconds: tuple[float, float], chance: float) -> "FileState":
         """Reading or writing failed. `chance` from 0 to 1 shortens the wait, so that retries do not fall in step."""
         return self._faulted(Phase.RETRYING, reason, now, backoff_seconds, chance)
 
-    def refused(
-        self, reason: str, now: float, backoff_seconds: tuple[float, float] | None, chance: float = 0.0
-    ) -> "FileState":
-        """The file must or can not be kept. Without back-off only an event, a start or a resync tries again."""
-        if backoff_seconds is not None:
-            return self._faulted(Phase.REFUSED, reason, now, backoff_seconds, chance)
-        return replace(self, phase=Phase.REFUSED, fault=Fault(reason, 0, math.inf, self.since_start))
+    def refused(self, reason: str, *, until_start: bool) -> "FileState":
+        """The file must be left alone. `until_start`: until its container is started again; else until any event."""
+        not_before = math.inf if until_start else -math.inf
+        return replace(self, phase=Phase.REFUSED, fault=Fault(reason, 0, not_before, self.since_start))
+
+    def denied(self, reason: str, now: float, backoff_seconds: tuple[float, float], chance: float) -> "FileState":
+        """The kernel does not let us write the file, which may change without an event."""
+        return self._faulted(Phase.REFUSED, reason, now, backoff_seconds, chance)
 
     def _faulted(
         self, phase: Phase, reason: str, now: float, backoff_seconds: tuple[float, float], chance: float
