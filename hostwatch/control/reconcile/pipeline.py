@@ -117,8 +117,8 @@ class Pipeline:
             if seen.desired.again_at is not None:
                 self._queue.add_at(seen.desired.again_at, key, "linger is over")
         if known is not None or seen.sharing.requests:
-            desired = seen.desired or seen.state.desired
-            self._states[key] = seen.state if desired is seen.state.desired else replace(seen.state, desired=desired)
+            # The block counts as decided on only when it is applied: until then it may be decided anew.
+            self._states[key] = seen.state.recalled(seen.desired.memory) if seen.desired is not None else seen.state
         if (until := self._access.detour_until(key)) is not None and until > now:
             self._queue.add_at(until, key, "trying its path again")
         if seen.is_running:

@@ -102,8 +102,9 @@ class FileState:
         return FileState(phase, None, desired, block, self.rivalry)
 
     def recalled(self, memory: Memory) -> "FileState":
-        """An earlier run had published this, as the file shows."""
-        return replace(self, desired=Desired(Block(), memory, frozenset(), None))
+        """This was last published for each line; the block that was last decided on stays."""
+        block = self.desired.block if self.desired is not None else Block()
+        return replace(self, desired=Desired(block, memory, frozenset(), None))
 
     def unreached(self) -> "FileState":
         """There is no such file now, or another way to it is tried, at once."""
