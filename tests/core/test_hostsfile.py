@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.block import hostsfile
+from hostwatch.core.block import hostsfile, parts
 from hostwatch.core.block.edit import applied, steps
 from hostwatch.core.block.hostsfile import (
     LIMIT,
@@ -566,7 +566,7 @@ def test_how_a_text_is_portioned_makes_no_difference(pieces: list[bytes], wanted
     expected = rewritten(text, wanted, last=DB)
     with pytest.MonkeyPatch.context() as patch:
         for size in (1, 20, 50):
-            patch.setattr(hostsfile, "_PORTION", size)
+            patch.setattr(parts, "_PORTION", size)
             assert rewritten(text, wanted, last=DB) == expected
 
 

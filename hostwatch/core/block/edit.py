@@ -1,8 +1,8 @@
-"""How a file's text is changed in place, while others read it and may truncate it.
+"""The steps that change a file's text in place, while other processes read it and may truncate it.
 
-Goes in: the text that stands in the file and the text that is to stand there. Comes out: writes and a truncation.
-After each of them the file consists of whole lines, each of the old or of the new text or blank; lines that both texts
-share (all the foreign ones) are all there, in order; and the file is never empty unless the new text is.
+The input is the old and the new text; the output is writes and a truncation. After each step the file consists of whole
+lines, each of which is blank or a line of the old or the new text. All lines that both texts share (such as the foreign
+ones) are there, in order. The file is never empty unless the new text is.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from heapq import merge
 from itertools import pairwise
 
 _PIECE = 1 << 16
-"""Bytes that are compared in one go: no other thread runs meanwhile."""
+"""Bytes that are compared in one call, during which no other thread runs."""
 _LONG = 1 << 18
-"""Bytes beyond which what differs is one write: no container's file has so many, and the host's rarely so many behind
-its block."""
+"""A difference longer than this, in bytes, is one write. No container's file is so long, and a file on the host rarely
+is behind its block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ Step = Write | Truncate
 
 
 def steps(old: bytes, new: bytes) -> tuple[Step, ...]:
-    """The steps that turn `old` into `new`; none where they are the same.
+    """The steps that turn `old` into `new`; none if they are the same.
 
-    The file grows first, by newlines (which also end an unfinished last line); then what differs is overwritten, in one
-    write per section; a surplus, by then newlines, is cut off last. What only goes on at the end is appended as it is:
-    the kernel shows the new size after the new bytes, so a reader sees all of them or none.
+    First the file grows by newlines, which also end an unfinished last line. Then each section that differs is
+    overwritten in one write. Last, a surplus, which consists of newlines by then, is cut off. If `new` only adds to the
+    end, the addition is one write: the kernel shows the new size after the new bytes, so a reader sees all or none.
     """
     if old and new.startswith(old):
         return (Write(len(old), new[len(old) :]),) if old != new else ()
@@ -55,7 +55,7 @@ def steps(old: bytes, new: bytes) -> tuple[Step, ...]:
 
 
 def applied(text: bytes, step: Step) -> bytes:
-    """The text after one step, as the kernel does it: what lies between the end and a later offset becomes NUL."""
+    """The text after one step, as the kernel does it: bytes between the end and a later offset become NUL."""
     match step:
         case Write(offset, data):
             return text[:offset].ljust(offset, b"\0") + data + text[offset + len(data) :]
@@ -64,7 +64,7 @@ def applied(text: bytes, step: Step) -> bytes:
 
 
 def size_after(size: int, step: Step) -> int:
-    """How long a text of this size is after one step."""
+    """The size of a text of this size after one step."""
     match step:
         case Write(offset, data):
             return max(size, offset + len(data))
@@ -73,17 +73,17 @@ def size_after(size: int, step: Step) -> int:
 
 
 def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
-    """The writes that turn `old` into `new`, both of one length; the first `shorter` bytes of both are real text."""
+    """The writes that turn `old` into `new` of the same length. The first `shorter` bytes of both are real text."""
     if old == new:
         return
     first, last = _differing(old, new)
     start = old.rfind(b"\n", 0, first) + 1
     end = (old.find(b"\n", last) + 1) or len(old)
     if end - start > _LONG or (b"\n" not in old[start : end - 1] and b"\n" not in new[start : end - 1]):
-        yield Write(first, new[first:last])  # all in one line, or too much to look for lines that stay
+        yield Write(first, new[first:last])  # all in one line, or too long to look for shared lines
         return
     cuts = (start + cut for cut in _cuts(old[start:end], new[start:end]))
-    # Lines that come or go at the end are one write, not one each: no cut where only one text goes on.
+    # Lines that come or go at the end are one write: no cut beyond the shorter text.
     for left, right in pairwise([start, *(cut for cut in cuts if start < cut <= shorter), end]):
         if old[left:right] != new[left:right]:
             first, last = _differing(old[left:right], new[left:right])
@@ -91,23 +91,23 @@ def _overwrites(old: bytes, new: bytes, shorter: int) -> Iterator[Write]:
 
 
 def _cuts(old: bytes, new: bytes) -> Iterator[int]:
-    """Offsets where the new text may go over into the old one for a moment, between two writes.
+    """Offsets at which the new text may be followed by the old one between two writes.
 
-    Both have a line start there, and as many of the lines that stand in both lie before it in the one as in the other.
-    So a line that only moves, because the block before it grew or shrank, is never missing and never there twice.
+    Both texts have a line start there, and the same number of shared lines before it. So a line that only moves,
+    because the block before it grew or shrank, is never missing and never there twice.
     """
     old_lines, new_lines = old.split(b"\n"), new.split(b"\n")
-    # Not by `frozenset`, which would let no other thread run until it is made.
+    # Not by `frozenset`: no other thread runs while that is made.
     there = {line for line in old_lines if line}
     shared = {line for line in new_lines if line in there}
     if [line for line in old_lines if line in shared] != [line for line in new_lines if line in shared]:
-        return  # lines changed places: all in one write
+        return  # shared lines changed places: all in one write
     starts = merge(_starts(old_lines, shared), _starts(new_lines, shared))
     yield from (here[0] for here, following in pairwise(starts) if here == following)
 
 
 def _starts(lines: list[bytes], shared: set[bytes]) -> Iterator[tuple[int, int]]:
-    """Each line's offset, and how many shared lines lie before it."""
+    """Each line's offset, with the number of shared lines before it."""
     offset = count = 0
     for line in lines:
         yield offset, count
@@ -116,7 +116,7 @@ def _starts(lines: list[bytes], shared: set[bytes]) -> Iterator[tuple[int, int]]
 
 
 def _differing(old: bytes, new: bytes) -> tuple[int, int]:
-    """From which byte to which (exclusive) two different texts of one length differ."""
+    """The first byte and the end of the section in which two different texts of one length differ."""
     first, last = 0, len(old)
     while old[first : first + _PIECE] == new[first : first + _PIECE]:
         first += _PIECE

@@ -1,4 +1,4 @@
-"""What a block says: records, and the template lines that are withheld with the reason."""
+"""The contents of a block: records, and withheld template lines with their reasons."""
 
 from dataclasses import dataclass, field
 
@@ -25,14 +25,14 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The contents of a block; an empty one means that no block is to stand in the file."""
+    """The contents of a block. An empty one means that the file has no block."""
 
     records: tuple[Record, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     unsaid: int = 0
-    """How many of the last withheld lines have no comment of their own in the file, for want of room."""
+    """How many of the last withheld lines have no room for a comment of their own in the file."""
     _hash: int = field(init=False, repr=False, compare=False, default=0)
-    """Worked out once: a hundred files have one block, and look up what is to be written for it."""
+    """Computed once. Hundreds of files have the same block and use it as a key."""
 
     def __hash__(self) -> int:
         if self._hash == 0:

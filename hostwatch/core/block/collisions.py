@@ -1,0 +1,77 @@
+"""Withholds the names of a block that collide: with a foreign line, or with a name that is never published."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from hostwatch.core.block.lines import NAME, address_of, fields_of
+from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.model import Address
+from hostwatch.core.names import is_reserved
+
+_Bound = dict[str, dict[Address, None]]
+"""For each name in lower case, the addresses that foreign lines bind it to, in the file's order."""
+
+
+def without_collisions(block: Block, foreign: Iterable[bytes], reserved: Collection[str]) -> Block:
+    """The block with each colliding name as a withheld line."""
+    valid = (name for record in block.records for name in record.names if NAME.fullmatch(name))
+    bound = _bound(foreign, frozenset(name.lower().encode() for name in valid))
+    records: list[Record] = []
+    withheld = list(block.withheld)
+    for record in block.records:
+        reasons = {name: _reason(name, record.address, bound, reserved) for name in record.names}
+        names = tuple(name for name in record.names if reasons[name] is None)
+        if names:
+            records.append(Record(record.address, names))
+        withheld += (
+            Withheld(f"{record.address} {name}", f"{name}: {why}") for name, why in reasons.items() if why is not None
+        )
+    return Block(tuple(records), tuple(withheld))
+
+
+def is_publishable(block: Block) -> bool:
+    """Whether the whole block may stand in a file without collisions."""
+    return all(_reason(name, r.address, {}, ()) is None for r in block.records for name in r.names)
+
+
+def _reason(name: str, address: Address, bound: _Bound, reserved: Collection[str]) -> str | None:
+    """The reason why a name must not stand in the block with this address; `None` if it may."""
+    lower = name.lower()
+    if not NAME.fullmatch(name):
+        return "not a valid name"
+    if address.version == 6 and address.scope_id is not None:  # a zone, which the C library does not take
+        return "not a valid address"
+    if is_reserved(name):
+        return "never published"
+    if lower in reserved:
+        return "the subscriber's own hostname"
+    others = bound.get(lower, {})
+    if others and address not in others:
+        return f"shadowed by {next(iter(others))} in the file"
+    return None
+
+
+def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
+    """The addresses that the foreign lines bind the wanted names to. Names are in lower case."""
+    bound: _Bound = {}
+    addresses: dict[bytes, Address | None] = {}
+    for line in _lines_with(wanted, foreign) if wanted else ():
+        fields = fields_of(line)
+        names = wanted.intersection(fields[1:])
+        if not names:
+            continue
+        if fields[0] not in addresses:  # parsing an address takes longer than the rest of its line
+            addresses[fields[0]] = address_of(fields[0])
+        address = addresses[fields[0]]
+        if address is None:  # the C library skips such a line too
+            continue
+        for name in names:
+            bound.setdefault(name.decode(), {})[address] = None
+    return bound
+
+
+def _lines_with(wanted: frozenset[bytes], foreign: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines, in lower case, of every portion that has one of these names anywhere."""
+    for portion in foreign:
+        lower = portion.lower()
+        if not wanted.isdisjoint(lower.replace(b"#", b" ").split()):
+            yield from lower.split(b"\n")
