@@ -7,7 +7,7 @@ at two places that mean nothing else: "keeps" and "waits". They are read locks, 
 
 The mark is what decides among hostwatches; where something else holds the `flock` for long, one of them goes on by it.
 
-FileKeys on the host have a lock file each, as a directory of the host may be anything, and replaced at any time.
+Files on the host have a lock file each, as a directory of the host may be anything, and replaced at any time.
 """
 
 import errno

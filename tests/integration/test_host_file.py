@@ -1,4 +1,4 @@
-"""FileKeys on the host that subscribe: every name of the engine in them, and foreign lines as they were."""
+"""Files on the host that subscribe: every name of the engine in them, and foreign lines as they were."""
 
 import json
 from pathlib import Path

@@ -52,7 +52,7 @@ def mounted(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
 
 @pytest.mark.parametrize("appear", [linked, replaced, remade, mounted])
 def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[Lab, Hostwatch, Path], None]) -> None:
-    """FileKeys are in sight from then on: all are compared, and watched again; said once."""
+    """Files are in sight from then on: all are compared, and watched again; said once."""
     db = lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     config = lab.configured(f"docker: {{root: {seen.parent}}}\ntiming: {{linger: 0}}\n")
