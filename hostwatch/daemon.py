@@ -177,4 +177,4 @@ class Daemon:
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
         linger = self.settings.timing.linger
         reconciler = self._reconciler = Reconciler(self._store, writers, self._queue, notifier, linger)
-        await tasks.start(self._loop.run, files, reconciler, self._informer, name="look after files")
+        await tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

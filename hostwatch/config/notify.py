@@ -6,7 +6,15 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from hostwatch.config.section import OrType, Section
 from hostwatch.config.values import CommandWords, SignalName
-from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal, notice_of_label, signal_named
+from hostwatch.core.notifications import (
+    Exec,
+    HostCommand,
+    Notification,
+    Restart,
+    Signal,
+    notification_of_label,
+    signal_named,
+)
 
 
 class NotifySettings(Section):
@@ -44,7 +52,7 @@ def _notify_form(value: object) -> object:
     """The settings for a text in the form of the label; any other value unchanged."""
     if not isinstance(value, str):
         return value
-    match notice_of_label(value):
+    match notification_of_label(value):
         case Signal(name):
             return NotifySettings(signal=name)
         case Exec(command):

@@ -115,7 +115,7 @@ class SubscriberSettings(Section):
             ipv6_first=self.families[0] == "ipv6",
             any_scope=self.scope == "any",
             writer=Writer(self.writer),
-            notice=self.notify.notification() if self.notify is not None else None,
+            notification=self.notify.notification() if self.notify is not None else None,
         )
         if self.file is not None:
             return SubscriberRule(key, self.file, subscription)

@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 from loguru import logger
 
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
-from hostwatch.control.reconcile.pipeline import Hints
+from hostwatch.control.reconcile.pipeline import Early
 from hostwatch.control.reconcile.plan import RESYNC
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
@@ -73,7 +73,7 @@ class FileLoop:
                 await self._queue.worked_on([_PROBE])
 
     async def run(
-        self, files: EngineFiles, reconciler: Reconciler, hints: Hints, *, task_status: TaskStatus[None]
+        self, files: EngineFiles, reconciler: Reconciler, early: Early, *, task_status: TaskStatus[None]
     ) -> None:
         """Look after these files for ever, in the place of those before.
 
@@ -82,15 +82,15 @@ class FileLoop:
         self._scope.cancel()
         with anyio.CancelScope() as self._scope:
             async with self._turn:
-                await self._run(files, reconciler, hints, task_status)
+                await self._run(files, reconciler, early, task_status)
 
     async def _run(
-        self, files: EngineFiles, reconciler: Reconciler, hints: Hints, task_status: TaskStatus[None]
+        self, files: EngineFiles, reconciler: Reconciler, early: Early, task_status: TaskStatus[None]
     ) -> NoReturn:
         sight, is_first = await self._keeper.opened(files.directory), True
         while True:
             async with anyio.create_task_group() as tasks:
-                await tasks.start(self._run_seen, files, reconciler, hints, sight, name="look after files")
+                await tasks.start(self._run_seen, files, reconciler, early, sight, name="look after files")
                 if is_first:
                     task_status.started()
                 elif sight.fault is None:
@@ -106,7 +106,7 @@ class FileLoop:
         self,
         files: EngineFiles,
         reconciler: Reconciler,
-        hints: Hints,
+        early: Early,
         sight: Sight,
         *,
         task_status: TaskStatus[None],
@@ -119,7 +119,7 @@ class FileLoop:
             task_status = anyio.TASK_STATUS_IGNORED
             await self._keeper.wait(self._tell_news)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(reconciler.run, hints, name="reconcile")
+            tasks.start_soon(reconciler.run, early, name="reconcile")
             tasks.start_soon(self._find_orphans, reconciler, name="find orphaned blocks")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")

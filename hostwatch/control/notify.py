@@ -164,7 +164,7 @@ class Notifier:
 
     async def _tell_all(self, file: ContainerKey, changes: tuple[NameChange, ...]) -> None:
         addresses = frozenset(address for change in changes for address in change.addresses)
-        for container, notification in self._store.sharing(file).notices:
+        for container, notification in self._store.sharing(file).notifications:
             if container.state is State.STOPPED:  # it will start with the records as they are
                 continue
             lineage = self._lineage(container.key, addresses)

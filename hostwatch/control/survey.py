@@ -13,7 +13,9 @@ from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
-from hostwatch.control.reconcile.rewriting import ORPHANED, Rewriting, refusal
+from hostwatch.control.reconcile.plan import Moment, Observation, Refuse, Way, decide, observe
+from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refusal
+from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.control.writers import (
     FileDeniedError,
@@ -98,11 +100,11 @@ class Survey:
 
     async def reports(self) -> list[FileReport]:
         """Each subscriber's file, by the container's name. Nothing is written."""
-        return self._with_orphans(await self._each(self._subscribers(), partial(self._compared, write=False)))
+        return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=False)))
 
     async def synced(self) -> list[FileReport]:
         """Each subscriber's file, once it has been brought right; what could not be has its error."""
-        return self._with_orphans(await self._each(self._subscribers(), partial(self._compared, write=True)))
+        return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=True)))
 
     async def cleaned(self) -> list[FileReport]:
         """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
@@ -124,10 +126,10 @@ class Survey:
                 tasks.start_soon(report, container)
         return sorted(reports, key=lambda report: (report.container.name, report.container.key))
 
-    def _with_orphans(self, reports: Iterable[FileReport]) -> list[FileReport]:
+    def _with_lost_networks(self, reports: Iterable[FileReport]) -> list[FileReport]:
         """The reports, of which those of subscribers without a network are no good news, whatever the file says."""
         return [
-            dataclasses.replace(report, fault=FileRefusedError(ORPHANED))
+            dataclasses.replace(report, fault=FileRefusedError(LOST_NETWORK))
             if self.store.joins.has_lost_network(report.container)
             else report
             for report in reports
@@ -159,16 +161,20 @@ class Survey:
             return FileReport(container, files.path(container), b"", b"", Block(), writer, fault)
 
     async def _compared(self, container: Container, files: HostsFiles, *, write: bool) -> FileReport:
-        if (reason := refusal(container)) is not None:
-            raise FileRefusedError(reason)
-        found = outcomes(self.store, container.key)
+        if isinstance(plan := decide(self._observed(container, FileState())), Refuse):
+            raise FileRefusedError(plan.reason)
         text = await files.read(container)
-        memory = memory_of(found, hostsfile.found(text) or Block())
-        block = desired_block(self.store, container.key, memory, 0.0, 0.0).block
+        memory = memory_of(outcomes(self.store, container.key), hostsfile.found(text) or Block())
+        desired = self._observed(container, FileState().recalled(memory)).desired
+        block = desired.block if desired is not None else Block()
         rewriting = Rewriting(block, container, block, limit=files.limit(container))
         if write:
             return await _written(container, files, rewriting)
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
+
+    def _observed(self, container: Container, state: FileState) -> Observation:
+        """A file as the daemon would see it now, if nothing lingered."""
+        return observe(self.store, container, state, Way(Writer.PATH), Moment(0.0, 0.0))
 
     async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
         """By what it should say its lines are known, should a marker be missing."""

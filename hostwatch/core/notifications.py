@@ -72,7 +72,7 @@ def command_of(words: tuple[str, ...]) -> Exec:
     return Exec(words)
 
 
-def notice_of_label(text: str) -> Notification:
+def notification_of_label(text: str) -> Notification:
     """What a label asks for: `SIGHUP`, `restart`, or `exec: nginx -s reload`. Raises `ValueError`."""
     kind, colon, rest = text.strip().partition(":")
     if colon and kind.strip() == "exec":

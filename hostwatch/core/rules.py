@@ -110,7 +110,7 @@ class Subscription:
     any_scope: bool = False
     """Whether addresses without a shared network are published too (`scope: any`)."""
     writer: Writer = Writer.AUTO
-    notice: Notification | None = None
+    notification: Notification | None = None
     """How the application is told of a change; `None`: not at all."""
 
     @property

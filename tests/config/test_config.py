@@ -95,7 +95,7 @@ def test_rules_of_the_contracts_example() -> None:
         "192.0.2.10 legacy",
     ]
     assert (web.subscription.services, web.subscription.everything) == (("queue",), False)
-    assert (web.subscription.notice, web.subscription.writer) == (Signal("SIGHUP"), Writer.AUTO)
+    assert (web.subscription.notification, web.subscription.writer) == (Signal("SIGHUP"), Writer.AUTO)
     assert (host.key, host.target, host.subscription.everything) == ("this-host", Path("/etc/hosts"), True)
     assert rules.advertise == ipaddress.ip_address("192.0.2.10")
 
@@ -128,8 +128,10 @@ def test_subscriptions_in_every_form() -> None:
     assert [line.text for line in wanted["shared-2"].lines] == ["192.0.2.1 fixed"]
     assert wanted["shared-3"].lines == wanted["shared-1"].lines
     assert (wanted["shared-2"].ipv6, wanted["shared-1"].ipv6) == (False, True)
-    notices = {key: subscription.notice for key, subscription in wanted.items() if subscription.notice is not None}
-    assert notices == {"all": Exec(("nginx", "-s", "reload")), "one": Restart(), "shared-3": Signal("SIGUSR1")}
+    notifications = {
+        key: subscription.notification for key, subscription in wanted.items() if subscription.notification is not None
+    }
+    assert notifications == {"all": Exec(("nginx", "-s", "reload")), "one": Restart(), "shared-3": Signal("SIGUSR1")}
     assert [wanted[key].writer for key in ("all", "one", "shared-1")] == [Writer.PATH, Writer.EXEC, Writer.AUTO]
     assert (rules.labels, rules.advertise) == (False, ipaddress.ip_address("2001:db8::1"))
 
@@ -191,7 +193,7 @@ def test_sample_shows_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "notice"),
+    ("text", "notification"),
     [
         ("SIGHUP", Signal("SIGHUP")),
         ("usr1", Signal("SIGUSR1")),
@@ -200,10 +202,10 @@ def test_sample_shows_the_defaults() -> None:
         ("{signal: HUP}", Signal("SIGHUP")),
     ],
 )
-def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notice: Notification) -> None:
+def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notification: Notification) -> None:
     """The same text means the same in both."""
     found = load(written(tmp_path, f"subscribers: {{web: {{match: {{name: web}}, notify: {text}}}}}"))
-    assert found.rules().subscribers[0].subscription.notice == notice
+    assert found.rules().subscribers[0].subscription.notification == notification
 
 
 def test_a_command_for_a_file_on_the_host(tmp_path: Path) -> None:
@@ -211,8 +213,8 @@ def test_a_command_for_a_file_on_the_host(tmp_path: Path) -> None:
     words = 'notify: {command: [systemctl, reload, "a b;c"]}'
     found = load(written(tmp_path, f"subscribers: {{this: {{file: /etc/hosts, services: [db], {words}}}}}"))
     (rule,) = found.rules().subscribers
-    assert rule.subscription.notice == HostCommand(("systemctl", "reload", "a b;c"))
-    assert str(rule.subscription.notice) == "command: systemctl reload 'a b;c'"
+    assert rule.subscription.notification == HostCommand(("systemctl", "reload", "a b;c"))
+    assert str(rule.subscription.notification) == "command: systemctl reload 'a b;c'"
 
 
 def test_a_missing_file_is_one_fault(tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ async def notifying(known: Store, actions: Stubborn, debounce: float = 0.0) -> A
         tasks.cancel_scope.cancel()
 
 
-def subscribed(notice: str = "SIGHUP") -> Store:
+def subscribed(notification: str = "SIGHUP") -> Store:
     """A subscriber that is told."""
-    labels = hosts("@{db.ip} db", notify=notice)
+    labels = hosts("@{db.ip} db", notify=notification)
     return store(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
 
 
@@ -147,7 +147,7 @@ async def test_who_is_not_as_he_was_is_not_told_again(log: list[str], fate: str)
 
 
 async def test_a_newer_change_takes_the_place_of_what_is_tried_again(log: list[str]) -> None:
-    """One notice for it, not one for each."""
+    """One notification for it, not one for each."""
     actions = Stubborn(*[EngineError("busy")] * 3)
     async with notifying(subscribed(), actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)

@@ -15,7 +15,6 @@ from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
-from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.hosts.paths import PathHostsFiles
 from tests.core.build import ENGINE, UNKNOWN, box, lines, on, store
@@ -29,10 +28,10 @@ RIGHT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
 class Deaf:
     """Nobody who wants to hear of early addresses."""
 
-    def hinted(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
+    def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """Nothing."""
 
-    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+    def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """Nothing."""
 
 

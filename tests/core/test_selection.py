@@ -92,7 +92,7 @@ def test_a_disabled_container_has_no_role(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "notice"),
+    ("value", "notification"),
     [
         ("SIGHUP", Signal("SIGHUP")),
         (" usr1 ", Signal("SIGUSR1")),
@@ -101,14 +101,14 @@ def test_a_disabled_container_has_no_role(text: str) -> None:
         ("exec:reload", Exec(("reload",))),
     ],
 )
-def test_a_notice_of_each_kind(value: str, notice: Notification) -> None:
+def test_a_notice_of_each_kind(value: str, notification: Notification) -> None:
     """It counts where the container subscribes, once for the same of label and configuration, and else for nothing."""
     labels = {"hostwatch.notify": value}
-    assert roles(box("x", labels=labels), Rules()).notices == ()
-    assert roles(box("x", labels=labels | {"hostwatch.services": "a"}), Rules()).notices == (notice,)
-    subscription = Subscription(services=("a",), notice=Signal("SIGHUP"))
+    assert roles(box("x", labels=labels), Rules()).notifications == ()
+    assert roles(box("x", labels=labels | {"hostwatch.services": "a"}), Rules()).notifications == (notification,)
+    subscription = Subscription(services=("a",), notification=Signal("SIGHUP"))
     rules = Rules(subscribers=(SubscriberRule("x", Match(("x",)), subscription),))
-    assert roles(box("x", labels=labels), rules).notices == tuple(dict.fromkeys([Signal("SIGHUP"), notice]))
+    assert roles(box("x", labels=labels), rules).notifications == tuple(dict.fromkeys([Signal("SIGHUP"), notification]))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_bad_notice_is_reported_where_nobody_subscribes() -> None:
     """Its author may have slipped in the other label, too, or counts on the configuration."""
     found = roles(box("x", labels={"hostwatch.notify": "SIGNAL"}), Rules())
     assert [fault.label for fault in found.faults] == ["hostwatch.notify"]
-    assert roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).notices == ()
+    assert roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).notifications == ()
 
 
 def test_many_unknown_labels_are_reported_a_few_times() -> None:

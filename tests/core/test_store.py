@@ -186,7 +186,7 @@ def sharing(made: Store, file: ContainerKey) -> tuple[object, ...]:
     """Who shares a hosts file, and what they want of it."""
     found = made.sharing(file)
     wishes = [(s.subscriber, s.query.context, s.query.subscription) for s in found.requests]
-    return found.sharers, wishes, found.writer, found.notices
+    return found.sharers, wishes, found.writer, found.notifications
 
 
 def answers(made: Store) -> object:

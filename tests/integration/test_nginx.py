@@ -49,15 +49,15 @@ def answer(client: Container, server: Container) -> str:
     return output.decode()
 
 
-@pytest.mark.parametrize("notice", ["SIGHUP", f"exec: {PROGRAM} -s reload"], ids=["signal", "exec"])
-def test_nginx_follows_its_upstream(lab: Lab, notice: str) -> None:
+@pytest.mark.parametrize("notification", ["SIGHUP", f"exec: {PROGRAM} -s reload"], ids=["signal", "exec"])
+def test_nginx_follows_its_upstream(lab: Lab, notification: str) -> None:
     """It finds `db` at its start, and the new one after one reload; one that is not told is lost."""
     # Once for both: written again for the second, the file is empty for a moment in which the first may read it.
     (lab.directory / "nginx.conf").write_text(CONFIGURATION)
     (lab.directory / "nsswitch.conf").write_text("hosts: files\n")
     with lab.hostwatch("-c", lab.configured("timing: {notify_debounce: 200ms}")) as hostwatch:
         client, db = lab.run("client"), served(lab, "first", "10.123.7.7")
-        told, untold = started(lab, "told", notify=notice), started(lab, "untold")
+        told, untold = started(lab, "told", notify=notification), started(lab, "untold")
         for server in (told, untold):
             eventually(lambda server=server: "first" in answer(client, server))  # type: ignore[misc]
         db.remove(force=True)

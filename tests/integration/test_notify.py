@@ -21,7 +21,7 @@ QUICK = "timing: {linger: 0, notify_debounce: 100ms}"
 
 
 def counting(lab: Lab, name: str = "web", **labels: str) -> Container:
-    """A running subscriber that counts its notices."""
+    """A running subscriber that counts its notifications."""
     container = lab.run(name, COUNTS, labels=WANTS_DB | {f"hostwatch.{key}": value for key, value in labels.items()})
     eventually(lambda: b"ready" in container.logs())
     return container
@@ -176,15 +176,15 @@ def test_a_restart_lets_the_application_see_the_new_address(lab: Lab) -> None:
 def test_a_command_in_the_container(lab: Lab) -> None:
     """As its own user; what fails is a warning with its output, and so is what cannot be run."""
     db = lab.run("db", address="10.123.1.1")
-    notices = {
+    notifications = {
         "good": "exec: sh -c 'id -u > /tmp/told'",
         "bad": "exec: sh -c 'echo no such host; exit 3'",
         "missing": "exec: nginx -s reload",
     }
     with lab.hostwatch("-c", lab.configured(QUICK)) as hostwatch:
         webs = {
-            name: lab.run(name, labels=WANTS_DB | {"hostwatch.notify": notice}, user="1000")
-            for name, notice in notices.items()
+            name: lab.run(name, labels=WANTS_DB | {"hostwatch.notify": notification}, user="1000")
+            for name, notification in notifications.items()
         }
         for web in webs.values():
             known(lab, web, "10.123.1.1")

@@ -62,8 +62,13 @@ class EarlyAddresses:
 
     # From hosts files.
 
-    def starting(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
-        """The store has taken in a starting container's hosts file, which affects these files."""
+    def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The engine has written a starting container's hosts file, with these addresses as the container's own.
+
+        Its own file is not reported: it is compared next in any case.
+        """
+        marked = self._store.stir(key)
+        files = (marked | self._store.hint(key, addresses)) - {key}
         if self._reads is None:
             self._changes.report(files, cause)
         else:

@@ -5,7 +5,7 @@ are the business of `hostwatch.control.reconcile.reconciler`.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -22,8 +22,7 @@ from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
-from hostwatch.core.model import Address, ContainerKey, EngineId
-from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
 
@@ -58,7 +57,7 @@ class Informer:
         self._resynced = resynced
         self._resync_seconds = timing.resync_seconds
         self._changes = Changes(store, affected)
-        self._early = EarlyAddresses(source, store, self._changes)
+        self.early = EarlyAddresses(source, store, self._changes)
         self._labels = LabelJournal()
         self._endings = Endings(store, self._changes.read, timing.linger_seconds)
         self._resync_asked = anyio.Event()
@@ -95,14 +94,6 @@ class Informer:
             self._resync_seconds = timing.resync_seconds
             self._resync_asked.set()
 
-    def hinted(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
-        """The hosts file of a starting container affects these files."""
-        self._early.starting(key, files, cause)
-
-    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """The hosts file of a running container has these addresses."""
-        self._early.running(key, addresses, cause)
-
     async def _follow(self, told: Callable[[EngineInfo], Awaitable[None]]) -> None:
         self.engine = await identified(self._source)
         self._drop_others(self.engine.id)
@@ -110,8 +101,8 @@ class Informer:
         async with anyio.create_task_group() as tasks:
             reader = Reader(self._source, self._store, self._was_read, self._changes.read)
             reads = ReadQueue(reader, self._store, self._changes.read, tasks)
-            events = EventHandler(self._source, self._store, reads, self._early, self._changes)
-            self._early.connect(reads)
+            events = EventHandler(self._source, self._store, reads, self.early, self._changes)
+            self.early.connect(reads)
             tasks.start_soon(self._endings.run, name="names of ended containers")
             try:
                 stream = EventStream(self._source, self.engine, tasks)
@@ -122,7 +113,7 @@ class Informer:
                 await stream.apply_to(lambda event: self._handle(events, event))
                 await anyio.sleep_forever()
             finally:
-                self._early.connect(None)
+                self.early.connect(None)
                 self._changes.incomplete()
 
     def _drop_others(self, engine: EngineId) -> None:
@@ -153,7 +144,7 @@ class Informer:
         self._labels.tell(key, self._store)
         self._endings.note(key)
         if self._store.container(key) is None:
-            self._early.forget(key)
+            self.early.forget(key)
 
     def _regained(self, engine: EngineInfo) -> None:
         self._connected_at = anyio.current_time()

@@ -2,7 +2,7 @@
 
 from loguru import logger
 
-from hostwatch.control.reconcile.rewriting import ORPHANED, OUTLIVED
+from hostwatch.control.reconcile.rewriting import LOST_NETWORK, OUTLIVED
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Sharing
@@ -24,7 +24,7 @@ class LostNetworks:
             elif subscriber.key not in self._logged:
                 self._logged = {known for known in self._logged if self._store.container(known) is not None}
                 self._logged.add(subscriber.key)
-                why = OUTLIVED if self._store.joins.has_outlived(subscriber) else ORPHANED
+                why = OUTLIVED if self._store.joins.has_outlived(subscriber) else LOST_NETWORK
                 logger.error("{}: {}", subscriber.name, why)
 
     def forget(self, key: ContainerKey) -> None:

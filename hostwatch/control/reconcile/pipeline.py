@@ -54,17 +54,16 @@ from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.rules import Writer
-from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 
-class Hints(Protocol):
+class Early(Protocol):
     """The informer's side of early addresses: what a hosts file says before the engine publishes it."""
 
-    def hinted(self, key: ContainerKey, files: FileKeys, cause: str) -> None:
-        """A container that is being started is about to have an address, which concerns these files."""
+    def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+        """The engine has written the file of a container that is being started, with these addresses of its own."""
 
-    def claimed(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
+    def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """The file of a running container says that it has these addresses, which may be its own word."""
 
 
@@ -145,11 +144,11 @@ class Pipeline:
             case _:
                 return False
 
-    async def go(self, work: Work, hints: Hints, seen: Observation, plan: Plan) -> None:
+    async def go(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         """Take a file the rest of its way."""
         try:
             if seen.is_changed and not seen.is_running:
-                container = await self._look_early(seen.container, hints)
+                container = await self._look_early(seen.container, early)
                 seen, plan = self.decided(work, container, anyio.current_time())
             text = await self._applied(work, seen, plan)
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
@@ -157,18 +156,16 @@ class Pipeline:
             return
         if seen.is_changed and seen.is_running:
             addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
-            hints.claimed(seen.key, addresses, f"connection of {seen.container.name}")
+            early.running(seen.key, addresses, f"connection of {seen.container.name}")
 
-    async def _look_early(self, container: Container, hints: Hints) -> Container:
+    async def _look_early(self, container: Container, early: Early) -> Container:
         """Tell what the file of a container that is being started says of its address; returns what is known then.
 
         Other files come before its own one, which is compared next in any case. Raises `FileGoneError` where there is
         no file: the container is not being started then, or not yet.
         """
         key, text = container.key, await self._access.glance(container)
-        stirred = self._store.stir(key)
-        addresses = hostsfile.own_addresses(text, container.own_hostname)
-        hints.hinted(key, (stirred | self._store.hint(key, addresses)) - {key}, f"start of {container.name}")
+        early.starting(key, hostsfile.own_addresses(text, container.own_hostname), f"start of {container.name}")
         self._note_orphan(key, text)
         return self._store.container(key) or container
 
@@ -214,7 +211,7 @@ class Pipeline:
         rewriting = self._access.rewriting(seen.container, block, state.block, seen.way.writer)
         update = await self._access.update(seen.container, seen.way.writer, rewriting)
         before = (state.block or None) if update.as_seen else None
-        if not update.as_seen and (update.changed or seen.sharing.notices):
+        if not update.as_seen and (update.changed or seen.sharing.notifications):
             before = await block_in(update.before)
         self._record(work, seen, record.Applied(update, before, rewriting.standing))
         return update.before
@@ -225,7 +222,7 @@ class Pipeline:
         following = record.recorded(seen, applied, time.monotonic() - work.since)
         if following.comparison is not None:
             self._journal.note(following.comparison)
-        if seen.sharing.notices:
+        if seen.sharing.notifications:
             self._notify(seen, applied.before or Block(), applied.block)
         self._follow(seen, following)
         if not seen.sharing.requests:

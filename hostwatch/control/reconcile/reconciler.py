@@ -15,7 +15,7 @@ from loguru import logger
 from hostwatch.control.journal import ChangeJournal, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.access import FileAccess
-from hostwatch.control.reconcile.pipeline import Hints, Pipeline
+from hostwatch.control.reconcile.pipeline import Early, Pipeline
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, Observation, Plan
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
@@ -61,18 +61,18 @@ class Reconciler:
     def linger_seconds(self, seconds: float) -> None:
         self._pipeline.linger_seconds = seconds
 
-    async def run(self, hints: Hints) -> None:
+    async def run(self, early: Early) -> None:
         """Work on files from the queue for ever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
-                tasks.start_soon(self._work, hints, tasks, name=f"worker {number}")
+                tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
 
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""
         self._access.end_detour()
 
-    async def _work(self, hints: Hints, tasks: TaskGroup) -> NoReturn:
+    async def _work(self, early: Early, tasks: TaskGroup) -> NoReturn:
         while True:
             work = await self._queue.take()
             now, container = self._queue.now, self._store.container(work.key)
@@ -88,9 +88,9 @@ class Reconciler:
             if self._pipeline.is_done_at_once(work, seen, plan):
                 self._give_back(work.key)
             elif (slots := self._slots_for(seen, is_drift)) is not None:
-                tasks.start_soon(self._do_apart, work, hints, slots, name=f"compare {work.key}")
+                tasks.start_soon(self._do_apart, work, early, slots, name=f"compare {work.key}")
             else:
-                await self._do(work, hints, seen, plan)
+                await self._do(work, early, seen, plan)
 
     def _is_echo(self, container: Container) -> bool:
         """Whether a change of the file was our own: it is as we left it."""
@@ -111,20 +111,20 @@ class Reconciler:
             return self._failed_execs if fault is not None and fault.failures > 0 else self._execs
         return self._apart if is_drift or self._access.is_costly(seen.key) else None
 
-    async def _do_apart(self, work: Work, hints: Hints, slots: anyio.CapacityLimiter) -> None:
+    async def _do_apart(self, work: Work, early: Early, slots: anyio.CapacityLimiter) -> None:
         try:
             async with slots:
                 container = self._store.container(work.key)
                 if container is None:
                     self._pipeline.forget(work.key)
                 else:
-                    await self._pipeline.go(work, hints, *self._pipeline.decided(work, container, anyio.current_time()))
+                    await self._pipeline.go(work, early, *self._pipeline.decided(work, container, anyio.current_time()))
         finally:
             self._give_back(work.key)
 
-    async def _do(self, work: Work, hints: Hints, seen: Observation, plan: Plan) -> None:
+    async def _do(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         try:
-            await self._pipeline.go(work, hints, seen, plan)
+            await self._pipeline.go(work, early, seen, plan)
         finally:
             self._give_back(work.key)
 

@@ -7,7 +7,7 @@ from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container
 from hostwatch.core.names import folded
 
-ORPHANED = "its network is gone with the container whose network it used (--network container:…); recreate it"
+LOST_NETWORK = "its network is gone with the container whose network it used (--network container:…); recreate it"
 """What is wrong with a subscriber that goes on without a network: its file may be right, but nothing is reached."""
 OUTLIVED = "its network ended when the container whose network it uses was started anew; restart it, too"
 """The same, where that container is there again."""

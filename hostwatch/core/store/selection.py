@@ -10,7 +10,7 @@ from itertools import islice
 from hostwatch.core.likeness import differs_by_a_letter, nearest_of
 from hostwatch.core.model import Container
 from hostwatch.core.names import name_fault, shown
-from hostwatch.core.notifications import Notification, notice_of_label
+from hostwatch.core.notifications import Notification, notification_of_label
 from hostwatch.core.references import Line, is_service_name, parsed_template
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
 
@@ -65,7 +65,7 @@ class Roles:
     health_required: bool = False
     subscriptions: tuple[Subscription, ...] = ()
     """What it wants in its hosts file; empty for no subscriber."""
-    notices: tuple[Notification, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     """How its application is told of a change, in this order."""
     faults: tuple[LabelFault, ...] = ()
     enabled: bool = True
@@ -81,9 +81,11 @@ def roles(container: Container, rules: Rules) -> Roles:
         return Roles(enabled=False, faults=tuple(faults))
     subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
     subscriptions += filter(None, [reader.subscription()])
-    own_notice = reader.notice()  # read in any case: who slips in both labels is told of both
-    notices = [*(subscription.notice for subscription in subscriptions), own_notice] if subscriptions else []
-    if own_notice is not None and not subscriptions and not faults:
+    own_notification = reader.notification()  # read in any case: who slips in both labels is told of both
+    notifications = (
+        [*(subscription.notification for subscription in subscriptions), own_notification] if subscriptions else []
+    )
+    if own_notification is not None and not subscriptions and not faults:
         faults.append(LabelFault("hostwatch.notify", _NO_SUBSCRIPTION, is_caution=True))
     services = tuple(rule for rule in rules.services if _is_behind(container, rule))
     names = reader.names()
@@ -94,7 +96,7 @@ def roles(container: Container, rules: Rules) -> Roles:
         network=reader.network(),
         health_required=reader.health_required(),
         subscriptions=tuple(subscriptions),
-        notices=tuple(dict.fromkeys(notice for notice in notices if notice is not None)),
+        notifications=tuple(dict.fromkeys(notification for notification in notifications if notification is not None)),
         faults=(*faults, *islice(_unknown_labels(container.labels if rules.labels else {}), _MAX_UNKNOWN)),
     )
 
@@ -163,11 +165,11 @@ class _LabelReader:
                 return ()
         return names
 
-    def notice(self) -> Notification | None:
+    def notification(self) -> Notification | None:
         if "notify" not in self.labels or not self._fits("notify"):
             return None
         try:
-            return notice_of_label(self.labels["notify"])
+            return notification_of_label(self.labels["notify"])
         except ValueError as error:
             self._refuse("notify", f"{self.labels['notify'][:80]!r}: {error}")
             return None

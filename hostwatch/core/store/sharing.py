@@ -44,7 +44,7 @@ class Sharing:
     """In the order of the sharers; of each, the configuration's before its labels'. Empty: nobody subscribes."""
     writer: Writer = Writer.AUTO
     """How the file is written: the first request decides that asks for one way."""
-    notices: tuple[tuple[Container, Notification], ...] = ()
+    notifications: tuple[tuple[Container, Notification], ...] = ()
     """The containers to be notified of a change, and how."""
 
 
@@ -59,5 +59,5 @@ def sharing_of(
         tuple(container for container, _ in found),
         tuple(Request(container, query(container, subscription)) for container, subscription in wanted),
         next((writer for writer in writers if writer is not Writer.AUTO), Writer.AUTO),
-        tuple((container, notice) for container, own in found for notice in own.notices),
+        tuple((container, notification) for container, own in found for notification in own.notifications),
     )
