@@ -262,13 +262,6 @@ class Pipeline:
         if following.again_at is not None:
             self._queue.add_at(following.again_at, seen.key, "trying again")
 
-    def _forget(self, key: ContainerKey) -> None:
-        self._states.pop(key, None)
-        self._access.forget(key)
-        self._lost_networks.forget(key)
-        self._store.keep(key, frozenset())
-        self._notifier.forget(key)
-
     def _note_orphan(self, key: ContainerKey, text: bytes) -> None:
         """Have a block removed that has appeared in a file without a subscriber.
 
