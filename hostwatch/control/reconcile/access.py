@@ -43,6 +43,9 @@ _PATH_BACKOFF_SECONDS = (2.0, 300.0)
 """Between tries of a path: the kernel denied what it granted before (a file system that became read-only)."""
 
 
+_BY_PATH, _BY_EXEC = Way(Writer.PATH), Way(Writer.EXEC)
+
+
 @dataclass(slots=True)
 class _Detour:
     """A file that is written by exec, as its path did not do."""
@@ -78,7 +81,7 @@ class FileAccess:
         detour = self._detours.get(key)
         if detour is not None:
             return Way(Writer.EXEC, now >= detour.not_before or RESYNC in causes)
-        return Way(Writer.EXEC if wanted is Writer.EXEC else Writer.PATH)
+        return _BY_EXEC if wanted is Writer.EXEC else _BY_PATH
 
     def take_detour(self, container: Container, wanted: Writer, error: Exception) -> bool:
         """Go on by exec with a file that its path does not reach; returns whether that is possible, and new."""

@@ -255,8 +255,9 @@ class Pipeline:
     def _follow(self, seen: Observation, following: record.Recorded) -> None:
         """Carry out what follows from a result."""
         if seen.is_kept or seen.key in self._states:
-            desired = seen.desired or following.state.desired
-            self._states[seen.key] = replace(following.state, desired=desired)
+            state, desired = following.state, seen.desired
+            is_new = desired is not None and desired is not state.desired
+            self._states[seen.key] = replace(state, desired=desired) if is_new else state
         if following.message is not None:
             logger.log(following.level, "{}: {}", seen.container.name, following.message)
         if following.again_at is not None:
