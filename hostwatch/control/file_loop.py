@@ -15,10 +15,9 @@ from loguru import logger
 
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
 from hostwatch.control.reconcile.pipeline import Early
-from hostwatch.control.reconcile.plan import RESYNC
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
-from hostwatch.control.writers import FILE_CHANGED
+from hostwatch.control.writers import FILE_CHANGED, RESYNC
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store

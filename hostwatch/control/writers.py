@@ -10,6 +10,8 @@ from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
 """The cause of a comparison that a change of the file itself asked for."""
+RESYNC = "resync"
+"""The cause of a comparison that is made now and then, whatever has happened."""
 
 
 class FileGoneError(Exception):

@@ -22,6 +22,8 @@ from pathlib import Path
 
 from loguru import logger
 
+from hostwatch.hosts.opening import OUT_OF_FILES
+
 _KEEPS, _WAITS = 0x68770001, 0x68770002
 """The places of the two marks: any would do, but all hostwatches must have the same."""
 STRANGER_SECONDS = 30.0
@@ -173,7 +175,7 @@ class HostFileLocks:
             file = _locked(self._place(path))
         except OSError as error:
             logger.debug("{}: no lock in {} ({}): it is done without", path, self._directory, error.strerror)
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
+            if error.errno not in OUT_OF_FILES:
                 self._held[path] = None
             return None
         if isinstance(file, Holder):

@@ -22,6 +22,7 @@ from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
+from hostwatch.control.writers import RESYNC
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
@@ -32,7 +33,6 @@ _SETTLED_SECONDS = 10.0
 """How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
 _RESYNC_DELAY_SECONDS = 1.0
 """How long a resync that an event asks for waits, so that it serves further events that ask for one."""
-_RESYNC = "resync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Informer:
             try:
                 stream = EventStream(self._source, self.engine, tasks)
                 await stream.begin()
-                await relist(self._source, self._store, reader, reads, _RESYNC)
+                await relist(self._source, self._store, reader, reads, RESYNC)
                 self._regained(self.engine)
                 tasks.start_soon(self._resync, reader, reads, name="resync")
                 await stream.apply_to(lambda event: self._handle(events, event))
@@ -130,7 +130,7 @@ class Informer:
                 await self._resync_asked.wait()
                 await anyio.sleep(_RESYNC_DELAY_SECONDS)
             self._resync_asked = anyio.Event()  # what happens from here on may be missing in what is read
-            await relist(self._source, self._store, reader, reads, _RESYNC)
+            await relist(self._source, self._store, reader, reads, RESYNC)
             self._resynced()
 
     def _handle(self, events: EventHandler, event: Event | None) -> None:
@@ -152,7 +152,7 @@ class Informer:
             logger.info("connected to engine {} (API {})", engine.version, engine.api)
         self.connected = True
         self.fault = None
-        self._changes.complete(_RESYNC)
+        self._changes.complete(RESYNC)
         self._resynced()
 
     def _lost(self, error: BaseException) -> None:

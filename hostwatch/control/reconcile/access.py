@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import anyio
 from loguru import logger
 
-from hostwatch.control.reconcile.plan import RESYNC, Way
+from hostwatch.control.reconcile.plan import Way
 from hostwatch.control.reconcile.rewriting import Rewriting
 from hostwatch.control.writers import (
+    RESYNC,
     FileFailedError,
     FileGoneError,
     FileRefusedError,
@@ -63,7 +64,7 @@ class FileAccess:
     def __init__(self, writers: Writers) -> None:
         self._paths = writers.paths
         self._execs = writers.execs
-        self.keeps_comments = writers.keeps_comments
+        self._keeps_comments = writers.keeps_comments
         self._seen: dict[ContainerKey, bytes] = {}
         """The text of each file that is as it was left, as far as is known, if it is short."""
         self._costly: set[ContainerKey] = set()
@@ -165,7 +166,7 @@ class FileAccess:
     def rewriting(self, container: Container, block: Block, last: Block, writer: Writer) -> Rewriting:
         """The change that puts a block into the file, in which `last` is known to be."""
         limit = self._files(writer).limit(container)
-        return Rewriting(block, container, last, keeps_comments=self.keeps_comments, limit=limit)
+        return Rewriting(block, container, last, keeps_comments=self._keeps_comments, limit=limit)
 
     def update_now(self, container: Container, writer: Writer, rewriting: Rewriting) -> FileUpdate | None:
         """Change a file that is as it was left; `None` where that is not known, or would mean to wait."""

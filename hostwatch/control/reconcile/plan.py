@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.reconcile.state import FileState, Phase
-from hostwatch.control.writers import FILE_CHANGED
+from hostwatch.control.writers import FILE_CHANGED, RESYNC
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.resolve.desired import desired_block
@@ -17,8 +17,6 @@ from hostwatch.core.rules import Writer
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Sharing
 
-RESYNC = "resync"
-"""The cause of a comparison that is made now and then, whatever has happened."""
 GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
 
