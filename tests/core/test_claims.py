@@ -104,7 +104,7 @@ def test_a_created_container_claims_nothing(tier: str) -> None:
     assert answer(store(WEB, created)) is None
     made = store(WEB, labelled("app", "db", address="10.0.0.5"), created)
     assert answer(made) == ("app",)
-    made.stir(created.key)
+    made.mark_starting(created.key)
     assert answer(made) != ("app",), "it claims its names as soon as it is being started"
 
 

@@ -499,8 +499,8 @@ def test_a_subscriber_whose_networks_are_not_known_is_told_nothing(subscriber_mo
 
 def test_an_address_family_that_may_be_still_to_come_is_not_gone() -> None:
     """Early hints tell of one address after the other."""
-    hinted = box("db", on("front", "10.0.0.5"), state=UNKNOWN)
-    made = store(hinted, web("@{db.ip} db", "@{db.ip6} db6"))
+    db = box("db", on("front", "10.0.0.5"), state=UNKNOWN)
+    made = store(db, web("@{db.ip} db", "@{db.ip6} db6"))
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Published, Unknown]
 
 
@@ -511,7 +511,7 @@ def test_the_address_of_a_container_in_doubt_is_published() -> None:
     assert told(made, "web") == ["10.0.0.5 db"]
     made.put(box("db", on("front"), state=STOPPED))
     assert told(made, "web") == ["Gone db: no running container"]
-    made.stir(key("db"))
+    made.mark_starting(key("db"))
     assert told(made, "web") == ["Unknown db: the address of db is not known yet"]
-    made.hint(key("db"), [ip("10.0.0.6")])
+    made.put_early_addresses(key("db"), [ip("10.0.0.6")])
     assert told(made, "web") == ["10.0.0.6 db"]

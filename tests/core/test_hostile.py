@@ -159,8 +159,8 @@ def test_a_container_that_is_being_started_cannot_claim_what_it_cannot_have(addr
         box("web", on("back", "10.1.0.2"), labels=hosts("@{db.ip} db")),
         box("evil", on("front"), state=STOPPED, labels={"hostwatch.names": "db"}),
     )
-    made.hint(key("evil"), [ip(address)])
+    made.put_early_addresses(key("evil"), [ip(address)])
     assert not made.holders(ENGINE, ip(address))
     assert told(made, "web") == ["Gone db: no running container"]
-    made.hint(key("evil"), [ip("10.0.0.66")])
+    made.put_early_addresses(key("evil"), [ip("10.0.0.66")])
     assert made.holders(ENGINE, ip("10.0.0.66")) == {key("evil")}, "what it may have is taken"

@@ -148,11 +148,11 @@ steps = st.one_of(
     st.tuples(st.just(Store.put_unreadable), st.tuples(containers(), st.integers(0, 20))),
     st.tuples(st.just(Store.drop), st.tuples(keys)),
     st.tuples(st.just(Store.mark_stale), st.tuples(keys)),
-    st.tuples(st.just(Store.stir), st.tuples(keys)),
+    st.tuples(st.just(Store.mark_starting), st.tuples(keys)),
     st.tuples(st.just(Store.yield_names), st.tuples(keys)),
-    st.tuples(st.just(Store.hint), st.tuples(keys, st.lists(addresses, max_size=2))),
-    st.tuples(st.just(Store.connecting), st.tuples(keys, endpoints(True))),
-    st.tuples(st.just(Store.connected), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Store.put_early_addresses), st.tuples(keys, st.lists(addresses, max_size=2))),
+    st.tuples(st.just(Store.put_early_endpoint), st.tuples(keys, endpoints(True))),
+    st.tuples(st.just(Store.put_new_endpoint), st.tuples(keys, endpoints(True))),
     st.tuples(st.just(Store.put_network), st.tuples(networks)),
     st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
     st.tuples(st.just(Store.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
@@ -473,7 +473,7 @@ def known_addresses(made: Store, name: str = "db") -> set[str]:
 def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
     """Before the engine publishes it; its state is unknown from then on, and its health that of a fresh start."""
     made = store(FRONT, box("db", state=STOPPED, mode=None, health=Health.HEALTHY))
-    made.hint(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
     found = made.container(DB)
     assert found is not None
     (endpoint,) = found.endpoints
@@ -485,7 +485,7 @@ def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
 def test_the_first_address_on_a_network_is_the_one_that_counts() -> None:
     """The engine writes its line first; a second one is what the container appended with its first instruction."""
     made = store(FRONT, box("db", state=STOPPED, mode=None))
-    made.hint(DB, [ip("10.0.0.5"), ip("10.0.0.66")])
+    made.put_early_addresses(DB, [ip("10.0.0.5"), ip("10.0.0.66")])
     assert known_addresses(made) == {"10.0.0.5"}
 
 
@@ -501,7 +501,7 @@ def test_a_hint_is_refused(container: Container, why: str) -> None:
     """What a running container writes into its file says nothing; a host's file holds the host's addresses."""
     made = store(FRONT, container)
     before = made.container(DB)
-    assert made.hint(DB, [ip("10.0.0.5")]) == set(), why
+    assert made.put_early_addresses(DB, [ip("10.0.0.5")]) == set(), why
     assert made.container(DB) == before
 
 
@@ -509,7 +509,7 @@ def test_a_hint_is_refused(container: Container, why: str) -> None:
 def test_a_hint_of_an_address_that_cannot_be_is_ignored(address: str) -> None:
     """On no known network, or a running container's."""
     made = store(FRONT, box("db", state=STOPPED, mode=None), box("web", on("front", "10.0.0.3")))
-    assert made.hint(DB, [ip(address)]) == set()
+    assert made.put_early_addresses(DB, [ip(address)]) == set()
     assert (known_addresses(made), state(made, "db"), state(made, "web")) == (set(), STOPPED, RUNNING)
 
 
@@ -517,7 +517,7 @@ def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> N
     """Where ranges overlap it is another address."""
     far = box("far", on("back", "10.0.0.5"))
     made = store(net("front", "10.0.0.0/24"), net("back", "10.0.0.0/24"), far, box("db", on("front"), state=STOPPED))
-    made.hint(key("db"), [ip("10.0.0.5")])
+    made.put_early_addresses(key("db"), [ip("10.0.0.5")])
     known = made.container(key("db"))
     assert known is not None
     assert known.endpoints[0].addresses == (ip("10.0.0.5"),)
@@ -525,15 +525,15 @@ def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> N
 
 def test_a_hint_of_an_unknown_container_is_ignored() -> None:
     """There is nothing that it could belong to."""
-    assert store(FRONT).hint(DB, [ip("10.0.0.5")]) == set()
+    assert store(FRONT).put_early_addresses(DB, [ip("10.0.0.5")]) == set()
 
 
 def test_overlapping_subnets_are_told_apart_by_the_networks_of_the_container() -> None:
-    """And where that does not help, there is no hint."""
+    """And where that does not help, no address is believed early."""
     both = (FRONT, net("back", "10.0.0.0/16"))
     made = store(*both, box("db", on("back"), state=STOPPED), box("web", state=STOPPED))
-    made.hint(DB, [ip("10.0.0.5")])
-    made.hint(key("web"), [ip("10.0.0.6")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(key("web"), [ip("10.0.0.6")])
     assert (known_addresses(made), known_addresses(made, "web")) == ({"10.0.0.5"}, set())
 
 
@@ -541,7 +541,7 @@ def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> No
     """Name, labels, aliases and further networks are taken; state and addresses are not."""
     made = store(FRONT, box("db", on("front", aliases=("old",)), state=STOPPED, health=Health.STARTING))
     asked = made.now()
-    made.hint(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
     read = box("db2", on("front", "10.0.0.4", aliases=("new",)), on("back", "10.1.0.4"), labels={"l": ""})
     made.put(dataclasses.replace(read, key=DB, health=Health.HEALTHY, created=5.0), asked)
     found = made.container(DB)
@@ -557,7 +557,7 @@ def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> No
 def test_a_newer_answer_overwrites_a_hint() -> None:
     """The engine's word counts as soon as it can know better."""
     made = store(FRONT, box("db", state=STOPPED))
-    made.hint(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
     made.put(box("db", on("front", "10.0.0.4")), made.now())
     assert (known_addresses(made), state(made, "db")) == ({"10.0.0.4"}, RUNNING)
 
@@ -565,10 +565,10 @@ def test_a_newer_answer_overwrites_a_hint() -> None:
 def test_a_hint_that_tells_nothing_new_does_not_outdate_an_answer() -> None:
     """A file that is written twice must not keep the engine's answer from counting."""
     made = store(FRONT, box("db", state=STOPPED))
-    made.hint(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
     asked = made.now()
-    assert made.hint(DB, [ip("10.0.0.5")]) == set()
-    assert made.hint(DB, []) == set()
+    assert made.put_early_addresses(DB, [ip("10.0.0.5")]) == set()
+    assert made.put_early_addresses(DB, []) == set()
     made.put(box("db", on("front", "10.0.0.5")), asked)
     assert state(made, "db") is RUNNING
 
@@ -583,7 +583,7 @@ def test_every_event_outdates_the_answers_that_were_asked_for_before() -> None:
     assert (known_addresses(made), state(made, "db")) == ({"10.0.0.5"}, UNKNOWN)
 
 
-@pytest.mark.parametrize("begin", [Store.mark_stale, Store.stir])
+@pytest.mark.parametrize("begin", [Store.mark_stale, Store.mark_starting])
 def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Store, ContainerKey], FileKeys]) -> None:
     """What was healthy before a restart has yet to be so again."""
     made = store(box("db", state=STOPPED, health=Health.HEALTHY))
@@ -596,7 +596,7 @@ def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Store, Cont
 def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
     """No aliases, no health, no host name: what is known of these stays, and a running container as it is."""
     made = store(FRONT, box("db", on("front", aliases=("x",)), state=STOPPED, hostname="h", created=1.5))
-    made.hint(DB, [ip("10.0.0.5")])
+    made.put_early_addresses(DB, [ip("10.0.0.5")])
     listed = box("db", on("front", aliases=None), on("back", "10.1.0.5", aliases=None), health=None, created=1.0)
     made.put_listed(listed)
     found = made.container(DB)
@@ -634,22 +634,22 @@ def test_who_cannot_be_inspected_counts_as_listed() -> None:
 def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
     """Its aliases and gateway are not in it and stay; a running container's endpoint is better known."""
     made = store(box("db", on("front", aliases=("x",), gateways=("10.0.0.1",)), state=STOPPED))
-    made.connecting(DB, on("front", "10.0.0.5", aliases=None))
+    made.put_early_endpoint(DB, on("front", "10.0.0.5", aliases=None))
     found = made.container(DB)
     assert found is not None
     assert found.endpoints == (on("front", "10.0.0.5", aliases=("x",), gateways=("10.0.0.1",)),)
-    assert store(box("db")).connecting(DB, on("front", "10.0.0.5")) == set()
+    assert store(box("db")).put_early_endpoint(DB, on("front", "10.0.0.5")) == set()
 
 
 def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_got() -> None:
     """It goes on running, and what it is called there is not known yet; of one that does not run nothing is taken."""
     made = store(box("db", on("back", "10.1.0.5")), box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
-    assert made.connected(DB, on("front", "10.0.0.5", aliases=None)) == {key("web")}
+    assert made.put_new_endpoint(DB, on("front", "10.0.0.5", aliases=None)) == {key("web")}
     found = made.container(DB)
     assert found is not None
     assert (found.state, [e.network_name for e in found.endpoints]) == (State.RUNNING, ["back", "front"])
     assert known_addresses(made) == {"10.1.0.5", "10.0.0.5"}
-    assert store(box("db", state=STOPPED)).connected(DB, on("front", "10.0.0.5")) == set()
+    assert store(box("db", state=STOPPED)).put_new_endpoint(DB, on("front", "10.0.0.5")) == set()
 
 
 @pytest.mark.parametrize(

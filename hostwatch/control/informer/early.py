@@ -67,8 +67,8 @@ class EarlyAddresses:
 
         Its own file is not reported: it is compared next in any case.
         """
-        marked = self._store.stir(key)
-        files = (marked | self._store.hint(key, addresses)) - {key}
+        marked = self._store.mark_starting(key)
+        files = (marked | self._store.put_early_addresses(key, addresses)) - {key}
         if self._reads is None:
             self._changes.report(files, cause)
         else:
@@ -89,15 +89,15 @@ class EarlyAddresses:
 
     # From events, before the inspection that they ask for.
 
-    def created(self, key: ContainerKey, cause: str) -> None:
+    def read_listed(self, key: ContainerKey, cause: str) -> None:
         """A subscriber is new: read it from the list, as its inspection may wait for its start."""
         self._start(self._read_list, key, cause, name=f"list {key}")
 
-    def connecting(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+    def read_early_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
         """A starting container is connected to a network: read its endpoint there, which waits for no lock."""
-        self._start(self._read_endpoint, network, key, cause, self._store.connecting, name=f"endpoint {key}")
+        self._start(self._read_endpoint, network, key, cause, self._store.put_early_endpoint, name=f"endpoint {key}")
 
-    def connected(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
+    def read_new_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
         """A running container is connected to a network: have it read again.
 
         If it was just disconnected, so that its read is delayed, its new endpoint is read first. The network answers
@@ -106,7 +106,7 @@ class EarlyAddresses:
         """
         self._asking.discard(key)
         if self._reads is not None:
-            first = partial(self._read_endpoint, network, key, cause, self._store.connected)
+            first = partial(self._read_endpoint, network, key, cause, self._store.put_new_endpoint)
             self._reads.enqueue_after(first, key, cause)
 
     def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object, name: str) -> None:
@@ -144,7 +144,7 @@ class EarlyAddresses:
                         return
                     endpoint = await self._endpoint(network, key)
                     if endpoint is not None and not addresses.isdisjoint(endpoint.addresses):
-                        self._changes.read(self._store.connected(key, endpoint), cause)
+                        self._changes.read(self._store.put_new_endpoint(key, endpoint), cause)
                         if self._reads is not None:
                             self._reads.enqueue(key, cause)
                         return

@@ -79,7 +79,7 @@ class EventHandler:
             self._changes.report(frozenset({key}), FILE_CHANGED)
             # A subscriber's records depend on its networks, which the event does not name.
             if self._store.sharing(key).requests:
-                self._early.created(key, str(event))
+                self._early.read_listed(key, str(event))
 
     def _handle_connection(self, event: Event, key: ContainerKey, network: NetworkKey) -> None:
         cause, known = str(event), self._store.container(key)
@@ -88,11 +88,11 @@ class EventHandler:
             case "disconnect", _:
                 self._reads.enqueue(key, cause, delay=_DISCONNECTED_DELAY_SECONDS)
             case "connect", State.RUNNING:
-                self._early.connected(network, key, cause)
+                self._early.read_new_endpoint(network, key, cause)
             case _, (State.RUNNING | None):
                 self._reads.enqueue(key, cause)
             case "connect", _ if not _has_address(endpoints, network.id):
-                self._early.connecting(network, key, cause)
+                self._early.read_early_endpoint(network, key, cause)
                 if state is State.STOPPED:  # its hosts file is believed only once its networks are known
                     self._reads.enqueue(key, cause)
             case _:

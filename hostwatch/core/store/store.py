@@ -160,26 +160,26 @@ class Store(Lister):
         old = self.container(key)
         return self._mark_stale(old) if old is not None else frozenset()
 
-    def stir(self, key: ContainerKey) -> FileKeys:
-        """Take in that the engine has rebuilt a stopped container's hosts file, so that it is being started."""
+    def mark_starting(self, key: ContainerKey) -> FileKeys:
+        """Take in that a stopped container is being started, as the engine has rebuilt its hosts file."""
         old = self.container(key)
         return self._mark_stale(old) if old is not None and old.state is State.STOPPED else frozenset()
 
-    def hint(self, key: ContainerKey, addresses: Iterable[Address]) -> FileKeys:
-        """Take in the early addresses in a hosts file, if they are believed (`hostwatch.core.store.early`)."""
+    def put_early_addresses(self, key: ContainerKey, addresses: Iterable[Address]) -> FileKeys:
+        """Take in the addresses in a starting container's hosts file, if they are believed (`core.store.early`)."""
         old = self.container(key)
         known = with_early_addresses(self, old, addresses) if old is not None else None
         return self._mark_stale(known) if known is not None else frozenset()
 
-    def connecting(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
-        """Take in an endpoint of a container that is being started, as a network's inspection tells it."""
+    def put_early_endpoint(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
+        """Take in an endpoint of a starting container, as a network's inspection tells it."""
         old = self.container(key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
         return self._mark_stale(with_endpoint(old, endpoint))
 
-    def connected(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
-        """Take in a new endpoint of a container that runs, as a network's inspection tells it.
+    def put_new_endpoint(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
+        """Take in a new endpoint of a running container, as a network's inspection tells it.
 
         The container itself must be read again afterwards in any case.
         """
