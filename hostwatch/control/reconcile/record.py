@@ -23,6 +23,8 @@ _SLOW_BACKOFF_SECONDS = (2.0, 300.0)
 """After a command failed, or the kernel denied what it granted before (a file system that became read-only)."""
 _KEPT_SECONDS = 0.5
 """How often a file is tried that another hostwatch keeps."""
+_KEPT = "kept by another hostwatch"
+"""The reason for the state: the error's text also names the holder, whose process cannot be seen while it ends."""
 _FAILURES_TOLD = 3
 """After how many failures in a row, some tenths of a second, a file that cannot be written is worth a line."""
 _RIVAL = (
@@ -98,14 +100,15 @@ def failed(seen: Observation, error: Exception, chance: float) -> Recorded:
 
 
 def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recorded:
-    known, reason, again_at = seen.state.fault, str(error), None
+    known, again_at = seen.state.fault, None
+    reason = _KEPT if isinstance(error, FileKeptError) else str(error)
     by_exec = seen.way.writer is Writer.EXEC
     state = seen.state.refused(reason, until_start=by_exec)
     if isinstance(error, FileDeniedError) and not isinstance(error, OutOfSightError) and not by_exec:
         state = seen.state.denied(reason, seen.now, _SLOW_BACKOFF_SECONDS, chance)
         again_at = state.fault.not_before if state.fault is not None else None
     level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
-    message = f"refused: {reason}" if known is None or known.reason != reason else None
+    message = f"refused: {error}" if known is None or known.reason != reason else None
     return Recorded(state, None, level, message, again_at)
 
 
