@@ -1,7 +1,7 @@
-"""Names of images: which texts mean the same one to Docker (distribution/reference, `normalize.go`).
+"""Names of images: the texts that mean the same image to Docker (distribution/reference, `normalize.go`).
 
-`mariadb` is `docker.io/library/mariadb:latest` in full. A container says the name that it was made with, which may be
-any of them; Podman always says the full one.
+The full form of `mariadb` is `docker.io/library/mariadb:latest`. Docker tells the form that a container was created
+with, which may be any of them. Podman always tells the full form.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ _OFFICIAL = "library/"
 
 @lru_cache(maxsize=1024)
 def spellings(image: str) -> tuple[str, ...]:
-    """All that may be written for an image: as it is given, in full, and each shorter form.
+    """All forms of an image's name: the given one, the full one, and each shorter one.
 
-    One with a digest is meant by its tag, too, if it has one. An image's id has no other form.
+    A name with a tag and a digest also has the forms with only one of them. An image's id has no other form.
     """
     if ":" in image and image.partition(":")[0] == "sha256":
         return (image,)
@@ -29,21 +29,21 @@ def spellings(image: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def with_any_tag(glob: str) -> tuple[str, ...]:
-    """The globs for a glob: one without a tag means any of them, and any digest."""
+    """The glob and, if it has no tag, its forms with any tag and with any digest."""
     if "@" in glob or _split(glob)[1]:
         return (glob,)
     return glob, f"{glob}:*", f"{glob}@*"
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Repository and tag; a colon before the last slash is that of a registry's port."""
+    """Repository and tag. A colon before the last slash belongs to a registry's port."""
     start = name.rfind("/") + 1
     last, _, tag = name[start:].partition(":")
     return name[:start] + last, tag
 
 
 def _repositories(repository: str) -> Iterator[str]:
-    """What may be written for a repository."""
+    """All forms of a repository's name."""
     first, slash, rest = repository.partition("/")
     is_registry = bool(slash) and (first == "localhost" or "." in first or ":" in first)
     if is_registry and f"{first}/" not in _HUB:

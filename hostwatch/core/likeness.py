@@ -1,4 +1,4 @@
-"""How near two names are: whether a slip of the pen made the one out of the other."""
+"""Similar names: finds the name that a user probably meant when another one was mistyped."""
 
 import string
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,14 @@ _LETTERS = string.ascii_lowercase + string.digits + "-_."
 
 
 def nearest_of(name: str, names: Iterable[str]) -> str | None:
-    """The first of the names that is this one, but for case or a letter; `None` if there is none."""
+    """The first of the names that differs from this one by case or one letter at most; `None` if there is none."""
     lower = name.lower()
     found = (other for other in names if other.lower() == lower or differs_by_a_letter(lower, other.lower()))
     return next(found, None)
 
 
 def differs_by_a_letter(one: str, other: str) -> bool:
-    """Whether one letter is missing, added or another one, or two that are side by side have changed places."""
+    """Whether the names differ by one letter (missing, added or replaced), or by two neighbouring letters swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     start, shorter = 0, min(len(one), len(other))
@@ -28,14 +28,14 @@ def differs_by_a_letter(one: str, other: str) -> bool:
 
 
 def is_slip(one: str, other: str) -> bool:
-    """Whether the one is likely a slip for the other, and not one of two, as `web1` and `web2`, `app` and `api` are."""
+    """Whether one name is probably a typing error for the other, unlike `web1` and `web2`, or `app` and `api`."""
     if not differs_by_a_letter(one, other):
         return False
     return sorted(one) == sorted(other) or (min(len(one), len(other)) > 3 and _digits(one) == _digits(other))
 
 
 def neighbours(name: str) -> Iterator[str]:
-    """Every name that differs by a letter, in lower case: some hundreds."""
+    """Every name that differs by a letter, in lower case: several hundred names."""
     name = name.lower()
     for at in range(len(name)):
         yield name[:at] + name[at + 1 :]

@@ -1,4 +1,4 @@
-"""What is known of an engine, as values: containers, their endpoints, networks.
+"""Containers, their endpoints and networks of an engine, as values.
 
 Every fact is present, absent or unknown; `None` means unknown unless a field says otherwise. Nothing here knows
 Docker's JSON (that is `hostwatch.docker.decode`) and nothing changes in place: a new fact is a new value.
@@ -15,10 +15,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAX_NUMBER_LENGTH = 9
-"""The longest container number of compose that counts: anybody may set the label, and Python refuses 4,301 digits."""
+"""A longer container number of compose is ignored: anybody may set the label, and Python refuses 4,301 digits."""
 
 ONE_OFF = "com.docker.compose.oneoff"
-"""The label of what `docker compose run` makes; its value is `True` then."""
+"""The label that `docker compose run` sets to `True` on the containers it makes."""
 
 EngineId = NewType("EngineId", str)
 """The engine's own identity (`ID` of `GET /info`). Part of every key, so that two engines never share one."""
@@ -27,14 +27,14 @@ ContainerId = NewType("ContainerId", str)
 NetworkId = NewType("NetworkId", str)
 """The network's 64 hexadecimal digits; empty for a container that has not been started yet (engine 20.10)."""
 NO_NETWORK = NetworkId("")
-"""Where the network is not known, or there is none."""
+"""The id of a network that is not known, or that does not exist."""
 
 
 class ContainerKey(NamedTuple):
-    """Names one container of one engine; a hosts file goes by the key of the container that owns it.
+    """Identifies a container of an engine, and the hosts file that this container owns.
 
-    A file on the host goes by one of its own, with its path in the place of the id. A tuple, as nothing is looked up
-    so often: its hash takes a fifth of a dataclass's.
+    A file on the host has a key with its path in the place of the id. The key is a tuple because it is looked up more
+    often than anything else: a tuple's hash takes a fifth of the time of a dataclass's.
     """
 
     engine: EngineId
@@ -46,34 +46,34 @@ class ContainerKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class NetworkKey:
-    """Names one network of one engine."""
+    """Identifies a network of an engine."""
 
     engine: EngineId
     id: NetworkId
 
 
 class State(enum.Enum):
-    """Whether a container runs, as far as it is known."""
+    """Whether a container runs."""
 
     RUNNING = "running"
-    """Confirmed by the engine; paused counts, as its address is still its own."""
+    """Confirmed by the engine. A paused container counts, because it keeps its address."""
     STOPPED = "stopped"
     """Confirmed by the engine: created, exited, dead, or waiting to be restarted (see `Claim`)."""
     UNKNOWN = "unknown"
-    """Between two states, to be read again. Addresses are the last known ones, or early hints."""
+    """The container is changing and must be read again. Its addresses are the last known ones, or early ones."""
 
 
 class Claim(enum.Enum):
-    """How far a container stands for its names."""
+    """How strongly a container claims its names."""
 
     FULL = "full"
-    """It runs, is changing, or has ended just now."""
+    """It runs, is changing, or has just ended."""
     YIELDING = "yielding"
-    """It has ended, and did not come back within `linger`: who runs may have a name of its."""
+    """It has ended, and did not come back within `linger`: a running container may take a name of it."""
     NONE = "none"
-    """It was never started: its names are nobody's yet."""
+    """It was never started, so it claims no name."""
     DEPARTED = "departed"
-    """It was removed just now, and may be made anew: until then nobody has its names but who has the same right."""
+    """It was just removed, and may be made anew. Until then only a container of the same tier may take its names."""
 
 
 class Health(enum.Enum):
@@ -97,11 +97,11 @@ class NetworkMode(enum.Enum):
 
 
 class OnNetwork(Protocol):
-    """Something on one network."""
+    """Anything that is on one network."""
 
     @property
     def network(self) -> NetworkId:
-        """The network's id; empty where it is not known yet."""
+        """The network's id; empty if it is not known yet."""
 
     @property
     def network_name(self) -> str:
@@ -110,7 +110,7 @@ class OnNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A container's place on one network. Addresses are `None` while it has none there."""
+    """A container's connection to one network. An address is `None` while the container has none there."""
 
     network: NetworkId
     network_name: str
@@ -120,7 +120,10 @@ class Endpoint:
     gateways: tuple[Address, ...] = ()
     """One of each family at most."""
     aliases: frozenset[str] | None = None
-    """Names given on this network (`--network-alias`, compose). `None`: not read yet, a list does not tell them."""
+    """The container's names on this network (`--network-alias`, compose).
+
+    `None`: not read yet, as the list of containers does not tell them.
+    """
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -128,7 +131,7 @@ class Endpoint:
         return tuple(address for address in (self.ipv4, self.ipv6) if address is not None)
 
     def same_network(self, other: "OnNetwork") -> bool:
-        """Whether both are on one network; by name where an id is not known yet."""
+        """Whether both are on the same network. Compares the names if an id is not known yet."""
         if self.network and other.network:
             return self.network == other.network
         return self.network_name == other.network_name
@@ -155,13 +158,16 @@ class Container:
     """With `NetworkMode.CONTAINER`, the container whose network stack and hosts file this one uses."""
     endpoints: tuple[Endpoint, ...] = ()
     hosts_mount: Path | None = None
-    """What the user mounted on `/etc/hosts`; `None` for nothing."""
+    """The file that the user mounted on `/etc/hosts`, if there is one."""
     host_file: Path | None = None
-    """A file on the host that subscribes: like a container in host mode which always runs and is no service."""
+    """The path of a file on the host that subscribes; `None` for a real container.
+
+    Such a file counts as a container in host mode that always runs and is no service.
+    """
 
     @property
     def own_hostname(self) -> str:
-        """Its host name; what Docker gives it by default while it is not known."""
+        """Its host name. While that is not known, Docker's default: the short id."""
         return self.hostname or self.key.id[:12]
 
     @property
@@ -198,18 +204,18 @@ class Network:
     compose_name: str | None = None
     """The network's key in its compose file (`backend` of `shop_backend`); `None` outside compose."""
     compose_project: str | None = None
-    """The compose project that it belongs to."""
+    """The compose project that it belongs to; `None` outside compose."""
     driver: str = ""
-    """Who carries it, in Docker's words, such as `bridge`; empty where that is not told."""
+    """Docker's name of the driver, such as `bridge`; empty if the engine does not tell it."""
     internal: bool = False
-    """Whether it has no way out."""
+    """Whether the network has no route to the outside (`--internal`)."""
     auxiliary: frozenset[Address] = frozenset()
-    """Addresses that are set aside for others, such as a router that is no host of ours."""
+    """Addresses reserved for other machines, such as a router (`--aux-address`)."""
     firsts: tuple[Address, ...] = ()
-    """The first address that the engine gives away of each subnet: a bridge's own, where no gateway is told."""
+    """The first address that the engine allocates of each subnet: the bridge's own, if the engine tells no gateway."""
     hostless: frozenset[int] = frozenset()
-    """The IP versions of which a bridge has no address."""
+    """The IP versions of which the host has no address on this bridge."""
 
     def has(self, address: Address) -> bool:
-        """Whether the address is one of its own, of a gateway perhaps."""
+        """Whether the address is in one of the network's subnets. It may be the gateway's."""
         return any(address in subnet for subnet in self.subnets)

@@ -1,4 +1,4 @@
-"""Which strings may stand as a name in a hosts file."""
+"""The names that may be published in a hosts file, and text from others in a printable form."""
 
 import re
 import unicodedata
@@ -10,26 +10,26 @@ _CUT = " ..."
 
 
 def folded(name: str) -> str:
-    """The one form of a host name by which it is looked up and compared: names have no case (RFC 4343).
+    """A host name in lower case, in which it is looked up and compared: case does not count (RFC 4343).
 
-    glibc and musl compare the names of a hosts file so, and so does the engine's DNS (tried on 20.10, 26.1 and 28.5).
+    glibc, musl and the engine's DNS (tried on 20.10, 26.1 and 28.5) ignore case too.
     """
     return name.lower()
 
 
 def name_fault(name: str) -> str | None:
-    """Why `name` may not be published, `None` if it may.
+    """The reason why `name` may not be published; `None` if it may.
 
-    Letters, digits, `-`, `_` and `.`; labels of 1 to 63 characters that neither begin nor end with `-`; 253 characters
-    at most (RFC 1035, 2.3.4; the underscore is what containers and compose use); not an address, as glibc and musl
-    would take that for itself. `localhost` and `ip6-…` belong to the image.
+    A valid name has letters, digits, `-`, `_` and `.`, and at most 253 characters. Its labels have 1 to 63 characters
+    and neither begin nor end with `-` (RFC 1035, 2.3.4; containers and compose use the underscore as well). It is no
+    address, because glibc and musl would not look that up. `localhost` and `ip6-…` belong to the image.
     """
     if len(name) > 253:
         return "longer than 253 characters"
     labels = name.split(".")
     if not all(map(_LABEL.fullmatch, labels)):
         return _malformed(name)
-    # `127.1`, `2130706433` and `1.0x2` are addresses to inet_aton, which resolvers try before the file.
+    # inet_aton takes `127.1`, `2130706433` and `1.0x2` for addresses, and resolvers try it before the file.
     if all(_NUMBER.fullmatch(label) for label in labels):
         return "an address, not a name"
     if is_reserved(name):
@@ -38,7 +38,7 @@ def name_fault(name: str) -> str | None:
 
 
 def _malformed(name: str) -> str:
-    """Why something is no host name, and what to write instead where that is known."""
+    """The reason why a text is no host name, with the name to write instead if there is one."""
     if all(map(_LABEL.fullmatch, name.removesuffix(".").split("."))):
         return "a name ends with a dot in DNS alone: leave it out"
     written = ".".join(map(_in_ascii, name.removesuffix(".").split(".")))
@@ -48,22 +48,22 @@ def _malformed(name: str) -> str:
 
 
 def _in_ascii(label: str) -> str:
-    """A label of letters and digits of any script as DNS has it (RFC 5890, an A-label); any other as it is."""
+    """A label of letters and digits of any script in the form of DNS (an A-label, RFC 5890). Others are unchanged."""
     if label.isascii() or not all(c.isalnum() or c in "-_" or unicodedata.category(c)[0] == "M" for c in label):
         return label
     return f"xn--{unicodedata.normalize('NFKC', label).lower().encode('punycode').decode()}"
 
 
 def is_reserved(name: str) -> bool:
-    """Whether the name belongs to the machine itself, so that nobody may publish it."""
+    """Whether the name belongs to the machine itself, so that it is never published."""
     lower = name.lower()
     return lower == "localhost" or lower.startswith("ip6-")
 
 
 def shown(text: str, most: int = _MAX_SHOWN) -> str:
-    """Text that somebody else chose, as it may stand in a comment or a log: printable ASCII, and not too much of it.
+    """Text from another source, safe for a comment or a log: printable ASCII, `most` characters long at most.
 
-    It is cut between two words, if there are any, and says that it was.
+    A longer text is cut, between two words if possible, and ends with an ellipsis.
     """
     safe = ascii(text[: most + 1])[1:-1]
     if len(safe) <= most:
@@ -74,9 +74,9 @@ def shown(text: str, most: int = _MAX_SHOWN) -> str:
 
 
 def printable(text: str) -> str:
-    """Text for a terminal or a log: nothing in it moves the cursor, changes colours or the direction of writing.
+    """Text that is safe for a terminal: it cannot move the cursor, or change colours or the direction of writing.
 
-    Newlines and tabs stay; what else cannot be printed is shown as its escape.
+    Newlines and tabs stay. Other characters that are not printable are shown as escapes.
     """
     if text.isprintable():
         return text

@@ -1,6 +1,6 @@
-"""How an application is told that its records have changed: a signal, a command in its container, or a restart.
+"""Ways to notify an application that its records have changed: a signal, a command in its container, or a restart.
 
-For a file on the host it is a command on the host, which nobody but the configuration can ask for.
+For a file on the host it is a command on the host. Only the configuration can request that.
 """
 
 import shlex
@@ -17,7 +17,7 @@ class Signal:
     """A signal to the first process of the container."""
 
     name: str
-    """As the engine takes it: `SIGHUP`."""
+    """The form that the engine takes: `SIGHUP`."""
 
     def __str__(self) -> str:
         return self.name
@@ -55,7 +55,7 @@ Notification = Signal | Exec | Restart | HostCommand
 
 
 def signal_named(text: str) -> Signal:
-    """The signal of that name, with or without `SIG`. Raises `ValueError` with what would be right."""
+    """The signal of that name, with or without `SIG`. Raises `ValueError` with an example that is right."""
     name = text.strip().upper()
     name = name if name.startswith("SIG") else f"SIG{name}"
     if name not in _SIGNALS:
@@ -64,7 +64,7 @@ def signal_named(text: str) -> Signal:
 
 
 def command_of(words: tuple[str, ...]) -> Exec:
-    """The command of these words. Raises `ValueError` with what would be right."""
+    """The command of these words. Raises `ValueError` with an example that is right."""
     if not words or not words[0]:
         raise ValueError("no command; write one, as in nginx -s reload")
     if any("\0" in word for word in words):
@@ -73,7 +73,7 @@ def command_of(words: tuple[str, ...]) -> Exec:
 
 
 def notification_of_label(text: str) -> Notification:
-    """What a label asks for: `SIGHUP`, `restart`, or `exec: nginx -s reload`. Raises `ValueError`."""
+    """The notification that a label requests: `SIGHUP`, `restart`, or `exec: nginx -s reload`. Raises `ValueError`."""
     kind, colon, rest = text.strip().partition(":")
     if colon and kind.strip() == "exec":
         try:

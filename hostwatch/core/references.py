@@ -13,13 +13,13 @@ from typing import assert_never
 from hostwatch.core.names import folded, name_fault
 
 SELF = "self"
-"""The name of the subscriber itself, whatever it is called."""
+"""A reference to this name means the subscriber itself."""
 MAX_TEMPLATE_LINES = 1_000
 MAX_LINE_LENGTH = 4_096
 
 
 class Attribute(enum.Enum):
-    """What of a container a reference asks for."""
+    """The attribute of a container that a reference names."""
 
     IP = "ip"
     IP6 = "ip6"
@@ -30,7 +30,7 @@ class Attribute(enum.Enum):
 
     @property
     def is_address(self) -> bool:
-        """Whether it can stand at the beginning of a line."""
+        """Whether it is an address, so that a line may begin with it."""
         return self in (Attribute.IP, Attribute.IP6, Attribute.PUBLIC_IP)
 
 
@@ -45,7 +45,7 @@ class Reference:
     """`@{name.attribute[index]}`; without an index it stands for each replica."""
 
     name: str
-    """In its folded form, whatever the case that it was written in."""
+    """In its folded form."""
     attribute: Attribute
     index: int | None
     text: str
@@ -82,7 +82,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class TemplateFault:
-    """What is wrong with a line of a template. `row` and `column` count from 0 inside the template."""
+    """A fault of a template's line. `row` and `column` count from 0 inside the template."""
 
     row: int
     column: int
@@ -97,7 +97,7 @@ def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, .
     """The lines of a template, blank ones and comments left out, and the faults of those that cannot be read."""
     lines: list[Line] = []
     faults: list[TemplateFault] = []
-    # Only \n ends a line (a YAML block knows no other): \x85 or U+2028 inside one is then refused as a bad name.
+    # Only \n ends a line, as in a YAML block: \x85 or U+2028 inside a line is refused as a bad name.
     rows = text.removesuffix("\n").split("\n")
     for row, source in enumerate(rows[:MAX_TEMPLATE_LINES]):
         try:
@@ -127,7 +127,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}", re.ASCII)
 
 
 def is_service_name(name: str) -> bool:
-    """Whether a reference could look this name up (what Docker allows as a container name, and host names)."""
+    """Whether a reference may have this name: a container name that Docker allows, or a host name."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -151,7 +151,7 @@ def _parsed_line(source: str) -> Line | None:
 
 
 def _parts(column: int, word: str) -> Iterator[str | Reference]:
-    # `@@{` is a literal `@{`: it is taken out first, so that it opens no reference.
+    # `@@{` is a literal `@{`. It is looked for first, so that it opens no reference.
     position = 0
     literal = ""
     while position < len(word):
@@ -203,13 +203,13 @@ def _check_address(column: int, word: str, field: Field) -> None:
 
 
 def _check_name(column: int, word: str, field: Field) -> None:
-    # What a reference will say is not known yet: a stand-in shows whether the text around it is well formed.
-    sample = "".join(_stand_in(part) for part in field)
+    # The values of references are not known yet: a sample value shows whether the text around them is valid.
+    sample = "".join(_sample(part) for part in field)
     if (fault := name_fault(sample)) is not None:
         raise _FaultError(column, word, fault)
 
 
-def _stand_in(part: str | Reference) -> str:
+def _sample(part: str | Reference) -> str:
     match part:
         case str():
             return part

@@ -1,4 +1,4 @@
-"""What the configuration and the labels ask for, in the core's own terms: matches, services, subscriptions."""
+"""The rules that the configuration and the labels give: matches, services, subscriptions."""
 
 import enum
 import fnmatch
@@ -17,19 +17,19 @@ from hostwatch.core.references import SELF, Line
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which containers an entry of the configuration means. Each key that is given must hold; one of its globs must."""
+    """A condition that selects containers. Each key that is given must match, by one of its globs."""
 
     name: tuple[str, ...] = ()
     image: tuple[str, ...] = ()
     project: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
     label_values: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Labels that must be there with a value of one of these globs."""
+    """Labels that the container must have, each with a value that matches one of its globs."""
     label_keys: tuple[str, ...] = ()
-    """Labels of which one must be there, whatever its value."""
+    """The container must have one of these labels, with any value."""
 
     def holds(self, container: Container) -> bool:
-        """Whether the container is meant."""
+        """Whether the container matches."""
         labels = container.labels
         return (
             _any_glob(self.name, container.name)
@@ -42,7 +42,7 @@ class Match:
 
     @property
     def means_one_offs(self) -> bool:
-        """Whether it asks for what `docker compose run` makes, which else is no service."""
+        """Whether it may match containers of `docker compose run`, which otherwise are no service."""
         return any(key == ONE_OFF for key, _ in self.label_values)
 
     def _is_image(self, image: str) -> bool:
@@ -62,11 +62,11 @@ def _compiled(glob: str) -> re.Pattern[str]:
 
 
 _PRIVATE_DOMAINS = frozenset(("corp", "docker", "home", "internal", "intranet", "lan", "local", "private", "test"))
-"""Top-level domains of private networks (RFC 6762, appendix G; RFC 6761), and Docker's users' own."""
+"""Top-level domains of private networks (RFC 6762, appendix G; RFC 6761), and `docker`, which its users choose."""
 
 
 def _suffixes(name: str) -> Iterator[str]:
-    """The domains that a name of the configuration gives: below itself, and beside it, unless that is a public one."""
+    """The suffixes that a name of the configuration allows: the name itself and its domain, unless that is public."""
     _, dot, domain = name.partition(".")
     if dot:
         yield f".{name}"
@@ -90,18 +90,18 @@ class Writer(enum.Enum):
     """How a container's hosts file is written."""
 
     AUTO = "auto"
-    """By its path where that works, else by exec."""
+    """By its path if that works, else by exec."""
     PATH = "path"
     EXEC = "exec"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one source (an entry of the configuration, a container's labels) wants in a hosts file."""
+    """The lines that one source (an entry of the configuration, or a container's labels) requests in a hosts file."""
 
     lines: tuple[Line, ...] = ()
     services: tuple[str, ...] = ()
-    """Services of which each gets a line under its own names."""
+    """Services that get a line each, with the service's own names."""
     everything: bool = False
     """Whether every name in reach gets a line (`services: "*"`)."""
     ipv4: bool = True
@@ -111,11 +111,11 @@ class Subscription:
     """Whether addresses without a shared network are published too (`scope: any`)."""
     writer: Writer = Writer.AUTO
     notification: Notification | None = None
-    """How the application is told of a change; `None`: not at all."""
+    """How the application is notified of a change; `None`: it is not notified."""
 
     @property
     def is_own(self) -> bool:
-        """Whether it speaks of the subscriber itself, so that it comes to something else for each."""
+        """Whether it names the subscriber itself (`self`), so that each subscriber has an answer of its own."""
         return SELF in map(folded, self.services) or any(line.service == SELF for line in self.lines)
 
 
@@ -128,7 +128,7 @@ class SubscriberRule:
     subscription: Subscription
 
     def holds(self, container: Container) -> bool:
-        """Whether the container, or the file on the host, is meant."""
+        """Whether the container, or the file on the host, is such a subscriber."""
         if isinstance(self.target, Path):
             return container.host_file == self.target
         return container.host_file is None and self.target.holds(container)
@@ -136,7 +136,7 @@ class SubscriberRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that the configuration decides about what is published to whom."""
+    """All rules of the configuration that decide which names each subscriber gets."""
 
     services: tuple[ServiceRule, ...] = ()
     subscribers: tuple[SubscriberRule, ...] = ()
@@ -157,9 +157,9 @@ class Rules:
         self._suffixes.update(suffix for name in self._owners for suffix in _suffixes(name))
 
     def has_suffix(self, name: str) -> bool:
-        """Whether a folded name is a service's, or below a domain that the services' names give."""
+        """Whether a folded name is the name of a service, or has a suffix that the services' names allow."""
         return name in self._owners or any(name.endswith(suffix) for suffix in self._suffixes)
 
     def service(self, name: str) -> tuple[ServiceRule, ...]:
-        """The services that own a name: the one of that key, else all that are published under it."""
+        """The services that own a name: the service with that key, else all that are published under that name."""
         return self._owners.get(folded(name), ())

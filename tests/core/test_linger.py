@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import Address, ContainerKey
-from hostwatch.core.resolve.linger import Desired, Last, Memory, Others, Told, after_linger, memory_of
+from hostwatch.core.resolve.linger import Desired, Last, Memory, Others, Resolved, after_linger, memory_of
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.timing import Backoff
 from tests.core.build import ip, key
@@ -44,7 +44,7 @@ def step(
 ) -> Desired:
     """The next round, two seconds of linger."""
     found = outcome if isinstance(outcome, list) else [outcome]
-    return after_linger(Told(tuple(found), everything), memory or {}, now, 2.0, holding(holders))
+    return after_linger(Resolved(tuple(found), everything), memory or {}, now, 2.0, holding(holders))
 
 
 def addresses(now: Desired) -> list[Address]:
@@ -104,9 +104,9 @@ def test_what_is_gone_lingers_and_goes() -> None:
 @given(st.floats(0, 1e9), st.floats(0, 1e4))
 def test_when_it_is_time_it_goes(now: float, linger: float) -> None:
     """Whatever the numbers round to: looked at when it says, a line is gone and asks for no further look."""
-    first = after_linger(Told((GONE,)), BEFORE, now, linger, holding())
+    first = after_linger(Resolved((GONE,)), BEFORE, now, linger, holding())
     if first.again_at is not None:
-        second = after_linger(Told((GONE,)), first.memory, first.again_at, linger, holding())
+        second = after_linger(Resolved((GONE,)), first.memory, first.again_at, linger, holding())
         assert (addresses(second), second.again_at) == ([], None)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hostwatch.core.names import name_fault
 from hostwatch.core.notifications import Exec, Notification, Restart, Signal
 from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.linger import Others, Told, after_linger
+from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
@@ -265,7 +265,7 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
             shown = outcome.line if isinstance(outcome, Published) else f"{outcome.line} {outcome.reason}"
             assert shown.isascii()
             assert shown.isprintable()
-        block = after_linger(Told(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
+        block = after_linger(Resolved(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
         assert all(name_fault(published) is None for record in block.records for published in record.names)
 
 

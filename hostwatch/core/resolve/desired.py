@@ -1,4 +1,4 @@
-"""The desired block of a hosts file: store and rules in, an outcome for each line out.
+"""The desired block of a hosts file: takes the store and the rules, and gives an outcome for each line.
 
 An outcome has its line's records, or the reason why there are none. `hostwatch.core.resolve.linger` applies time to it:
 a line that is gone may linger, an unknown one changes nothing, a refused one goes at once.
@@ -11,8 +11,8 @@ from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.references import SELF
-from hostwatch.core.resolve.linger import Desired, Memory, Others, Told, after_linger
-from hostwatch.core.resolve.lookup import Resolver, Unwanted, resolver_of
+from hostwatch.core.resolve.linger import Desired, Memory, Others, Resolved, after_linger
+from hostwatch.core.resolve.lookup import Excluded, Resolver, resolver_of
 from hostwatch.core.resolve.members import addresses, member_of, unanswered, why_none
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.resolve.reach import in_reach
@@ -27,9 +27,9 @@ def outcomes(lister: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
     """The outcome of each line that is requested for the hosts file of `owner`.
 
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
-    earlier source gave to another service stays with it, and lines that name their names win over `services:`.
+    earlier source gave to another service stays with that service, and template lines win over `services:`.
     """
-    return _answer(lister, lister.sharing(owner).requests).told.outcomes
+    return _answer(lister, lister.sharing(owner).requests).resolved.outcomes
 
 
 def desired_block(lister: Lister, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
@@ -45,14 +45,14 @@ def desired_block(lister: Lister, owner: ContainerKey, memory: Memory, now: floa
     def called(keys: frozenset[ContainerKey]) -> str:
         return _called(lister, requests, keys)
 
-    found = after_linger(answer.told, memory, now, linger_seconds, Others(holders, called))
-    if answer.told.is_timeless:
+    found = after_linger(answer.resolved, memory, now, linger_seconds, Others(holders, called))
+    if answer.resolved.is_timeless:
         answer.desired = found
     return found
 
 
 def _called(lister: Lister, requests: tuple[Request, ...], keys: frozenset[ContainerKey]) -> str:
-    """The names of those containers that are in reach of the file's sharers. Names of others are not told to them."""
+    """The names of those containers that the file's subscriber can reach. It must not learn the names of others."""
     if not requests:
         return ""
     context = requests[0].query.context
@@ -65,20 +65,20 @@ def _called(lister: Lister, requests: tuple[Request, ...], keys: frozenset[Conta
 class _Answer:
     """The answer to a file's requests. Files with the same single query share one."""
 
-    told: Told
+    resolved: Resolved
     desired: Desired | None = None
-    """The desired block, if it depends neither on time nor on what each file said before."""
+    """The desired block, if it depends neither on time nor on what was published before."""
 
 
 def _answer(lister: Lister, requests: tuple[Request, ...]) -> _Answer:
     if len(requests) != 1 or requests[0].query.is_own:
-        return _Answer(_told(lister, requests))
-    return lister.cached(_Answer, requests[0].query, lambda: _Answer(_told(lister, requests)))
+        return _Answer(_resolved(lister, requests))
+    return lister.cached(_Answer, requests[0].query, lambda: _Answer(_resolved(lister, requests)))
 
 
-def _told(lister: Lister, requests: tuple[Request, ...]) -> Told:
+def _resolved(lister: Lister, requests: tuple[Request, ...]) -> Resolved:
     everything = any(request.query.subscription.everything for request in requests)
-    return Told(_outcomes(lister, requests), everything)
+    return Resolved(_outcomes(lister, requests), everything)
 
 
 def _outcomes(lister: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
@@ -90,17 +90,17 @@ def _outcomes(lister: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...
     ]
     answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
     found: list[Outcome] = []
-    for lines in asked:  # a line counts where it is first requested, even if another request has the answer
-        found += taken.claimed([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
+    for lines in asked:  # a line has the place of its first request, even if another request has the answer
+        found += taken.assign([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
     for subscriber, resolver, subscription in parts:
-        found += taken.claimed(_service_outcomes(resolver, subscriber, subscription, taken))
+        found += taken.assign(_service_outcomes(resolver, subscriber, subscription, taken))
     return tuple(_by_line(found).values())
 
 
 def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
     """One outcome for each line, in the order in which they were first requested.
 
-    The same line from two requests counts once: it is published if either is, and unknown until both are known.
+    The same line from two requests counts once: it is published if one of them is, and unknown until both are known.
     """
     by_line: dict[str, Outcome] = {}
     for outcome in found:
@@ -119,7 +119,7 @@ def _resolver(lister: Lister, query: Query) -> Resolver:
 
 
 class _Names:
-    """The names that earlier requests have given already, and their addresses."""
+    """The names that earlier requests have given, with their addresses."""
 
     def __init__(self) -> None:
         self._given: dict[str, set[Address]] = {}
@@ -130,8 +130,8 @@ class _Names:
         """The names that no request has given yet."""
         return tuple(name for name in names if folded(name) not in self._given)
 
-    def claimed(self, found: Iterable[Outcome]) -> list[Outcome]:
-        """The outcomes without names that an earlier source gave to other addresses."""
+    def assign(self, found: Iterable[Outcome]) -> list[Outcome]:
+        """Give the outcomes their names. Returns them without names that an earlier source gave to other addresses."""
         checked = [self._without_given(outcome) for outcome in found]
         for outcome in checked:
             if isinstance(outcome, Unknown):
@@ -170,14 +170,14 @@ class _Names:
 def _service_outcomes(
     resolver: Resolver, subscriber: Container, subscription: Subscription, taken: _Names
 ) -> Iterator[Outcome]:
-    """A line for each service that is requested by name, or with `*` for each service in reach."""
+    """A line for each service that is requested by name; with `*` a line for each service in reach."""
     if not subscription.everything:
         for name in subscription.services:
             yield _service_outcome(resolver, subscriber, subscription, name, taken)
         return
     for service, names in resolver.services_in_reach():
         line = _service_line(names[0], names)
-        if isinstance(service, Ambiguous | Unwanted):
+        if isinstance(service, Ambiguous | Excluded):
             yield Refused(line, service.reason)
         elif free := taken.free(names):
             outcome = _addressed(resolver, subscription, service, dict.fromkeys(free, service.ids), line)
@@ -191,7 +191,7 @@ def _service_outcome(
     resolver: Resolver, subscriber: Container, subscription: Subscription, name: str, taken: _Names
 ) -> Outcome:
     service = resolver.service(name) if folded(name) != SELF else own_service(subscriber)
-    # The line identifies the service while containers and their labels come and go.
+    # The line identifies the service, so it must not change while containers and their labels come and go.
     own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
     line = _service_line(name, own_names)
     if not isinstance(service, Service):

@@ -1,14 +1,14 @@
-"""Over which networks the host and a container reach each other, which a network's driver and options decide.
+"""Decides by a network's driver and options whether the host and the containers on it reach each other.
 
 | driver | the host reaches its containers | they reach the host |
 | --- | --- | --- |
 | bridge | yes | at the bridge's own address |
-| macvlan, ipvlan | never: the kernel keeps an interface and its children apart | never: the gateway is the LAN's |
-| overlay | no | by the bridge that the engine adds for the way out, unless the network is internal |
-| a plugin's | taken for granted | at the gateway that it tells |
+| macvlan, ipvlan | never: the kernel separates an interface from its children | never: the gateway is the LAN's |
+| overlay | no | by `docker_gwbridge`, which the engine adds unless the network is internal |
+| of a plugin | assumed | at the gateway that the network tells |
 
-A bridge may be without an address of the host's (`gateway_mode_…=isolated`, `inhibit_ipv4`): then neither reaches the
-other over it. Its containers' default gateway is no sign: an `--aux-address` or `inhibit_ipv4` makes that a router.
+The host may have no address on a bridge (`gateway_mode_…=isolated`, `inhibit_ipv4`). Then they do not reach each other
+over it. The containers' default gateway does not show this: with `--aux-address` or `inhibit_ipv4` it is a router.
 """
 
 from collections.abc import Iterable
@@ -22,11 +22,11 @@ HOST_UNREACHED = "which the host cannot reach"
 FROM_HOST_UNREACHED = "from which the host cannot be reached"
 
 _APART = frozenset(["macvlan", "ipvlan", "overlay"])
-"""Drivers whose networks the host itself is not on."""
+"""The host itself is not on networks of these drivers."""
 
 
 def network_at(lister: Lister, engine: EngineId, place: OnNetwork) -> Network | None:
-    """The network of a place; by name where its id is not known (20.10 before a first start, Podman)."""
+    """The network of a place. Found by name if its id is not known (20.10 before a first start, Podman)."""
     if place.network:
         return lister.network(NetworkKey(engine, place.network))
     return _named(lister, engine, place.network_name)
@@ -44,10 +44,10 @@ def is_host_away(network: Network) -> bool:
 
 
 def own_address(network: Network, attachment: Attachment | None, version: int) -> Address | None:
-    """The host's own address on a network, as its members see it; `None` where it has none.
+    """The host's own address on a network; `None` if it has none.
 
-    An engine that was told no gateway takes the first address of the range or the subnet, and does not say so; where
-    the network is internal, no endpoint tells it either (engine 28.5).
+    If the user gives no gateway, the engine takes the first address of the range or the subnet, and the network's
+    inspection does not tell it. On an internal network no endpoint tells it either (engine 28.5).
     """
     if not is_host_on(network, version):
         return None
@@ -60,7 +60,7 @@ def own_address(network: Network, attachment: Attachment | None, version: int) -
 
 
 def way_out(lister: Lister, networks: Iterable[Network]) -> Network | None:
-    """The bridge by which a container on these networks reaches the host though it is on no other, if it has one."""
+    """The bridge over which a container that is on overlay networks reaches the host, if it has one."""
     overlay = next((network for network in networks if network.driver == "overlay" and not network.internal), None)
     return _named(lister, overlay.key.engine, WAY_OUT) if overlay is not None else None
 

@@ -1,13 +1,13 @@
-"""What time does to a line: what is gone lingers for a moment, what is not known stays as it is.
+"""Applies time to the outcomes of lines: a line that is gone lingers for a moment, an unknown one stays as it is.
 
-| outcome | a record of before whose address belongs to another container by now | the other records of before |
+| outcome | an earlier record whose address another container has now | other earlier records |
 | --- | --- | --- |
 | published | replaced by the new records | replaced by the new records |
-| gone | withheld at once | stay until `linger` has passed, but for names that have got another record |
+| gone | withheld at once | stay until `linger` has passed, unless one of their names has another record now |
 | unknown | withheld at once | stay |
 | refused | withheld at once | withheld at once |
 
-Whose address that is by now is said with the reason for which the line is withheld, for as long as it is so.
+While another container has such an address, the reason for which the line is withheld names that container.
 """
 
 import dataclasses
@@ -26,38 +26,40 @@ from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Ref
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last records of a line, where they came from, and since when it is gone (monotonic seconds)."""
+    """The last records of a line."""
 
     records: tuple[Record, ...]
     origins: tuple[Origin, ...]
+    """The origin of each record."""
     gone_since: float | None = None
+    """The time since which the line is gone (monotonic seconds)."""
     of_all: bool = False
-    """Whether nobody asked for the line by name, so that no outcome says it when it is gone."""
+    """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
     lost: tuple[tuple[Address, Origin], ...] = ()
-    """The addresses of records that are withheld because another container has them by now."""
+    """The addresses of records that are withheld because another container has them now."""
 
 
 Memory = Mapping[str, Last]
-"""What was last published for each line of one hosts file."""
+"""The last records of each line of one hosts file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What the file is to say now."""
+    """The desired state of a hosts file at one moment."""
 
     block: Block
     memory: Memory
     kept: frozenset[Address]
-    """Addresses that matter when somebody gets or loses one: of records that nothing confirms, and of lost ones."""
+    """Addresses of records that nothing confirms, and lost ones. If one changes hands, the file is decided anew."""
     again_at: float | None
-    """When a lingering line runs out (monotonic seconds); `None` while none lingers."""
+    """When the first lingering line ends (monotonic seconds); `None` if none lingers."""
 
 
 def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
-    """The memory that a block found in a file stands for: what an earlier run published for each line.
+    """The memory that follows from a block in a file, which an earlier run left there.
 
-    The block comes from a file that its container may write, and the lines from its labels: names that are written out
-    are looked up, and those that hold a reference are tried while there are not too many of both.
+    A container may write its file and choose its labels, so the work is limited: literal names are looked up, and names
+    with a reference are compared with the records' names only if there are not too many of both.
     """
     lines = tuple(outcome.line for outcome in found)
     known = frozenset(lines)
@@ -80,7 +82,7 @@ def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
 
 
 def _lost_by(reason: str) -> tuple[tuple[Address, Origin], ...]:
-    """The addresses that a line has lost, as the reason says for which it is withheld."""
+    """The lost addresses that are named in the reason for which a line is withheld."""
     lost: list[tuple[Address, Origin]] = []
     for text in _LOST.findall(reason)[:_MOST_LOST]:
         with suppress(ValueError):
@@ -90,16 +92,16 @@ def _lost_by(reason: str) -> tuple[tuple[Address, Origin], ...]:
 
 _LOST = re.compile(r"; its last address ([0-9a-f.:]{1,45}) is ")
 _MOST_LOST = 4
-"""Of how many lost addresses a reason says whose they are."""
+"""A reason names the new owners of at most this many lost addresses."""
 
 _MOST_TRIED = 50_000
-"""How often a name is tried for a field with references: some 200 of each, in some hundredths of a second."""
+"""At most this many comparisons of a name with a field with references: some 200 of each, in some 10 ms."""
 _REFERENCE = re.compile(r"@\{[^{}]*\}")
 _NAME_PART = "[A-Za-z0-9_.-]+"
 
 
 def _places(field: str, places: Mapping[str, Iterable[int]], is_tried: bool) -> Iterator[int]:
-    """Where the records are whose names a field of a line may have given."""
+    """The places of the records with a name that this field of a line may have given."""
     if _REFERENCE.search(field) is None:
         yield from places.get(field, ())
     elif is_tried:
@@ -113,9 +115,10 @@ def _names_of(line: str) -> list[str]:
 
 
 def _name_pattern(field: str) -> re.Pattern[str]:
-    """Which names a field with references may have given. Atomic groups: a match takes linear time, whoever wrote it.
+    """A pattern for the names that a field with references may have given.
 
-    The first place where a literal stands is as good as any later one: all that lies between may be anything.
+    Its groups are atomic, so that a match takes linear time for any name. They may be: a reference may have any value,
+    so the first place where a literal stands is as good as any later one.
     """
     first, *literals, last = map(re.escape, _REFERENCE.split(field))
     middle = (f"(?>{_NAME_PART}?{literal})" for literal in literals)
@@ -123,41 +126,41 @@ def _name_pattern(field: str) -> re.Pattern[str]:
 
 
 Holders = Callable[[Address, Origin], frozenset[ContainerKey]]
-"""Which containers have an address at present on the network of its origin; on any where that is not known."""
+"""The containers that have an address now, on the network of its origin, or on any if that is not known."""
 Called = Callable[[frozenset[ContainerKey]], str]
-"""What containers are called, as the subscriber may be told; empty where it may not."""
+"""The names of containers, for people; empty if the subscriber may not know them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Who else there is, to whom an address of before may belong by now."""
+    """Look-ups of the other containers, which may have an earlier record's address now."""
 
     holders: Holders
     called: Called
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is known of a file's lines now."""
+class Resolved:
+    """The outcomes of a file's lines now."""
 
     outcomes: tuple[Outcome, ...]
     asks_for_all: bool = False
-    """Whether somebody asks for every name (`services: "*"`): what no outcome tells any more is gone then."""
+    """Whether a request is for every name (`services: "*"`). Then a line of it that has no outcome any more is gone."""
 
     @property
     def is_timeless(self) -> bool:
-        """Whether this comes to the same at any time, whatever was published before."""
+        """Whether the desired block depends neither on time nor on what was published before."""
         return not self.asks_for_all and all(isinstance(outcome, Published) for outcome in self.outcomes)
 
 
-def after_linger(told: Told, memory: Memory, now: float, linger: float, others: Others) -> Desired:
-    """The block for these outcomes at `now`."""
-    outcomes, holders = told.outcomes, others.holders
+def after_linger(resolved: Resolved, memory: Memory, now: float, linger: float, others: Others) -> Desired:
+    """The desired block for these outcomes at `now`."""
+    outcomes, holders = resolved.outcomes, others.holders
     bound = _bound(outcomes)
     lasting: dict[str, Last] = {}
     kept: set[Address] = set()
     ends: list[float] = []
-    for outcome in (*outcomes, *_vanished(told, memory)):
+    for outcome in (*outcomes, *_vanished(resolved, memory)):
         last = _last(outcome, memory.get(outcome.line), now, holders)
         if isinstance(outcome, Gone):
             last = _lingering(last, now, linger, bound)
@@ -171,7 +174,7 @@ def after_linger(told: Told, memory: Memory, now: float, linger: float, others: 
             ends.append(last.gone_since + linger)
     records = _merged(record for last in lasting.values() for record in last.records)
     withheld = (
-        Withheld(outcome.line, outcome.reason + _whose(lasting.get(outcome.line, _NOTHING), others))
+        Withheld(outcome.line, outcome.reason + _new_owners(lasting.get(outcome.line, _NOTHING), others))
         for outcome in outcomes
         if not isinstance(outcome, Published) and not lasting.get(outcome.line, _NOTHING).records
     )
@@ -181,8 +184,8 @@ def after_linger(told: Told, memory: Memory, now: float, linger: float, others: 
 _NOTHING = Last((), ())
 
 
-def _whose(last: Last, others: Others) -> str:
-    """Whose the addresses are by now that a line has lost, to be said behind the reason."""
+def _new_owners(last: Last, others: Others) -> str:
+    """The new owners of a line's lost addresses, as an addition to the reason."""
     holders = ((address, others.holders(address, origin) - {origin.container}) for address, origin in last.lost)
     owners = ((address, others.called(keys)) for address, keys in holders)
     return "".join(f"; its last address {address} is {owner}'s now" for address, owner in owners if owner)
@@ -194,16 +197,16 @@ def _bound(outcomes: Iterable[Outcome]) -> frozenset[str]:
     return frozenset(folded(name) for outcome in published for record in outcome.records for name in record.names)
 
 
-def _vanished(told: Told, memory: Memory) -> list[Gone]:
-    """What `services: "*"` published and does not name any more."""
-    if not told.asks_for_all:
+def _vanished(resolved: Resolved, memory: Memory) -> list[Gone]:
+    """The lines that `services: "*"` published and that have no outcome any more."""
+    if not resolved.asks_for_all:
         return []
-    lines = {outcome.line for outcome in told.outcomes}
+    lines = {outcome.line for outcome in resolved.outcomes}
     return [Gone(line, "") for line, last in memory.items() if last.of_all and line not in lines]
 
 
 def _last(outcome: Outcome, last: Last | None, now: float, holders: Holders) -> Last | None:
-    """What the line is known to have said last, `None` for nothing that may stay or that is worth a word."""
+    """The line's records that may stay and its lost addresses; `None` if it has neither."""
     match outcome:
         case Published(_, records, origins, of_all):
             return Last(records, origins, of_all=of_all)
@@ -219,10 +222,10 @@ def _last(outcome: Outcome, last: Last | None, now: float, holders: Holders) -> 
 
 
 def _without_lost(last: Last | None, holders: Holders, is_known: bool) -> Last | None:
-    """The last records without those whose address another container has by now, which is noted for as long.
+    """The last records without those whose address another container has now. Their addresses are noted as lost.
 
-    Where nothing is known of the line, a record stays that an earlier run wrote: whose it was is not known either, and
-    it may belong to whoever has the address now.
+    If the line's outcome is unknown (`is_known` is false), a record that an earlier run wrote stays: its container is
+    not known, and may be the one that has the address now.
     """
     if last is None:
         return None
@@ -237,12 +240,12 @@ def _without_lost(last: Last | None, holders: Holders, is_known: bool) -> Last |
     for record, origin in zip(last.records, last.origins, strict=True):
         if not stays(record, origin) and len(lost) < _MOST_LOST:
             lost[record.address, origin] = None
-    # Where no line is withheld there is no reason to say it with: containers that come and go would be kept for ever.
+    # Lines of `services: "*"` note no lost addresses: they have no reason to name them in, and would never be dropped.
     return _kept(dataclasses.replace(last, lost=() if last.of_all else tuple(lost)), stays)
 
 
 def _lingering(last: Last | None, now: float, linger: float, bound: frozenset[str]) -> Last | None:
-    """What stays of a line that is gone: what nobody else publishes, until it has lingered for long enough."""
+    """The records that stay of a line that is gone: those without a name that is published, until `linger` is over."""
     if last is None:
         return None
     is_over = last.gone_since is None or now >= last.gone_since + linger
@@ -250,7 +253,7 @@ def _lingering(last: Last | None, now: float, linger: float, bound: frozenset[st
 
 
 def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
-    """What is left with the records that stay; `None` for nothing."""
+    """`last` with only the records that stay; `None` if nothing is left."""
     kept = [pair for pair in zip(last.records, last.origins, strict=True) if stays(*pair)]
     if not kept and not last.lost:
         return None
@@ -258,7 +261,7 @@ def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
 
 
 def _merged(records: Iterable[Record]) -> tuple[Record, ...]:
-    """The records without repetition: a name is bound to an address once."""
+    """The records without repetitions: each pair of a name and an address occurs once."""
     given: set[tuple[Address, str]] = set()
     merged = []
     for record in records:

@@ -15,20 +15,20 @@ from hostwatch.core.store.network_context import NetworkContext
 
 
 @dataclass(frozen=True, slots=True)
-class Unwanted:
-    """A name in reach that `services: "*"` does not give."""
+class Excluded:
+    """A name in reach that `services: "*"` leaves out."""
 
     reason: str
 
 
-Found = tuple[Service | Ambiguous | Unwanted, tuple[str, ...]]
-"""An answer, and the names in reach that it belongs to, as written."""
+Found = tuple[Service | Ambiguous | Excluded, tuple[str, ...]]
+"""An answer, with the names in reach that have it, as written."""
 
 
 class Resolver:
-    """Names as seen from one network context, until anything in the store changes.
+    """Looks up names for one network context. It is valid until anything in the store changes.
 
-    Its answers are kept: a common name has hundreds of subscribers, and most of them share one context.
+    It keeps its answers: a common name has hundreds of subscribers, and most of them share one context.
     """
 
     def __init__(self, lister: Lister, context: NetworkContext, any_scope: bool) -> None:
@@ -50,7 +50,7 @@ class Resolver:
         return self._services[name]
 
     def is_complete(self) -> bool:
-        """Whether everything is known that a name could stand for: the context's networks, and all aliases there."""
+        """Whether all names are known: the context's networks, and all aliases on them."""
         lister, context = self.lister, self.context
         if context.is_host_file:
             return not lister.any_aliases_unread(context.engine)
@@ -59,11 +59,11 @@ class Resolver:
         return not any(lister.aliases_unread(context.engine, attachment) for attachment in context.attachments)
 
     def stranger(self, name: str) -> Container | None:
-        """The container of that name. If nothing answers to the name, it is out of reach."""
+        """A container of that name anywhere on the engine. If `service` finds nothing, this one is out of reach."""
         return next(iter(self.lister.named(self.context.engine, name)), None)
 
     def names_in_reach(self) -> dict[str, list[tuple[str, str]]]:
-        """Every folded name with an answer in reach; of each, all spellings with the container's id."""
+        """Every folded name of a container in reach, with each spelling and that container's id."""
         names: dict[str, list[tuple[str, str]]] = {}
         for container in self._reachable:
             for name in self._names_of(container):
@@ -97,12 +97,12 @@ class Resolver:
         return self._all
 
     def _services_in_reach(self) -> Iterator[Found]:
-        found: dict[object, tuple[Service | Ambiguous | Unwanted, list[str]]] = {}
+        found: dict[object, tuple[Service | Ambiguous | Excluded, list[str]]] = {}
         written = self.names_in_reach()
         for name in sorted(written):
             answer = self.service(name)
-            if answer is not None and (fault := self._unwanted(name)) is not None:
-                found[name] = (fault, [name])
+            if answer is not None and (exclusion := self._exclusion(name)) is not None:
+                found[name] = (exclusion, [name])
             elif isinstance(answer, Service):
                 ids = answer.ids
                 spelling = min((text for text, identity in written[name] if identity in ids), default=name)
@@ -116,12 +116,12 @@ class Resolver:
             else:
                 yield service, tuple(names)
 
-    def _unwanted(self, name: str) -> Unwanted | None:
-        """Why a file on the host must not have a name that no line of it asks for; `None` if it may.
+    def _exclusion(self, name: str) -> Excluded | None:
+        """The reason why a file on the host must not get a name that no line of it requests; `None` if it may.
 
-        Any user who starts a container chooses its names, and a name with a dot may be that of a host elsewhere. The
-        operator asks for names below a suffix that the configuration publishes names under. A compose service with its
-        project is a name of our own making.
+        Any user who starts a container chooses its names, and a name with a dot may be that of a host elsewhere. A name
+        with a suffix of a configured name is allowed, because the operator chose that suffix. A compose service with
+        its project (`db.shop`) is allowed, because hostwatch makes up that name.
         """
         if not self.context.is_host_file or "." not in name:
             return None
@@ -131,7 +131,7 @@ class Resolver:
         project = name.partition(".")[2]
         if "." not in project and self.lister.qualified(self.context.engine, name):
             return None
-        return Unwanted(
+        return Excluded(
             f"{name}: a container chose this name, and it may be that of another host;"
             " give it by a service of the configuration to have it here"
         )
@@ -139,14 +139,14 @@ class Resolver:
     def published_names(self, service: Service, own_names: Iterable[str]) -> dict[str, frozenset[str]]:
         """A service's names, each with the ids of the containers that it stands for.
 
-        They are `own_names`, as the subscriber writes them, and the names in its containers' labels.
+        The names are `own_names`, as the subscriber writes them, and those in the labels of its containers.
         """
         labelled = [
             name
             for container in service.containers
             if container.claim is not Claim.NONE
             for name in self.lister.roles(container.key).names
-            if self._unwanted(name) is None
+            if self._exclusion(name) is None
         ]
         names: dict[str, str] = {}
         for name in (*own_names, *labelled):

@@ -1,4 +1,4 @@
-"""The containers behind a name, each with the address at which a subscriber reaches it, or the reason why not."""
+"""The containers behind a name, each with the address at which a subscriber reaches it, or why it cannot."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ _NOWHERE = Reached(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A container behind a name, with the address at which this subscriber reaches it, or the reason why not."""
+    """A container behind a name, with the address at which this subscriber reaches it, or why it cannot."""
 
     container: Container
     owner: Container
     """The container that has the network stack it uses, usually itself."""
     reached: Reached
     missing: Missing | None
-    """Why it cannot be published; `None` if it can."""
+    """The reason why it cannot be published; `None` if it can."""
 
     @property
     def is_stale(self) -> bool:
@@ -52,7 +52,7 @@ class Member:
 
 
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
-    """The container as a member of the service. Unless `addressed`, it need only run, not be reached."""
+    """The container as a member of the service. Without `addressed` no address is looked for: it need only run."""
     owner = resolver.lister.joins.sandbox(container) or container
     place = _place(resolver, service, container, addressed)
     if isinstance(place, Reached):
@@ -83,7 +83,7 @@ def _if_healthy(container: Container, place: Reached) -> Reached | Missing:
 
 
 def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: str) -> Outcome:
-    """The outcome of a line whose name no single service answers to."""
+    """The outcome of a line whose name stands for no single service."""
     if isinstance(service, Ambiguous):
         return Refused(line, service.reason)
     if resolver.context.has_lost_network:
@@ -98,7 +98,7 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
 
 
 def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
-    """The outcome of a line if no container can be published. A reason that is not known yet comes first."""
+    """The outcome of a line if no container can be published. A container that is not known decides first."""
     reasons = [member.missing for member in members if member.missing is not None]
     for kind, outcome in ((NotKnown, Unknown), (NotHealthy, Refused), (Unreached, Gone)):
         for missing in reasons:

@@ -1,4 +1,4 @@
-"""What one line of a hosts template comes to: records, or why there are none, in a form that time can be applied to."""
+"""The outcome of one line of a hosts template: its records, or the reason why there are none."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,29 +9,30 @@ from hostwatch.core.model import NO_NETWORK, ContainerKey, NetworkId
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a record comes from, as far as it is known: a literal address is nobody's, and on no network."""
+    """The origin of a record's address."""
 
     container: ContainerKey | None = None
-    """The container whose address it is."""
+    """The container that has the address; `None` for a literal address, or if it is not known."""
     network: NetworkId = NO_NETWORK
     network_name: str = ""
-    """On which network it has that address: another one may have it too, where ranges overlap. Empty: not known."""
+    """The network on which the container has the address, as address ranges may overlap. Empty: none, or not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The line has these records; `origins` says of each where it comes from."""
+    """The line has these records."""
 
     line: str
     records: tuple[Record, ...]
     origins: tuple[Origin, ...]
+    """The origin of each record."""
     of_all: bool = False
-    """Whether nobody asked for this line by name (`services: "*"`): no line tells it when the service is gone."""
+    """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Nothing that answers to the line runs or can be reached; its last records may linger."""
+    """No container that the line names runs and can be reached. Its last records may linger."""
 
     line: str
     reason: str
@@ -39,7 +40,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The line must not be published as things are."""
+    """The line must not be published now. Its last records go at once."""
 
     line: str
     reason: str
@@ -47,7 +48,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Whether the line has records cannot be told now; its last records stay."""
+    """It is not known now whether the line has records. Its last records stay."""
 
     line: str
     reason: str
@@ -57,9 +58,10 @@ Outcome = Published | Gone | Refused | Unknown
 
 
 Owned = tuple[Record, Origin]
-"""A record, and where it comes from."""
+"""A record with its origin."""
 
 
 def published(line: str, owned: Iterable[Owned], of_all: bool = False) -> Published:
+    """The outcome of a line with these records; there is at least one."""
     records, origins = zip(*owned, strict=True)
     return Published(line, records, origins, of_all)

@@ -1,4 +1,4 @@
-"""Which address of a service's container a subscriber gets.
+"""Chooses the address of a service's container that a subscriber gets.
 
 | subscriber \\ service | on a shared network | host mode | container:X | no shared network |
 | --- | --- | --- | --- | --- |
@@ -6,8 +6,8 @@
 | host mode | its first address that the host reaches | 127.0.0.1 | as X | |
 | container:X | as X | as X | as X | as X |
 
-Of several shared networks the service's own choice wins, else user-defined ones before `bridge`, then by name. Over
-which networks the host is reached, and reaches others, is in `hostwatch.core.resolve.host_reach`.
+Of several shared networks the service's own choice wins, else user-defined ones before `bridge`, then by name.
+`hostwatch.core.resolve.host_reach` decides which networks the host is on.
 """
 
 import dataclasses
@@ -53,19 +53,19 @@ class Reached:
     mac: str | None = None
     network: NetworkId = NO_NETWORK
     network_name: str = ""
-    """The network on which these are its addresses; empty where they are the host's."""
+    """The network on which the container has these addresses; empty if they are the host's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """There is no address for this subscriber, and why."""
+    """There is no address for this subscriber."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotKnown:
-    """Whether there is an address is not known now; nothing may be concluded."""
+    """It is not known now whether there is an address, so that nothing may change."""
 
     reason: str
 
@@ -74,7 +74,7 @@ Reach = Reached | Unreached | NotKnown
 
 
 def reach(lister: Lister, context: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
-    """How a subscriber reaches `target`; `network` is the only one that the service publishes, if it says so."""
+    """The addresses at which a subscriber reaches `target`. With `network`, only those on that network count."""
     service = lister.joins.sandbox(target)
     is_there = not (context.has_lost_network or lister.joins.has_outlived(target))
     if service is None or not (is_there and context.is_placed and is_placed(service)):
@@ -93,7 +93,7 @@ def reach(lister: Lister, context: NetworkContext, target: Container, network: s
 
 
 def in_reach(lister: Lister, context: NetworkContext, target: Container, any_scope: bool) -> bool:
-    """Whether the target could be reached if it ran: what decides whose name a name is."""
+    """Whether the subscriber could reach the target if it ran. Only such containers may claim a name."""
     service = lister.joins.sandbox(target)
     if not context.is_known or service is None:
         return False
@@ -103,7 +103,7 @@ def in_reach(lister: Lister, context: NetworkContext, target: Container, any_sco
 
 
 def is_placed(container: Container) -> bool:
-    """Whether it is known on which networks the container is, at least in part."""
+    """Whether the container's networks are known, at least in part."""
     return container.network_mode is not None or bool(container.endpoints)
 
 
@@ -149,13 +149,13 @@ def _no_way_to_host(lister: Lister, context: NetworkContext, networks: list[Netw
 
 
 def _of_host(network: Network, attachment: Attachment | None) -> Reached | None:
-    """The host's own addresses on a network, `None` where it has none."""
+    """The host's own addresses on a network; `None` if it has none."""
     found = [own_address(network, attachment, version) for version in (4, 6)]
     return _both(filter(None, found)) if any(found) else None
 
 
 def _both(found: Iterable[Address]) -> Reached:
-    """Addresses of the host: one of each family at most."""
+    """Addresses of the host, the first of each family."""
     addresses = tuple(found)
     ipv4 = next((address for address in addresses if isinstance(address, ipaddress.IPv4Address)), None)
     ipv6 = next((address for address in addresses if isinstance(address, ipaddress.IPv6Address)), None)
@@ -183,7 +183,7 @@ def _from_host(lister: Lister, service: Container, endpoints: list[Endpoint], an
 
 
 def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
-    """The endpoint with the addresses that the host reaches, `None` where it reaches none there."""
+    """The endpoint with the addresses that the host reaches; `None` if it reaches none there."""
     ipv4, ipv6 = is_host_on(network, 4), is_host_on(network, 6)
     if ipv4 and ipv6:
         return endpoint
@@ -193,7 +193,7 @@ def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
 
 
 def _on_named(lister: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
-    """The endpoints on the network of that name: the engine's, else that of this key in the service's compose file."""
+    """The endpoints on the network with that name, else with that key in the service's compose file."""
     named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
     return named or [e for e in sandbox.endpoints if _has_key(lister, service, e, name)]
 
@@ -201,13 +201,13 @@ def _on_named(lister: Lister, service: Container, sandbox: Container, name: str)
 def _has_key(lister: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
     """Whether the endpoint's network has this key in the compose file of the service's own project."""
     network = lister.network(NetworkKey(service.key.engine, endpoint.network))
-    if network is None:  # not read yet: compose names it so, unless it is told otherwise
+    if network is None:  # not read yet: this is compose's default name
         return endpoint.network_name == f"{service.project}_{key}"
     return service.project is not None and (network.compose_project, network.compose_name) == (service.project, key)
 
 
 def _unshared(context: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
-    # Early hints tell of one network after the other, so that the one that counts may be still to come.
+    # Early addresses come network by network, so a shared network may be still to come.
     if context.is_stale and (context.network_mode is None or not context.attachments):
         return NotKnown("the subscriber's networks are not known yet")
     if service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints):
@@ -224,7 +224,7 @@ def _first(service: Container, endpoints: list[Endpoint]) -> Reach:
     for endpoint in endpoints:
         if endpoint.addresses:
             return Reached(endpoint.ipv4, endpoint.ipv6, endpoint.mac, endpoint.network, endpoint.network_name)
-        if service.state is State.UNKNOWN:  # it is told of one network after the other; this one comes before the rest
+        if service.state is State.UNKNOWN:  # its address on this network may be still to come, and would come first
             break
     if service.state is State.UNKNOWN:
         return NotKnown(f"the address of {service.name} is not known yet")

@@ -1,4 +1,4 @@
-"""The containers that are in reach of one network context."""
+"""The containers that one network context can reach."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,14 +9,14 @@ from hostwatch.core.store.network_context import NetworkContext
 
 
 class Reachable:
-    """The containers that a subscriber in this context reaches, or would reach if they ran."""
+    """The containers that a subscriber in this context could reach if they ran."""
 
     def __init__(self, lister: Lister, context: NetworkContext, any_scope: bool) -> None:
         self._lister = lister
         self._context = context
         self._any_scope = any_scope
         self._found: dict[ContainerKey, bool] = {}
-        """Answers so far: each container is asked about several times for each name."""
+        """Answers so far. Each container is looked up several times for each name."""
 
     def __contains__(self, container: Container) -> bool:
         found = self._found.get(container.key)

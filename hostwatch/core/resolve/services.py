@@ -1,4 +1,4 @@
-"""What a name stands for: a service, several services that cannot be told apart, or nothing."""
+"""The answers to a look-up of a name: a service, an ambiguity, or nothing."""
 
 import enum
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from hostwatch.core.rules import ServiceRule
 
 
 class Tier(enum.Enum):
-    """Where a service comes from."""
+    """The tier in which a service was found."""
 
     SELF = "self"
     CONFIG = "config"
@@ -53,7 +53,7 @@ class Ambiguous:
 
 
 Answer = Service | Ambiguous | None
-"""`None`: nothing answers to the name."""
+"""`None`: nothing has the name."""
 
 
 def own_service(subscriber: Container) -> Service:

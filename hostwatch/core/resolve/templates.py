@@ -1,4 +1,4 @@
-"""Fills in a line of a template: once for each replica, or once with the replicas that its indexes name."""
+"""Fills in a template line: once for each replica, or once with the replicas that its indexes name."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from hostwatch.core.rules import Subscription
 
 
 class _NoValueError(Exception):
-    """A reference has no value, so that its line has none."""
+    """A reference has no value, so its line has no record."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
@@ -131,7 +131,7 @@ def line_outcome(resolver: Resolver, subscriber: Container, subscription: Subscr
 
 
 def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
-    """The line, filled in once for each row that has all values. There is at least one row."""
+    """The line, filled in once for each row that has all values. At least one row is given."""
     owned: list[Owned] = []
     faults: list[Outcome] = []
     for row in rows:
@@ -145,7 +145,7 @@ def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
 
 
 def _slots(members: Iterable[Member]) -> tuple[Member, ...]:
-    """The replicas that `[N]` counts. Each keeps its number while it is restarted, or replaced under that number."""
+    """The replicas that `[N]` counts. A replica keeps its index while it is restarted, or replaced under its number."""
     slots: dict[object, Member] = {}
     for member in members:
         container = member.container

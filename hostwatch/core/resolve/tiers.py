@@ -2,10 +2,10 @@
 
 The first tier that answers wins, so that no label of a stranger can take a name away from its owner:
 
-1. a service of the configuration        answers whenever it is configured, with or without containers
+1. a service of the configuration        answers even without containers
 2. a compose service of the subscriber's own project
-3. a container's name                    if it is, or would be, in reach, or if that is not known yet
-4. an alias on a network of the subscriber's
+3. a container's name                    if the container is in reach, running or not, or if that is not known yet
+4. an alias on one of the subscriber's networks
 5. a name of `hostwatch.names` on a container in reach
 
 A file on the host is in no project and on no network, and sees them all. It asks for a compose service as
@@ -13,10 +13,10 @@ A file on the host is in no project and on no network, and sees them all. It ask
 
 Host names have no case, so every name here is folded (`hostwatch.core.names`).
 
-A container claims nothing before its first start. After its end it keeps its names: a database that is being restarted
+A container claims no name before its first start. After its end it keeps its names: a database that is being restarted
 does not lose its name to another container. If it does not come back in time, it yields them (`Claim`): in its own tier
-to a container that runs, and across tiers to a name that the engine itself gives, but never to a label. A removed
-container yields in its own tier at once, because its successor is there, and in all others after the same time.
+to a running container, and across tiers to a name that the engine itself gives, but never to a label. A removed
+container yields at once to its successor, which is in the same tier, and to other tiers after the same time.
 """
 
 from collections.abc import Iterable
@@ -79,7 +79,7 @@ class Tiers:
         return self._claimed(name, Tier.CONTAINER, latest.values())
 
     def _may_be_near(self, container: Container) -> bool:
-        """Whether a container may be on a network that is not known yet: its early addresses come one by one."""
+        """Whether a container may be on a network that is not known yet, as its early addresses come one by one."""
         sandbox = self._lister.joins.sandbox(container)
         if sandbox is None or container.state is State.STOPPED:
             return False
@@ -104,10 +104,10 @@ class Tiers:
         claimants: Iterable[Container],
         networks: Iterable[list[Container]] = (),
     ) -> Answer:
-        """The service of all the claimants, if they are one; else that of those that have not ended, if they are.
+        """The service of all the claimants if they form one, else of those that have not ended.
 
-        `networks` are the containers with this alias on each network. All of one network are replicas there, as they
-        are to the engine's DNS.
+        `networks` are the containers with this alias on each network. All containers with an alias on one network are
+        replicas, as for the engine's DNS.
         """
         found = sorted(_present(claimants), key=lambda container: container.replica_order)
         if not found:
@@ -124,7 +124,7 @@ class Tiers:
         return Ambiguous(f"{name}: claimed by {names}", yields=not staying)
 
     def _are_one(self, found: list[Container], networks: Iterable[list[Container]]) -> bool:
-        """Whether these are one container, replicas on one network, or members of one service."""
+        """Whether these are a single container, replicas on one network, or members of one service."""
         if len(found) == 1:
             return True
         keys = {container.key for container in found}
@@ -141,7 +141,7 @@ class Tiers:
 
 
 def _present(claimants: Iterable[Container]) -> list[Container]:
-    """The claimants without those that were removed just now, unless there are no others."""
+    """The claimants without those that were just removed, unless there are no others."""
     everyone = list(claimants)
     if len(everyone) < 2:
         return everyone

@@ -1,4 +1,4 @@
-"""What is asked for and stands for nothing, as far as an engine's containers show: slips, for the most part."""
+"""Entries and names that match nothing on an engine. Most of them are typing errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from hostwatch.core.references import SELF
 from hostwatch.core.store.lister import Lister
 
 _MOST_SOUGHT = 20
-"""For how many names that nothing has it is looked for what is near, some two milliseconds each."""
+"""Similar names are looked for at most this often. Each search takes some 2 ms."""
 _MOST_ASKED = 10_000
-"""How many names of labels are looked at, some microseconds each: a container may ask for any number of them."""
+"""At most this many names in labels are checked, some microseconds each: a container may request any number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A name that a container's labels ask for, that nothing has, and that is near to one that something has."""
+    """A name that a container's labels request, that nothing has, and that is similar to an existing one."""
 
     container: Container
     name: str
@@ -29,19 +29,19 @@ class Unanswered:
 
 
 def idle_services(lister: Lister) -> list[str]:
-    """The services of the configuration that no container is behind, by their keys."""
+    """The keys of the configuration's services without a container."""
     return [rule.key for rule in lister.rules.services if not lister.behind_rule(rule)]
 
 
 def idle_subscribers(lister: Lister) -> list[str]:
-    """The subscribers of the configuration that no container is, by their keys."""
-    in_use = {id(wanted) for key in lister.by_index("subscriber") for wanted in lister.roles(key).subscriptions}
+    """The keys of the configuration's subscribers that match no container."""
+    in_use = {id(found) for key in lister.by_index("subscriber") for found in lister.roles(key).subscriptions}
     rules = (rule for rule in lister.rules.subscribers if not isinstance(rule.target, Path))
     return [rule.key for rule in rules if id(rule.subscription) not in in_use]
 
 
 def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
-    """Whether anything has this name, wherever it is and whether it runs or not."""
+    """Whether anything on the engine has this name, running or not."""
     return (
         name == SELF
         or bool(lister.rules.service(name))
@@ -53,7 +53,7 @@ def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
 
 
 class Nearest:
-    """Looks for names that something has and that differ by a letter from one that nothing has."""
+    """Looks for existing names that differ by a letter from a name that nothing has."""
 
     def __init__(self, lister: Lister, engine: EngineId) -> None:
         self._lister = lister
@@ -61,7 +61,7 @@ class Nearest:
         self._found: dict[str, str | None] = {}
 
     def of(self, name: str) -> str | None:
-        """The name that is near, if there is one."""
+        """The similar name, if there is one."""
         if name not in self._found and len(self._found) < _MOST_SOUGHT:
             near = (other for other in neighbours(name) if is_answered(self._lister, self._engine, other))
             self._found[name] = next(near, None)
@@ -69,7 +69,7 @@ class Nearest:
 
 
 def unanswered(lister: Lister, engine: EngineId) -> Iterator[Unanswered]:
-    """What labels ask for and can hardly mean. A name alone that is not there yet is nothing: it may come."""
+    """Names in labels that are probably typing errors. A missing name without a similar one may still come."""
     if lister.any_aliases_unread(engine):
         return
     nearest, known = Nearest(lister, engine), dict[str, bool]()
@@ -84,7 +84,8 @@ def _asked_by_labels(lister: Lister) -> Iterator[tuple[Container, str]]:
     configured = {id(rule.subscription) for rule in lister.rules.subscribers}
     for key in sorted(lister.by_index("subscriber")):
         container = lister.container(key)
-        own = [wanted for wanted in lister.roles(key).subscriptions if id(wanted) not in configured]
-        names = dict.fromkeys(n for wanted in own for n in (*(line.service for line in wanted.lines), *wanted.services))
+        own = [subscription for subscription in lister.roles(key).subscriptions if id(subscription) not in configured]
+        requested = ((*(line.service for line in s.lines), *s.services) for s in own)
+        names = dict.fromkeys(name for names in requested for name in names)
         if container is not None:
             yield from ((container, name) for name in names if name is not None)

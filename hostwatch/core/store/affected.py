@@ -1,6 +1,6 @@
 """The hosts files that a change may affect, found by the index.
 
-One file too many is a little work for nothing; one too few stays wrong until the next resync.
+A file too many costs a little work. A file too few stays wrong until the next resync.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from hostwatch.core.store.lister import FileKeys, Lister
 
 
 def affected(lister: Lister, key: ContainerKey) -> FileKeys:
-    """The files that may name the container, the file it reads, and those that must not keep its address."""
+    """The files that may name the container, the file it reads, and the files that must not keep its address."""
     files: set[ContainerKey] = set()
     for changed in (key, *lister.joins.joiners(key)):
         container = lister.last_known(changed)
@@ -47,10 +47,10 @@ def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
 def _readers_of(
     lister: Lister, engine: EngineId, names: set[str], among: AbstractSet[ContainerKey]
 ) -> Iterator[ContainerKey]:
-    """Those among these containers that look up one of the names, every name, or a service that may have such a label.
+    """The containers of `among` that look up one of the names, every name, or a service that may have such a label.
 
     Readers of a common name are found by intersecting two index sets, starting with the smaller one: a large engine
-    has thousands of readers of it, of which few are near.
+    has thousands of readers of such a name, but few of them are near.
     """
     yield from lister.by_index("reads all", engine) & among
     for name in names:

@@ -1,12 +1,12 @@
-"""What is known of a container's addresses before the engine's event, and when it is believed.
+"""Early addresses: decides which of them are believed before the engine's event.
 
-| told by | of a container | is believed |
+| source | container | believed |
 | --- | --- | --- |
-| its hosts file | that is being started | if the address is free and on a network of the container's |
-| its hosts file | that runs | never: it only says which networks to ask |
-| a network's inspection | in either state | always; the container's own inspection confirms it later |
+| its hosts file | starting | if the address is free and on one of the container's networks |
+| its hosts file | running | never: it only says which networks to ask |
+| a network's inspection | starting or running | always; the container's own inspection confirms it later |
 
-A container that runs writes its own hosts file, so nothing in that file says who it is.
+A running container may write its own hosts file, so no address in that file is proof.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ from hostwatch.core.store.merge import with_address
 def with_early_addresses(lister: Lister, container: Container, addresses: Iterable[Address]) -> Container | None:
     """The container with those of the addresses that are believed; `None` if there is nothing new to believe.
 
-    Refused for a container that runs, for one without networks of its own, for an address that a running container or
-    the host has, and for one that is on no network of the container's, as far as these are known. The container's
-    first instructions may write into its file before the engine says that it runs.
+    An address is not believed if the container runs or has no networks of its own, if a running container or the host
+    has the address, or if it is on none of the container's networks, as far as these are known. The reason for these
+    conditions: the container may write into its file before the engine says that it runs.
     """
     if container.state is State.RUNNING or container.network_mode in (NetworkMode.HOST, NetworkMode.CONTAINER):
         return None
@@ -30,7 +30,7 @@ def with_early_addresses(lister: Lister, container: Container, addresses: Iterab
     for address in addresses:
         network = _network_around(lister, container, address)
         if network is not None and not _is_taken(lister, container.key, address, network):
-            # The engine's line is the first of each family; what the container itself appends comes after it.
+            # The engine's line is the first of each family. Lines that the container appends come after it.
             accepted.setdefault((network.key, address.version), (network, address))
     endpoints = {endpoint.network_name: endpoint for endpoint in container.endpoints}
     for network, address in accepted.values():
@@ -38,17 +38,17 @@ def with_early_addresses(lister: Lister, container: Container, addresses: Iterab
         endpoints[network.name] = with_address(before, network, address)
     found = dataclasses.replace(container, endpoints=tuple(endpoints.values()))
     if not accepted or (found == container and container.state is State.UNKNOWN):
-        return None  # nothing new: an answer that is under way is still as good as it was
+        return None  # nothing new, so an answer that is under way must not count as older than this
     return found
 
 
 def networks_to_ask(
     lister: Lister, key: ContainerKey, addresses: Iterable[Address]
 ) -> dict[NetworkKey, frozenset[Address]]:
-    """The networks that may have given a running container which of these addresses, as its hosts file says.
+    """The networks to ask for a running container's new addresses, each with the addresses of its subnets.
 
-    Only networks it is already attached to: elsewhere its aliases are unread, which would leave look-ups there
-    undecided.
+    Only networks that the container is already attached to: on others its aliases are unread, which would leave
+    look-ups there undecided.
     """
     container = lister.container(key)
     if container is None or container.state is not State.RUNNING or not lister.roles(key).enabled:
@@ -60,7 +60,7 @@ def networks_to_ask(
 
 
 def with_endpoint(container: Container, endpoint: Endpoint) -> Container:
-    """The container with an endpoint as its network's inspection tells it, which tells no gateway and no alias."""
+    """The container with this endpoint. Aliases, and gateways that it lacks, stay: a network's inspection has none."""
     others = tuple(known for known in container.endpoints if not known.same_network(endpoint))
     before = next((known for known in container.endpoints if known.same_network(endpoint)), endpoint)
     found = dataclasses.replace(endpoint, aliases=before.aliases, gateways=endpoint.gateways or before.gateways)

@@ -1,4 +1,4 @@
-"""The index entries of a container: where it is, which names it has, which names it looks up."""
+"""The index entries of a container: its places, its names, and the names that it looks up."""
 
 from collections.abc import Iterator
 

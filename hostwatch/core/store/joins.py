@@ -1,4 +1,4 @@
-"""Which container uses another container's network stack (`--network container:X`), and so its hosts file."""
+"""Containers that use another container's network stack (`--network container:X`), and so its hosts file."""
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -7,7 +7,7 @@ from hostwatch.core.model import Container, ContainerKey, NetworkMode, State
 from hostwatch.core.store.index import Index
 
 _MAX_JOINS = 8
-"""How many `container:X` are followed. The engine allows chains, and what was read last may hold a loop."""
+"""At most this many joins in a row are followed: the engine allows chains, and the last known joins may form a loop."""
 
 
 class Joins:
@@ -19,7 +19,7 @@ class Joins:
         index: Index,
         gone: AbstractSet[ContainerKey],
     ) -> None:
-        """`gone` are containers that others join and that the engine does not have any more."""
+        """`gone`: containers that others join and that the engine does not have any more."""
         self._container = container
         self._index = index
         self._gone = gone
@@ -47,7 +47,7 @@ class Joins:
         return key if sandbox is None else sandbox.key
 
     def files_of(self, keys: AbstractSet[ContainerKey]) -> AbstractSet[ContainerKey]:
-        """The same for many containers. Only those that join another one are looked up."""
+        """The owners of the hosts files that these containers read. Only containers with a join are looked up."""
         joined = keys & self._index.keys(("joins",))
         return (keys - joined) | set(map(self.file_of, joined)) if joined else keys
 
@@ -66,9 +66,9 @@ class Joins:
         return (parent is not None and self.is_gone(parent)) or self.has_outlived(container)
 
     def has_outlived(self, container: Container) -> bool:
-        """Whether the joined container was started anew since, which ended the network stack that was joined.
+        """Whether the joined container was started again after this one, so that this one's network stack is dead.
 
-        The new start makes another stack, and the old one has nothing but `lo` (engines 20.10 to 28.5).
+        Each start makes a new stack, and the old one has only `lo` (engines 20.10 to 28.5).
         """
         sandbox = self.sandbox(container) if container.joined is not None else None
         return sandbox is not None and 0 < container.started < sandbox.started and container.state is State.RUNNING
@@ -84,7 +84,7 @@ class Joins:
         return frozenset(filter(None, map(self.unread_parent, joining)))
 
     def unread_parent(self, container: Container) -> ContainerKey | None:
-        """The one of them that this container joined; `None` if its joins are known."""
+        """The unread parent that this container joined; `None` if its joins are known."""
         parent = self._missing_parent(container)
         return None if parent is None or self.is_gone(parent) else parent
 

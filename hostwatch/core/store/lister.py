@@ -1,7 +1,7 @@
-"""Look-ups in what is known of one or more engines, each answered by an index.
+"""Look-ups in the store's containers, networks and roles, each answered by an index.
 
-Nothing changes here (see `hostwatch.core.store.store`). `hostwatch.core.resolve.desired` decides what follows from it
-for a hosts file.
+Nothing changes here: `hostwatch.core.store.store` makes the changes. `hostwatch.core.resolve.desired` computes the
+desired block of a hosts file from these look-ups.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -32,7 +32,7 @@ from hostwatch.core.store.sharing import Query, Sharing, sharing_of
 _NO_ROLES = Roles()
 
 FileKeys = frozenset[ContainerKey]
-"""Hosts files, by the containers that own them."""
+"""The keys of hosts files: those of the containers that own them."""
 
 Result = TypeVar("Result")
 
@@ -48,9 +48,9 @@ class Lister:
         self._index = Index()
         self._gone: set[ContainerKey] = set()
         self._results: dict[Hashable, Any] = {}
-        """Results of cached queries. A change of anything empties it."""
+        """Results of cached queries. Any change empties it."""
         self._sharing: dict[ContainerKey, Sharing] = {}
-        """The same for `sharing`, which a change of another file's containers leaves as it is."""
+        """Results of `sharing`. A change of another file's containers leaves them."""
         self._queries: WeakValueDictionary[tuple[NetworkContext, Subscription], Query] = WeakValueDictionary()
         self.joins = Joins(self.container, self._index, self._gone)
 
@@ -96,7 +96,7 @@ class Lister:
         return self._containers.get(key)
 
     def network(self, key: NetworkKey) -> Network | None:
-        """The network of that key, `None` if there is none."""
+        """The network of that key; `None` if there is none."""
         return self._networks.get(key)
 
     def roles(self, key: ContainerKey) -> Roles:
@@ -114,23 +114,23 @@ class Lister:
         return self._found(("compose", engine, project, folded(service)))
 
     def qualified(self, engine: EngineId, name: str) -> list[Container]:
-        """The containers of a compose service on the engine that is named with its project, as in `db.shop`."""
+        """The containers of a compose service on the engine, by its name with the project, as in `db.shop`."""
         return self._found(("qualified", engine, folded(name)))
 
     def named(self, engine: EngineId, name: str) -> list[Container]:
         """The containers of that name on the engine, the latest first.
 
-        The engine gives a name to one container at a time. Any other one here has been removed or renamed, and the
-        event of that is still to come (Podman 4.3 may tell of a removal after its successor's start).
+        The engine gives a name to one container at a time. Any other container here has been removed or renamed, and
+        its event is still to come (Podman 4.3 may send a removal's event after the start of the successor).
         """
         found = self._found(("name", engine, folded(name)))
         return sorted(found, key=lambda c: (c.created, c.key.id), reverse=True) if len(found) > 1 else found
 
     def aliased(self, engine: EngineId, endpoint: OnNetwork, alias: str) -> list[Container]:
         """The containers with that alias on the endpoint's network, in replica order."""
-        wanted = folded(alias)
-        found = self._found(("alias", engine, endpoint.network_name, wanted))
-        return [c for c in found if any(e.same_network(endpoint) and _has_alias(e, wanted) for e in c.endpoints)]
+        alias = folded(alias)
+        found = self._found(("alias", engine, endpoint.network_name, alias))
+        return [c for c in found if any(e.same_network(endpoint) and _has_alias(e, alias) for e in c.endpoints)]
 
     def labelled(self, engine: EngineId, name: str) -> list[Container]:
         """The containers with that name in `hostwatch.names`, in replica order."""
@@ -150,7 +150,7 @@ class Lister:
         return self._found(("host", engine))
 
     def holders(self, engine: EngineId, address: Address, place: OnNetwork | None = None) -> frozenset[ContainerKey]:
-        """The containers that have this address now. With a place: on that network, as ranges may overlap."""
+        """The containers that have this address now. With a place: on that network only, as subnets may overlap."""
         found = frozenset(self.by_index("address", engine, address))
         if place is None or not found:
             return found
@@ -161,7 +161,7 @@ class Lister:
         return ("unread", engine, endpoint.network_name) in self._index
 
     def any_aliases_unread(self, engine: EngineId) -> bool:
-        """Whether that is so on any network."""
+        """Whether the aliases of a running container on any network are not read yet."""
         return ("unread", engine) in self._index
 
     def _found(self, entry: Entry) -> list[Container]:
@@ -173,7 +173,7 @@ class Lister:
     # Hosts files.
 
     def sharing(self, owner: ContainerKey) -> Sharing:
-        """The containers that read the hosts file of `owner`, and what they ask of it."""
+        """The containers that share the hosts file of `owner`, with their requests."""
         found = self._sharing.get(owner)
         if found is None:
             sharers = self.joins.sharers(owner)
@@ -204,12 +204,12 @@ class Lister:
 
     @property
     def stale(self) -> frozenset[ContainerKey]:
-        """The containers whose state is unknown, so that they are to be read again."""
+        """The containers whose state is unknown, so that they must be read again."""
         return frozenset(self.by_index("stale"))
 
 
-def _has_alias(endpoint: Endpoint, wanted: str) -> bool:
-    return any(folded(alias) == wanted for alias in endpoint.aliases or ())
+def _has_alias(endpoint: Endpoint, alias: str) -> bool:
+    return any(folded(other) == alias for other in endpoint.aliases or ())
 
 
 def _has_address(container: Container, address: Address, place: OnNetwork) -> bool:

@@ -1,4 +1,4 @@
-"""How one more fact changes a container: two readings of it may each know what the other does not."""
+"""Merges new facts into a container. Of two readings, each may have facts that the other one lacks."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ from hostwatch.core.model import Address, Claim, Container, Endpoint, Health, Ne
 
 
 def same_selection(old: Container, new: Container) -> bool:
-    """Whether everything is the same that decides a container's roles."""
+    """Whether all facts that decide the container's roles are equal."""
     return old.name == new.name and old.image == new.image and old.labels == new.labels
 
 
@@ -19,7 +19,7 @@ def details_of(read: Container, old: Container) -> Container:
         state=old.state,
         claim=old.claim,
         health=Health.NONE if read.health is Health.NONE else old.health or _restarted(read.health),
-        created=old.created or read.created,  # a list tells whole seconds only, which would change the replicas' order
+        created=old.created or read.created,  # a list has whole seconds only, which would change the order of replicas
         endpoints=(*known, *map(_without_addresses, found.values())),
     )
 
@@ -30,7 +30,7 @@ def _with_details(known: Endpoint, read: Endpoint) -> Endpoint:
 
 
 def completed(listed: Container, old: Container | None) -> Container:
-    """A listed container with what a list does not tell: as in `old`, or else empty."""
+    """A listed container, with the facts that a list lacks taken from `old`, or else empty."""
     aliases = {endpoint.network_name: endpoint.aliases for endpoint in old.endpoints} if old is not None else {}
     endpoints = (
         dataclasses.replace(endpoint, aliases=aliases.get(endpoint.network_name) or frozenset())
@@ -47,22 +47,22 @@ def completed(listed: Container, old: Container | None) -> Container:
 
 
 def changing(container: Container) -> Container:
-    """The container between two states. It stands for its names, and its healthcheck begins anew."""
+    """The container while it is changing. It claims its names fully, and its healthcheck begins anew."""
     return dataclasses.replace(container, state=State.UNKNOWN, claim=Claim.FULL, health=_restarted(container.health))
 
 
 def ended(container: Container, old: Container | None) -> Container:
-    """A container that does not run: it has no addresses, and keeps its names if it ran in `old`."""
+    """A container that does not run. It has no addresses, and keeps its names if it ran in `old`."""
     claim = container.claim
     if claim is not Claim.NONE:
-        # If it had ended before it was first seen, its time to come back is over.
+        # A container that had ended before it was first seen has no time left to come back.
         is_over = old is None or (old.state is State.STOPPED and old.claim is Claim.YIELDING)
         claim = Claim.YIELDING if is_over else Claim.FULL
     return dataclasses.replace(container, endpoints=tuple(map(_without_addresses, container.endpoints)), claim=claim)
 
 
 def removed(container: Container) -> Container:
-    """A container that was removed just now: only its names are left."""
+    """A container that was just removed. Only its names are left."""
     endpoints = tuple(map(_without_addresses, container.endpoints))
     return dataclasses.replace(container, state=State.STOPPED, claim=Claim.DEPARTED, endpoints=endpoints)
 
@@ -80,7 +80,7 @@ def with_address(endpoint: Endpoint, network: Network, address: Address) -> Endp
 
 
 def without_address(endpoint: Endpoint, address: Address) -> Endpoint:
-    """The endpoint without this address, if it has it."""
+    """The endpoint without this address."""
     ipv4 = None if endpoint.ipv4 == address else endpoint.ipv4
     ipv6 = None if endpoint.ipv6 == address else endpoint.ipv6
     return dataclasses.replace(endpoint, ipv4=ipv4, ipv6=ipv6)

@@ -1,12 +1,12 @@
-"""A subscriber's network context: its networks and project. Many subscribers share one context, and so its answers."""
+"""A subscriber's network context: its networks and project. Many subscribers share one, and so share answers."""
 
 from dataclasses import dataclass
 
 from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkId, NetworkMode, State
 
 WAY_OUT = "docker_gwbridge"
-"""The bridge by which containers that are only on overlay networks of a swarm leave the host. The engine attaches them
-to it, and no container's inspection tells of it."""
+"""The bridge over which containers that are only on overlay networks of a swarm leave the host. The engine attaches
+them to it, and no container's inspection shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,18 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class NetworkContext:
-    """Everything about a subscriber that decides what a name means to it, so that answers can be shared."""
+    """All facts about a subscriber that decide what a name means to it. Equal contexts share their answers."""
 
     engine: EngineId
     project: str | None
     is_host_file: bool
     is_known: bool
-    """Whether the container is known that has the network stack it uses."""
+    """Whether the container that has the subscriber's network stack is known."""
     network_mode: NetworkMode | None
     is_stale: bool
     attachments: tuple[Attachment, ...]
     has_lost_network: bool = False
-    """Whether the network stack that it joined exists no more."""
+    """Whether the network stack that the subscriber joined does not exist any more."""
 
     @property
     def is_placed(self) -> bool:
@@ -46,8 +46,8 @@ class NetworkContext:
 def network_context_of(subscriber: Container, sandbox: Container | None, has_lost: bool = False) -> NetworkContext:
     """The network context of a subscriber.
 
-    `sandbox` is the container that has the network stack it uses, `None` if that is not known. `has_lost` says that
-    this network stack exists no more.
+    `sandbox` is the container that has the subscriber's network stack; `None` if it is not known. `has_lost` says that
+    this network stack does not exist any more.
     """
     engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
     if sandbox is None:

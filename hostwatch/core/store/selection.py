@@ -1,6 +1,6 @@
-"""What a container is to hostwatch: the services it stands behind, and what it wants in its own hosts file.
+"""The roles of a container: the services it stands behind, and the lines it requests in its own hosts file.
 
-Both follow from the container and the rules alone; who else is there is not known here.
+Both follow from the container and the rules alone, without any other container.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ MAX_LABEL_LENGTH = 65_536
 """A longer label is refused unread: it would make a hosts file that the engine's own parser fails on (64 KiB)."""
 
 MAX_NAMES = 64
-"""More names are refused: each of them is looked up for everybody who may see them, some 10 µs each time."""
+"""More names are refused: each name is looked up for every subscriber that may see it, some 10 µs each time."""
 MAX_SERVICES = 1_000
 MAX_WORDS = 6_000
 """More words in a template are refused: 900 lines have six words each, and ten times as many took 0.2 s each time."""
 _MAX_NETWORK_NAME = 255
 _MAX_UNKNOWN = 10
-"""How many unknown labels are reported; a container may have any number of them."""
+"""At most this many unknown labels are reported, as a container may have any number of them."""
 
 _HEAD = "hostwatch"
 _PREFIX = "hostwatch."
@@ -54,7 +54,7 @@ class LabelFault:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """A container's parts in both roles."""
+    """A container's roles as a service and as a subscriber."""
 
     services: tuple[ServiceRule, ...] = ()
     """The services of the configuration that it stands behind."""
@@ -64,12 +64,12 @@ class Roles:
     """Publish only the addresses on this network (`hostwatch.network`)."""
     health_required: bool = False
     subscriptions: tuple[Subscription, ...] = ()
-    """What it wants in its hosts file; empty for no subscriber."""
+    """Its requests for lines in its hosts file; empty if it does not subscribe."""
     notifications: tuple[Notification, ...] = ()
-    """How its application is told of a change, in this order."""
+    """The notifications of its application after a change, in this order."""
     faults: tuple[LabelFault, ...] = ()
     enabled: bool = True
-    """False: leave it alone in both roles (`hostwatch.enable: false`)."""
+    """Whether it has any role at all; false with `hostwatch.enable: false`."""
 
 
 def roles(container: Container, rules: Rules) -> Roles:
@@ -81,7 +81,7 @@ def roles(container: Container, rules: Rules) -> Roles:
         return Roles(enabled=False, faults=tuple(faults))
     subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
     subscriptions += filter(None, [reader.subscription()])
-    own_notification = reader.notification()  # read in any case: who slips in both labels is told of both
+    own_notification = reader.notification()  # read in any case, so that faults of all labels are reported
     notifications = (
         [*(subscription.notification for subscription in subscriptions), own_notification] if subscriptions else []
     )
@@ -91,7 +91,7 @@ def roles(container: Container, rules: Rules) -> Roles:
     names = reader.names()
     return Roles(
         services=services,
-        # What `docker compose run` makes has the labels of its service, and is none, unless it is meant as one.
+        # A container of `docker compose run` has its service's labels, but is no replica unless a rule says so.
         names=names if services or not container.is_one_off else (),
         network=reader.network(),
         health_required=reader.health_required(),
@@ -113,7 +113,7 @@ def _own_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unknown_labels(labels: Mapping[str, str]) -> Iterator[LabelFault]:
-    """Labels that are meant for us, as their beginning says or all but says, and that say nothing to us."""
+    """Unknown labels with our prefix, and known ones with a prefix that differs from it by a letter."""
     for label in labels:
         head, dot, tail = label.partition(".")
         is_ours = head + dot == _PREFIX
@@ -137,7 +137,7 @@ class _LabelReader:
         value = self.labels.get("enable", "true").strip().lower()
         if value in _YES:
             return True
-        if value not in _NO:  # whoever sets it most likely wants to be left alone
+        if value not in _NO:  # a user who sets this label most likely wants the container to be left alone
             self._refuse("enable", f"{value[:40]!r} is neither true nor false, so the container is left alone")
         return False
 

@@ -1,4 +1,4 @@
-"""What a hosts file is asked to hold: the requests of all containers that read it."""
+"""The requests for a hosts file: those of all containers that share it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hostwatch.core.store.selection import Roles
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Query:
-    """A subscription, asked from one network context. Its answer is the same for each subscriber that asks it.
+    """A subscription in one network context. Its answer is the same for each subscriber with the same query.
 
     Equal queries are one object, so that a cached answer is found by identity, without hashing all the lines.
     """
@@ -20,7 +20,7 @@ class Query:
     context: NetworkContext
     subscription: Subscription
     is_own: bool
-    """Whether a line names the subscriber itself (`self`); then each subscriber has an answer of its own."""
+    """Whether it names the subscriber itself (`self`), so that each subscriber has an answer of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The containers that share a hosts file, and what they ask of it. It follows from their roles and joins alone."""
+    """The containers that share a hosts file, with their requests. It follows from their roles and joins alone."""
 
     sharers: tuple[Container, ...] = ()
     """The owner first, then the others by replica order.
@@ -41,11 +41,11 @@ class Sharing:
     Empty if the owner joins another container's network: then no process reads this file.
     """
     requests: tuple[Request, ...] = ()
-    """In the order of the sharers; of each, the configuration's before its labels'. Empty: nobody subscribes."""
+    """In the order of the sharers; of each, the configuration's before its labels'. Empty if none subscribes."""
     writer: Writer = Writer.AUTO
-    """How the file is written: the first request decides that asks for one way."""
+    """How the file is written. The first request that is not for `auto` decides."""
     notifications: tuple[tuple[Container, Notification], ...] = ()
-    """The containers to be notified of a change, and how."""
+    """The notifications after a change, with their containers."""
 
 
 def sharing_of(
@@ -53,11 +53,11 @@ def sharing_of(
 ) -> Sharing:
     """The sharing of these containers with their roles."""
     found = [*sharers]
-    wanted = [(container, subscription) for container, own in found for subscription in own.subscriptions]
-    writers = (subscription.writer for _, subscription in wanted)
+    requested = [(container, subscription) for container, own in found for subscription in own.subscriptions]
+    writers = (subscription.writer for _, subscription in requested)
     return Sharing(
         tuple(container for container, _ in found),
-        tuple(Request(container, query(container, subscription)) for container, subscription in wanted),
+        tuple(Request(container, query(container, subscription)) for container, subscription in requested),
         next((writer for writer in writers if writer is not Writer.AUTO), Writer.AUTO),
         tuple((container, notification) for container, own in found for notification in own.notifications),
     )

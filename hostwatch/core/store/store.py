@@ -1,6 +1,6 @@
-"""The store: takes in what is read or told of containers and networks, one fact a step.
+"""The store: takes in facts about containers and networks, one fact in each step.
 
-Each step is synchronous, so that nothing is ever seen half changed. It returns the hosts files that the fact may affect
+Each step is synchronous, so that no reader sees a change half made. It returns the hosts files that the fact may affect
 (`hostwatch.core.store.affected`).
 """
 
@@ -45,21 +45,21 @@ class Store(Lister):
     def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
         self._touched: dict[ContainerKey, int] = {}
-        """The mark (`now`) at which something was last told of a container between two readings."""
+        """The mark (`now`) of the last change of a container by anything but a reading."""
         self._kept: dict[ContainerKey, frozenset[Address]] = {}
         self._newly_stale: dict[ContainerKey, None] = {}
         self._clock = 0
 
     def add_host_files(self, engine: EngineId, hostname: str) -> None:
-        """Add the files on the host that the rules name, for this engine. Those of another engine are dropped.
+        """Add the files on the host that the rules name, for this engine. Files of another engine are dropped.
 
-        `hostname` is the host's own, which is never published.
+        `hostname` is the host's own name, which is never published.
         """
         for other in self.host_files:
             if other.key.engine != engine:
                 self.keep(other.key, frozenset())
                 self._leave(other)
-        for rule in reversed(self.rules.subscribers):  # of several for one file the first gives it its name
+        for rule in reversed(self.rules.subscribers):  # a file has the name of its first rule
             if isinstance(rule.target, Path):
                 key = ContainerKey(engine, ContainerId(f"file:{rule.target}"))
                 mode, state = NetworkMode.HOST, State.RUNNING
@@ -67,7 +67,7 @@ class Store(Lister):
                 self._replace(key, found)
 
     def adopt(self, rules: Rules) -> FileKeys:
-        """Take in other rules; returns the hosts files with a subscriber under the old or the new ones."""
+        """Take in new rules; returns the hosts files with a subscriber under the old or the new rules."""
         before = self.subscriber_files
         self.rules = rules
         for container in list(self._containers.values()):
@@ -87,10 +87,10 @@ class Store(Lister):
     # Containers, as read.
 
     def put(self, container: Container, asked: int | None = None) -> FileKeys:
-        """Take in what was read of a container; returns the hosts files it may affect.
+        """Take in a container as read; returns the hosts files it may affect.
 
-        `asked` is the mark from before the request. If the container was touched since (by an event or an early
-        address), the answer may be older than that, so its state and addresses are not taken.
+        `asked` is the mark from before the request. If the container has changed since (by an event or an early
+        address), the answer may be older than that change, so its state and addresses are not taken.
         """
         old = self.container(container.key)
         if old is not None and asked is not None and self._touched.get(container.key, -1) >= asked:
@@ -107,7 +107,7 @@ class Store(Lister):
         return self.put(completed(listed, self.container(listed.key)), asked)
 
     def put_listed(self, container: Container) -> FileKeys:
-        """Take in what the list says of a container that is being started, except its state and addresses."""
+        """Take in a starting container as listed, except its state and addresses."""
         key = container.key
         old = self.container(key)
         if old is None or old.state is State.RUNNING:
@@ -118,8 +118,8 @@ class Store(Lister):
     def drop(self, key: ContainerKey) -> FileKeys:
         """Take in that a container was removed; returns the hosts files this may affect.
 
-        Its names are kept until `yield_names`: most containers that are removed are made anew at once, and meanwhile
-        a stranger must not get their clients.
+        It keeps its names until `yield_names`: most removed containers are made anew at once, and meanwhile their
+        clients must not be sent to another service.
         """
         self._touched.pop(key, None)
         of_joiners = self._mark_gone(key)
@@ -129,7 +129,7 @@ class Store(Lister):
         return of_joiners | self._replace(key, removed(old) if old.claim is Claim.FULL else None)
 
     def _mark_gone(self, key: ContainerKey) -> FileKeys:
-        """Take in that a container is gone for those that join it; returns the hosts files this may affect."""
+        """Take in that the containers that join this one have lost it; returns the hosts files this may affect."""
         joiners = self.joins.joiners(key)
         self._gone.intersection_update([gone for gone in self._gone if ("joined", gone) in self._index])
         if not joiners or key in self._gone:
@@ -140,12 +140,12 @@ class Store(Lister):
         return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
 
     def is_ending(self, key: ContainerKey) -> bool:
-        """Whether a container has ended or was removed and still keeps its names, until `yield_names`."""
+        """Whether a container has ended or was removed, and still keeps its names."""
         known = self._containers.get(key)
         return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
 
     def yield_names(self, key: ContainerKey) -> FileKeys:
-        """Take in that a container has not come back in time: others may have its names now."""
+        """Take in that a container has not come back in time, so that others may take its names."""
         if not self.is_ending(key):
             return frozenset()
         known = self._containers[key]
@@ -181,7 +181,7 @@ class Store(Lister):
     def put_new_endpoint(self, key: ContainerKey, endpoint: Endpoint) -> FileKeys:
         """Take in a new endpoint of a running container, as a network's inspection tells it.
 
-        The container itself must be read again afterwards in any case.
+        The caller must have the container read again in any case.
         """
         old = self.container(key)
         if old is None or old.state is not State.RUNNING:
@@ -191,14 +191,14 @@ class Store(Lister):
     # Networks, and files.
 
     def put_network(self, network: Network) -> FileKeys:
-        """Take in what was read of a network; returns the hosts files it may affect."""
+        """Take in a network as read; returns the hosts files it may affect."""
         old = self._networks.get(network.key)
         if old == network:
             return frozenset()
         self._networks[network.key] = network
         self._results.clear()
         affected = affected_by_network(self, network)
-        if network.name == WAY_OUT:  # no container's inspection tells that it is attached to it
+        if network.name == WAY_OUT:  # no container's inspection shows that it is attached to this network
             affected |= self.subscriber_files
         return affected if old is None else affected | affected_by_network(self, old)
 
@@ -211,7 +211,7 @@ class Store(Lister):
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
         """Note the addresses that a hosts file holds although nothing confirms them.
 
-        A container that gets one of them affects that file: its line must go at once.
+        A container that gets one of them affects that file, whose line must go at once.
         """
         for address in self._kept.pop(file, frozenset()):
             self._index.discard(("kept", file.engine, address), file)
@@ -223,7 +223,7 @@ class Store(Lister):
     # One value in the place of another.
 
     def _mark_stale(self, container: Container) -> FileKeys:
-        """Take in a container that is changing: answers to earlier requests may be older than this."""
+        """Take in a container that is changing. Answers to earlier requests may be older than this change."""
         self._touched[container.key] = self._clock
         return self._replace(container.key, changing(container))
 
@@ -246,7 +246,7 @@ class Store(Lister):
         return evicted | before | affected(self, key) | subscribers_on(self, settled)
 
     def _roles_of(self, new: Container, old: Container | None) -> Roles:
-        # Most changes leave them as they are, and labels may be long.
+        # Most changes leave the roles as they are, and reading labels may take long.
         return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
     def _leave(self, old: Container) -> None:
@@ -273,7 +273,7 @@ class Store(Lister):
             self._sharing.clear()
 
     def _evict(self, new: Container) -> FileKeys:
-        """Take the addresses that `new` has now away from the containers that were last known to have them."""
+        """Take the addresses of `new` away from the containers that were last known to have them."""
         affected: FileKeys = frozenset()
         for endpoint in new.endpoints:
             for address in endpoint.addresses:
