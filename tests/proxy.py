@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 
 Rule = Callable[[str], bool]
@@ -30,7 +32,7 @@ class Proxy:
     drop: re.Pattern[bytes] | None = None
     """Lines of the event stream that match are lost."""
     garble: Callable[[bytes], bytes] | None = None
-    """What becomes of a line of the event stream, of the same length."""
+    """What becomes of a line of the event stream, a chunk of HTTP with its length before it."""
     upset: Callable[[], Sequence[float]] | None = None
     """Says for each line of the event stream after how many seconds it is passed on: once, several times, or never."""
     _released: threading.Event = field(default_factory=threading.Event)
@@ -86,33 +88,74 @@ class Proxy:
             self._open.pop(client, None)
 
     def _pass_on(self, client: socket.socket, head: bytes, request: str) -> None:
-        with socket.socket(socket.AF_UNIX) as upstream:
+        with socket.socket(socket.AF_UNIX) as upstream, upstream.makefile("rb") as answer:
             upstream.connect(str(self.engine))
             self._open[upstream] = request
+            lines = _Lines(client)
             try:
                 upstream.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-                while chunk := upstream.recv(65536):
+                for piece in _events(answer) if "/events" in request else _bytes(answer):
                     while self._frozen is not None and self._frozen.search(request):
                         self._thawed.wait()
-                    # An engine sends each event as a chunk of its own.
-                    if "/events" not in request:
-                        client.sendall(chunk)
-                    elif self.drop is None or not self.drop.search(chunk):
-                        self._tell(client, self.garble(chunk) if self.garble is not None else chunk)
+                    if isinstance(piece, _Event):
+                        self._tell(lines, piece)
+                    else:
+                        lines.send(piece)
             finally:
                 self._open.pop(upstream, None)
 
-    def _tell(self, client: socket.socket, chunk: bytes) -> None:
-        is_event = not chunk.startswith(b"HTTP/")
-        for seconds in self.upset() if is_event and self.upset is not None else (0.0,):
+    def _tell(self, lines: "_Lines", event: bytes) -> None:
+        if self.drop is not None and self.drop.search(event):
+            return
+        told = self.garble(event) if self.garble is not None else event
+        for seconds in self.upset() if self.upset is not None else (0.0,):
             if seconds:
-                threading.Timer(seconds, self._send_late, (client, chunk)).start()
+                threading.Timer(seconds, lines.send_late, (told,)).start()
             else:
-                client.sendall(chunk)
+                lines.send(told)
 
-    def _send_late(self, client: socket.socket, chunk: bytes) -> None:
-        with suppress(OSError):  # the connection may be closed by now
-            client.sendall(chunk)
+
+class _Event(bytes):
+    """A line of the event stream, as the chunk of HTTP in which an engine sends it by itself."""
+
+    __slots__ = ()
+
+
+def _bytes(answer: BufferedReader) -> Iterator[bytes]:
+    """An answer, as it comes."""
+    return iter(partial(answer.read1, 65536), b"")
+
+
+def _events(answer: BufferedReader) -> Iterator[bytes]:
+    """The head of an answer, and then each of its chunks by itself, however many of them come at once, and whole."""
+    head = b""
+    while (line := answer.readline()) not in (b"", b"\r\n"):
+        head += line
+    yield head + line
+    if b"\ntransfer-encoding: chunked\r\n" not in head.lower():
+        yield from _bytes(answer)
+        return
+    while size := answer.readline():
+        chunk = size + answer.read(int(size, 16) + len(b"\r\n"))
+        yield _Event(chunk) if int(size, 16) else chunk
+
+
+class _Lines:
+    """A client, to which each line goes as a whole, though several threads send."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def send(self, line: bytes) -> None:
+        """Send it."""
+        with self._lock:
+            self._client.sendall(line)
+
+    def send_late(self, line: bytes) -> None:
+        """Send it, unless the connection is closed by now."""
+        with suppress(OSError):
+            self.send(line)
 
 
 def _head(client: socket.socket) -> bytes:
