@@ -1,7 +1,7 @@
-"""When hosts files are looked after: while their directory is there, and this process is the one that keeps them.
+"""Keeps hosts files while their directory exists and this process has the lock on it.
 
-The reconciler, the watches and the search for orphaned blocks begin and end together: anew when the directory turns out
-to be another one, and not before the lock is taken where another hostwatch has it.
+The reconciler, the watches and the search for orphaned blocks start and stop together. They start anew when the
+directory has been replaced. While another hostwatch has the lock, they wait.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +23,11 @@ from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
-"""The file of no container: it takes the way of all files, and so shows that the way is open."""
+"""The key of no container. Its way through the queue and a worker shows that neither hangs."""
 
 
 class FileLoop:
-    """Looks after the files of one engine at a time."""
+    """Keeps the files of one engine at a time."""
 
     def __init__(
         self, store: Store, queue: WorkQueue, keeper: Keeper, host_files: HostFiles, tell_news: Callable[[], None]
@@ -52,13 +52,13 @@ class FileLoop:
             self._queue.add_all(files, cause, idle=idle)
 
     def resynced(self) -> None:
-        """Have every file compared, as everything has been read."""
+        """Have every file compared, as the whole engine has been read."""
         self.enqueue(self._store.subscriber_files, RESYNC, idle=True)
         self._orphans_due.set()
         self._is_loaded = True
 
     def host_files_changed(self) -> None:
-        """Watch other files on the host from now on."""
+        """Watch the files on the host that are configured now."""
         self._host_watch.cancel()
 
     async def probe(self) -> None:
@@ -74,9 +74,9 @@ class FileLoop:
     async def run(
         self, files: EngineFiles, reconciler: Reconciler, early: Early, *, task_status: TaskStatus[None]
     ) -> None:
-        """Look after these files for ever, in the place of those before.
+        """Keep these files for ever, in the place of those before.
 
-        It has started once the files are watched, or another hostwatch is found to keep them.
+        It has started once the files are watched, or once another hostwatch is found to keep them.
         """
         self._scope.cancel()
         with anyio.CancelScope() as self._scope:
@@ -110,7 +110,7 @@ class FileLoop:
         *,
         task_status: TaskStatus[None],
     ) -> None:
-        """Look after the files in their directory as it is, as soon as no other hostwatch does."""
+        """Keep the files in their directory as it is now, as soon as no other hostwatch does."""
         takes_over = not self._keeper.take()
         if takes_over:
             self._probing.cancel()
@@ -121,14 +121,14 @@ class FileLoop:
             tasks.start_soon(reconciler.run, early, name="reconcile")
             tasks.start_soon(self._find_orphans, reconciler, name="find orphaned blocks")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
-            await tasks.start(files.watch, self._file_changed, sight.stir, name="watch files")
+            await tasks.start(files.watch, self._file_changed, sight.look, name="watch files")
             if takes_over and self._is_loaded:  # only now: from here on the watch sees every write
                 self._queue.add_all(self._store.subscriber_files, "takeover")
                 self._orphans_due.set()
             task_status.started()
 
     async def _find_orphans(self, reconciler: Reconciler) -> NoReturn:
-        """Look for blocks that no subscriber has any more, after each resync."""
+        """Look for blocks without a subscriber, after each resync."""
         while True:
             await self._orphans_due.wait()
             self._orphans_due = anyio.Event()
@@ -144,7 +144,7 @@ class FileLoop:
             self._queue.add_all(frozenset(c.key for c in self._store.containers), FILE_CHANGED)
 
     async def _watch_host_files(self) -> NoReturn:
-        """Have each file on the host compared that is written; begin anew when others are configured."""
+        """Have each file on the host compared after a write. Begin anew when other files are configured."""
         while True:
             with anyio.CancelScope() as self._host_watch:
                 keys = {file.host_file: file.key for file in self._store.host_files if file.host_file is not None}

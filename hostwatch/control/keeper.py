@@ -1,7 +1,7 @@
-"""What the control loop needs of the places where hosts files are: the seam between the loop and the host.
+"""The places of hosts files, as the control loop needs them: the interface between the loop and the host.
 
 An engine has one directory with all of its containers' files, and one hostwatch at a time keeps them. Files on the
-host are kept beside those.
+host are kept as well.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,10 +27,10 @@ class Sight(Protocol):
 
     @property
     def fault(self) -> OSError | None:
-        """Why the directory cannot be opened; `None` if it is open."""
+        """The error if the directory cannot be opened; `None` if it is open."""
 
-    def stir(self) -> None:
-        """Have the path looked at now, as it may lead elsewhere."""
+    def look(self) -> None:
+        """Look at the path now, as it may lead elsewhere."""
 
     async def lost(self) -> None:
         """Wait until the path leads to another directory, to none, or to one for the first time.
@@ -44,7 +44,7 @@ class Keeper(Protocol):
 
     @property
     def is_active(self) -> bool:
-        """Whether this process keeps the files; else nothing is written, compared or told."""
+        """Whether this process keeps the files. Otherwise it writes, compares and reports nothing."""
 
     @property
     def standby(self) -> str | None:
@@ -60,7 +60,7 @@ class Keeper(Protocol):
         """Wait in standby until the lock is taken; `tell_news` is called at each change."""
 
     async def is_followed(self) -> bool:
-        """Whether another hostwatch waits to keep the files, or does so already."""
+        """Whether another hostwatch waits to keep the files, or keeps them already."""
 
 
 class EngineFiles(VisibleHostsFiles, Protocol):
@@ -77,13 +77,13 @@ class EngineFiles(VisibleHostsFiles, Protocol):
     async def watch(
         self,
         changed: Callable[[ContainerKey | None], None],
-        stirred: Callable[[], None],
+        moved: Callable[[], None],
         *,
         task_status: TaskStatus[None],
     ) -> NoReturn:
-        """Tell of each write of a file, from the moment that this has started, for ever.
+        """Report each write of a file, for ever. It has started once no write is missed any more.
 
-        `changed` is told `None` when changes were lost and all files must be compared; `stirred`, that the directory
+        `changed` gets `None` if changes were lost and all files must be compared. `moved` is called if the directory
         may be another one now.
         """
 
@@ -92,10 +92,10 @@ class HostFiles(Protocol):
     """The files on the host that subscribe."""
 
     def keep(self, paths: frozenset[Path]) -> None:
-        """Hold on to the locks of these files alone from now on."""
+        """From now on hold the locks of these files alone."""
 
     async def watch(self, paths: Iterable[Path], changed: Callable[[Path], None]) -> NoReturn:
-        """Tell of those of these files that are written or appear, for ever."""
+        """Report each of these files that is written or appears, for ever."""
 
     async def clear(self, paths: Iterable[Path]) -> None:
-        """Take our block out of files that are no longer kept; needs no engine."""
+        """Remove our block from files that are not kept any more. Needs no engine."""

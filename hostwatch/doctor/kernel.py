@@ -24,17 +24,17 @@ def watches(evidence: Evidence) -> Iterator[Finding]:
 def of_watches(watched: Watched, limit: int | None) -> Finding:
     """The finding for the watches that the kernel granted; `limit` is the sysctl's."""
     late = "files are put right by events and resyncs only, too late for a container's first instruction"
-    enough = max(_SPARE * watched.wanted, _LEAST_WATCHES)
+    enough = max(_SPARE * watched.requested, _LEAST_WATCHES)
     if not watched.instance:
         remedy = "raise it: sysctl fs.inotify.max_user_instances=1024, and the same in /etc/sysctl.d"
         return problem(f"no inotify instance is left for this user: {late}", remedy)
-    if watched.got < watched.wanted:
-        what = f"inotify watches only {watched.got} of {watched.wanted} directories (limit {limit or 'unknown'})"
+    if watched.granted < watched.requested:
+        what = f"inotify watches only {watched.granted} of {watched.requested} directories (limit {limit or 'unknown'})"
         return problem(f"{what}: {late}", _raised(enough, limit))
-    if limit is not None and limit < 2 * watched.wanted:
-        what = f"inotify has {limit} watches for each user, and hostwatch needs {watched.wanted} of them now"
+    if limit is not None and limit < 2 * watched.requested:
+        what = f"inotify has {limit} watches for each user, and hostwatch needs {watched.requested} of them now"
         return note(what, _raised(enough, limit))
-    return fine(f"inotify: {watched.got} directories can be watched (limit {limit or 'unknown'})")
+    return fine(f"inotify: {watched.granted} directories can be watched (limit {limit or 'unknown'})")
 
 
 def leases(evidence: Evidence) -> Iterator[Finding]:

@@ -1,9 +1,8 @@
-"""Commands on the host that tell a program of a change of its hosts file.
+"""Commands on the host that notify a program of a change of its hosts file.
 
-What is run comes from the configuration alone, word by word; there is no shell. It has nothing of ours: not our
-priority, which would let a command that never rests keep a core to itself, nor our environment, our descriptors, our
-standard input, or what we do with signals. It runs in a session of its own, so that it is ended with all that it has
-started.
+The command comes from the configuration alone, word by word; there is no shell. It inherits nothing from hostwatch: not
+the environment, the descriptors, the standard input, the handling of signals, or the priority, with which a busy
+command would keep a core to itself. It has a session of its own, so that it is ended with all processes it has started.
 """
 
 import os
@@ -21,14 +20,14 @@ import anyio.to_thread
 from hostwatch.control.source import ExecResult
 
 _SECONDS = 10.0
-"""How long a command may take; a reload that takes longer is stuck."""
+"""A command that takes longer is ended: a reload that takes longer is stuck."""
 _GRACE_SECONDS = 2.0
-"""How long it may take to end when it is asked to."""
+"""Time for a command to end after SIGTERM, before SIGKILL."""
 _MOST_OUTPUT = 4096
-"""Bytes of its output that are kept: enough for a message."""
+"""Bytes of output that are kept: enough for a message."""
 _PIECE = 1 << 16
-# A program's priority can be changed by that program alone before it begins, and Python has no way to say so. (Our own
-# thread cannot take the usual one for that moment: whoever waits for its lock would wait as long as it.)
+# The new process must lower its priority itself before it runs the command, and `subprocess` cannot do that. (Our own
+# thread cannot lower its priority for a moment instead: threads that wait for its lock would be slowed down, too.)
 _START = """\
 import os, signal, sys
 words = sys.argv[1:]
@@ -53,7 +52,7 @@ except OSError as error:
 
 
 async def run_on_host(words: tuple[str, ...]) -> ExecResult:
-    """Run a command on the host to its end. Raises `OSError`, which `TimeoutError` is one of."""
+    """Run a command on the host to its end. Raises `OSError`, of which `TimeoutError` is a subclass."""
     command = _Command(words)
     try:
         return await anyio.to_thread.run_sync(command.run, abandon_on_cancel=True)
@@ -87,21 +86,21 @@ class _Command:
                     self._end(self._process)
 
     def cancel(self) -> None:
-        """End it now, from another thread; `run` returns then."""
+        """End the command now, from another thread. `run` returns then."""
         self._cancelled = True
         if self._process is not None:
             _signal_all(self._process, signal.SIGKILL)
 
     def _followed(self, process: "subprocess.Popen[bytes]", until: float) -> ExecResult:
-        output, told = b"", cast("IO[bytes]", process.stdout).fileno()
+        output, pipe = b"", cast("IO[bytes]", process.stdout).fileno()
         waiting = select.poll()
-        waiting.register(told, select.POLLIN)
+        waiting.register(pipe, select.POLLIN)
         while waiting.poll(max(until - time.monotonic(), 0.0) * 1000):
-            piece = os.read(told, _PIECE)
+            piece = os.read(pipe, _PIECE)
             if not piece:
                 break
             output += piece[: _MOST_OUTPUT - len(output)]
-        # What it leaves behind may keep the output open for longer than it runs.
+        # The output may stay open after the command's end, in processes that it has started.
         with suppress(subprocess.TimeoutExpired):
             return ExecResult(process.wait(max(until - time.monotonic(), 0.0)), output, b"")
         raise TimeoutError(f"it did not end within {_SECONDS:g} s, and was ended")
@@ -115,6 +114,6 @@ class _Command:
 
 
 def _signal_all(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal to a command and to all that it has started, as far as that has not left its group."""
+    """Send a signal to a command and to all processes that it has started, unless they have left its group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)

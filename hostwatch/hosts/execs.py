@@ -1,10 +1,10 @@
-"""Hosts files that are out of sight, read and written by commands in their containers (`docker exec`).
+"""Reads and writes hosts files by commands in their containers (`docker exec`), if their paths are out of sight.
 
-It needs a shell and `cat` there, as user 0, and a /etc/hosts that can be written from inside (not with `--read-only`).
-Where there is `dd`, the edit is made in the same steps as on a path (`core.block.edit`), so that no reader finds
-the file empty; the shell alone can write without truncating too, but for a text that becomes shorter. All of it comes
-after the container's first instruction, and what other writers do in the same milliseconds may be lost: the text is
-compared in the container just before, and read back after.
+The container must have a shell and `cat`, and user 0 must be able to write its /etc/hosts (not with `--read-only`). If
+it has `dd`, the edit is made in the same steps as by path (`core.block.edit`), so that no reader finds the file empty.
+The shell alone can avoid truncation too, unless the text becomes shorter. A write by exec always comes after the
+container's first instruction. The text is compared in the container just before the write and read back after it, but
+changes that other writers make in these milliseconds may be lost.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,21 +24,21 @@ from hostwatch.core.names import shown
 _TIMEOUT_SECONDS = 10.0
 _ROUNDS = 3
 _ARGUMENT_LIMIT = 120_000
-"""The longest argument, in bytes; the kernel takes 128 KiB (MAX_ARG_STRLEN, execve(2))."""
+"""The longest argument, in bytes. The kernel's limit is 128 KiB (MAX_ARG_STRLEN, execve(2))."""
 _GROWTH = 25_000
-"""How many newlines a file grows by at once; each takes four bytes of an argument."""
+"""A file grows by at most this many newlines in one step. Each takes four bytes of an argument."""
 _TOO_LARGE = "too large to be written by exec; shorten it, or make the engine's hosts files visible"
 _OTHERS_WROTE = 75
-"""The script's exit status where the file is not what was read before (EX_TEMPFAIL of sysexits.h)."""
+"""The script's exit status if the file has changed since it was read (EX_TEMPFAIL of sysexits.h)."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
-# The image's own search path may lead to programs that somebody else than its root can change.
+# The image's own search path may lead to programs that other users than its root can change.
 _SEARCH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
-# Opened for writing too, which changes nothing: what can only be read is as unreachable as what cannot.
+# The file is also opened for writing, which does not change it: a file that can only be read is unreachable, too.
 _READ = ": >>/etc/hosts && cat /etc/hosts"
 # $1 old text, $2 new text, both as formats of printf, $3 whether the new one is shorter; then three words for each
-# step: block size, blocks to skip, and the data, `-` for a truncation. With the offset as the block size the data goes
-# out as one write, whatever `dd` it is.
+# step: block size, blocks to skip, and the data, or `-` for a truncation. The offset is the block size, so that every
+# kind of `dd` writes the data at once.
 _WRITE = f"""\
 [ "$(cat /etc/hosts; echo .)" = "$(printf "$1"; echo .)" ] || exit {_OTHERS_WROTE}
 if command -v dd >/dev/null; then
@@ -56,7 +56,7 @@ fi && cat /etc/hosts
 
 
 class ExecHostsFiles:
-    """The hosts files of one engine's running containers, through the engine."""
+    """The access to the hosts files of running containers by commands that the engine runs in them."""
 
     def __init__(self, engine: Actions) -> None:
         self._engine = engine
@@ -65,11 +65,11 @@ class ExecHostsFiles:
         return f"<ExecHostsFiles of {self._engine!r}>"
 
     def path(self, container: Container) -> Path:  # noqa: ARG002 (it is the same in each)
-        """Where the file is, as the container sees it."""
+        """The file's path in the container."""
         return Path("/etc/hosts")
 
     def limit(self, container: Container) -> Limit:  # noqa: ARG002 (it is the same for each)
-        """How long a file may be."""
+        """The longest text that can be written."""
         return _LIMIT
 
     async def read(self, container: Container) -> bytes:
@@ -77,21 +77,21 @@ class ExecHostsFiles:
         result = await self._shell(container, _READ)
         if result.status != 0:
             _refuse(result)
-        if len(result.output) > _ARGUMENT_LIMIT:  # whatever `cat` is in there, and however much it prints
+        if len(result.output) > _ARGUMENT_LIMIT:  # the container's `cat` may print any amount
             raise FileRefusedError(_TOO_LARGE)
         return result.output
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
-        """Bring the file to what `change` makes of its text, without truncating it where that can be done."""
+        """Replace the file's text by what `change` makes of it, without truncating the file if possible."""
         first = text = await self.read(container)
         for _ in range(_ROUNDS):
-            # In a thread: what the container says is its own choice, and may take time to read.
-            wanted, arguments = await anyio.to_thread.run_sync(_planned, text, change)
-            if wanted == text:
+            # In a thread: the text comes from the container and may take long to parse.
+            desired, arguments = await anyio.to_thread.run_sync(_planned, text, change)
+            if desired == text:
                 return FileUpdate(first, text)
             result = await self._shell(container, _WRITE, *arguments)
-            if result.status == 0 and result.output == wanted:
-                return FileUpdate(first, wanted)
+            if result.status == 0 and result.output == desired:
+                return FileUpdate(first, desired)
             if result.status not in (0, _OTHERS_WROTE):
                 _refuse(result)
             text = await self.read(container)
@@ -113,22 +113,22 @@ class ExecHostsFiles:
 
 
 def _refuse(result: ExecResult) -> NoReturn:
-    """Say why the container's file cannot be reached."""
-    told = shown((result.errors or result.output).decode("utf-8", "replace").strip())
+    """Raise the reason why the container's file cannot be reached."""
+    message = shown((result.errors or result.output).decode("utf-8", "replace").strip())
     remedy = "make the engine's hosts files visible to hostwatch (docker.root) to have it kept"
     if result.status in (_NOT_FOUND, _NOT_EXECUTABLE):
-        raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({told}); {remedy}")
-    raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({told}); {remedy}")
+        raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({message}); {remedy}")
+    raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({message}); {remedy}")
 
 
 def _planned(text: bytes, change: Callable[[bytes], bytes]) -> tuple[bytes, list[str]]:
-    """What is to become of the text, and what the script needs for that."""
-    wanted = change(text)
-    return wanted, _arguments(text, wanted) if wanted != text else []
+    """The desired text, and the script's arguments for it."""
+    desired = change(text)
+    return desired, _arguments(text, desired) if desired != text else []
 
 
 def _arguments(old: bytes, new: bytes) -> list[str]:
-    """What the script needs to turn the old text into the new one."""
+    """The script's arguments to turn the old text into the new one."""
     found = [_format(old), _format(new), "shorter" if len(new) < len(old) else "longer"]
     found += [word for step in steps(old, new) for word in _words(step)]
     if max(map(len, found)) > _ARGUMENT_LIMIT:
@@ -139,7 +139,7 @@ def _arguments(old: bytes, new: bytes) -> list[str]:
 def _words(step: Step) -> Iterable[str]:
     match step:
         case Write(offset, data) if len(data) > _GROWTH and not data.strip(b"\n"):
-            # Blank lines until they are written: several writes of them are as good as one, and shorter arguments.
+            # This step only adds blank lines, so several writes are as good as one, and the arguments are shorter.
             head = _words(Write(offset, data[:_GROWTH]))
             return (*head, *_words(Write(offset + _GROWTH, data[_GROWTH:])))
         case Write(offset, data):
@@ -149,7 +149,7 @@ def _words(step: Step) -> Iterable[str]:
 
 
 def _format(data: bytes) -> str:
-    """The bytes as a format of the shell's printf: letters, digits and some marks stand for themselves."""
+    """The bytes as a format of the shell's printf. Letters, digits and some other characters need no escape."""
     return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in data)
 
 

@@ -22,15 +22,15 @@ class LockedHostFiles:
         self._locks = locks
 
     def keep(self, paths: frozenset[Path]) -> None:
-        """Hold on to the locks of these files alone from now on."""
-        self._locks.wanted = paths
+        """From now on hold the locks of these files alone."""
+        self._locks.kept = paths
 
     async def watch(self, paths: Iterable[Path], changed: Callable[[Path], None]) -> NoReturn:
-        """Tell of those of these files that are written or appear, for ever."""
+        """Report each of these files that is written or appears, for ever."""
         await watch_host_files(paths, changed)
 
     async def clear(self, paths: Iterable[Path]) -> None:
-        """Take our block out of files that are no longer kept; needs no engine."""
+        """Remove our block from files that are not kept any more. Needs no engine."""
         files = PathHostsFiles(EngineId(""), Path("/"), Path("hosts"), self._locks)
         for path in paths:
             if await anyio.Path(path).exists():

@@ -1,4 +1,4 @@
-"""Which hosts files on the host have just been written."""
+"""Watches hosts files on the host, and reports each write of one."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,11 +16,11 @@ from hostwatch.hosts.inotify import Watcher
 _DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
 _LOOK_SECONDS = 2.0
-"""Between looks at the files: no event tells of a mount over one."""
+"""Time between looks at the files: no event tells of a mount over one."""
 
 
 class HostFileWatch(Watcher):
-    """The watches on files of the host: on each of them, and on the directories above, as it may appear later.
+    """The watches on files of the host: on each file, and on the directories above it, as the file may appear later.
 
     A file that is bind-mounted by itself has events of its own only. Its directory's events come from its source.
     """
@@ -35,18 +35,18 @@ class HostFileWatch(Watcher):
         """The device and the inode that each path leads to."""
 
     def add_all(self) -> None:
-        """Watch all that is there by now."""
+        """Watch all files and directories that exist now."""
         for path in self._paths:
             for place, mask in ((path, _FILE), *((parent, _DIRECTORY) for parent in path.parents)):
                 self._watches.add(place, mask)
 
     def tell_all(self) -> None:
-        """Tell that changes of any file may have been missed."""
+        """Report every file, as changes may have been missed."""
         for path in self._paths:
             self._changed(path)
 
     async def run(self) -> NoReturn:
-        """Tell of files that are written or appear, for ever."""
+        """Report files that are written or appear, for ever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._look, name="look at files on the host")
             await super().run()
@@ -60,7 +60,7 @@ class HostFileWatch(Watcher):
             self._changed(path)
 
     async def _look(self) -> None:
-        """Tell now and then which paths lead to another file, and watch that file."""
+        """Report at intervals the paths that lead to another file now, and watch that file."""
         self._seen = await anyio.to_thread.run_sync(self._found)
         while True:
             await anyio.sleep(_LOOK_SECONDS)

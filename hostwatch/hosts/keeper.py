@@ -1,4 +1,4 @@
-"""Whether this hostwatch keeps an engine's files, or stands by for another one that does."""
+"""Decides whether this hostwatch keeps an engine's files, or stands by while another one does."""
 
 import time
 from collections.abc import Callable
@@ -13,29 +13,29 @@ from hostwatch.hosts.paths import out_of_sight
 from hostwatch.hosts.sight import Sight
 
 _STANDBY_SECONDS = 0.5
-"""How often one in standby tries to take over."""
+"""Time between attempts to take over."""
 
 
 class Keeper:
-    """The engine's directory as it is seen now, and whose turn it is to keep the files in it."""
+    """Holds the engine's directory as it is now, and the lock on it."""
 
     def __init__(self) -> None:
         self._sight: Sight | None = None
         self.is_active = False
-        """Whether the files are ours to keep; else nothing is written, compared or told."""
+        """Whether this process keeps the files. Otherwise it writes, compares and reports nothing."""
         self.standby: str | None = None
-        """Whom we wait for, in words; `None` if for nobody."""
+        """The process that is waited for, in words; `None` if there is none."""
 
     def __repr__(self) -> str:
         return f"<Keeper of {self._sight!r}, {'active' if self.is_active else 'not active'}>"
 
     def close(self) -> None:
-        """Let go of the directory, and so of its lock."""
+        """Close the directory, which releases its lock."""
         if self._sight is not None:
             self._sight.close()
 
     async def opened(self, directory: Path) -> Sight:
-        """The directory as it is now, in the place of what it was before. Raises `SightLostError`."""
+        """Open the directory as it is now, in the place of the one before. Raises `SightLostError`."""
         before = self._sight
         sight = await anyio.to_thread.run_sync(Sight, directory)
         self.close()
@@ -80,10 +80,10 @@ class Keeper:
         """Whether another hostwatch waits to keep the files, or does so already."""
         if self.standby is not None:
             return True
-        return self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_wanted_by_another)
+        return self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_awaited)
 
     def _stand_by(self, directory: Path, holder: Holder, tell_news: Callable[[], None]) -> None:
-        """Say whom we wait for, once for each."""
+        """Log the process that is waited for, once for each."""
         if holder.is_hostwatch:
             said = f"standby: {holder} keeps the hosts files in {directory}; this one takes over when that ends"
         else:

@@ -1,13 +1,14 @@
-"""Who keeps an engine's hosts files: one hostwatch at a time, by a lock on the engine's own containers directory.
+"""Locks: one hostwatch at a time keeps an engine's hosts files, by a lock on the engine's own containers directory.
 
 `flock` on the directory creates nothing, is the same lock through every bind mount and in every namespace, and the
-kernel takes it back however its holder ends. It does not say who that is: `/proc/locks` does, but neither to another
-pid namespace nor where a sandbox hides it. So a hostwatch marks the directory besides, by open file description locks
-at two places that mean nothing else: "keeps" and "waits". They are read locks, which need no right to write.
+kernel releases it however its holder ends. It does not tell which process the holder is. `/proc/locks` does, but not in
+another pid namespace, and not if a sandbox hides it. So a hostwatch also marks the directory, by open file description
+locks at two places that nothing else uses: "keeps" and "waits". They are read locks, which need no right to write.
 
-The mark is what decides among hostwatches; where something else holds the `flock` for long, one of them goes on by it.
+Among hostwatches the "keeps" mark decides. If another program holds the `flock` for long, one hostwatch goes on with
+this mark alone.
 
-Files on the host have a lock file each, as a directory of the host may be anything, and replaced at any time.
+Files on the host have a lock file each, because their directories may be of any kind and may be replaced at any time.
 """
 
 import errno
@@ -25,16 +26,16 @@ from loguru import logger
 from hostwatch.hosts.opening import OUT_OF_FILES
 
 _KEEPS, _WAITS = 0x68770001, 0x68770002
-"""The places of the two marks: any would do, but all hostwatches must have the same."""
+"""The places of the two marks. The numbers are arbitrary, but must be the same in all hostwatches."""
 STRANGER_SECONDS = 30.0
-"""How long the lock may be held by what is no hostwatch."""
+"""After this time hostwatch goes on without the `flock`, if its holder is no hostwatch."""
 _FLOCK = "hhqqi"
 """`struct flock`: type, whence, start, length, pid."""
 _LONGEST = 80
-"""How much of a command line is told, in characters."""
+"""The longest command line that is shown, in characters."""
 _ROUNDS = 5
 RUN = Path("/run/hostwatch")
-"""Where the lock files are."""
+"""The directory of the lock files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Holder:
 
     is_hostwatch: bool
     pid: int | None = None
-    """`None` where this process cannot see it."""
+    """`None` if this process cannot see it."""
     command: str = ""
 
     def __str__(self) -> str:
@@ -54,26 +55,30 @@ class Holder:
 
 
 class DirectoryLock:
-    """The lock on a directory, by an open descriptor of it; it is given back when that is closed."""
+    """The lock on a directory, by an open descriptor of it. Closing the descriptor releases the lock."""
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._is_locked = False
-        """Whether the `flock` is ours."""
-        self._strange_since: float | None = None
+        """Whether this process has the `flock`."""
+        self._stranger_since: float | None = None
+        """The time since which another program than hostwatch has the `flock`."""
         self.is_without = False
-        """Whether it goes on without the `flock`, as what is no hostwatch has held that for too long."""
+        """Whether this process keeps the files without the `flock`, as another program has had it for too long."""
 
     def take(self, now: float) -> bool:
-        """Take the lock, unless another hostwatch has it, or something else has not had it for long."""
+        """Try to take the lock; returns whether it is taken.
+
+        It is not taken if another hostwatch has it, or another program for less than `STRANGER_SECONDS`.
+        """
         if self._is_marked(_KEEPS):
-            self._strange_since = None
-        elif self._flock() or self._is_strange(now):
+            self._stranger_since = None
+        elif self._flock() or self._is_stranger_late(now):
             self._mark(_KEEPS)
             if not self._is_marked(_KEEPS):
                 self._mark(_WAITS, fcntl.F_UNLCK)
                 return True
-            # Another one did the same at the same moment, without the `flock`: both begin anew.
+            # Another hostwatch did the same at the same moment, without the `flock`. Both begin anew.
             self._mark(_KEEPS, fcntl.F_UNLCK)
             self.is_without = False
             self._unlock()
@@ -85,27 +90,27 @@ class DirectoryLock:
         return self._is_marked(_WAITS)
 
     def holder(self) -> Holder | None:
-        """Who else has the lock; `None` if nobody."""
+        """The other process that has the lock; `None` if there is none."""
         keeps = self._is_marked(_KEEPS)
         pid = _holder(os.fstat(self._file))
         if keeps or (pid is not None and pid != os.getpid()):
             return Holder(keeps, pid, _command(pid) if pid is not None else "")
         return None if self._is_locked or self._is_free() else Holder(is_hostwatch=False)
 
-    def _is_strange(self, now: float) -> bool:
-        if self._strange_since is None:
-            self._strange_since = now
-        self.is_without = now - self._strange_since >= STRANGER_SECONDS
+    def _is_stranger_late(self, now: float) -> bool:
+        if self._stranger_since is None:
+            self._stranger_since = now
+        self.is_without = now - self._stranger_since >= STRANGER_SECONDS
         return self.is_without
 
     def _flock(self) -> bool:
-        """Take the `flock`. True, too, on a file system that has none."""
+        """Try to take the `flock`. A file system without `flock` counts as taken."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError as error:
-            logger.debug("the containers directory cannot be locked ({}): it is done without", error.strerror)
+            logger.debug("the containers directory cannot be locked ({}): no lock is taken", error.strerror)
         self._is_locked = True
         return True
 
@@ -115,7 +120,7 @@ class DirectoryLock:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _is_free(self) -> bool:
-        """Whether nobody else has the `flock`: it is shared for an instant."""
+        """Whether no other process has the `flock`. To find out, it is taken as a shared one for an instant."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -126,11 +131,11 @@ class DirectoryLock:
         return True
 
     def _mark(self, place: int, kind: int = fcntl.F_RDLCK) -> None:
-        with suppress(OSError):  # a file system without: then we are not recognised
+        with suppress(OSError):  # a file system without these locks: then we are not recognised
             fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, place, 1, 0))
 
     def _is_marked(self, place: int) -> bool:
-        """Whether another one has this mark; our own does not count."""
+        """Whether another process has set this mark."""
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
         with suppress(OSError):
             found = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, asked)
@@ -139,7 +144,7 @@ class DirectoryLock:
 
 
 def holder_of(directory: Path) -> Holder | None:
-    """Who has the lock on a directory; `None` if nobody, or if it cannot be seen."""
+    """The process that has the lock on a directory; `None` if there is none, or if it cannot be seen."""
     try:
         file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -153,28 +158,28 @@ def holder_of(directory: Path) -> Holder | None:
 class HostFileLocks:
     """The locks on files of the host: a lock file for each, held as long as the file is kept.
 
-    Where none can be made, as on a read-only root, it is done without.
+    If no lock file can be made, as on a read-only root, the file is kept without a lock.
     """
 
-    def __init__(self, wanted: Collection[Path] | None = None, directory: Path = RUN) -> None:
-        self.wanted = wanted
-        """Whose locks are held on; `None`: those of all."""
+    def __init__(self, kept: Collection[Path] | None = None, directory: Path = RUN) -> None:
+        self.kept = kept
+        """The files whose locks are held until the end; `None`: all files."""
         self._directory = directory
         self._held: dict[Path, int | None] = {}
 
     def has(self, path: Path) -> bool:
-        """Whether a file's lock is ours, or done without."""
+        """Whether a file's lock is ours, or the file is kept without a lock."""
         return path in self._held
 
     def holder(self, path: Path) -> Holder | None:
-        """Take a file's lock, unless it is ours; returns who else has it. Blocks for a moment."""
+        """Take a file's lock; returns another process that has it. Blocks for a moment."""
         if path in self._held:
             return None
         try:
             self._directory.mkdir(mode=0o755, exist_ok=True)
             file = _locked(self._place(path))
         except OSError as error:
-            logger.debug("{}: no lock in {} ({}): it is done without", path, self._directory, error.strerror)
+            logger.debug("{}: no lock in {} ({}): no lock is taken", path, self._directory, error.strerror)
             if error.errno not in OUT_OF_FILES:
                 self._held[path] = None
             return None
@@ -184,19 +189,19 @@ class HostFileLocks:
         return None
 
     def settle(self, path: Path) -> None:
-        """The file has been put right: give the lock back of one that is kept no more."""
-        if self.wanted is not None and path not in self.wanted:
+        """Release the lock of a file that has been put right, if it is not kept any more."""
+        if self.kept is not None and path not in self.kept:
             self.release(path)
 
     def release(self, path: Path) -> None:
-        """The file is kept no more."""
+        """Release the lock of a file that is not kept any more."""
         if (file := self._held.pop(path, None)) is not None:
-            with suppress(OSError):  # whoever waits for it opens another one
+            with suppress(OSError):  # a process that waits for the lock opens a new file
                 self._place(path).unlink()
             os.close(file)
 
     def close(self) -> None:
-        """Give all locks back."""
+        """Release all locks."""
         for path in list(self._held):
             self.release(path)
 
@@ -206,7 +211,7 @@ class HostFileLocks:
 
 
 def _locked(path: Path) -> int | Holder:
-    """A descriptor that holds the lock of a lock file, or who holds it. Raises `OSError`."""
+    """A descriptor that holds the lock of a lock file, or the process that holds it. Raises `OSError`."""
     for _ in range(_ROUNDS):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -221,12 +226,12 @@ def _locked(path: Path) -> int | Holder:
         except BaseException:
             os.close(file)
             raise
-        os.close(file)  # somebody has removed it meanwhile
+        os.close(file)  # another process has removed it meanwhile
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
 
 
 def _holder(status: os.stat_result) -> int | None:
-    """The process that has a `flock` on this, as far as it can be seen."""
+    """The process that has a `flock` on this file; `None` if there is none, or if it cannot be seen."""
     numbers = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     found: dict[bool, int] = {}
     with suppress(OSError):
@@ -235,11 +240,11 @@ def _holder(status: os.stat_result) -> int | None:
             device, _, inode = place.rpartition(":")
             if kind == "FLOCK" and int(inode) == status.st_ino:
                 found[device == numbers] = int(pid)
-    return found.get(True, found.get(False))  # some file systems (btrfs) tell two numbers of one device
+    return found.get(True, found.get(False))  # some file systems (btrfs) have two numbers for one device
 
 
 def _command(pid: int) -> str:
-    """A process's command line, shortened; nothing where it is not visible."""
+    """A process's command line, shortened; empty if it is not visible."""
     with suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
         return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"

@@ -101,13 +101,13 @@ class PathHostsFiles:
     async def watch(
         self,
         changed: Callable[[ContainerKey | None], None],
-        stirred: Callable[[], None] = lambda: None,
+        moved: Callable[[], None] = lambda: None,
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> NoReturn:
         """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
 
-        `changed` is told `None` when changes were lost and all must be compared; `stirred`, that the directory may be
+        `changed` is told `None` when changes were lost and all must be compared; `moved`, that the directory may be
         another one now: then this is to be begun anew.
         """
 
@@ -115,7 +115,7 @@ class PathHostsFiles:
             changed(ContainerKey(self.engine, id_) if id_ is not None else None)
 
         def make(inotify: Inotify) -> Watch:
-            return Watch(inotify, self.directory, self._hosts, tell, stirred)
+            return Watch(inotify, self.directory, self._hosts, tell, moved)
 
         await watch_for_ever(make, Watch.what, task_status=task_status)
 

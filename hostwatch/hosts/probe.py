@@ -1,7 +1,7 @@
-"""What this system would let hostwatch do: asked of the kernel itself, and nothing is created, written or changed.
+"""Finds out what the kernel allows hostwatch to do here, without creating, writing or changing anything.
 
-Rights depend on users, capabilities, mounts, security modules and limits, in containers on all of them at once; so what
-can be tried without harm is tried rather than derived. Knows neither engines nor remedies.
+Rights depend on users, capabilities, mounts, security modules and limits, and in containers on all of them at once. So
+they are tried, where a trial does no harm, rather than derived. This module knows neither engines nor remedies.
 """
 
 import os
@@ -16,22 +16,22 @@ from hostwatch.hosts.lease import given_back, taken
 
 _ROOT = Path("/")
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
-"""Docker's and Podman's. Control groups tell it too, but with version 2 of them a container sees nothing but `/`."""
+"""Docker's and Podman's. Control groups show it too, but with version 2 of them a container sees only `/`."""
 _CONTAINER_GROUP = re.compile(r"/(docker|kubepods|libpod|lxc|containerd)\b|docker-[0-9a-f]{64}|cri-containerd")
 _CAP_SYS_NICE = 23
 _UNCONFINED = ("unconfined_t", "spc_t", "initrc_t", "unconfined_service_t", "kernel_t")
-"""SELinux types that may write the engine's files; `spc_t` is that of a privileged container."""
+"""SELinux types that may write the engine's files. `spc_t` is the type of a privileged container."""
 
 
 def in_container(root: Path = _ROOT) -> bool:
-    """Whether this process runs in a container, as far as that shows."""
+    """Whether this process runs in a container, as far as it can tell."""
     if any((root / mark).exists() for mark in _CONTAINER_MARKS):
         return True
     return _CONTAINER_GROUP.search(_text(root / "proc/1/cgroup")) is not None
 
 
 def mount_point(path: Path, root: Path = _ROOT) -> Path:
-    """Where the file system that holds the path is mounted."""
+    """The mount point of the file system that holds the path."""
     lines = _text(root / "proc/self/mountinfo").splitlines()
     points = [Path(_unescaped(line.split(" ")[4])) for line in lines]
     return max((point for point in points if path.is_relative_to(point)), key=lambda p: len(p.parts), default=_ROOT)
@@ -43,7 +43,7 @@ def is_read_only(path: Path) -> bool:
 
 
 def confinement(root: Path = _ROOT) -> str | None:
-    """The SELinux label that confines this process; `None` where nothing enforces it, or it may do as it likes."""
+    """The SELinux label that confines this process; `None` if none does."""
     if _text(root / "sys/fs/selinux/enforce").strip() != "1":
         return None
     label = _text(root / "proc/self/attr/current").strip("\0\n")
@@ -54,7 +54,7 @@ def confinement(root: Path = _ROOT) -> str | None:
 def grants_leases(path: Path) -> bool:
     """Whether the kernel gives this process a write lease on the file. Raises `OSError`.
 
-    It is held for some microseconds, in which whoever opens the file waits, as at every change that hostwatch makes.
+    It is held for some microseconds. A process that opens the file meanwhile waits, as at every write of hostwatch.
     """
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -63,7 +63,7 @@ def grants_leases(path: Path) -> bool:
             given_back(file)
     finally:
         os.close(file)
-    return is_granted is not False  # `None`: another process has the file open, which is asked after the right alone
+    return is_granted is not False  # `None`: another process has the file open; the kernel checks the right before that
 
 
 def grants_priority() -> bool:
@@ -78,36 +78,38 @@ def grants_priority() -> bool:
 
 
 def may_raise_priority(root: Path = _ROOT) -> bool:
-    """Whether this process has CAP_SYS_NICE; a control group without real-time (version 1) or a user namespace may
-    withhold what it stands for."""
+    """Whether this process has CAP_SYS_NICE.
+
+    A control group without real-time (version 1) or a user namespace may refuse the priority all the same.
+    """
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(root / "proc/self/status"), re.MULTILINE)
     return found is not None and bool(int(found[1], 16) >> _CAP_SYS_NICE & 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """How far inotify goes."""
+    """The inotify watches that the kernel granted."""
 
-    wanted: int
-    """Watches that were asked for."""
-    got: int
+    requested: int
+    granted: int
     instance: bool
-    """Whether there was an inotify instance at all."""
+    """Whether the kernel granted an inotify instance at all."""
 
 
 def watched(directories: Iterable[Path]) -> Watched:
-    """Watches all of the directories for an instant. A limit that others have used up shows only in that."""
-    wanted = tuple(directories)
+    """Watches all of the directories for an instant. Only a trial shows a limit that other programs have used up."""
+    requested = tuple(directories)
     try:
         inotify = Inotify()
     except OSError:
-        return Watched(len(wanted), 0, instance=False)
+        return Watched(len(requested), 0, instance=False)
     with inotify:
-        return Watched(len(wanted), sum(_is_watched(inotify, directory) for directory in wanted), instance=True)
+        granted = sum(_is_watched(inotify, directory) for directory in requested)
+        return Watched(len(requested), granted, instance=True)
 
 
 def inotify_limit(name: str, root: Path = _ROOT) -> int | None:
-    """The sysctl `fs.inotify.<name>`; `None` where it cannot be read."""
+    """The sysctl `fs.inotify.<name>`; `None` if it cannot be read."""
     text = _text(root / "proc/sys/fs/inotify" / name).strip()
     return int(text) if text.isdigit() else None
 
@@ -116,14 +118,14 @@ def _is_watched(inotify: Inotify, directory: Path) -> bool:
     try:
         inotify.add_watch(directory, Mask.CLOSE_WRITE | Mask.ONLYDIR)
     except FileNotFoundError:
-        return True  # its container is just gone
+        return True  # its container has just been removed
     except OSError:
         return False
     return True
 
 
 def _text(path: Path) -> str:
-    """What the system says there, nothing where there is no such file."""
+    """The file's text; empty if there is no such file."""
     try:
         return path.read_text(errors="replace")
     except OSError:

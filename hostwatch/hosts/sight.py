@@ -1,8 +1,8 @@
-"""An engine's containers directory as it is seen from here: it may be missing, and another one later.
+"""The engine's containers directory as this process sees it: it may be missing, and be replaced by another one later.
 
-A data root is moved, a volume is mounted late, a directory is deleted and made anew. What was opened and watched then
-has nothing to do with what the path leads to by now, and nothing fails: the path has to be compared with it. The kernel
-tells of most changes of a path, but of no mount, so it is looked at now and then, too.
+A data root may be moved, a volume mounted late, a directory deleted and made anew. Then the opened and watched
+directory is not the one that the path leads to, and no call fails. So the path is compared with the open directory. The
+kernel reports most changes of a path, but no mounts, so the path is also checked at intervals.
 """
 
 import errno
@@ -17,29 +17,29 @@ from hostwatch.control.keeper import SightLostError
 from hostwatch.hosts.lock import DirectoryLock, holder_of
 
 _LOOK_SECONDS = 2.0
-"""How often the path is looked at, which takes some microseconds: a mount over it shows in nothing else."""
+"""Time between looks at the path, each some microseconds long. Nothing else shows a mount over the path."""
 _LOOKS_FOR_MOUNT = 15
-"""At which look what is mounted is asked for, too: where there are many mounts that takes some milliseconds."""
+"""The mounts are read at every 15th look, because that takes some milliseconds if there are many mounts."""
 _GONE = (errno.ENOENT, errno.ENOTDIR)
-"""What says that there is nothing. From any other error nothing follows."""
+"""Errors which mean that the path leads to nothing. Any other error says nothing about the path."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Sight:
-    """The directory that a path leads to, held open: so its inode's number cannot become that of another one."""
+    """The directory that a path leads to. It is held open, so that no other directory can get its inode number."""
 
     def __init__(self, path: Path) -> None:
-        """Open it. Blocks for a moment. Raises `SightLostError` where the path leads to a deleted one."""
+        """Open the directory. Blocks for a moment. Raises `SightLostError` if the path leads to a deleted one."""
         self.path = path
         self.file: int | None = None
         self.lock: DirectoryLock | None = None
-        """The lock on it, not taken yet; `None` where there is nothing to lock."""
+        """The lock on the directory, not taken yet; `None` if there is nothing to lock."""
         self.fault: OSError | None = None
-        """Why it cannot be opened; `None` if it is."""
+        """The error if the directory cannot be opened."""
         self._looks = 0
         self._source: bytes | None = None
-        """Where in its file system is what is mounted at the path, if that is a mount point."""
-        self._stir = anyio.Event()
+        """The path inside the mounted file system, if the directory is a mount point."""
+        self._look_due = anyio.Event()
         try:
             self.file = os.open(path, _FOLDER)
         except OSError as error:
@@ -52,21 +52,21 @@ class Sight:
         return f"<Sight of {self.path}: {self.file if self.fault is None else self.fault}>"
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         if self.file is not None:
             os.close(self.file)
             self.file = self.lock = None
 
-    def is_wanted_by_another(self) -> bool:
-        """Whether another hostwatch waits to keep the files, or does so by now."""
+    def is_awaited(self) -> bool:
+        """Whether another hostwatch waits to keep the files, or keeps them already."""
         if self.lock is not None:
             return self.lock.is_awaited()
         holder = holder_of(self.path)
         return holder is not None and holder.is_hostwatch
 
-    def stir(self) -> None:
-        """The path may lead elsewhere: look now."""
-        self._stir.set()
+    def look(self) -> None:
+        """Look at the path now, as it may lead elsewhere."""
+        self._look_due.set()
 
     async def lost(self) -> None:
         """Wait until the path leads to another directory, to none, or to one for the first time.
@@ -75,9 +75,9 @@ class Sight:
         """
         while not await anyio.to_thread.run_sync(self._is_lost):
             with anyio.move_on_after(_LOOK_SECONDS):
-                await self._stir.wait()
+                await self._look_due.wait()
                 self._looks = 0
-            self._stir = anyio.Event()
+            self._look_due = anyio.Event()
 
     def _is_lost(self) -> bool:
         try:
@@ -99,13 +99,13 @@ class Sight:
         return False
 
     def _refuse_moved(self) -> None:
-        """Refuse a directory that has another name by now: only a mount still leads there."""
+        """Refuse a directory that was renamed: only a mount still leads to it."""
         source, self._source = self._source, _mounted_from(self.path)
         if None not in (source, self._source) and source != self._source:
             raise self._dead("moved away")
 
     def _refuse_deleted(self, status: os.stat_result) -> None:
-        """Refuse a directory that has no name any more: only a mount still leads there, and none leads to the new."""
+        """Refuse a directory that was deleted: only a mount still leads to it, and none leads to its successor."""
         if status.st_nlink == 0:
             self.close()
             raise self._dead("deleted")
@@ -118,7 +118,7 @@ class Sight:
 
 
 def _mounted_from(path: Path) -> bytes | None:
-    """Where in its file system is what is mounted just at this path, by the name that it has now."""
+    """The path, inside its file system, of the directory that is mounted exactly here, by its present name."""
     place = os.fsencode(os.path.realpath(path))
     for character in b"\\ \t\n":  # the backslash first
         place = place.replace(bytes([character]), b"\\%03o" % character)

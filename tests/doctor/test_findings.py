@@ -34,9 +34,9 @@ def test_what_is_out_of_sight_is_a_limit_where_there_is_another_way() -> None:
 
 def test_few_spare_inotify_watches_are_a_note() -> None:
     """They are all there now, and will not be when as many containers come again."""
-    assert of_watches(Watched(wanted=100, got=100, instance=True), 199).level is Level.NOTE
-    assert of_watches(Watched(wanted=100, got=100, instance=True), 200).level is Level.OK
-    assert of_watches(Watched(wanted=100, got=100, instance=True), None).level is Level.OK
+    assert of_watches(Watched(requested=100, granted=100, instance=True), 199).level is Level.NOTE
+    assert of_watches(Watched(requested=100, granted=100, instance=True), 200).level is Level.OK
+    assert of_watches(Watched(requested=100, granted=100, instance=True), None).level is Level.OK
 
 
 def test_selinux_counts_where_it_enforces_and_confines(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class MemoryFiles:
     async def watch(
         self,
         changed: Callable[[ContainerKey | None], None],
-        stirred: Callable[[], None],  # noqa: ARG002  # the sight sees everything at once
+        moved: Callable[[], None],  # noqa: ARG002  # the sight sees everything at once
         *,
         task_status: TaskStatus[None],
     ) -> NoReturn:

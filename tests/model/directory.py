@@ -56,7 +56,7 @@ class MemorySight:
         self.path = PLACE
         self.fault = OSError(errno.ENOENT, os.strerror(errno.ENOENT)) if directory.is_gone else None
 
-    def stir(self) -> None:
+    def look(self) -> None:
         """It is known at once in any case."""
 
     async def lost(self) -> None:
