@@ -17,7 +17,7 @@ from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
 from hostwatch.control.reconcile.pipeline import Early
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
-from hostwatch.control.writers import FILE_CHANGED, RESYNC
+from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
@@ -93,7 +93,7 @@ class FileLoop:
                 if is_first:
                     task_status.started()
                 elif sight.fault is None:
-                    self._file_changed(None)
+                    self._changes_lost()
                 await sight.lost()
                 tasks.cancel_scope.cancel()
             sight, is_first = await self._keeper.opened(files.directory), False
@@ -135,13 +135,21 @@ class FileLoop:
             await reconciler.collect_orphans()
 
     def _file_changed(self, key: ContainerKey | None) -> None:
-        if key is not None:
-            container = self._store.container(key)
-            starting = container is not None and container.state is not State.RUNNING
-            # Most writes of a running container's file are our own.
-            self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
-        elif self._keeper.is_active:
-            self._queue.add_all(frozenset(c.key for c in self._store.containers), FILE_CHANGED)
+        if key is None:
+            self._changes_lost()
+            return
+        container = self._store.container(key)
+        starting = container is not None and container.state is not State.RUNNING
+        # Most writes of a running container's file are our own.
+        self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
+
+    def _changes_lost(self) -> None:
+        """Have every file compared that is kept.
+
+        None counts as just written: a stopped container's own line would be taken for an early address.
+        """
+        self.enqueue(self._store.subscriber_files, CHANGES_LOST, idle=True)
+        self._orphans_due.set()
 
     async def _watch_host_files(self) -> NoReturn:
         """Have each file on the host compared after a write. Begin anew when other files are configured."""

@@ -83,8 +83,8 @@ class EngineFiles(VisibleHostsFiles, Protocol):
     ) -> NoReturn:
         """Report each write of a file, for ever. It has started once no write is missed any more.
 
-        `changed` gets `None` if changes were lost and all files must be compared. `moved` is called if the directory
-        may be another one now.
+        `changed` gets `None` if changes were lost and all files must be compared, after the key of each file that was
+        certainly written meanwhile. `moved` is called if the directory may be another one now.
         """
 
 

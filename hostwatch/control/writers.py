@@ -9,7 +9,9 @@ from hostwatch.core.block.hostsfile import Edited, Limit
 from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
-"""The cause of a comparison that a change of the file itself asked for."""
+"""The cause of a comparison that a change of the file itself asked for: it was written a moment ago."""
+CHANGES_LOST = "changes of files were lost"
+"""The cause of a comparison of every file, as any of them may have been changed without a word."""
 RESYNC = "resync"
 """The cause of a comparison that is made now and then, whatever has happened."""
 

@@ -107,8 +107,9 @@ class PathHostsFiles:
     ) -> NoReturn:
         """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
 
-        `changed` is told `None` when changes were lost and all must be compared; `moved`, that the directory may be
-        another one now: then this is to be begun anew.
+        `changed` gets `None` if changes were lost and all files must be compared, after the key of each file that was
+        certainly written meanwhile. `moved` is called if the directory may be another one now: then this is to be begun
+        anew.
         """
 
         def tell(id_: ContainerId | None) -> None:

@@ -4,12 +4,14 @@ The engine rebuilds a container's file at each start, up to three times, the las
 the start (engines 20.10 to 28.5). So only this watch can restore the block before the container's first instruction.
 """
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from asyncinotify import Event, Inotify, Mask
 from asyncinotify import Watch as KernelWatch
@@ -35,7 +37,7 @@ _REST_SECONDS = 1.0
 """How long a directory with more events than that is not watched."""
 
 Changed = Callable[[ContainerId | None], None]
-"""Told of each container whose file was written; `None`: any file may have been."""
+"""Told of each container whose file was written; `None`: any other file may have been, too."""
 
 
 class Watch(Watcher):
@@ -62,6 +64,10 @@ class Watch(Watcher):
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
         self._resting: set[Path] = set()
         """The directories that are not watched for a moment."""
+        self._told: dict[ContainerId, float] = {}
+        """When each container was told last (`time.time`, the clock of the files' own times)."""
+        self._told_all = time.time()
+        """The same for all others."""
 
     def add_all(self) -> None:
         """Watch the directory, all that is in it, and those above, as far as they are there."""
@@ -77,6 +83,7 @@ class Watch(Watcher):
 
     def tell_all(self) -> None:
         """Tell that changes of any file may have been missed."""
+        self._told, self._told_all = {}, time.time()
         self._changed(None)
 
     async def _take(self, event: Event, tasks: TaskGroup) -> None:
@@ -85,7 +92,7 @@ class Watch(Watcher):
             await self._add_all()
             logger.warning("changes of hosts files were lost; all are compared")
             self._path_changed()
-            self._changed(None)
+            await self._tell_lost()
         elif event.watch is None:
             return
         elif event.watch.path in self._above:
@@ -95,7 +102,34 @@ class Watch(Watcher):
             self._watches.remove(event.watch)
             tasks.start_soon(self._watch_again, event.watch, name=f"rest {event.watch.path}")
         elif (found := self._changed_container(event, event.watch)) is not None:
-            self._changed(found)
+            self._tell(found)
+
+    def _tell(self, container: ContainerId) -> None:
+        self._told[container] = time.time()
+        self._changed(container)
+
+    async def _tell_lost(self) -> None:
+        """Tell of what the kernel did not: first of the files that their times show to be written since.
+
+        Those are told of one by one, as a container may be starting: its first instruction does not wait for an event.
+        """
+        told, before = self._told, self._told_all
+        self._told, self._told_all = {}, time.time()
+        for container in await anyio.to_thread.run_sync(self._written_since, told, before):
+            self._tell(container)
+        self._changed(None)
+
+    def _written_since(self, told: Mapping[ContainerId, float], before: float) -> list[ContainerId]:
+        """The containers whose files were written after they were told last. Blocks for a moment."""
+        found: list[ContainerId] = []
+        with suppress(OSError):  # the directory is gone
+            for child in self._directory.iterdir():
+                with suppress(OSError):  # it has no file
+                    status, container = os.lstat(child / self._hosts), ContainerId(child.name)
+                    # A container may set the first to any time; the second changes with the file's mode, too.
+                    if min(status.st_mtime, status.st_ctime) > told.get(container, before):
+                        found.append(container)
+        return found
 
     def _look_above(self, event: Event, watch: KernelWatch) -> None:
         """Tell that a directory on the way to the containers directory has come or gone."""
@@ -110,7 +144,8 @@ class Watch(Watcher):
         """Count one more event of a watch; returns whether there are so many that the watch is to be taken off."""
         if int(event.mask) & _IGNORED:  # the watch was taken off, or its directory is gone
             self._limiter.forget(watch.path)
-            self._owners.pop(watch.path, None)
+            if (owner := self._owners.pop(watch.path, None)) is not None:
+                self._told.pop(owner, None)
             if watch.path == self._directory:
                 self._path_changed()
             return False
@@ -127,7 +162,7 @@ class Watch(Watcher):
         await anyio.sleep(_REST_SECONDS)
         self._resting.discard(watch.path)
         if self._add(child):
-            self._changed(ContainerId(child.name))
+            self._tell(ContainerId(child.name))
 
     def _changed_container(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:

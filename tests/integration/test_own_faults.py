@@ -256,23 +256,46 @@ def test_a_containers_directory_that_becomes_read_only(lab: Lab, proxy: Proxy) -
 # What the kernel has too little of.
 
 
+def overflow(beside: Path) -> None:
+    """Write more often than an inotify queue holds, into files beside this one."""
+    size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    for number in range(size + 100):
+        # Two in turn: equal ones one after the other are one.
+        beside.with_name(f"other-{number % 2}").open("w").close()
+
+
 def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
     """More writes than it holds while the daemon is stopped, and then drift: healed at once, and told once."""
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
-    size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         text = lab.hosts(web)
         with stopped(hostwatch):
-            for number in range(size + 100):
-                # Two in turn: equal ones one after the other are one.
-                lab.hosts_path(web).with_name(f"other-{number % 2}").open("w").close()
+            overflow(lab.hosts_path(web))
             lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
         # By the overflow, or as the directory is watched again after a flood: whichever comes first.
         eventually(lambda: lab.hosts(web) == text)
         eventually(lambda: "changes of hosts files were lost; all are compared" in hostwatch.log)
     assert hostwatch.log.count("changes of hosts files were lost; all are compared") == 1
+
+
+def test_a_stopped_container_when_an_inotify_queue_runs_over(lab: Lab) -> None:
+    """An address that it gave itself is in its file still, and comes into no other one."""
+    db = lab.run("db", r'printf "10.123.9.9\t%s\n" $(hostname) >>/etc/hosts; exec sleep 1000')
+    web = lab.run("web", labels=WANTS_DB)
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}\n")) as hostwatch:
+        eventually(lambda: lab.records(web).keys() == {"db"})
+        db.stop()
+        eventually(lambda: not lab.records(web))
+        assert "10.123.9.9" in lab.hosts(db)
+        right = lab.hosts(web)
+        with stopped(hostwatch):
+            overflow(lab.hosts_path(web))
+        eventually(lambda: "changes of hosts files were lost; all are compared" in hostwatch.log)
+        time.sleep(1)
+        assert lab.hosts(web) == right
+    assert hostwatch.log.count("web: db - →") == 1, hostwatch.log
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class MemoryFiles:
         source: SimulatedSource,
         seen: Directory,
         judge: Judge,
-        watch: Callable[[Callable[[ContainerId], None]], None],
+        watch: Callable[[Callable[[ContainerId | None], None]], None],
     ) -> None:
         """`watch` takes what is to be told of each write from then on."""
         self.engine = engine
@@ -131,9 +131,9 @@ class MemoryFiles:
         """Tell of each write at once, as long as the directory is the one that it was."""
         number = self._seen.number
 
-        def tell(file: ContainerId) -> None:
+        def tell(file: ContainerId | None) -> None:
             if self._seen.number == number and not self._seen.is_gone:
-                changed(ContainerKey(self.engine, file))
+                changed(ContainerKey(self.engine, file) if file is not None else None)
 
         await anyio.sleep(_DISK_SECONDS)
         self._watch(tell)
@@ -207,7 +207,10 @@ class Hostwatch:
         self, source: SimulatedSource, directory: Directory, judge: Judge, configuration: Configuration
     ) -> None:
         self._scope = anyio.CancelScope()
-        self._watched: Callable[[ContainerId], None] = lambda _file: None
+        self._watched: Callable[[ContainerId | None], None] = lambda _file: None
+        self._faults = source.faults
+        self._unheard: dict[ContainerId, None] = {}
+        """The files whose last change was lost."""
         parts = Parts(
             engine=source,
             files=lambda engine: MemoryFiles(engine.id, source, directory, judge, self._watch),
@@ -234,8 +237,19 @@ class Hostwatch:
 
     def written(self, file: ContainerId) -> None:
         """Somebody has written a file."""
-        if not self._scope.cancel_called:
+        if self._scope.cancel_called:
+            return
+        if self._faults.is_deaf:
+            self._unheard[file] = None
+        else:
             self._watched(file)
 
-    def _watch(self, watched: Callable[[ContainerId], None]) -> None:
+    def hear_again(self) -> None:
+        """It finds out that changes of files were lost, and of which, as far as these were really written."""
+        unheard, self._unheard = self._unheard, {}
+        for file in (*unheard, None):
+            if not self._scope.cancel_called:
+                self._watched(file)
+
+    def _watch(self, watched: Callable[[ContainerId | None], None]) -> None:
         self._watched = watched

@@ -161,7 +161,8 @@ class Connect(Named):
     alias: str = ""
 
     def befall(self, world: World, box: Box) -> None:
-        world.calm &= box.running  # of a stopped one nothing is told
+        if not box.running:  # nothing is told
+            world.calm = world.informed = False
         world.engine.connect(box, self.network, self.alias, self._teller(world))
 
 
@@ -172,7 +173,8 @@ class Disconnect(Named):
     network: str = "front"
 
     def befall(self, world: World, box: Box) -> None:
-        world.calm &= box.running
+        if not box.running:
+            world.calm = world.informed = False
         world.engine.disconnect(box, self.network, self._teller(world))
 
 
@@ -264,13 +266,23 @@ class Show(Step):
 
 
 @dataclass(frozen=True)
+class Overflow(Step):
+    """The kernel's queue of changes of files runs over: those of so many seconds are lost, which is found out then."""
+
+    seconds: float = 0.0
+
+    def happen(self, world: World) -> None:
+        world.tasks.start_soon(world.overflow, self.seconds)
+
+
+@dataclass(frozen=True)
 class Become(Step):
     """The engine says that it is another one, with the same containers."""
 
     identity: str
 
     def happen(self, world: World) -> None:
-        world.calm = False
+        world.calm = world.informed = False
         world.source.become(EngineId(self.identity))
 
 
@@ -400,6 +412,7 @@ def _troubles() -> st.SearchStrategy[Step]:
         st.builds(Full, **_MORE),
         st.builds(Hide, **_MORE),
         st.builds(Show, **_MORE),
+        st.builds(Overflow, st.sampled_from([0.0, 0.01, 0.5]), **_MORE),
         st.builds(Become, st.sampled_from(["simulated", "another"]), **_MORE),
         st.builds(Heal, **_MORE),
         st.builds(Rest, pause=st.just(RESYNC_SECONDS + 35.0)),

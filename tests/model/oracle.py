@@ -4,6 +4,7 @@ Sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`. It shares no c
 index, no cache and no time: it looks at everything for every name.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -203,29 +204,34 @@ class Ever:
     """The containers that ever claimed a name."""
     networks: dict[ContainerId, set[str]] = field(default_factory=dict)
     """The networks that a container was ever on; `host` for the host's."""
-    addresses: dict[ContainerId, set[tuple[str, str]]] = field(default_factory=dict)
-    """The networks and addresses that a container ever had."""
+    addresses: dict[ContainerId, dict[tuple[str, str], float]] = field(default_factory=dict)
+    """The networks and addresses that a container ever had, each with the time when it had not any more."""
 
-    def note(self, oracle: Oracle) -> None:
+    def note(self, oracle: Oracle, now: float) -> None:
         """Take in what is true now."""
+        for had in self.addresses.values():
+            had |= {place: min(until, now) for place, until in had.items()}
         for box in oracle.engine.boxes.values():
             root = oracle.root(box)
             if root is None:
                 continue
             on = {"host"} if root.recipe.mode == "host" else set(root.places)
             self.networks.setdefault(box.id, set()).update(on)
-            found = {(network, place.address) for network, place in root.places.items() if place.address}
-            self.addresses.setdefault(box.id, set()).update(found)
+            found = {(network, place.address): math.inf for network, place in root.places.items() if place.address}
+            self.addresses.setdefault(box.id, {}).update(found)
             names = {box.name, *box.recipe.names.split(), box.recipe.compose.partition("/")[2], box.recipe.label}
             for name in {*names, *(place.alias for place in box.places.values())}:
                 self.claims.setdefault(name, set()).add(box.id)
 
-    def was_true(self, file: ContainerId, name: str, address: str) -> bool:
-        """Whether a container behind that name ever had that address, where the file's readers ever were."""
+    def was_true(self, file: ContainerId, name: str, address: str, since: float = -math.inf) -> bool:
+        """Whether a container behind that name had that address since then, where the file's readers ever were."""
         own = self.networks.get(file, set())
-        return any(self._reached(own, box, address) for box in self.claims.get(name, ()))
+        return any(self._reached(own, box, address, since) for box in self.claims.get(name, ()))
 
-    def _reached(self, own: set[str], box: ContainerId, address: str) -> bool:
+    def _reached(self, own: set[str], box: ContainerId, address: str, since: float) -> bool:
         if "host" in self.networks.get(box, ()):
             return address in {gateway(network) for network in own - {"host"}} | {"127.0.0.1"}
-        return any(address == had and (network in own or "host" in own) for network, had in self.addresses[box])
+        return any(
+            address == had and until >= since and (network in own or "host" in own)
+            for (network, had), until in self.addresses[box].items()
+        )

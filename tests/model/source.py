@@ -65,11 +65,18 @@ class Faults:
     """Whether no hosts file can be written."""
     is_directory_gone: bool = False
     """Whether hostwatch does not see the engine's directory."""
+    is_deaf: bool = False
+    """Whether changes of files are lost, as the kernel's queue of them is full."""
 
     @property
     def none(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.away or self.refused or self.slow or self.is_any_file_stuck)
+        return self.is_engine_right and not self.is_any_file_stuck
+
+    @property
+    def is_engine_right(self) -> bool:
+        """Whether the engine answers whatever it is asked, at once."""
+        return not (self.away or self.refused or self.slow)
 
     @property
     def is_unheard(self) -> bool:

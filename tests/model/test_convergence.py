@@ -7,13 +7,10 @@ by hand are those that a protection was once taken out for, and that random ones
 
 import os
 
-import anyio
 import hypothesis
 import pytest
-import trio
 from hypothesis import HealthCheck, example, given, note, settings
 from trio._core import _run as trio_run
-from trio.testing import MockClock
 
 from tests.effort import examples
 from tests.model.engine import Recipe
@@ -24,7 +21,6 @@ from tests.model.history import (
     Kill,
     Refuse,
     Remove,
-    Rest,
     Run,
     Start,
     Step,
@@ -32,7 +28,7 @@ from tests.model.history import (
     Supplant,
     histories,
 )
-from tests.model.world import World
+from tests.model.life import lived
 
 hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
 _TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", examples(150)))
@@ -47,26 +43,6 @@ _TIERS = [_DB, Run("tmp", Recipe(compose="p/db")), Run("web", Recipe(wants=("db"
 _CACHE, _RENEWED = Run("tmp", Recipe(names="cache")), [Remove("db"), Run("db", Recipe(), pause=95.0)]
 _ANOTHER_ENGINE = [_DB, _CACHE, _WEB, Become("another", pause=25.0), Remove("tmp", pause=9.0), *_RENEWED]
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
-
-
-async def live(history: list[Step]) -> list[str]:
-    """Live through a history and what follows it, up to the first complaint."""
-    async with anyio.create_task_group() as tasks:
-        world = World(tasks)
-        world.run_again()
-        await anyio.sleep(1.0)
-        for step in history:
-            world.judge.tell(f"* {step}")
-            step.happen(world)
-            await anyio.sleep(step.pause)
-            world.calm |= isinstance(step, Rest)
-            if world.check():
-                break
-        else:
-            await world.settle()
-        tasks.cancel_scope.cancel()
-    note("\n".join(world.judge.story))
-    return world.judge.complaints
 
 
 @pytest.mark.timeout(900)  # to find the shortest history takes a while
@@ -89,4 +65,6 @@ async def live(history: list[Step]) -> list[str]:
 @example(_TIERS)
 def test_every_file_becomes_right_after_any_history(history: list[Step]) -> None:
     """After each step nothing is written that was never true; after a resync all is as the contract says."""
-    assert trio.run(live, history, clock=MockClock(autojump_threshold=0)) == []
+    judge = lived(history)
+    note("\n".join(judge.story))
+    assert judge.complaints == []

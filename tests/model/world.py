@@ -1,6 +1,7 @@
 """An engine, hostwatch beside it, and the judge who watches both at every step."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import anyio
@@ -16,6 +17,8 @@ from tests.model.source import SimulatedSource
 
 SETTLED_SECONDS = 8.5
 """After this time without trouble all is done: linger (2), a hint that nothing confirms (5), a late answer."""
+_HEARD_SECONDS = 0.05
+"""How long hostwatch may take to compare all files after changes were lost."""
 _KNOWN_SECONDS = 6.0
 """How long after it could know hostwatch may keep an address of somebody else: it may have to read once more."""
 
@@ -39,6 +42,10 @@ class World:
         """Whether hostwatch was told of everything at once, since all files were last right."""
         self.untroubled = True
         """Whether that was so all the time."""
+        self.informed = True
+        """Whether the engine told hostwatch of everything at once, whatever became of files since."""
+        self.heard_again = -math.inf
+        """When hostwatch last found out that changes of files were lost."""
         self.slowest = 0.0
         """The slowest answer so far, in seconds."""
 
@@ -51,7 +58,8 @@ class World:
 
     def teller(self, fates: Sequence[str]) -> Tell:
         """What passes on the events of an operation."""
-        self.calm &= set(fates) <= {"ok", "doubled"}
+        if not set(fates) <= {"ok", "doubled"}:
+            self.calm = self.informed = False
         return self.source.teller(fates)
 
     def start(self, box: Box, tell: Tell, gap: float, fails: bool = False, twice: bool = False) -> None:
@@ -68,6 +76,16 @@ class World:
         self.source.faults.stuck_files.clear()
         self.source.faults.is_disk_full = False
         self.directory.heal()
+
+    async def overflow(self, seconds: float) -> None:
+        """Have hostwatch lose all changes of files for so long, and find out then."""
+        if not self.source.faults.is_deaf:
+            self.source.faults.is_deaf = True
+            await anyio.sleep(seconds)
+            self.source.faults.is_deaf = False
+            self.heard_again = self.now
+            if self.hostwatch is not None:
+                self.hostwatch.hear_again()
 
     def adopt(self, configuration: Configuration) -> None:
         """Write another configuration, and send SIGHUP."""
@@ -98,6 +116,7 @@ class World:
     def check(self) -> list[str]:
         """What must hold after a step; returns the complaints."""
         self.calm &= self.source.faults.none and self.hostwatch is not None
+        self.informed &= self.source.faults.is_engine_right and self.hostwatch is not None
         self.untroubled &= self.calm
         self.judge.check_addresses()
         if self.calm and self.now - self.judge.last_change >= SETTLED_SECONDS:
@@ -153,7 +172,7 @@ class Judge:
         if len(world.engine.boxes) < self._count:
             self._gone_at = world.now
         self._count = len(world.engine.boxes)
-        self._ever.note(world.oracle)
+        self._ever.note(world.oracle, world.now)
         for box in world.engine.boxes.values():
             if box.changed == world.now:
                 self._given |= dict.fromkeys(box.addresses, world.now)
@@ -179,9 +198,18 @@ class Judge:
         for name, address in _pairs(new):
             if not self._ever.was_true(box.id, name, address):
                 self.complain(f"{box.name} says {address} {name}, which was never true")
+            elif (
+                self._world.informed
+                and address not in old.get(name, ())
+                and not self._was_just_true(box, name, address)
+            ):
+                self.complain(f"{box.name} says {address} {name}, which is not true any more for long")
         for name in old.keys() - new.keys():
             if self._nothing_is_known(box, name, old[name]):
                 self.complain(f"{box.name} lost {name} ({old[name]}) although nothing new was known")
+
+    def _was_just_true(self, box: Box, name: str, address: str) -> bool:
+        return self._ever.was_true(box.id, name, address, self._world.now - self._stale_seconds)
 
     def _nothing_is_known(self, box: Box, name: str, addresses: tuple[str, ...]) -> bool:
         """Whether nobody can have told hostwatch that the name's records are not true any more."""
@@ -224,6 +252,7 @@ class Judge:
         others = [self._gone_at, self._configured_at]
         others += (other.changed for other in world.engine.boxes.values() if other is not box)
         is_calm = world.calm and world.hostwatch is not None and world.source.faults.none
+        is_calm &= not world.source.faults.is_deaf and world.now - world.heard_again >= _HEARD_SECONDS
         if not is_calm or world.now - max(others) < SETTLED_SECONDS:
             return
         for file in world.oracle.files():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.reconcile.state import FileState, Phase
-from hostwatch.control.writers import FILE_CHANGED, RESYNC
+from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.resolve.desired import desired_block
@@ -19,6 +19,8 @@ from hostwatch.core.store.sharing import Sharing
 
 GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
+_OF_FILES = (FILE_CHANGED, CHANGES_LOST, RESYNC)
+"""The causes for which the file itself may say something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Observation:
     @property
     def may_differ(self) -> bool:
         """Whether the file may have been changed: the engine rewrites it when a network comes or goes."""
-        return any(cause in (RESYNC, FILE_CHANGED) or cause.startswith("network ") for cause in self.causes)
+        return any(cause in _OF_FILES or cause.startswith("network ") for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)

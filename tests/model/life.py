@@ -1,0 +1,32 @@
+"""One history, lived through in simulated time."""
+
+import anyio
+import trio
+from trio.testing import MockClock
+
+from tests.model.history import Rest, Step
+from tests.model.world import Judge, World
+
+
+def lived(history: list[Step]) -> Judge:
+    """Live through a history and what follows it, up to the first complaint; returns who has judged it."""
+    return trio.run(_live, history, clock=MockClock(autojump_threshold=0))
+
+
+async def _live(history: list[Step]) -> Judge:
+    async with anyio.create_task_group() as tasks:
+        world = World(tasks)
+        world.run_again()
+        await anyio.sleep(1.0)
+        for step in history:
+            world.judge.tell(f"* {step}")
+            step.happen(world)
+            await anyio.sleep(step.pause)
+            if isinstance(step, Rest):
+                world.calm = world.informed = True
+            if world.check():
+                break
+        else:
+            await world.settle()
+        tasks.cancel_scope.cancel()
+    return world.judge
