@@ -1,7 +1,7 @@
-"""What is valid and yet can hardly be meant, each with its place: warnings, never errors.
+"""Cautions: warnings of entries that are valid but probably mistakes, each with its place.
 
-What the file shows alone is told by `check`; what shows beside an engine's containers, by `doctor` and in the log of
-`run`. A name that no entry of the configuration has is nothing by itself: a container may have it.
+`check` shows the cautions that need the file alone. `doctor` and the log of `run` show those that need an engine's
+containers as well. A name that no entry of the configuration has is no caution by itself: a container may have it.
 """
 
 import re
@@ -22,11 +22,11 @@ from hostwatch.core.store.lister import Lister
 
 _BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
 _ANY_TEXT = re.compile(r"(?:^|[-_/:])\.[*+]")
-"""As a glob it asks for a dot where no name has one."""
+"""As a glob this requires a dot at a place where no name has one."""
 _IN_NO_NAME = re.compile(rf"[^A-Za-z0-9_.*?-]|{_ANY_TEXT.pattern}")
 _IN_NO_IMAGE = re.compile(rf"[^A-Za-z0-9_./:@*?-]|{_ANY_TEXT.pattern}")
 _IN_FEW_VALUES = re.compile(rf"^\^|\$$|\([^()\s]*\|[^()\s]*\)|\\[dws][+*]|{_ANY_TEXT.pattern}")
-"""What stands in regular expressions, and hardly in the value of a label."""
+"""Parts of regular expressions that are rare in values of labels."""
 _REGULAR = (
     "`{}` looks like a regular expression, and this is a glob: * is any text, ? any character, [0-9] one of these;"
     " several globs are a list"
@@ -35,25 +35,25 @@ _REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.[A-Za-z0-9]+(?:\[[0-9]+\])?\}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A name that an entry asks for, and where."""
+class _Requested:
+    """A name that an entry requests, with its place."""
 
     name: str
     index: int
 
 
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
-    """What the file shows, whatever containers there are."""
+    """The cautions that follow from the file alone."""
     return settings.origin.faults([*_globs(settings), *_claims(settings)])
 
 
 def of_names(settings: Settings) -> tuple[ConfigFault, ...]:
-    """Names that are all but one of the configuration's: a container may have them, which the file does not show."""
+    """Names that are similar to a name of the configuration. Containers may have them, which the file does not show."""
     return settings.origin.faults(_slips(settings))
 
 
 def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[ConfigFault, ...]:
-    """What shows beside an engine's containers."""
+    """The cautions that follow from the file and an engine's containers."""
     return settings.origin.faults([*_idle(settings.origin.document, lister), *_unanswered(settings, lister, engine)])
 
 
@@ -63,9 +63,9 @@ def _globs(settings: Settings) -> Iterator[Problem]:
         if entry.match is not None:
             matches["subscribers", key] = entry.match
     for loc, match in matches.items():
-        for way, glob, is_odd in _globs_of(match):
+        for end, glob, is_odd in _globs_of(match):
             if (odd := is_odd.search(_BRACKETS.sub("x", glob))) is not None:
-                node = settings.origin.document.found((*loc, "match", *way)).node
+                node = settings.origin.document.found((*loc, "match", *end)).node
                 yield Problem(node.index, shown(glob), _REGULAR.format(odd[0]))
 
 
@@ -80,7 +80,7 @@ def _globs_of(match: MatchSettings) -> Iterator[tuple[Loc, str, re.Pattern[str]]
 
 
 def _claims(settings: Settings) -> Iterator[Problem]:
-    """Names that two services have: host names are one whatever their case."""
+    """Names that two services have. Case does not count."""
     document, keys = settings.origin.document, dict[str, str]()
     for key in settings.services:
         if (first := keys.setdefault(folded(key), key)) != key:
@@ -89,7 +89,7 @@ def _claims(settings: Settings) -> Iterator[Problem]:
     listed: dict[str, tuple[str, str]] = {}
     for key, service in settings.services.items():
         for index, name in enumerate(service.names):
-            if folded(name) in keys:  # who is called so by its key keeps that name, whoever lists it
+            if folded(name) in keys:  # the service with this key keeps the name, even if another one lists it
                 continue
             owner, written = listed.setdefault(folded(name), (key, name))
             if owner != key:
@@ -103,25 +103,25 @@ def _claimed(name: str, index: int, owner: str, written: str) -> Problem:
 
 def _slips(settings: Settings) -> Iterator[Problem]:
     known = {folded(name): name for key, service in settings.services.items() for name in (key, *service.names)}
-    for asked in _all_asked(settings):
-        name = folded(asked.name)
+    for request in _all_requested(settings):
+        name = folded(request.name)
         if name not in known:
             near = next((other for other in neighbours(name) if other in known and is_slip(name, other)), None)
             if near is not None:
                 reason = f"no service is called that here; did you mean {known[near]!r}?"
-                yield Problem(asked.index, shown(asked.name), reason)
+                yield Problem(request.index, shown(request.name), reason)
 
 
-def _all_asked(settings: Settings) -> Iterator[_Asked]:
+def _all_requested(settings: Settings) -> Iterator[_Requested]:
     for key, subscriber in settings.subscribers.items():
-        asked = _asked(settings.origin.document, ("subscribers", key), subscriber)
-        yield from {each.name: each for each in reversed([*asked]) if each.name != SELF}.values()
+        found = _requested(settings.origin.document, ("subscribers", key), subscriber)
+        yield from {request.name: request for request in reversed([*found]) if request.name != SELF}.values()
 
 
-def _asked(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iterator[_Asked]:
+def _requested(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iterator[_Requested]:
     if subscriber.services != "*":
         for index, name in enumerate(subscriber.services):
-            yield _Asked(name, document.found((*loc, "services", index)).node.index)
+            yield _Requested(name, document.found((*loc, "services", index)).node.index)
     scalar, start = document.found((*loc, "hosts")).node, 0
     names: dict[int, str] = {}
     for row in subscriber.hosts.split("\n"):
@@ -129,7 +129,7 @@ def _asked(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iter
         start += len(row) + 1
     if isinstance(scalar, Scalar):
         places = document.inside(scalar, [*names])
-        yield from (_Asked(name, place) for name, place in zip(names.values(), places, strict=True))
+        yield from (_Requested(name, place) for name, place in zip(names.values(), places, strict=True))
 
 
 def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
@@ -142,9 +142,9 @@ def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
 def _unanswered(settings: Settings, lister: Lister, engine: EngineId) -> Iterator[Problem]:
     if lister.any_aliases_unread(engine):
         return
-    missing = (asked for asked in _all_asked(settings) if not is_answered(lister, engine, asked.name))
+    missing = (request for request in _all_requested(settings) if not is_answered(lister, engine, request.name))
     nearest = Nearest(lister, engine)
-    for asked in missing:
-        near = nearest.of(asked.name)
+    for request in missing:
+        near = nearest.of(request.name)
         meant = f"; did you mean {near!r}?" if near is not None else ""
-        yield Problem(asked.index, shown(asked.name), f"nothing has this name{meant}")
+        yield Problem(request.index, shown(request.name), f"nothing has this name{meant}")

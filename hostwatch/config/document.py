@@ -1,7 +1,7 @@
-"""A YAML document as values that know where they stand in the text.
+"""A YAML document as values with their places in the text.
 
-Places are kept as character offsets and become line and column only in a message: YAML counts other line ends than
-editors do, and what stands inside a block scalar has no mark of its own.
+A place is a character offset. It becomes a line and a column only in a message, for two reasons: YAML has other line
+ends than editors, and it gives no place for text inside a block scalar.
 """
 
 import re
@@ -14,12 +14,12 @@ from itertools import islice
 SHOWN_LENGTH = 60
 
 Loc = tuple[str | int, ...]
-"""The way to a value: keys and list positions, from the outermost; pydantic's `loc`."""
+"""The path to a value: keys and list positions, the outermost first. This is pydantic's `loc`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A fault before its offset has become a line of a file."""
+    """A fault at a character offset, which is not a line and column yet."""
 
     index: int
     value: str
@@ -33,7 +33,7 @@ class Scalar:
     index: int
     value: str | bool | int | float | None
     written: str
-    """Its text, whatever YAML takes it for."""
+    """Its text as written, without YAML's interpretation."""
     style: str | None
     """`|`, `>`, `'`, `"`, or `None` for plain."""
     size: int = 1
@@ -49,7 +49,7 @@ class Sequence:
     index: int
     items: tuple["Node", ...]
     size: int
-    """How many values it holds with every alias written out."""
+    """The number of values in it, with every alias written out."""
     value: list[object] = field(repr=False)
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Mapping:
     index: int
     entries: dict[str, tuple[Scalar, "Node"]]
     size: int
-    """How many values it holds with every alias written out."""
+    """The number of values in it, with every alias written out."""
     value: dict[str, object] = field(repr=False)
 
     def __str__(self) -> str:
@@ -75,13 +75,13 @@ Node = Scalar | Sequence | Mapping
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a `Loc` leads to: as far as the file follows it."""
+    """The value that a `Loc` leads to, or the nearest one above it that the file has."""
 
     key: Scalar | None
-    """The last key passed; `None` for the document itself."""
+    """The last key on the path; `None` for the document itself."""
     node: Node
     absent: Loc
-    """The end of the way that the file does not have."""
+    """The end of the path that the file does not have."""
 
 
 def shown(text: str) -> str:
@@ -90,12 +90,12 @@ def shown(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text, cut to what a message bears."""
+    """The text, cut to a length that fits a message."""
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"
 
 
 class Document:
-    """The text of a file with the tree of its values; `root` is `None` if the file says nothing."""
+    """The text of a file with the tree of its values; `root` is `None` if the file is empty."""
 
     def __init__(self, text: str, root: Node | None) -> None:
         self.text = text
@@ -109,7 +109,7 @@ class Document:
         return line, index - self._line_starts[line - 1] + 1
 
     def found(self, loc: Loc) -> Found:
-        """The value that `loc` leads to. Steps that the file does not know are skipped: pydantic adds some."""
+        """The value that `loc` leads to. Steps that the file does not have are skipped, because pydantic adds some."""
         key: Scalar | None = None
         node = self.root if self.root is not None else Mapping(0, {}, 1, {})
         absent: list[str | int] = []
@@ -126,10 +126,10 @@ class Document:
         return Found(key, node, tuple(absent))
 
     def inside(self, scalar: Scalar, offsets: list[int]) -> list[int]:
-        """Where in the file the characters at these offsets of a scalar's text stand.
+        """The offsets in the file of the characters at these offsets of a scalar's text.
 
-        YAML folds and indents, so the way back is to count what it never changes: the characters that are not blank.
-        An offset on a blank is moved to the next of these.
+        YAML folds lines and removes indentation, but never changes characters that are not blank. So these are counted.
+        An offset of a blank is moved to the next character that is not blank.
         """
         here = [offset for offset, character in enumerate(scalar.written) if character in _BLANK]
         solid = (index for index, blank in _characters(self.text, scalar) if not blank)
@@ -149,7 +149,7 @@ _BLOCK_HEADER = re.compile(r"[^\r\n\x85\u2028\u2029]*")
 
 
 def _characters(text: str, scalar: Scalar) -> Iterator[tuple[int, bool]]:
-    """The characters of a scalar as they stand in the text, to the text's end: offset, and whether it is blank."""
+    """The offset of each character from a scalar's start to the end of the text, and whether it is blank."""
     if scalar.style in _QUOTED:
         for match in _QUOTED[scalar.style].finditer(text, scalar.index + 1):
             yield match.start(), _is_blank(match[0])

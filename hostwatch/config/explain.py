@@ -1,4 +1,4 @@
-"""From what pydantic refuses to what a person can mend: the place in the file, and what would be right."""
+"""Turns the errors of pydantic into problems that a user can mend: the place in the file, and what would be right."""
 
 import difflib
 import inspect
@@ -15,7 +15,7 @@ from hostwatch.config.values import RepeatedError, TemplateError
 
 
 def problems(error: ValidationError, document: Document) -> list[Problem]:
-    """Every problem behind a failed validation of the document's root, in no order."""
+    """All problems of a failed validation of the document's root, in no particular order."""
     return [problem for details in error.errors(include_url=False) for problem in _explained(details, document)]
 
 
@@ -39,7 +39,7 @@ def _explained(details: ErrorDetails, document: Document) -> Iterator[Problem]:
 
 
 def _at_key(reason: str, found: Found) -> Problem:
-    # The value is the key's own, or a default that was made of it.
+    # The fault is in the key itself, or in a default that was derived from it.
     key = found.key
     if found.absent[:1] == ("names",):
         reason = f"published under its key, which cannot be: {reason}; choose another, or give `names`"

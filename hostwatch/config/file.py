@@ -1,4 +1,4 @@
-"""Finds, reads and checks a configuration. Whatever is wrong ends as a `ConfigError`, each fault with its place."""
+"""Finds, reads and checks a configuration. All faults are raised in one `ConfigError`, each with its place."""
 
 import os
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ MAX_BYTES = 1024 * 1024
 
 
 def located(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to load: `explicit` (`-c`), else `$HOSTWATCH_CONFIG`, else the default one if it is there, else none.
+    """The file to load: `explicit` (`-c`), else `$HOSTWATCH_CONFIG`, else the default one if it exists, else none.
 
-    A file that was asked for is not looked at here: if it is missing, `load` says so.
+    A file that the user named is not checked here. If it is missing, `load` says so.
     """
     if explicit is not None:
         return explicit
@@ -30,16 +30,16 @@ def located(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        pass  # It may well be there: `load` will tell why it cannot be read.
+        pass  # It may exist: `load` says why it cannot be read.
     return DEFAULT_PATH
 
 
 def load(path: Path) -> Settings:
-    """The settings of a file. Raises `ConfigError` with every fault found, in the order of the file."""
+    """The settings of a file. Raises `ConfigError` with all faults, in the order of the file."""
     text = _read(path)
     content, problems = reading.parsed(text)
     settings, more = _checked(content, broken=bool(problems))
-    # What YAML could not read well is reported once, not again for what it was taken for.
+    # A value with a fault as YAML is reported once, and not again as a wrong setting.
     known = {problem.index for problem in problems}
     problems += [problem for problem in more if problem.index not in known]
     origin = Origin(path, content)
@@ -80,7 +80,7 @@ def _read(path: Path) -> str:
 
 
 def _encoding_fault(path: Path, error: UnicodeDecodeError) -> ConfigFault:
-    # `error.object` lacks the byte order mark that utf-8-sig takes away, so the offset counts in it.
+    # `error.object` is the text after the byte order mark, which utf-8-sig removes, and the offset counts from there.
     good = bytes(error.object)[: error.start].decode("utf-8", errors="replace")
     line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
     value = f"byte 0x{bytes(error.object)[error.start]:02x}"

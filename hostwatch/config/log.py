@@ -22,7 +22,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log lines look."""
+    """The form of log lines."""
 
     HUMAN = "human"
     JSON = "json"
@@ -49,8 +49,8 @@ class LogSettings(Section):
     )
     rotation: Size | None = Field(
         "10 MB",
-        description="With `file`: the size at which a new one is begun, as in 10 MB or 512 KiB; null: never, where "
-        "something else rotates it. The default fits a small disk.",
+        description="With `file`: the size at which a new file is begun, as in 10 MB or 512 KiB; null: never, if "
+        "another program rotates it. The default fits a small disk.",
     )
     retention: Annotated[StrictInt, Field(ge=0)] | None = Field(
         5, description="With `file`: how many old files are kept; null: all."

@@ -1,4 +1,4 @@
-"""The settings of a notification: how an application is told that its records have changed."""
+"""The settings of a notification of an application after a change of its records."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ from hostwatch.core.notifications import (
 
 
 class NotifySettings(Section):
-    """How an application is told that its records have changed: one of these."""
+    """The notification of an application after a change of its records: one of these."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -40,7 +40,7 @@ class NotifySettings(Section):
         return self
 
     def notification(self) -> Notification:
-        """The same in the core's terms."""
+        """The notification of the core for these settings."""
         if self.signal is not None:
             return signal_named(self.signal)
         if self.command is not None:

@@ -1,7 +1,7 @@
-"""From the text of a YAML file to a `Document`, with everything that is wrong with the YAML itself.
+"""Parses a YAML file into a `Document`, and collects all faults of the YAML itself.
 
-Numbers are read as YAML 1.2 does (`1:20` and `010` are text, as for Compose), truth values as 1.1 does (`yes`, `on`),
-since both are in use. No document may grow beyond what its author wrote by much: aliases are counted written out.
+Numbers are read as in YAML 1.2 (`1:20` and `010` are text, as in Compose), truth values as in 1.1 (`yes`, `on`), since
+both are in use. Aliases count as written out, so that a small file cannot grow into a huge document.
 """
 
 import re
@@ -19,7 +19,7 @@ _MERGE = _TAG + "merge"
 
 
 def parsed(text: str) -> tuple[Document, list[Problem]]:
-    """A file's document, and what is wrong with it as YAML. Where nothing can be read its root is `None`."""
+    """A file's document and its faults as YAML. If nothing can be read, the document's root is `None`."""
     builder = _Builder(text)
     try:
         raw = _composed(text)
@@ -36,7 +36,7 @@ class _RefusedError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser with fewer surprises in what an unquoted word means, and with a floor to its recursion."""
+    """PyYAML's parser with fewer surprising meanings of unquoted words, and with limits to depth and size."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  (PyYAML's own interface; its resolvers would come along otherwise)
     _depth = 0
@@ -80,11 +80,11 @@ def _composed(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         raise _RefusedError(_syntax_problem(text, error)) from None
     except (ValueError, ArithmeticError):
-        # PyYAML lets a few through: an escape beyond Unicode ("\UFFFFFFFF"), a version of 5,000 digits.
+        # PyYAML does not wrap some errors: an escape beyond Unicode ("\UFFFFFFFF"), a version of 5,000 digits.
         raise _RefusedError(Problem(index, "", "not valid YAML: an escape or a number out of range")) from None
 
 
-_HINTS = (
+_REMEDIES = (
     ("character '\\t'", "indent with spaces, not with tabs"),
     ("cannot start any token", 'quote the text, as in "@{db.ip}  db", or put it in a block below `|`'),
     ("expected alphabetic or numeric character", 'a text that begins with * or & must be quoted, as in "*"'),
@@ -99,10 +99,10 @@ _HINTS = (
 def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     index = 0 if mark is None else mark.index
-    said = ", ".join(part for part in (error.context, error.problem) if part)
-    hint = next((f"; {hint}" for words, hint in _HINTS if words in said), "")
-    rest = text[index:].partition("\n")[0].strip()
-    return Problem(index, shown(rest) if rest else "the end of the line", f"not valid YAML: {said}{hint}")
+    message = ", ".join(part for part in (error.context, error.problem) if part)
+    remedy = next((f"; {remedy}" for words, remedy in _REMEDIES if words in message), "")
+    line = text[index:].partition("\n")[0].strip()
+    return Problem(index, shown(line) if line else "the end of the line", f"not valid YAML: {message}{remedy}")
 
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*|#[^\n]*|\s)*")
@@ -111,7 +111,7 @@ _FALSE = ("no", "false", "off")
 
 
 class _Builder:
-    """Turns PyYAML's nodes into ours; collects what is wrong."""
+    """Turns PyYAML's nodes into ours, and collects their faults."""
 
     def __init__(self, text: str) -> None:
         self.problems: list[Problem] = []
@@ -121,7 +121,7 @@ class _Builder:
         self._entries = 0
 
     def node(self, raw: yaml.Node) -> Node:
-        """The node and all below it. An alias leads to the very node that it names, so nothing is built twice."""
+        """The node and all nodes below it. An alias gives the same node as its anchor, so nothing is built twice."""
         if (built := self._built.get(id(raw))) is not None:
             return built
         if id(raw) in self._open:
@@ -134,7 +134,7 @@ class _Builder:
         return built
 
     def _count(self, entries: int, node: Node) -> None:
-        # Merged entries cost memory, aliased ones whatever is done with them later: neither may grow beyond bounds.
+        # Merged entries cost memory, and aliased values cost time later, so both are limited.
         self._entries += entries
         if max(node.size, self._entries) > MAX_VALUES:
             reason = f"more than {MAX_VALUES} values with all aliases written out"
@@ -216,7 +216,7 @@ class _Builder:
         self.problems.append(Problem(node.index, str(node), reason))
 
     def _start(self, raw: yaml.Node) -> int:
-        # The mark of a node is that of its anchor or tag if it has one; people look for the value.
+        # PyYAML's mark of a node is that of its anchor or tag, if it has one. A message needs the place of the value.
         start: int = raw.start_mark.index
         if self._text[start : start + 1] not in ("&", "!"):
             return start

@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    """A mapping of the configuration. An unknown key is an error, as a typing error must not pass for a setting."""
+    """A mapping of the configuration. An unknown key is an error, because it may be a typing error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     not_yet: ClassVar[frozenset[str]] = frozenset()
-    """Keys that the contract has and this version refuses."""
+    """Keys that are planned and that this version refuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrType:
-    """Tells the JSON Schema that another type is taken, too: `null` or `string`."""
+    """Adds another type to the JSON Schema: `null` or `string`."""
 
     name: str
 
@@ -33,7 +33,7 @@ class OrType:
 
 
 def _present(value: object) -> object:
-    # A section with all its lines commented out is `null` to YAML, and means the defaults to its author.
+    # A section with all its lines commented out is `null` to YAML. Its author means the defaults.
     return {} if value is None else value
 
 

@@ -11,7 +11,7 @@ from hostwatch.core.rules import Match, ServiceRule
 
 
 def _label_form(value: object) -> str:
-    # The tags become steps of pydantic's `loc`; these cannot be taken for a label of the file.
+    # The tags become steps of pydantic's `loc`. These tags cannot be mistaken for a label in the file.
     return "{}" if isinstance(value, Mapping) else "[]"
 
 
@@ -22,7 +22,7 @@ LabelMatch = Annotated[
 
 
 class MatchSettings(Section):
-    """Which containers are meant: every key given must hold; of a list, any one."""
+    """A condition that selects containers: every key given must match, by any one value of a list."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -31,8 +31,8 @@ class MatchSettings(Section):
     )
     label: LabelMatch = Field(
         default_factory=tuple,
-        description="Labels: a map of label to value (a glob or a list of globs; all labels must fit), or a label or a "
-        "list of labels of which one must be there, whatever its value.",
+        description="Labels: a map of label to value (a glob or a list of globs; all labels must match), or a label or "
+        "a list of labels of which the container must have one, with any value.",
     )
     image: Globs = Field(
         default_factory=tuple,
@@ -49,7 +49,7 @@ class MatchSettings(Section):
         return self
 
     def match(self) -> Match:
-        """The same in the core's terms."""
+        """The match of the core for these settings."""
         by_value = tuple(self.label.items()) if isinstance(self.label, dict) else ()
         keys = () if isinstance(self.label, dict) else self.label
         return Match(self.name, self.image, self.project, self.service, by_value, keys)
@@ -70,9 +70,9 @@ class ServiceSettings(Section):
     health: Literal["required", "ignored"] = Field(
         "ignored",
         description="required: publish a container only while it is healthy; no healthcheck counts as healthy. "
-        "The default is ignored: a name that points to a struggling service beats a name that is gone.",
+        "The default is ignored: a name of a struggling service is better than no name.",
     )
 
     def rule(self, key: str) -> ServiceRule:
-        """The same in the core's terms."""
+        """The rule of the core for these settings."""
         return ServiceRule(key, self.match.match(), self.names or (key,), self.network, self.health == "required")

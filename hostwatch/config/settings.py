@@ -1,7 +1,7 @@
 """The configuration as a whole, with defaults that work without a file.
 
-The descriptions are the reference: `hostwatch schema` hands them to editors. Each gives the unit, the meaning of an
-absent key and the reason of the default.
+The descriptions are the reference: `hostwatch schema` prints them for editors. Each gives the unit, the meaning of an
+absent key and the reason for the default.
 """
 
 from pathlib import Path
@@ -39,24 +39,24 @@ class DockerSettings(Section):
     )
     root: AbsolutePath | None = Field(
         None,
-        description="The engine's data root as hostwatch sees it, an absolute path; needed where hostwatch runs in a "
+        description="The engine's data root as hostwatch sees it, an absolute path; needed if hostwatch runs in a "
         "container that has it mounted elsewhere. Absent: the path that the engine tells.",
         examples=["/var/lib/docker"],
     )
 
 
 class TimingSettings(Section):
-    """How long things may take. Durations are seconds, or as in 500ms, 2s, 5m, 1h30m."""
+    """Durations, in seconds or as in 500ms, 2s, 5m, 1h30m."""
 
     linger: Duration = Field(
         2.0,
-        description="How long the last address of a vanished service is kept. The default, 2s, makes one change of a "
-        "restart; 0 withdraws the address at once.",
+        description="How long the last address of a vanished service is kept. With the default, 2s, a restart is one "
+        "change; 0 withdraws the address at once.",
     )
     resync: ResyncDuration = Field(
         300.0,
-        description="How often everything is compared with the engine and the files, at least 1s. The default, 5m, is "
-        "cheap, and only a net below the events: what they tell is done at once.",
+        description="Time between comparisons of everything with the engine and the files, at least 1s. The default, "
+        "5m, costs little, and is enough because events are handled at once.",
     )
     notify_debounce: Duration = Field(
         1.0,
@@ -104,24 +104,24 @@ class Settings(Section):
 
     @property
     def origin(self) -> Origin:
-        """Where they were read."""
+        """The file that they were read from."""
         return self._origin
 
     def read_from(self, origin: Origin) -> "Settings":
-        """The same, with the place where they were read."""
+        """These settings, with the file that they were read from."""
         self._origin = origin
         return self
 
     @field_validator("services", mode="before")
     @classmethod
     def _named_by_key(cls, services: object) -> object:
-        # Written out, the default is checked like any other name; a fault of it lands at the key.
+        # The default is written out, so that it is checked like any other name. `explain` shows its fault at the key.
         if not isinstance(services, dict):
             return services
         return {key: _with_names(key, service) for key, service in services.items()}
 
     def rules(self) -> Rules:
-        """What is published to whom, in the core's terms."""
+        """The rules of the core for these settings."""
         return Rules(
             services=tuple(service.rule(key) for key, service in self.services.items()),
             subscribers=tuple(subscriber.rule(key) for key, subscriber in self.subscribers.items()),

@@ -1,4 +1,4 @@
-"""The settings of subscribers: which hosts files are kept, and what they say."""
+"""The settings of subscribers: the hosts files that are kept, and their lines."""
 
 from typing import Annotated, Any, Literal, cast
 
@@ -49,23 +49,24 @@ class SubscriberSettings(Section):
     )
     hosts: Template = Field(
         "",
-        description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for what is "
-        "true now. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, mac, hostname, name. Absent: no lines.",
+        description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for the "
+        "present value. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, mac, hostname, name. Absent: no "
+        "lines.",
         examples=["@{db.ip}  db\n"],
     )
     services: Services = Field(
         default_factory=tuple,
-        description='Services of which each gets a line under its own names; "*" is every name in reach. Absent: none.',
+        description='Services that get a line each, with their own names; "*" is every name in reach. Absent: none.',
     )
     notify: Notify = Field(
         None,
-        description="How the application is told after a real change of its records; also as in the label, as in "
-        "SIGHUP. Absent: not at all, as most programs read the file at each lookup.",
+        description="How the application is notified after a real change of its records; also in the form of the "
+        "label, as in SIGHUP. Absent: not at all, as most programs read the file at each lookup.",
     )
     writer: Literal["auto", "path", "exec"] = Field(
         "auto",
         description="How the file is written. path: through the engine's data root, with GET requests only; exec: by "
-        "`docker exec` in the container, which comes after its first instruction; auto, the default: path where the "
+        "`docker exec` in the container, which comes after its first instruction; auto, the default: path if the "
         "file can be seen and written, else exec.",
     )
     families: Families = Field(
@@ -105,7 +106,7 @@ class SubscriberSettings(Section):
         return notify
 
     def rule(self, key: str) -> SubscriberRule:
-        """The same in the core's terms."""
+        """The rule of the core for these settings."""
         subscription = Subscription(
             lines=parsed_template(self.hosts)[0],
             services=() if self.services == "*" else self.services,

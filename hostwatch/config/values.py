@@ -1,7 +1,7 @@
-"""The kinds of value that a configuration holds: text in, checked values out.
+"""The types of values in a configuration, for pydantic's models. Each checks and converts the value in the file.
 
-Each kind is a type for pydantic's models. A validator says in its `ValueError` what would be right; the place and the
-offending value are added by `hostwatch.config.explain`.
+The `ValueError` of a validator says what would be right. `hostwatch.config.explain` adds the place and the offending
+value.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ from hostwatch.core.notifications import command_of, signal_named
 from hostwatch.core.references import TemplateFault, parsed_template
 
 LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-"""What a reference can look up; anchored, as JSON Schema looks for a pattern anywhere."""
+"""The names that a reference may have. Anchored, because JSON Schema searches for a pattern anywhere in a text."""
 MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
 
@@ -33,7 +33,7 @@ class TemplateError(ValueError):
 
 
 class RepeatedError(ValueError):
-    """A list that holds something twice; `index` is the second one's position."""
+    """A list with a value that occurs twice; `index` is the position of the second one."""
 
     def __init__(self, index: int, first: str) -> None:
         super().__init__(f"listed twice; the first is {first!r}")
@@ -41,7 +41,7 @@ class RepeatedError(ValueError):
 
 
 def listed(value: object) -> object:
-    """A list of what is given: a single text stands for a list of one."""
+    """The value as a list: a single text stands for a list of one."""
     match value:
         case list() | tuple():
             if not value:
@@ -54,7 +54,7 @@ def listed(value: object) -> object:
 
 
 def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    """The values, if none is there twice. Host names do not tell capitals from small letters."""
+    """The values, if each occurs once. Case does not count, as in host names."""
     seen: dict[str, str] = {}
     for index, value in enumerate(values):
         if folded(value) in seen:
@@ -93,7 +93,7 @@ def _at_least_a_second(seconds: float) -> float:
 
 
 def _size(value: object) -> str:
-    # loguru would take `10 Mb` for bits and `10` for bytes: neither is what anybody means.
+    # loguru would take `10 Mb` for bits and `10` for bytes, which no user means.
     pattern = r"(?=[0-9.]*[1-9])[0-9]{1,9}(\.[0-9]{1,9})? *([kKMGT]i?)?B"
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ValueError("must be a size with its unit, as in 10 MB or 512 KiB")
@@ -110,7 +110,7 @@ _BALANCED = re.compile(r"(?:[^\[]|\[!?+\]?+[^\]]*+\])*+", re.DOTALL)
 
 
 def _balanced(value: str) -> str:
-    # The shell takes a lone `[` for itself; in a configuration it is a slip. Behind `[` or `[!`, a `]` is a member.
+    # To the shell a lone `[` is a literal; in a configuration it is a mistake. A `]` behind `[` or `[!` is a member.
     if not _BALANCED.fullmatch(value):
         raise ValueError("a bad glob: `[` without `]`; a literal one is written `[[]`")
     return value
@@ -120,8 +120,8 @@ def _label_key(value: str) -> str:
     if not value:
         raise ValueError("an empty label key")
     if "=" in value:
-        key, _, wanted = value.partition("=")
-        raise ValueError(f"a label key holds no `=`; for a value write a map, as in {{{key}: {wanted}}}")
+        key, _, label_value = value.partition("=")
+        raise ValueError(f"a label key holds no `=`; for a value write a map, as in {{{key}: {label_value}}}")
     return value
 
 
@@ -133,15 +133,15 @@ def _name(value: str) -> str:
 
 
 def is_lookup_name(value: str) -> bool:
-    """Whether a reference can look this name up."""
+    """Whether a reference may have this name."""
     return re.fullmatch(LOOKUP_PATTERN, value) is not None
 
 
 def _lookup_name(value: str) -> str:
     if not is_lookup_name(value):
-        hint = '; "*" stands alone, outside a list' if value == "*" else ""
-        hint = hint or ("; several are a list, as in [db, cache]" if "," in value else "")
-        raise ValueError(f"not a name; one begins with a letter or digit and goes on with these or `_.-`{hint}")
+        remedy = '; "*" stands alone, outside a list' if value == "*" else ""
+        remedy = remedy or ("; several are a list, as in [db, cache]" if "," in value else "")
+        raise ValueError(f"not a name; one begins with a letter or digit and goes on with these or `_.-`{remedy}")
     return value
 
 
@@ -165,7 +165,7 @@ def _text(value: str) -> str:
 
 
 def docker_host(value: str) -> str:
-    """The URL of an engine, if it is one that can be used. Raises `ValueError`."""
+    """The URL of an engine, if hostwatch can use it. Raises `ValueError`."""
     scheme, separator, rest = value.partition("://")
     match scheme if separator else "":
         case "unix":
@@ -178,8 +178,8 @@ def docker_host(value: str) -> str:
         case "ssh":
             raise ValueError("not supported yet; forward the socket with `ssh -L` and give that as unix://")
         case _:
-            hint = f"; for a socket write unix://{value}" if value.startswith("/") else ""
-            raise ValueError(f"must begin with unix://, tcp://, http:// or https://{hint}")
+            remedy = f"; for a socket write unix://{value}" if value.startswith("/") else ""
+            raise ValueError(f"must begin with unix://, tcp://, http:// or https://{remedy}")
     return value
 
 
