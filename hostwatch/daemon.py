@@ -46,6 +46,22 @@ class Parts:
     """Called once the engine has been read for the first time: what was read stays in memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What is there while the daemon runs."""
+
+    tasks: TaskGroup
+    notifier: Notifier
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The files of the engine that was followed last."""
+
+    files: EngineFiles
+    reconciler: Reconciler
+
+
 def _timing(settings: Settings) -> Timing:
     return Timing(settings.timing.resync, settings.timing.linger)
 
@@ -61,10 +77,8 @@ class Daemon:
         self._informer = Informer(parts.engine, self._store, self._changed, self._resynced, _timing(settings))
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
-        self._tasks: TaskGroup | None = None
-        self._notifier: Notifier | None = None
-        self._files: EngineFiles | None = None
-        self._reconciler: Reconciler | None = None
+        self._running: _Running | None = None
+        self._kept: _Kept | None = None
         self._loaded = anyio.Event()
         self._news = anyio.Event()
 
@@ -73,11 +87,11 @@ class Daemon:
 
     async def run(self) -> None:
         """Follow the engine and its files for ever. Raises `SightLostError` if only a new process can do that."""
-        async with anyio.create_task_group() as self._tasks:
-            tasks, debounce = self._tasks, self.settings.timing.notify_debounce
+        async with anyio.create_task_group() as tasks:
+            debounce = self.settings.timing.notify_debounce
             notifier = Notifier(self._parts.engine, self._store, tasks, debounce, self._parts.run_on_host)
-            self._notifier = notifier
-            identified = partial(self._identified, tasks, notifier)
+            self._running = _Running(tasks, notifier)
+            identified = partial(self._identified, self._running)
             tasks.start_soon(self._queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self, name="tell cautions")
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
@@ -89,18 +103,18 @@ class Daemon:
         self._parts.host_files.keep(settings.host_files)
         self._cautions.adopt(settings)
         before = self._store.adopt(settings.rules())
-        if self._notifier is not None:
-            self._notifier.debounce_seconds = settings.timing.notify_debounce
-        if self._reconciler is not None and self._informer.engine is not None:
-            self._store.add_host_files(self._informer.engine.id, socket.gethostname())
-            self._reconciler.linger_seconds = settings.timing.linger
+        if self._running is not None:
+            self._running.notifier.debounce_seconds = settings.timing.notify_debounce
+        if self._kept is not None:
+            self._store.add_host_files(self._kept.files.engine, socket.gethostname())
+            self._kept.reconciler.linger_seconds = settings.timing.linger
             self._loop.host_files_changed()
-        elif self._tasks is not None:
-            self._tasks.start_soon(self._parts.host_files.clear, unwanted, name="clear files on the host")
+        elif self._running is not None:
+            self._running.tasks.start_soon(self._parts.host_files.clear, unwanted, name="clear files on the host")
         self._informer.adopt(_timing(settings))
         wanted = self._store.subscriber_files
         # An engine that is away changes nothing about a file that has no subscriber any more.
-        self._changed(before | wanted if self._informer.connected else before - wanted, "configuration")
+        self._changed(before | wanted if self._informer.connection.is_up else before - wanted, "configuration")
         orphans = frozenset(file.key for file in self._store.host_files if file.key not in wanted)
         self._changed(orphans, GARBAGE_COLLECTION)
 
@@ -112,8 +126,8 @@ class Daemon:
         if await self._parts.keeper.is_followed():
             logger.info("the blocks stay: another hostwatch keeps them")
             return
-        if self._reconciler is not None:
-            await self._reconciler.remove_all(of_host=of_host)
+        if self._kept is not None:
+            await self._kept.reconciler.remove_all(of_host=of_host)
         if of_host:  # those that were not compared yet, too
             await self._parts.host_files.clear(self.settings.host_files)
 
@@ -122,15 +136,16 @@ class Daemon:
         """A line that says how it stands."""
         if self._parts.keeper.standby is not None:
             return self._parts.keeper.standby
-        informer, subscribers = self._informer, len(self._store.subscriber_files)
-        if informer.connected and informer.engine is not None:
-            return f"connected to engine {informer.engine.version}; subscribers: {subscribers}"
-        return f"waiting for the engine ({informer.fault or 'no answer yet'}); subscribers: {subscribers}"
+        connection, subscribers = self._informer.connection, len(self._store.subscriber_files)
+        if connection.is_up and connection.engine is not None:
+            return f"connected to engine {connection.engine.version}; subscribers: {subscribers}"
+        return f"waiting for the engine ({connection.fault or 'no answer yet'}); subscribers: {subscribers}"
 
     @property
     def engine_id(self) -> EngineId | None:
         """Which engine was followed last; `None` before it has answered."""
-        return self._informer.engine.id if self._informer.engine is not None else None
+        engine = self._informer.connection.engine
+        return engine.id if engine is not None else None
 
     async def loaded(self) -> None:
         """Wait until the engine is there, and has been read."""
@@ -166,15 +181,15 @@ class Daemon:
     def _tell_news(self) -> None:
         self._news.set()
 
-    async def _identified(self, tasks: TaskGroup, notifier: Notifier, engine: EngineInfo) -> None:
+    async def _identified(self, running: _Running, engine: EngineInfo) -> None:
         """Begin to look after the files of the engine, unless it is the one of before."""
         files = self._parts.files(engine)
-        known = self._files
+        known = self._kept.files if self._kept is not None else None
         if known is not None and (known.directory, known.engine) == (files.directory, files.engine):
             return
-        self._files = files
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
         linger = self.settings.timing.linger
-        reconciler = self._reconciler = Reconciler(self._store, writers, self._queue, notifier, linger)
-        await tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")
+        reconciler = Reconciler(self._store, writers, self._queue, running.notifier, linger)
+        self._kept = _Kept(files, reconciler)
+        await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

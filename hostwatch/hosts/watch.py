@@ -6,7 +6,7 @@ the start (engines 20.10 to 28.5). So only this watch can restore the block befo
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,10 +64,7 @@ class Watch(Watcher):
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
         self._resting: set[Path] = set()
         """The directories that are not watched for a moment."""
-        self._told: dict[ContainerId, float] = {}
-        """When each container was told last (`time.time`, the clock of the files' own times)."""
-        self._told_all = time.time()
-        """The same for all others."""
+        self._told = _Told()
 
     def add_all(self) -> None:
         """Watch the directory, all that is in it, and those above, as far as they are there."""
@@ -83,7 +80,7 @@ class Watch(Watcher):
 
     def tell_all(self) -> None:
         """Tell that changes of any file may have been missed."""
-        self._told, self._told_all = {}, time.time()
+        self._told = _Told()
         self._changed(None)
 
     async def _take(self, event: Event, tasks: TaskGroup) -> None:
@@ -105,7 +102,7 @@ class Watch(Watcher):
             self._tell(found)
 
     def _tell(self, container: ContainerId) -> None:
-        self._told[container] = time.time()
+        self._told.note(container)
         self._changed(container)
 
     async def _tell_lost(self) -> None:
@@ -113,21 +110,20 @@ class Watch(Watcher):
 
         Those are told of one by one, as a container may be starting: its first instruction does not wait for an event.
         """
-        told, before = self._told, self._told_all
-        self._told, self._told_all = {}, time.time()
-        for container in await anyio.to_thread.run_sync(self._written_since, told, before):
+        told, self._told = self._told, _Told()
+        for container in await anyio.to_thread.run_sync(self._missed, told):
             self._tell(container)
         self._changed(None)
 
-    def _written_since(self, told: Mapping[ContainerId, float], before: float) -> list[ContainerId]:
-        """The containers whose files were written after they were told last. Blocks for a moment."""
+    def _missed(self, told: "_Told") -> list[ContainerId]:
+        """The containers whose files were written after that. Blocks for a moment."""
         found: list[ContainerId] = []
         with suppress(OSError):  # the directory is gone
             for child in self._directory.iterdir():
                 with suppress(OSError):  # it has no file
                     status, container = os.lstat(child / self._hosts), ContainerId(child.name)
                     # A container may set the first to any time; the second changes with the file's mode, too.
-                    if min(status.st_mtime, status.st_ctime) > told.get(container, before):
+                    if min(status.st_mtime, status.st_ctime) > told.last(container):
                         found.append(container)
         return found
 
@@ -145,7 +141,7 @@ class Watch(Watcher):
         if int(event.mask) & _IGNORED:  # the watch was taken off, or its directory is gone
             self._limiter.forget(watch.path)
             if (owner := self._owners.pop(watch.path, None)) is not None:
-                self._told.pop(owner, None)
+                self._told.forget(owner)
             if watch.path == self._directory:
                 self._path_changed()
             return False
@@ -188,3 +184,23 @@ class Watch(Watcher):
             return False
         self._owners[last] = ContainerId(child.name)
         return True
+
+
+class _Told:
+    """When each container's file was reported last (`time.time`, the clock of the files' own times)."""
+
+    def __init__(self) -> None:
+        self._each: dict[ContainerId, float] = {}
+        self._others = time.time()
+
+    def note(self, container: ContainerId) -> None:
+        """A file is reported now."""
+        self._each[container] = time.time()
+
+    def forget(self, container: ContainerId) -> None:
+        """A file is gone."""
+        self._each.pop(container, None)
+
+    def last(self, container: ContainerId) -> float:
+        """When a file was reported last; for one that never was, since when its changes are watched."""
+        return self._each.get(container, self._others)

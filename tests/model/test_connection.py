@@ -78,10 +78,10 @@ def test_who_is_slow_to_say_who_he_is_is_not_lost(seconds: float) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(follower.run)
             await anyio.sleep(seconds - 1)
-            assert not follower.informer.connected
+            assert not follower.informer.connection.is_up
             await anyio.sleep(2)
             for _ in range(200):
-                assert follower.informer.connected
+                assert follower.informer.connection.is_up
                 await anyio.sleep(3)
             tasks.cancel_scope.cancel()
 

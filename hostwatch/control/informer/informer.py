@@ -4,15 +4,14 @@ The informer keeps the store like the engine, and reports the hosts files that a
 are the business of `hostwatch.control.reconcile.reconciler`.
 """
 
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 import anyio
-from loguru import logger
 
 from hostwatch.control.informer.changes import Changes, at_debug
+from hostwatch.control.informer.connection import Connection
 from hostwatch.control.informer.early import EarlyAddresses
 from hostwatch.control.informer.endings import Endings
 from hostwatch.control.informer.event_handler import EventHandler
@@ -25,12 +24,7 @@ from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, 
 from hostwatch.control.writers import RESYNC
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
-from hostwatch.core.timing import Backoff
 
-_BACKOFF_SECONDS = (0.1, 1.0)
-"""How long to wait for an engine that is away: all is to be right within two seconds of its return."""
-_SETTLED_SECONDS = 10.0
-"""How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
 _RESYNC_DELAY_SECONDS = 1.0
 """How long a resync that an event asks for waits, so that it serves further events that ask for one."""
 
@@ -61,16 +55,10 @@ class Informer:
         self._labels = LabelJournal()
         self._endings = Endings(store, self._changes.read, timing.linger_seconds)
         self._resync_asked = anyio.Event()
-        self._backoff = Backoff(*_BACKOFF_SECONDS)
-        self._connected_at = 0.0
-        """When the last connection was made (the event loop's seconds)."""
-        self.engine: EngineInfo | None = None
-        self.connected = False
-        self.fault: str | None = None
-        """Why the engine is away; `None` while it is there."""
+        self.connection = Connection()
 
     def __repr__(self) -> str:
-        return f"<Informer of {self._source!r}, {'connected' if self.connected else 'away'}>"
+        return f"<Informer of {self._source!r}, {self.connection!r}>"
 
     async def run(self, told: Callable[[EngineInfo], Awaitable[None]], lost: Callable[[], None]) -> NoReturn:
         """Follow the engine for ever.
@@ -81,9 +69,9 @@ class Informer:
             try:
                 await self._follow(told)
             except* (EngineError, GoneError) as group:
-                self._lost(first_leaf(group))
+                self.connection.lost(first_leaf(group))
                 lost()
-            await anyio.sleep(self._backoff.failed(random.random()))  # noqa: S311
+            await self.connection.pause()
 
     def adopt(self, timing: Timing) -> None:
         """Follow another configuration, in which other labels may count and other times hold."""
@@ -95,9 +83,9 @@ class Informer:
             self._resync_asked.set()
 
     async def _follow(self, told: Callable[[EngineInfo], Awaitable[None]]) -> None:
-        self.engine = await identified(self._source)
-        self._drop_others(self.engine.id)
-        await told(self.engine)
+        engine = self.connection.engine = await identified(self._source)
+        self._drop_others(engine.id)
+        await told(engine)
         async with anyio.create_task_group() as tasks:
             reader = Reader(self._source, self._store, self._was_read, self._changes.read)
             reads = ReadQueue(reader, self._store, self._changes.read, tasks)
@@ -105,10 +93,10 @@ class Informer:
             self.early.connect(reads)
             tasks.start_soon(self._endings.run, name="names of ended containers")
             try:
-                stream = EventStream(self._source, self.engine, tasks)
+                stream = EventStream(self._source, engine, tasks)
                 await stream.begin()
                 await relist(self._source, self._store, reader, reads, RESYNC)
-                self._regained(self.engine)
+                self._regained()
                 tasks.start_soon(self._resync, reader, reads, name="resync")
                 await stream.apply_to(lambda event: self._handle(events, event))
                 await anyio.sleep_forever()
@@ -146,21 +134,7 @@ class Informer:
         if self._store.container(key) is None:
             self.early.forget(key)
 
-    def _regained(self, engine: EngineInfo) -> None:
-        self._connected_at = anyio.current_time()
-        if not self.connected:
-            logger.info("connected to engine {} (API {})", engine.version, engine.api)
-        self.connected = True
-        self.fault = None
+    def _regained(self) -> None:
+        self.connection.made()
         self._changes.complete(RESYNC)
         self._resynced()
-
-    def _lost(self, error: BaseException) -> None:
-        if self.connected:
-            if anyio.current_time() > self._connected_at + _SETTLED_SECONDS:
-                self._backoff.succeeded()
-            logger.warning("lost the engine ({}); all records stay until it is back", error)
-        elif self.fault is None:
-            logger.error("{}; trying again until it is there", error)
-        self.connected = False
-        self.fault = str(error)
