@@ -1,4 +1,4 @@
-"""What each command runs: signals, the order of start and stop, priority, and what the service manager is told."""
+"""Runs the daemon and the surveys of commands: signals, order of start and stop, priority, reports to systemd."""
 
 import gc
 import math
@@ -33,28 +33,26 @@ from hostwatch.hosts.lock import Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
 
 _SWITCH_SECONDS = 0.0002
-"""How long one thread may keep the others from running. Python's 5 ms are half of the time that there is between the
-engine's last rebuild of a file and the container's first instruction."""
+"""The longest time for which one thread keeps the others from running. Python's default, 5 ms, is half of the time
+between the engine's last rebuild of a file and the container's first instruction."""
 _GRACE_SECONDS = 0.9
-"""How long the blocks may take to be removed at the end (`on_exit: remove`)."""
+"""Time for the removal of the blocks at the end (`on_exit: remove`)."""
 _READY_SECONDS = 10.0
-"""How long to wait for the engine, and for every subscriber to be right, before we say that we are ready all the same.
-
-We are: what is missing is not ours to bring, and whoever starts the machine must not wait for ever."""
-_TELL_SECONDS = 30.0
-"""How often at least the service manager is told how we stand."""
+"""Report ready after this time even without an engine, so that booting is not blocked."""
+_REPORT_SECONDS = 30.0
+"""The longest time between two reports to the service manager."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the daemon is to do, and with which engine."""
+    """The daemon's settings, and the connection to its engine."""
 
     settings: Settings
     connection: Connection
 
 
 class KeptError(Exception):
-    """A daemon keeps the files, and would go on doing so."""
+    """A daemon keeps the files, so a command must not write them."""
 
 
 Reread = Callable[[], Configured]
@@ -63,9 +61,9 @@ Reread = Callable[[], Configured]
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """An engine that was left with `on_exit: remove`, in whose containers the blocks still are.
+    """An engine that is not followed any more, with blocks still in its containers (`on_exit: remove`).
 
-    They go as soon as it is known that the engine which is followed now is another one, and at the end in any case.
+    The blocks are removed once the engine that is followed now turns out to be another one, and at the end in any case.
     """
 
     daemon: Daemon
@@ -73,19 +71,19 @@ class _Left:
 
     async def remove_blocks(self) -> None:
         async with self.source:
-            with suppress(EngineError):  # what is in sight needs no engine
+            with suppress(EngineError):  # files that are reached by path need no engine
                 await self.source.info()
             await self.daemon.remove_blocks(of_host=False)
 
 
 def _paths_of(settings: Settings, locks: HostFileLocks | None, engine: EngineInfo) -> PathHostsFiles:
-    """The engine's hosts files by their paths, where the configuration or the engine says that they are."""
+    """The access to the engine's hosts files by path, in the root of the configuration or else of the engine."""
     return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts, locks)
 
 
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
-    """The daemon on a real engine and real files; at the end the engine's directory and all locks are released."""
+    """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
     with closing(HostFileLocks(settings.host_files)) as locks, closing(Keeper()) as keeper:
         parts = Parts(
             engine=source,
@@ -94,24 +92,24 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             keeper=keeper,
             host_files=LockedHostFiles(locks),
             run_on_host=run_on_host,
-            # To look through what stays for garbage would take 0.2 s with 10,000 containers, every few minutes.
+            # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,
         )
         yield Daemon(settings, parts)
 
 
 async def run(configured: Configured, reread: Reread) -> bool:
-    """Keep every subscriber right until SIGTERM or SIGINT; a second one ends at once, whatever is in work.
+    """Keep every subscriber right until SIGTERM or SIGINT. A second signal ends the process at once.
 
-    Returns whether it ended by that: else it has said why a new process is needed.
+    Returns whether a signal ended it. If not, it has logged why a new process is needed.
     """
-    _hurry()
+    _raise_priority()
     left: list[_Left] = []
     with signals.received() as received:
         try:
             while (following := await _serve(configured, received, reread, left)) is not None:
                 configured = following
-                # What was known of the engine is a cycle, and has been taken out of the collector's sight.
+                # The engine's frozen data has reference cycles, which only the collector can free.
                 gc.unfreeze()
                 gc.collect()
         except BaseExceptionGroup as group:
@@ -126,13 +124,13 @@ async def run(configured: Configured, reread: Reread) -> bool:
 async def _serve(
     configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread, left: list[_Left]
 ) -> Configured | None:
-    """Keep the subscribers of one engine right; returns what to go on with, `None` at the end."""
+    """Keep the subscribers of one engine right; returns the next configuration, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
         with daemon_for(configured.settings, source) as daemon:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(daemon.run, name="daemon")
                 if systemd.is_listening():
-                    tasks.start_soon(_tell_how_it_stands, daemon, name="tell systemd")
+                    tasks.start_soon(_report_state, daemon, name="tell systemd")
                 if left:
                     tasks.start_soon(_remove_left, left, daemon, name="remove the blocks of an engine that was left")
                 following = await _until_signalled(daemon, configured, received, reread)
@@ -151,7 +149,7 @@ async def _serve(
 
 
 async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
-    """Take the blocks out of the containers of engines that were left, unless the same one is followed again."""
+    """Remove the blocks from the containers of engines that were left, unless the same engine is followed again."""
     await daemon.loaded()
     while left:
         if left[0].daemon.engine_id != daemon.engine_id and daemon.settings.on_exit == "remove":
@@ -165,7 +163,7 @@ async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
 async def _until_signalled(
     daemon: Daemon, configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread
 ) -> Configured | None:
-    """Wait for the end (`None`), or for a configuration with another engine; any other is followed at once."""
+    """Wait for the end (`None`), or for a configuration with another engine. Any other one takes effect at once."""
     async for each in received:
         if each != signal.SIGHUP:
             logger.info("stopping on {}", each.name)
@@ -186,13 +184,13 @@ async def _until_signalled(
     return None
 
 
-async def _tell_how_it_stands(daemon: Daemon) -> None:
-    """Say when we are ready, then how we stand: after each change, and often enough for a watchdog.
+async def _report_state(daemon: Daemon) -> None:
+    """Report to systemd that the daemon is ready, then its state: after each change, and in time for the watchdog.
 
-    Not before a round has gone the whole way through the event loop, the queue and a worker: where one of them hangs,
-    nothing is said, and the watchdog has us started anew.
+    Each report waits until a probe has gone through the event loop, the queue and a worker. If one of them hangs, no
+    report is sent, and the watchdog starts a new process.
     """
-    pause = min((systemd.watchdog_seconds() or math.inf) / 2, _TELL_SECONDS)
+    pause = min((systemd.watchdog_seconds() or math.inf) / 2, _REPORT_SECONDS)
     with anyio.move_on_after(min(_READY_SECONDS, pause)):
         await daemon.compared()
     systemd.tell("READY=1", f"STATUS={daemon.standing}")
@@ -203,22 +201,22 @@ async def _tell_how_it_stands(daemon: Daemon) -> None:
             await daemon.news()
 
 
-def _hurry() -> None:
-    """Run as soon as there is something to do, and let no thread of ours keep another waiting.
+def _raise_priority() -> None:
+    """Take the lowest real-time priority, so that this process runs as soon as there is work.
 
-    A container's first instruction waits for nobody: on engine 26.1 it comes some milliseconds after the engine has
-    rebuilt the file. With both cores kept busy by others, 17 of 30 starts were missed at the usual priority, 8 with the
-    highest nice value, none with the lowest real-time one. What is done at a time takes a millisecond or two.
+    A container's first instruction does not wait: on engine 26.1 it comes some milliseconds after the engine has
+    rebuilt the file. With both cores kept busy by others, 17 of 30 starts were missed at the usual priority, 8 at the
+    lowest nice value, none at the lowest real-time priority. One piece of work takes a millisecond or two.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    if os.sched_getscheduler(0) == os.SCHED_RR:  # whoever started us has seen to it
+    if os.sched_getscheduler(0) == os.SCHED_RR:  # a service manager has set it
         return
     lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
     try:
         os.sched_setscheduler(0, os.SCHED_RR, lowest)
     except OSError as error:
         logger.debug("no real-time priority ({}): a busy machine may make us late; see doctor", error.strerror)
-        with suppress(OSError):  # a kernel with real-time groups may refuse one and grant the other
+        with suppress(OSError):  # a kernel with real-time groups may refuse that priority and grant this one
             os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 
@@ -231,9 +229,9 @@ def _refuse_beside(holder: Holder) -> None:
 
 @asynccontextmanager
 async def survey(settings: Settings, connection: Connection, *, alone: bool = False) -> AsyncIterator[Survey]:
-    """What the engine and the files say now, for commands that run once. Raises `EngineError`.
+    """A survey of the engine and the files, for commands that run once. Raises `EngineError`.
 
-    `alone`: nothing is written beside a daemon that keeps the same; if it is this engine's, raises `KeptError`.
+    `alone`: write nothing that a daemon keeps. Raises `KeptError` if a daemon keeps this engine's files.
     """
     store = Store(settings.rules())
     async with DockerEngine(connection) as source:

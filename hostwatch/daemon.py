@@ -1,4 +1,4 @@
-"""All that runs for one engine: how the parts are put together, and told of other settings."""
+"""The daemon for one engine: connects its parts, and passes new settings to them."""
 
 import socket
 from collections.abc import Callable
@@ -27,12 +27,12 @@ from hostwatch.core.store.store import Store
 
 
 class Engine(Source, Actions, Protocol):
-    """An engine that is read, and asked to do something to its containers."""
+    """An engine that can be read, and that acts on its containers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the daemon reaches the world by."""
+    """The parts by which the daemon reaches the engine and the files."""
 
     engine: Engine
     files: Callable[[EngineInfo], EngineFiles]
@@ -43,12 +43,12 @@ class Parts:
     host_files: HostFiles
     run_on_host: RunOnHost
     loaded: Callable[[], None]
-    """Called once the engine has been read for the first time: what was read stays in memory."""
+    """Called once the engine has been read for the first time. The data read so far stays in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What is there while the daemon runs."""
+    """The parts that exist while the daemon runs."""
 
     tasks: TaskGroup
     notifier: Notifier
@@ -67,7 +67,7 @@ def _timing(settings: Settings) -> Timing:
 
 
 class Daemon:
-    """The parts for one engine, put together. They belong to the caller, who releases them after `run` has ended."""
+    """Connects the parts for one engine. They belong to the caller, which releases them after `run` has ended."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.settings = settings
@@ -97,8 +97,8 @@ class Daemon:
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
     def adopt(self, settings: Settings) -> None:
-        """Follow other settings from now on; those of the engine must be the same."""
-        unwanted = self.settings.host_files - settings.host_files
+        """Take new settings from now on. Their engine must be the same."""
+        dropped = self.settings.host_files - settings.host_files
         self.settings = settings
         self._parts.host_files.keep(settings.host_files)
         self._cautions.adopt(settings)
@@ -110,30 +110,30 @@ class Daemon:
             self._kept.reconciler.linger_seconds = settings.timing.linger
             self._loop.host_files_changed()
         elif self._running is not None:
-            self._running.tasks.start_soon(self._parts.host_files.clear, unwanted, name="clear files on the host")
+            self._running.tasks.start_soon(self._parts.host_files.clear, dropped, name="clear files on the host")
         self._informer.adopt(_timing(settings))
-        wanted = self._store.subscriber_files
-        # An engine that is away changes nothing about a file that has no subscriber any more.
-        self._changed(before | wanted if self._informer.connection.is_up else before - wanted, "configuration")
-        orphans = frozenset(file.key for file in self._store.host_files if file.key not in wanted)
+        after = self._store.subscriber_files
+        # While the engine is away, only files that lost their subscriber are rewritten, as these need no facts from it.
+        self._changed(before | after if self._informer.connection.is_up else before - after, "configuration")
+        orphans = frozenset(file.key for file in self._store.host_files if file.key not in after)
         self._changed(orphans, GARBAGE_COLLECTION)
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
-        """Take the blocks out of the hosts files that were kept; `of_host`: out of those on the host, too.
+        """Remove the blocks from the hosts files that were kept; with `of_host` also from those on the host.
 
-        They stay where another hostwatch keeps the files, or waits to.
+        The blocks stay if another hostwatch keeps the files, or waits to.
         """
         if await self._parts.keeper.is_followed():
             logger.info("the blocks stay: another hostwatch keeps them")
             return
         if self._kept is not None:
             await self._kept.reconciler.remove_all(of_host=of_host)
-        if of_host:  # those that were not compared yet, too
+        if of_host:  # also those that were not compared yet
             await self._parts.host_files.clear(self.settings.host_files)
 
     @property
     def standing(self) -> str:
-        """A line that says how it stands."""
+        """The daemon's state, as a line for people."""
         if self._parts.keeper.standby is not None:
             return self._parts.keeper.standby
         connection, subscribers = self._informer.connection, len(self._store.subscriber_files)
@@ -143,23 +143,23 @@ class Daemon:
 
     @property
     def engine_id(self) -> EngineId | None:
-        """Which engine was followed last; `None` before it has answered."""
+        """The engine that was followed last; `None` before it has answered."""
         engine = self._informer.connection.engine
         return engine.id if engine is not None else None
 
     async def loaded(self) -> None:
-        """Wait until the engine is there, and has been read."""
+        """Wait until the engine has been read."""
         await self._loaded.wait()
 
     async def compared(self) -> None:
-        """Wait until the engine is there, and every subscriber has been compared once."""
+        """Wait until the engine has been read, and every subscriber has been compared once."""
         await self._loaded.wait()
         await self._queue.worked_on(self._store.subscriber_files)
 
     async def pass_through(self) -> None:
-        """Go the way of a file, through the queue and a worker; there is none before the engine was there.
+        """Wait until a probe has gone through the queue and a worker.
 
-        In standby it is a round through the event loop alone.
+        In standby, and before the engine has been read, it only goes through the event loop.
         """
         await self._loop.probe()
 
@@ -182,7 +182,7 @@ class Daemon:
         self._news.set()
 
     async def _identified(self, running: _Running, engine: EngineInfo) -> None:
-        """Begin to look after the files of the engine, unless it is the one of before."""
+        """Begin to keep the files of the engine, unless it is the same as before."""
         files = self._parts.files(engine)
         known = self._kept.files if self._kept is not None else None
         if known is not None and (known.directory, known.engine) == (files.directory, files.engine):

@@ -1,4 +1,4 @@
-"""Where the log goes and how it looks: lines for people, or JSON, one object a line."""
+"""Writes the log to its destination: lines for people, or JSON with one object in each line."""
 
 import copy
 import json
@@ -27,15 +27,15 @@ def start_log(
 ) -> None:
     """Send the log to standard error, or to `file`, rotated at `rotation` with `retention` old files kept.
 
-    `form` is `human` or `json`. Without `rotation` a file grows for ever, without `retention` all old ones are kept.
-    Raises `OSError` where the file cannot be opened; the log then goes on as before.
+    `form` is `human` or `json`. Without `rotation` a file grows for ever, without `retention` all old files are kept.
+    Raises `OSError` if the file cannot be opened; the log then goes on as before.
     """
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.open("ab").close()
     logger.remove()
     logger.configure(patcher=_tame)
-    # No variables in tracebacks: they may hold what a label or an environment holds.
+    # No variables in tracebacks: they may have secrets from labels or environments.
     if file is None:
         sink = _Stream(sys.stderr, form)
         logger.add(sink, level=level, format=_human, backtrace=False, diagnose=False)
@@ -47,7 +47,7 @@ def start_log(
 
 
 def _tame(record: "Record") -> None:
-    """Let no message, parts of which others choose, pass for a line of its own, or do anything to a terminal."""
+    """Make a message safe for a terminal, and indent its further lines: parts of it come from containers."""
     record["message"] = printable(record["message"]).replace("\n", "\n    ")
 
 
@@ -62,20 +62,20 @@ class _Stream:
 
 
 class _File:
-    """A log file. That it cannot be written, as on a full disk, is said once, on standard error, and so is the end."""
+    """A log file. If it cannot be written, as on a full disk, standard error says so, once until it can be again."""
 
     def __init__(self, file: Path, rotation: str | None, retention: int | None) -> None:
         self._file = file
         self._fault: str | None = None
-        # A logger of its own: the common one would print a traceback for each line that it cannot write.
+        # A separate logger, because the common one would print a traceback for each line that it cannot write.
         self._writer = copy.deepcopy(logger)
-        self._writer.configure(patcher=lambda _: None)  # what comes here is whole lines, tamed already
+        self._writer.configure(patcher=lambda _: None)  # the lines that come here are safe already
         self._writer.add(file, level=0, format="{message}", rotation=rotation, retention=retention, catch=False)
 
     def write(self, message: str) -> None:
         try:
             self._writer.opt(raw=True).info(message)
-        except (OSError, ValueError) as error:  # the latter for a file that was closed, but could not be opened again
+        except (OSError, ValueError) as error:  # ValueError: the file was closed, and could not be opened again
             if self._fault is None:
                 self._fault = (error.strerror if isinstance(error, OSError) else None) or str(error)
                 remedy = "make room or mend log.file; lines are lost until then"
@@ -91,7 +91,7 @@ class _File:
 
 
 def _say(stream: TextIO, text: str) -> None:
-    """Write to standard error; where that fails, there is nobody left to tell."""
+    """Write to standard error. A failure is ignored, as there is no other place to report it."""
     with suppress(OSError, ValueError):
         stream.write(text)
         stream.flush()
@@ -120,7 +120,7 @@ def _object(record: "Record") -> str:
 
 
 class _Intercepted(logging.Handler):
-    """Libraries log with the standard library's logging; their lines go where ours go."""
+    """Sends the lines of libraries, which use the standard library's logging, to this log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         level = logger.level(record.levelname).name if record.levelname in logging.getLevelNamesMapping() else "INFO"

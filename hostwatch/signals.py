@@ -1,8 +1,7 @@
-"""Signals as they come, and an end that nothing which hangs can keep us from.
+"""Receives signals, and makes sure that the process ends even if a part of it hangs.
 
-A thread may be stuck in a file system that does not answer, and so may the event loop, in a line of the log that nobody
-reads. Hence the handlers are Python's own, which interrupt a wait of the main thread, and what follows from a second
-signal is done by a thread that does nothing else.
+A thread may hang in a file system that does not answer, and the event loop in a line of the log that no process reads.
+So the handlers are Python's own, which interrupt a wait of the main thread, and a thread of its own ends the process.
 """
 
 import asyncio
@@ -20,17 +19,17 @@ from loguru import logger
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _ORDERLY_SECONDS = 5.0
-"""How long an end in order may take: some hundredths of a second are usual, and Docker kills after ten seconds."""
-_TOLD_SECONDS = 0.5
-"""How long the last line of the log may take: what hangs may be the log."""
+"""An orderly end that takes longer is cut short. It usually takes some 10 ms, and Docker kills after ten seconds."""
+_LAST_LINE_SECONDS = 0.5
+"""Time for the last line of the log, which may hang itself."""
 
 
 @contextmanager
 def received() -> Iterator[AsyncIterator[signal.Signals]]:
-    """SIGTERM, SIGINT and SIGHUP from now on, to be read in the event loop that runs.
+    """The signals SIGTERM, SIGINT and SIGHUP from now on, to be read in the running event loop.
 
-    The first of SIGTERM and SIGINT gives us some seconds, the second none. The handlers stay until the process is gone,
-    as its end may hang, too.
+    After the first SIGTERM or SIGINT the process has some seconds to end, after the second none. The handlers stay
+    until the process is gone, as its end may hang, too.
     """
     loop = asyncio.get_running_loop()
     send, receive = anyio.create_memory_object_stream[signal.Signals](math.inf)
@@ -46,14 +45,14 @@ def received() -> Iterator[AsyncIterator[signal.Signals]]:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell, number)
 
-    threading.Thread(target=_see_to_the_end, args=[reader], name="end", daemon=True).start()
+    threading.Thread(target=_end_in_time, args=[reader], name="end", daemon=True).start()
     for number in (*_ENDING, signal.SIGHUP):
         signal.signal(number, handle)
     with send, receive:
         yield receive
 
 
-def _see_to_the_end(reader: int) -> None:
+def _end_in_time(reader: int) -> None:
     os.read(reader, 1)
     if select.select([reader], [], [], _ORDERLY_SECONDS)[0]:
         number = os.read(reader, 1)[0]
@@ -63,7 +62,7 @@ def _see_to_the_end(reader: int) -> None:
 
 
 def _end(status: int, message: str) -> None:
-    telling = threading.Thread(target=logger.error, args=["{}", message], daemon=True)
-    telling.start()
-    telling.join(_TOLD_SECONDS)
+    last_line = threading.Thread(target=logger.error, args=["{}", message], daemon=True)
+    last_line.start()
+    last_line.join(_LAST_LINE_SECONDS)
     os._exit(status)

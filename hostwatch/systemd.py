@@ -1,7 +1,7 @@
-"""Telling systemd how we stand: sd_notify(3), in the few lines that it takes.
+"""Reports the daemon's state to systemd by sd_notify(3).
 
-It knows the protocol alone; what to say, and when, is decided in `hostwatch.app`. Where nobody listens nothing is sent,
-and no failure to send ever comes back: a service manager that does not read must not stop the work.
+This module knows the protocol alone. `hostwatch.app` decides which states are sent, and when. Without a service manager
+nothing is sent, and a failure to send is ignored: a service manager that does not read must not stop the work.
 """
 
 import os
@@ -11,12 +11,12 @@ from contextlib import suppress
 
 
 def is_listening() -> bool:
-    """Whether a service manager has asked to be told."""
+    """Whether a service manager expects reports."""
     return "NOTIFY_SOCKET" in os.environ
 
 
 def tell(*assignments: str) -> None:
-    """Send assignments as `READY=1` and `STATUS=…` in one datagram, without waiting; each as one line."""
+    """Send assignments such as `READY=1` and `STATUS=…`, a line each, in one datagram, without waiting."""
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
         return
@@ -28,13 +28,13 @@ def tell(*assignments: str) -> None:
 
 
 def tell_reloading() -> None:
-    """Say that the configuration is being read again; `READY=1` ends it."""
-    # systemd compares the time with its own CLOCK_MONOTONIC, in microseconds, to know which reload is meant.
+    """Report that the configuration is being read again. `READY=1` ends this state."""
+    # systemd needs the time by CLOCK_MONOTONIC, in microseconds, to assign the report to a reload.
     tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def watchdog_seconds() -> float | None:
-    """After how long a silence we are ended (sd_watchdog_enabled(3)); `None` where nobody waits for us."""
+    """The silence after which systemd ends this process (sd_watchdog_enabled(3)); `None` without a watchdog."""
     microseconds, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
     if not microseconds.isdecimal() or pid not in (None, str(os.getpid())):
         return None

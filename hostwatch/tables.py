@@ -1,7 +1,7 @@
-"""How what is printed for people is laid out: it fits the terminal by wrapping, and no name is ever cut.
+"""Lays out text for people: lines are wrapped to the width of the terminal, and no name is ever cut.
 
-Lines break between words alone. A word that is longer than the terminal is left to the terminal, which folds it, and
-gives it back whole to whoever copies it. In a pipe nothing is wrapped: there each line is one, for `grep`.
+Lines break only between words. A word that is longer than a line is left to the terminal, which folds it and still
+copies it as one word. In a pipe nothing is wrapped, so that `grep` finds each line whole.
 """
 
 import os
@@ -17,24 +17,24 @@ _SERVICES = ("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
 
 
 def width_of(stream: TextIO | None) -> int | None:
-    """How many columns the terminal has that a stream goes to; `None` where it goes elsewhere, or that is not known."""
+    """The columns of a stream's terminal; `None` if it goes elsewhere, or if the width is not known."""
     try:
         if stream is None or not stream.isatty():
             return None
         return os.get_terminal_size(stream.fileno()).columns or None
-    except (OSError, ValueError):  # it may be closed, or be no file
+    except (OSError, ValueError):  # the stream may be closed, or have no descriptor
         return None
 
 
 def wrapped(text: str, width: int | None, indent: str = _INDENT) -> str:
-    """The text with each line that is wider than the terminal broken between words, and gone on with indented."""
+    """The text with each line that is wider than the terminal broken between words, and continued indented."""
     if width is None:
         return text
     return "\n".join("\n".join(_wrapped(line, width, indent)) for line in text.split("\n"))
 
 
 def status_text(found: Mapping[str, Any], width: int | None) -> str:
-    """What `status --json` says, for people."""
+    """The content of `status --json`, for people."""
     return wrapped("\n".join(_status_lines(found, width)), width) + "\n"
 
 
@@ -76,7 +76,7 @@ def _subscriber_lines(subscriber: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(heads: Sequence[str], rows: list[tuple[str, ...]], width: int | None) -> Iterator[str]:
-    """Columns where they fit without breaking a word, else each row as a paragraph."""
+    """The rows in columns if these fit without breaking a word, else each row as a paragraph."""
     table = [tuple(heads), *(tuple(printable(cell).replace("\n", " ") for cell in row) for row in rows)]
     room = None if width is None else width - len(_GAP) * (len(heads) - 1)
     widths = _column_widths(table, room)
@@ -89,7 +89,7 @@ def _table(heads: Sequence[str], rows: list[tuple[str, ...]], width: int | None)
 
 
 def _column_widths(table: list[tuple[str, ...]], room: int | None) -> list[int] | None:
-    """How wide each column is to be, no narrower than its longest word; `None` where these do not fit side by side."""
+    """The width of each column, at least its longest word; `None` if the columns do not fit side by side."""
     columns = list(zip(*table, strict=True))
     widths = [max(map(len, column)) for column in columns]
     if room is None:
@@ -98,7 +98,7 @@ def _column_widths(table: list[tuple[str, ...]], room: int | None) -> list[int] 
     if sum(least) > room:
         return None
     while (excess := sum(widths) - room) > 0:
-        # The widest of those that can give way comes down to the next one's width, as long as that is needed.
+        # The widest column that can shrink is cut to the width of the next one, until all columns fit.
         widest, index = max((width, i) for i, width in enumerate(widths) if width > least[i])
         below = max((width for width in widths if width < widest), default=0)
         widths[index] = max(least[index], min(below, widest - 1), widest - excess)

@@ -1,4 +1,4 @@
-"""The command line: arguments in, exit statuses out. Results go to standard output, errors to standard error."""
+"""The command line: parses arguments and runs the commands. Results go to standard output, errors to standard error."""
 
 import sys
 
@@ -14,12 +14,12 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     open_standard_streams()
     sys.stdout = instead_of(sys.stdout, Output)
     sys.stderr = instead_of(sys.stderr, Errors)
     try:
-        # In a pipe a line of the help is one line.
+        # In a pipe lines of the help are not wrapped.
         _commands()(terminal_width=width_of(sys.stdout) or sys.maxsize)
     finally:
         if sys.stdout is not None:

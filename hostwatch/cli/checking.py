@@ -25,7 +25,7 @@ def check(common: Common) -> None:
 
 def doctor(common: Common) -> None:
     """Tell what would keep hostwatch from working here, each with its remedy. Status 1 if anything would."""
-    # What is logged on the way is among the findings.
+    # Log lines below ERROR would repeat findings.
     settings = dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR).settings()
     try:
         found = list(examined(settings, common.engine(settings)))

@@ -1,4 +1,4 @@
-"""The commands that look at the hosts files once, or keep them: run, sync, plan, status, clean."""
+"""The commands that show, write or keep the hosts files: run, sync, plan, status, clean."""
 
 import sys
 from collections.abc import Callable, Coroutine
@@ -37,7 +37,7 @@ def sync(common: Common, force: Force = False) -> None:
     """Bring every subscriber right once, and end. Status 1 if some could not be, or a daemon runs."""
     settings = common.settings()
 
-    if not _told(_surveyed(common, settings, Survey.synced, alone=not force), "brought right"):
+    if not _printed(_surveyed(common, settings, Survey.synced, alone=not force), "brought right"):
         raise typer.Exit(FAILED)
 
 
@@ -54,7 +54,7 @@ def plan(
     if as_json:
         print_json([_planned(report) for report in reports])
     else:
-        _tell_errors(reports)
+        _print_errors(reports)
         typer.echo(printable("".join(report.diff for report in reports)), nl=False)
     if exit_code and any(report.changes for report in reports):
         raise typer.Exit(WOULD_CHANGE)
@@ -81,7 +81,7 @@ def clean(common: Common, force: Force = False) -> None:
     """
     settings = common.settings()
 
-    if not _told(_surveyed(common, settings, Survey.cleaned, alone=not force), "block removed"):
+    if not _printed(_surveyed(common, settings, Survey.cleaned, alone=not force), "block removed"):
         raise typer.Exit(FAILED)
 
 
@@ -106,16 +106,16 @@ def _planned(report: FileReport) -> dict[str, object]:
     }
 
 
-def _told(reports: list[FileReport], done: str) -> bool:
-    """Say what was done to which file; returns whether all went well."""
+def _printed(reports: list[FileReport], done: str) -> bool:
+    """Print the changed files and the errors; returns whether there was no error."""
     for report in reports:
         if report.changes:
             say(f"{report.container.name}: {done}")
-    _tell_errors(reports)
+    _print_errors(reports)
     return all(report.error is None for report in reports)
 
 
-def _tell_errors(reports: list[FileReport]) -> None:
+def _print_errors(reports: list[FileReport]) -> None:
     for report in reports:
         if report.error is not None:
             complain(f"{report.container.name}: {report.error}".replace("\n", "\n    "))

@@ -1,4 +1,4 @@
-"""The common options, which may stand before or after the command, and what follows from them."""
+"""The common options, which may stand before or after the command: configuration, engine, log."""
 
 import functools
 import inspect
@@ -29,18 +29,18 @@ class Common:
 
     @property
     def file(self) -> Path | None:
-        """The configuration file in force; `None` for none."""
+        """The configuration file in use; `None` if there is none."""
         return located(self.config, os.environ)
 
     def loaded(self) -> Settings:
-        """The settings in force. Ends the program with status 2 where they are wrong."""
+        """The settings of that file. Ends the program with status 2 if they are wrong."""
         try:
             return self._load()
         except ConfigError as error:
             fail(str(error), USAGE)
 
     def settings(self) -> Settings:
-        """The settings in force, with the log started as they say."""
+        """The settings of that file. Starts the log by them."""
         settings = self.loaded()
         try:
             self._start_log(settings)
@@ -49,11 +49,11 @@ class Common:
         return settings
 
     def reread(self) -> app.Configured:
-        """The settings in force by now, with the log started anew. Raises `ConfigError` and `EngineError`."""
+        """The settings of the file as it is now. Starts the log anew. Raises `ConfigError` and `EngineError`."""
         settings = self._load()
         configured = app.Configured(settings, self.engine(settings))
         try:
-            self._start_log(settings)  # last: where anything is wrong, the log stays as it was, too
+            self._start_log(settings)  # last, so that after any other error the log stays as it was
         except OSError as error:
             raise EngineError(self._log_fault(settings, error)) from error
         return configured
@@ -69,7 +69,7 @@ class Common:
         return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {self.file}"
 
     def engine(self, settings: Settings) -> Connection:
-        """How the engine is reached. Raises `EngineError`."""
+        """The connection to the engine. Raises `EngineError`."""
         return located_engine(self.docker_host or settings.docker.host, os.environ)
 
 
@@ -102,10 +102,10 @@ _OPTIONS: dict[str, tuple[object, tuple[str, ...], dict[str, Any]]] = {
 
 
 def _offer(function: Callable[..., None], own: list[inspect.Parameter], *, variables: bool) -> None:
-    """Have the function take the common options besides its own; with `variables` also as environment variables."""
+    """Add the common options to the function's own; with `variables` also as environment variables."""
     parameters = list(own)
     for name, (kind, flags, more) in _OPTIONS.items():
-        # `located` looks for the configuration's own variable.
+        # `located` reads the variable of the configuration.
         variable = f"HOSTWATCH_{name.upper()}" if variables and name != "config" else None
         option = typer.Option(*flags, envvar=variable, show_envvar=False, **more)
         annotation = Annotated[kind, option]  # type: ignore[valid-type]
@@ -115,9 +115,9 @@ def _offer(function: Callable[..., None], own: list[inspect.Parameter], *, varia
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command that offers the common options in place of the `Common` that the function takes first.
+    """A command with the common options in place of the function's first parameter, `Common`.
 
-    An option behind the command counts more than the same one before it.
+    An option behind the command overrides the same option before it.
     """
 
     @functools.wraps(function)
@@ -130,8 +130,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"hostwatch {__version__}")
         raise typer.Exit
 

@@ -1,4 +1,4 @@
-"""Prints results, errors and JSON, and ends the program where something failed."""
+"""Prints results, errors and JSON, and ends the program after a failure."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Runs what a command does, and ends the program with a message where it fails."""
+"""Runs a command's coroutine, and ends the program with a message if it fails."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from hostwatch.docker.connect import AddressError
 T = TypeVar("T")
 
 _FORESEEN = (EngineError, GoneError, app.KeptError)
-"""Errors whose message says what to do."""
+"""Errors with a message that tells the user the remedy."""
 
 
 def run_async(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:

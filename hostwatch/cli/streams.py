@@ -1,4 +1,4 @@
-"""The standard streams, as they may be closed, a pipe without a reader, or a file on a full disk."""
+"""Standard streams that can be closed, a pipe without a reader, or a file on a full disk."""
 
 import io
 import os
@@ -10,12 +10,12 @@ _STDERR = 2
 
 
 class Output(io.FileIO):
-    """Standard output. Where it is lost, in a closed pipe or on a full disk, the program ends quietly."""
+    """Standard output. If a write fails, in a closed pipe or on a full disk, the program ends quietly."""
 
     _is_lost = False
 
     def write(self, data: Any) -> int:
-        """Write, or end the program with status 1; what is still to come is dropped then."""
+        """Write, or end the program with status 1. All later output is dropped then."""
         if not self._is_lost:
             try:
                 return super().write(data)
@@ -26,7 +26,7 @@ class Output(io.FileIO):
 
 
 class Errors(io.FileIO):
-    """Standard error. Where it is lost nobody is left to tell, so the work goes on; there may be room again later."""
+    """Standard error. A failed write is ignored, as there is no other place to report it. A later one may succeed."""
 
     def write(self, data: Any) -> int:
         """Write, if that is possible."""
@@ -37,14 +37,14 @@ class Errors(io.FileIO):
 
 
 def open_standard_streams() -> None:
-    """Keep the numbers of closed standard streams from what is opened next: libuv aborts when it gets one of them."""
+    """Open the descriptors of closed standard streams, so that no other file gets one: libuv aborts on them."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(descriptor)
 
 
 def instead_of(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
-    """The same stream with another way to fail; `None` stays what it is, as where the stream was closed."""
+    """The same stream with the failures of `kind`; `None` if the stream was closed."""
     if stream is None:
         return stream
     raw = io.BufferedWriter(kind(stream.fileno(), "wb", closefd=False))

@@ -1,6 +1,6 @@
-"""What the control loop needs of an engine: the seam between the loop and Docker's API.
+"""An engine as the control loop needs it: the interface between the loop and Docker's API.
 
-Every answer is a value of the core. Every failure is one of two: the thing is gone, or nothing is known.
+Every answer is a value of the core. Every failure is one of two: the requested thing is gone, or nothing is known.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Ne
 
 
 class EngineError(Exception):
-    """The engine did not answer, or not with what was asked for; nothing is known, and it may be asked again."""
+    """The engine did not answer the request. Nothing is known, and the request may be made again."""
 
 
 class GoneError(Exception):
-    """The engine says that there is no such thing (404)."""
+    """The engine does not have the requested thing (404)."""
 
 
 def first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error of a group that is none itself: what a task group wrapped."""
+    """The first error that a task group wrapped, at any depth."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -30,17 +30,17 @@ def first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the event stream says to look at again."""
+    """An event of the engine: it names what to read again."""
 
     kind: str
     """`container` or `network`."""
     action: str
-    """Docker's word for it, without what follows a colon: `start`, `health_status`."""
+    """Docker's name of the action, without the part behind a colon: `start`, `health_status`."""
     container: ContainerKey | None
     network: NetworkKey | None
     attributes: Mapping[str, str]
     clock: int | None = None
-    """When, in nanoseconds by the engine's clock."""
+    """The time of the event, in nanoseconds by the engine's clock."""
 
     def __str__(self) -> str:
         kind = "" if self.kind == "container" else "network "
@@ -49,42 +49,42 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """Who the engine is."""
+    """The identity and properties of an engine."""
 
     id: EngineId
     version: str
     api: str
     root: Path
-    """Its data root, as it sees it; with Podman its run root, where it has its hosts files."""
+    """Its data root, by the engine's own path. With Podman its run root, which has the hosts files."""
     containers: Path = Path("containers")
-    """Where below its root each container has a directory called by its id."""
+    """The directory below the root in which each container has a directory with its id as the name."""
     hosts: Path = Path("hosts")
-    """Where in its directory a container's hosts file is."""
+    """The path of a container's hosts file below its directory."""
     clock: int | None = None
-    """When it said this, in nanoseconds by its own clock."""
+    """The time of this answer, in nanoseconds by the engine's clock."""
     keeps_comments: bool = True
-    """Whether comments survive when the engine rewrites a hosts file; Podman drops them, our markers among them."""
+    """Whether comments survive when the engine rewrites a hosts file. Podman drops them, and so our markers."""
 
     def directory(self, visible: Path | None) -> Path:
-        """The directory of the containers' directories; `visible` is where the root is seen, if not where it says."""
+        """The directory of the containers' directories. `visible`: the root as this process sees it, if it differs."""
         return (visible or self.root) / self.containers
 
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """What came of a command in a container."""
+    """The result of a command in a container."""
 
     status: int
-    """Its exit status; 126 or 127 where it could not be started."""
+    """Its exit status; 126 or 127 if it could not be started."""
     output: bytes
     errors: bytes
 
 
 class Actions(Protocol):
-    """What hostwatch may do to a container. Every call may raise `EngineError` and `GoneError`."""
+    """The actions of hostwatch on a container. Every call may raise `EngineError` and `GoneError`."""
 
     async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:
-        """Run a command in a running container, as its own user or another one, to its end."""
+        """Run a command in a running container to its end, as the container's own user or another one."""
 
     async def kill(self, key: ContainerKey, signal: str) -> None:
         """Send a signal to the container's first process."""
@@ -97,25 +97,25 @@ class Source(Protocol):
     """An engine, as the control loop sees it. Every call may raise `EngineError`."""
 
     async def ping(self) -> None:
-        """Have the engine show that it answers, which takes it no time."""
+        """Check that the engine answers. Costs the engine no time."""
 
     async def info(self) -> EngineInfo:
-        """Who the engine is. May take its time: an engine looks at its images and its storage for that."""
+        """The engine's identity and properties. May take long, as an engine looks at its images and storage for it."""
 
     def events(self, after: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
         """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read.
 
-        The events that came after a time (the engine's nanoseconds) are told first, as far as the engine has them.
+        The events since `after` (nanoseconds by the engine's clock) come first, as far as the engine still has them.
         """
 
     async def containers(self) -> Sequence[Container]:
-        """All containers, stopped ones too, as the list tells them."""
+        """All containers, including stopped ones, from the list."""
 
     async def listed(self, key: ContainerKey) -> Container | None:
-        """One container as the list tells it: at once, but perhaps its state of before."""
+        """One container from the list. The answer comes at once, but may have an earlier state."""
 
     async def container(self, key: ContainerKey) -> Container:
-        """One container, whole; held up by the engine while the container is being started. May raise `GoneError`."""
+        """One container with all facts. The answer waits while the container is starting. May raise `GoneError`."""
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
@@ -124,7 +124,7 @@ class Source(Protocol):
         """One network. May raise `GoneError`."""
 
     async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
-        """A container's endpoint on a network, known even while the container is being started."""
+        """A container's endpoint on a network. It is known even while the container is being started."""
 
     def created(self, event: Event) -> Container | None:
-        """What an event tells of a new container by itself."""
+        """The new container that an event describes, if it does."""
