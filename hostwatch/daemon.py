@@ -12,10 +12,11 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config import Settings
+from hostwatch.control.delivery import RunOnHost
 from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
-from hostwatch.control.notify import Notifier, RunOnHost
+from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler

@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 from loguru import logger
 
-from hostwatch.control import notify
+from hostwatch.control import delivery
 from hostwatch.control.notify import Notifier
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.block.records import Block, Record
@@ -59,7 +59,7 @@ def log() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "_RETRY_BACKOFF_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr(delivery, "_RETRY_BACKOFF_SECONDS", (0.01, 0.05))
 
 
 @asynccontextmanager
@@ -98,7 +98,7 @@ async def test_a_notice_that_fails_is_tried_again(log: list[str]) -> None:
 
 async def test_it_is_not_tried_for_ever(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """That it is given up is told once."""
-    monkeypatch.setattr(notify, "_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(delivery, "_RETRY_SECONDS", 0.2)
     async with notifying(subscribed(), Stubborn(*[EngineError("busy")] * 99)) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
         await until(log, "web: not notified by SIGHUP, and given up: busy")

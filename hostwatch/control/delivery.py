@@ -1,0 +1,178 @@
+"""Notifications on their way: carried out, and tried again for a while.
+
+An engine may be busy, and a program may reject a configuration that a person mends in a minute. A notification is given
+up once the container has ended or was started since: then it knows.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+from loguru import logger
+
+from hostwatch.control.journal import NameChange
+from hostwatch.control.restarts import Restarts
+from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
+from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.names import shown
+from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
+from hostwatch.core.store.store import Store
+from hostwatch.core.timing import Backoff
+
+_CONCURRENT = 8
+_COMMAND_SECONDS = 60.0
+_RETRY_BACKOFF_SECONDS = (1.0, 60.0)
+_RETRY_SECONDS = 600.0
+"""How long a notification is retried: an engine that is busy or being restarted is back by then."""
+_REFUSALS = 3
+"""How often a command itself may fail: an error that lasts for more than some seconds needs a person."""
+_MOST_OUTPUT = 300
+"""How many characters of a command's output are logged."""
+
+RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
+"""Runs a command on the host to its end. Raises `OSError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a notification failed."""
+
+    text: str
+    by_command: bool = False
+    """Whether the command ran and failed."""
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification of a container, with the changes that it is about."""
+
+    container: Container
+    notification: Notification
+    changes: tuple[NameChange, ...]
+    lineage: frozenset[ContainerKey]
+    since: float
+    """When it became due (seconds since the epoch)."""
+    echo_seconds: float
+    """How long what follows from a restart may come."""
+
+
+class Deliveries:
+    """Carries out notifications of one engine's containers."""
+
+    def __init__(
+        self, actions: Actions, store: Store, restarts: Restarts, tasks: TaskGroup, run_on_host: RunOnHost | None
+    ) -> None:
+        self._actions = actions
+        self._store = store
+        self._restarts = restarts
+        self._tasks = tasks
+        self._run_on_host = run_on_host
+        self._retries: dict[tuple[ContainerKey, Notification], anyio.CancelScope] = {}
+        """Failed notifications that are retried; a newer one replaces them."""
+        self._limiter = anyio.CapacityLimiter(_CONCURRENT)
+
+    def __repr__(self) -> str:
+        return f"<Deliveries: {len(self._retries)} retried>"
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Carry out a notification, in the place of an earlier one of the same kind that has failed."""
+        target = delivery.container.key, delivery.notification
+        if (older := self._retries.pop(target, None)) is not None:
+            older.cancel()
+        fault = await self._fault(delivery)
+        if fault is None:
+            return
+        again = "" if fault.is_final else "; it will be tried again"
+        logger.warning(
+            "{}: could not be notified by {}: {}{}", delivery.container.name, delivery.notification, fault.text, again
+        )
+        if not fault.is_final:
+            scope = self._retries[target] = anyio.CancelScope()
+            self._tasks.start_soon(self._try_again, delivery, fault, scope, name=f"notify {delivery.container.name}")
+
+    async def _try_again(self, delivery: Delivery, fault: _Fault, scope: anyio.CancelScope) -> None:
+        with scope:
+            await self._retry(delivery, fault)
+        target = delivery.container.key, delivery.notification
+        if self._retries.get(target) is scope:
+            del self._retries[target]
+
+    async def _retry(self, delivery: Delivery, fault: _Fault) -> None:
+        """Try again until it works, is given up, or is not needed any more; logs the outcome once."""
+        backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), anyio.current_time() + _RETRY_SECONDS, 0
+        while True:
+            refusals += fault.by_command
+            if fault.is_final or refusals >= _REFUSALS or anyio.current_time() > until:
+                logger.warning(
+                    "{}: not notified by {}, and given up: {}",
+                    delivery.container.name,
+                    delivery.notification,
+                    fault.text,
+                )
+                return
+            await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
+            now = self._store.container(delivery.container.key)
+            if now is None or now.state is State.STOPPED or now.started > delivery.since:
+                reason = "it has ended" if now is None or now.state is State.STOPPED else "it was started since"
+                logger.info(
+                    "{}: no longer to be notified by {}: {}", delivery.container.name, delivery.notification, reason
+                )
+                return
+            if (found := await self._fault(delivery)) is None:
+                return
+            fault = found
+
+    async def _fault(self, delivery: Delivery) -> _Fault | None:
+        """Deliver a notification, and log a success; returns the reason of a failure."""
+        container, notification = delivery.container, delivery.notification
+        if isinstance(notification, Restart):
+            self._restarts.expect(container, delivery.lineage, delivery.echo_seconds)
+        try:
+            async with self._limiter:
+                fault = await self._fault_of(container.key, notification)
+        except GoneError as error:
+            return _Fault(str(error), is_final=True)
+        except EngineError as error:
+            return _Fault(str(error))
+        if fault is None:
+            logger.info("{}: notified by {} ({})", container.name, notification, "; ".join(map(str, delivery.changes)))
+        return fault
+
+    async def _fault_of(self, key: ContainerKey, notification: Notification) -> _Fault | None:
+        """Carry out a notification; returns the failure of its command, if any."""
+        match notification:
+            case Signal(name):
+                await self._actions.kill(key, name)
+            case Restart():
+                await self._actions.restart(key)
+            case Exec(command):
+                return await self._exec_fault(key, command)
+            case HostCommand(command):
+                return await self._host_fault(command)
+        return None
+
+    async def _exec_fault(self, key: ContainerKey, command: tuple[str, ...]) -> _Fault | None:
+        try:
+            with anyio.fail_after(_COMMAND_SECONDS):
+                return _said(await self._actions.exec(key, command))
+        except TimeoutError:
+            return _Fault(f"it did not end within {_COMMAND_SECONDS:g} s", by_command=True)
+
+    async def _host_fault(self, command: tuple[str, ...]) -> _Fault | None:
+        if self._run_on_host is None:
+            return _Fault("no command is run on the host here", is_final=True)
+        try:
+            return _said(await self._run_on_host(command))
+        except OSError as error:
+            return _Fault(str(error), by_command=isinstance(error, TimeoutError))
+
+
+def _said(result: ExecResult) -> _Fault | None:
+    """The failure that a command's result shows; `None` for a success."""
+    if result.status == 0:
+        return None
+    told = shown((result.errors + result.output).decode("utf-8", "replace").strip(), _MOST_OUTPUT)
+    return _Fault(f"exit status {result.status}: {told or 'no output'}", by_command=True)

@@ -1,0 +1,57 @@
+"""Restarts that notifications have caused, and the changes of records that these restarts cause in turn.
+
+A restart may move the container's own address, which changes the records of others, and their restarts in turn its own.
+So no application is notified of a change that its own notification has caused.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import anyio
+
+from hostwatch.core.model import Address, Container, ContainerKey
+from hostwatch.core.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Restarted:
+    """A container that was restarted by a notification."""
+
+    addresses: frozenset[Address]
+    """Its addresses before the restart."""
+    lineage: frozenset[ContainerKey]
+    """Itself, and the containers whose restarts led to this one."""
+    until: float
+
+
+class Restarts:
+    """The restarts of a while ago, by container."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._restarted: dict[ContainerKey, _Restarted] = {}
+
+    def lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
+        """The restarts that led to this change, and the target's own; `None` if its own has already led to it."""
+        self._forget_restarts()
+        lineages = [self._lineage_of(address, target) for address in addresses]
+        if lineages and all(target in lineage for lineage in lineages):
+            return None
+        return frozenset({target}).union(*lineages)
+
+    def _lineage_of(self, address: Address, target: ContainerKey) -> frozenset[ContainerKey]:
+        holders = self._store.holders(target.engine, address)
+        found = {holder for holder in holders if holder == target}
+        for key, restarted in self._restarted.items():
+            if key in holders or address in restarted.addresses:
+                found |= restarted.lineage
+        return frozenset(found)
+
+    def _forget_restarts(self) -> None:
+        now = anyio.current_time()
+        self._restarted = {key: restarted for key, restarted in self._restarted.items() if restarted.until > now}
+
+    def expect(self, container: Container, lineage: frozenset[ContainerKey], seconds: float) -> None:
+        """A container is restarted now; what follows from that may come for so many seconds."""
+        addresses = frozenset(address for endpoint in container.endpoints for address in endpoint.addresses)
+        self._restarted[container.key] = _Restarted(addresses, lineage, anyio.current_time() + seconds)
