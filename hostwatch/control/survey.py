@@ -13,7 +13,15 @@ from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
-from hostwatch.control.reconcile.plan import Moment, Observation, Refuse, Way, decide, observe
+from hostwatch.control.reconcile.plan import (
+    REMOVAL,
+    Collect,
+    Moment,
+    Observation,
+    Refuse,
+    decide,
+    observe,
+)
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refusal
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import EngineInfo, Source
@@ -28,7 +36,7 @@ from hostwatch.control.writers import (
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, State
-from hostwatch.core.resolve.desired import desired_block, outcomes
+from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
@@ -172,14 +180,19 @@ class Survey:
             return await _written(container, files, rewriting)
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
 
-    def _observed(self, container: Container, state: FileState) -> Observation:
-        """A file as the daemon would see it now, if nothing lingered."""
-        return observe(self.store, container, state, Way(Writer.PATH), Moment(0.0, 0.0))
-
     async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
         """By what it should say its lines are known, should a marker be missing."""
-        last = desired_block(self.store, container.key, {}, 0.0, 0.0).block
-        return await _written(container, files, Rewriting(Block(), container, last))
+        match decide(self._observed(container, FileState().recalled({}), REMOVAL)):
+            case Refuse(reason):
+                raise FileRefusedError(reason)
+            case Collect(last):
+                return await _written(container, files, Rewriting(Block(), container, last))
+            case _:
+                raise AssertionError("a removal is refused or carried out")
+
+    def _observed(self, container: Container, state: FileState, *causes: str) -> Observation:
+        """A file as the daemon would see it now, if nothing lingered."""
+        return observe(self.store, container, state, None, Moment(0.0, 0.0, causes))
 
 
 async def _written(container: Container, files: HostsFiles, rewriting: Rewriting) -> FileReport:

@@ -32,9 +32,9 @@ from hostwatch.hosts.opening import (
     HostsFileFailed,
     HostsFileMissing,
     HostsFileRefused,
+    Opened,
     Opener,
     open_beneath,
-    opened,
     refuse_beyond,
     short_text_of,
     text_of,
@@ -75,13 +75,13 @@ _ROUND_PAUSE_SECONDS = 0.001
 
 def read(path: Path, limit: int = LIMIT) -> bytes:
     """The text of a file. Neither it nor its directory may be a symbolic link."""
-    with opened(path, os.O_RDONLY) as file:
+    with Opened(path, os.O_RDONLY) as file:
         return text_of(file, path, limit)
 
 
 def try_to_open(path: Path) -> None:
     """Opens the file for writing, and no more. Raises what `update` would."""
-    with opened(path, os.O_RDWR):
+    with Opened(path, os.O_RDWR):
         pass
 
 
@@ -95,7 +95,7 @@ def update(path: Path, change: Callable[[bytes], bytes], limit: int = LIMIT) -> 
     after = change(before)
     if after == before:
         return FileUpdate(before, before)
-    with opened(path, os.O_RDWR) as file:
+    with Opened(path, os.O_RDWR) as file:
         return _updated(file, path, change, FileUpdate(before, after), limit)
 
 
@@ -146,7 +146,7 @@ def _at_once(path: Path, opener: Opener, access: int, work: Callable[[int], T | 
     `ours` is the text that the work may have put into the file; none of it is left in a foreign text.
     """
     try:
-        with opened(path, access, opener) as file:
+        with Opened(path, access, opener) as file:
             if not taken(file):
                 return None
             try:

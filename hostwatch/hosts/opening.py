@@ -9,9 +9,10 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,18 +58,38 @@ class HostsFileFailed(HostsFileError):  # noqa: N818
     """Any other error of the kernel, such as a full disk. Worth another try later."""
 
 
-@contextmanager
-def opened(path: Path, access: int, opener: Opener | None = None) -> Iterator[int]:
-    """The file's descriptor, by default with some patience. Each `OSError` in the block becomes a `HostsFileError`."""
-    try:
-        file = (opener or _open_patiently)(path, access | _SAFELY)
+class Opened:
+    """An open hosts file, by default after some patience. An `OSError` becomes a `HostsFileError`.
+
+    A class, as a generator would take as long as a tenth of a write.
+    """
+
+    __slots__ = ("_file", "_flags", "_opener", "_path")
+
+    def __init__(self, path: Path, access: int, opener: Opener | None = None) -> None:
+        self._path = path
+        self._flags = access | _SAFELY
+        self._opener = opener or _open_patiently
+        self._file = -1
+
+    def __enter__(self) -> int:
+        """The descriptor."""
         try:
-            _refuse_unsafe(os.fstat(file), path)
-            yield file
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise _translated(error, path) from error
+            self._file = file = self._opener(self._path, self._flags)
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                os.close(file)
+                raise _unsafe(status, self._path)
+        except OSError as error:
+            raise _translated(error, self._path) from error
+        return file
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+        if isinstance(error, OSError):
+            raise _translated(error, self._path) from error
 
 
 def open_beneath(path: Path, flags: int) -> int:
@@ -114,12 +135,11 @@ def _open_patiently(path: Path, flags: int) -> int:
     return open_beneath(path, flags)
 
 
-def _refuse_unsafe(status: os.stat_result, path: Path) -> None:
-    """Refuses an open file that is not what a hosts file is."""
+def _unsafe(status: os.stat_result, path: Path) -> HostsFileRefused:
+    """Why an open file is not what a hosts file is."""
     if not stat.S_ISREG(status.st_mode):
-        raise HostsFileRefused(path, "not a regular file; put a regular file in its place")
-    if status.st_nlink > 1:
-        raise HostsFileRefused(path, f"has {status.st_nlink} hard links, and is perhaps another file; make it a copy")
+        return HostsFileRefused(path, "not a regular file; put a regular file in its place")
+    return HostsFileRefused(path, f"has {status.st_nlink} hard links, and is perhaps another file; make it a copy")
 
 
 def _translated(error: OSError, path: Path) -> HostsFileError:

@@ -8,15 +8,13 @@ the path is tried again now and then, as it is quicker, and in time at a start.
 """
 
 import random
-from dataclasses import dataclass, field
 
 import anyio
 from loguru import logger
 
-from hostwatch.control.reconcile.plan import Way
-from hostwatch.control.reconcile.rewriting import Rewriting
+from hostwatch.control.reconcile.plan import Detour
+from hostwatch.control.reconcile.rewriting import Rewriting, reserved_names
 from hostwatch.control.writers import (
-    RESYNC,
     FileFailedError,
     FileGoneError,
     FileRefusedError,
@@ -25,6 +23,7 @@ from hostwatch.control.writers import (
     OutOfSightError,
     Writers,
 )
+from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
@@ -44,20 +43,6 @@ _PATH_BACKOFF_SECONDS = (2.0, 300.0)
 """Between tries of a path: the kernel denied what it granted before (a file system that became read-only)."""
 
 
-_BY_PATH, _BY_EXEC = Way(Writer.PATH), Way(Writer.EXEC)
-
-
-@dataclass(slots=True)
-class _Detour:
-    """A file that is written by exec, as its path did not do."""
-
-    is_timed: bool
-    """Whether the path is tried again even if nothing else is to be done."""
-    backoff: Backoff = field(default_factory=lambda: Backoff(*_PATH_BACKOFF_SECONDS))
-    not_before: float = 0.0
-    """When the path is worth another try (the event loop's seconds)."""
-
-
 class FileAccess:
     """The hosts files of one engine, and those of the host."""
 
@@ -70,19 +55,16 @@ class FileAccess:
         self._costly: set[ContainerKey] = set()
         """The files whose last rewrite took long, which depends on what a container has put there."""
         self._looks: RateLimiter[ContainerKey] = RateLimiter(_LOOK_CREDIT_SECONDS)
-        self._detours: dict[ContainerKey, _Detour] = {}
+        self._detours: dict[ContainerKey, Detour] = {}
 
     def __repr__(self) -> str:
         return f"<FileAccess: {len(self._seen)} texts, {len(self._detours)} by exec for want of a path>"
 
     # Which way.
 
-    def way(self, key: ContainerKey, wanted: Writer, now: float, causes: list[str]) -> Way:
-        """How a file is reached for which its subscriber wants that writer."""
-        detour = self._detours.get(key)
-        if detour is not None:
-            return Way(Writer.EXEC, now >= detour.not_before or RESYNC in causes)
-        return _BY_EXEC if wanted is Writer.EXEC else _BY_PATH
+    def detour(self, key: ContainerKey) -> Detour | None:
+        """The file's detour; `None` where it is reached as its subscriber wants."""
+        return self._detours.get(key)
 
     def take_detour(self, container: Container, wanted: Writer, error: Exception) -> bool:
         """Go on by exec with a file that its path does not reach; returns whether that is possible, and new."""
@@ -93,13 +75,8 @@ class FileAccess:
         level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
         logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
         # Where no file is in sight, a try of each of them by itself would be too much.
-        self._detours[container.key] = _Detour(is_timed=not isinstance(error, OutOfSightError))
+        self._detours[container.key] = Detour(is_timed=not isinstance(error, OutOfSightError))
         return True
-
-    def detour_until(self, key: ContainerKey) -> float | None:
-        """When the path is to be tried again although nothing else happens; `None` for never."""
-        detour = self._detours.get(key)
-        return detour.not_before if detour is not None and detour.is_timed else None
 
     async def try_path(self, container: Container) -> None:
         """See whether the path does again."""
@@ -107,7 +84,9 @@ class FileAccess:
             self.end_detour(container.key)
             logger.info("{}: its hosts file is written by its path again", container.name)
         elif (detour := self._detours.get(container.key)) is not None:
-            detour.not_before = anyio.current_time() + detour.backoff.failed(random.random())  # noqa: S311
+            backoff = Backoff(*_PATH_BACKOFF_SECONDS, failures=detour.failures)
+            not_before = anyio.current_time() + backoff.failed(random.random())  # noqa: S311
+            self._detours[container.key] = Detour(detour.is_timed, not_before, backoff.failures)
 
     def end_detour(self, key: ContainerKey | None = None) -> None:
         """Reach a file by its path again; `None`: all of them."""
@@ -168,12 +147,18 @@ class FileAccess:
         limit = self._files(writer).limit(container)
         return Rewriting(block, container, last, keeps_comments=self._keeps_comments, limit=limit)
 
-    def update_now(self, container: Container, writer: Writer, rewriting: Rewriting) -> FileUpdate | None:
-        """Change a file that is as it was left; `None` where that is not known, or would mean to wait."""
+    def update_now(self, container: Container, writer: Writer, last: Block, block: Block) -> FileUpdate | None:
+        """Put a block in the place of the last one, in a file that is as it was left.
+
+        `None` where that is not known, where it would mean to wait, or where the file has to be taken apart.
+        """
         key = container.key
         text = self._seen.get(key) if writer is not Writer.EXEC else None
-        edited = rewriting.edited(text) if text is not None else None
-        if text is None or edited is None or not self._paths.replace(container, text, edited):
+        change = hostsfile.replacement(last, block) if text is not None else None
+        if text is None or change is None:
+            return None
+        edited = change.edited(text, reserved_names(container))
+        if edited is None or not self._paths.replace(container, text, edited):
             return None
         self._note(key, edited.text)
         return FileUpdate(text, edited.text, as_seen=True)

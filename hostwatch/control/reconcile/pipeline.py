@@ -10,8 +10,7 @@ the informer, which knows when to believe it.
 
 import random
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import anyio
@@ -24,6 +23,7 @@ from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.lost_networks import LostNetworks
 from hostwatch.control.reconcile.plan import (
     GARBAGE_COLLECTION,
+    REMOVAL,
     Collect,
     Keep,
     Look,
@@ -35,7 +35,6 @@ from hostwatch.control.reconcile.plan import (
     Rewrite,
     TryPath,
     Wait,
-    Way,
     decide,
     observe,
 )
@@ -47,6 +46,7 @@ from hostwatch.control.writers import (
     FileGoneError,
     FileKeptError,
     FileRefusedError,
+    FileUpdate,
 )
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
@@ -94,6 +94,10 @@ class Pipeline:
         """The state of a file."""
         return self._states.get(key) or FileState()
 
+    def moment(self, now: float, causes: Sequence[str]) -> Moment:
+        """A look at a file at that time (the event loop's seconds), for these causes."""
+        return Moment(now, self.linger_seconds, causes)
+
     def forget(self, key: ContainerKey) -> None:
         """The container is gone, and its file with it."""
         self._states.pop(key, None)
@@ -104,52 +108,59 @@ class Pipeline:
 
     # Observe and decide.
 
-    def decided(self, work: Work, container: Container, now: float, way: Way | None = None) -> tuple[Observation, Plan]:
+    def decided(self, container: Container, moment: Moment) -> tuple[Observation, Plan]:
         """A snapshot of the file, and the plan that it leads to."""
-        key, known = work.key, self._states.get(work.key)
+        key = container.key
         if container.state is not State.RUNNING:
             self._access.end_detour(key)
-        way = way or self._access.way(key, self._store.sharing(key).writer, now, work.causes)
-        seen = observe(self._store, container, known, way, Moment(now, self.linger_seconds, tuple(work.causes)))
-        if seen.desired is not None:
-            self._store.keep(key, seen.desired.kept)
-            if seen.desired.again_at is not None:
-                self._queue.add_at(seen.desired.again_at, key, "linger is over")
-        if known is not None or seen.sharing.requests:
-            # The block counts as decided on only when it is applied: until then it may be decided anew.
-            self._states[key] = seen.state.recalled(seen.desired.memory) if seen.desired is not None else seen.state
-        if (until := self._access.detour_until(key)) is not None and until > now:
-            self._queue.add_at(until, key, "trying its path again")
+        detour = self._access.detour(key)
+        seen = observe(self._store, container, self._states.get(key), detour, moment)
+        if (desired := seen.desired) is not None:
+            self._store.keep(key, desired.kept)
+            if desired.again_at is not None:
+                self._queue.add_at(desired.again_at, key, "linger is over")
+        if detour is not None and detour.is_timed and detour.not_before > moment.now:
+            self._queue.add_at(detour.not_before, key, "trying its path again")
         if seen.is_running:
             self._lost_networks.look_at(seen.sharing)
-        return seen, decide(seen)
+        plan = decide(seen)
+        if not isinstance(plan, Rewrite):
+            self._remember(seen)
+        return seen, plan
+
+    def _remember(self, seen: Observation) -> None:
+        if seen.sharing.requests or seen.key in self._states:
+            self._states[seen.key] = seen.remembered
 
     # Apply.
 
     def is_done_at_once(self, work: Work, seen: Observation, plan: Plan) -> bool:
         """Whether the plan could be carried out without waiting: what happens to each subscriber of a moved service."""
-        match plan:
-            case Keep() if not (seen.is_changed and not seen.is_running):
-                return True
-            case Wait(until):
-                self._queue.add_at(until, seen.key, "trying again")
-                return True
-            case Rewrite(block) if seen.is_running and not seen.is_changed:
-                rewriting = self._access.rewriting(seen.container, block, seen.state.block, seen.way.writer)
-                update = self._access.update_now(seen.container, seen.way.writer, rewriting)
-                if update is None:
-                    return False
-                self._record(work, seen, record.Applied(update, seen.state.block, rewriting.standing))
-                return True
-            case _:
-                return False
+        if seen.is_changed and (not seen.is_running or not isinstance(plan, Keep | Wait)):
+            return False  # the file is to be read in any case
+        if not isinstance(plan, Rewrite):
+            return self._is_left(seen, plan)
+        if not seen.is_running:
+            return False
+        last = seen.state.block
+        update = self._access.update_now(seen.container, seen.writer, last, plan.block)
+        if update is None:
+            return False
+        self._record(work, seen, update, last, plan.block)
+        return True
+
+    def _is_left(self, seen: Observation, plan: Plan) -> bool:
+        """Whether nothing is to be done now; it is seen to that the file is looked at again."""
+        if isinstance(plan, Wait):
+            self._queue.add_at(plan.until, seen.key, "trying again")
+        return isinstance(plan, Keep | Wait)
 
     async def go(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         """Take a file the rest of its way."""
         try:
             if seen.is_changed and not seen.is_running:
                 container = await self._look_early(seen.container, early)
-                seen, plan = self.decided(work, container, anyio.current_time())
+                seen, plan = self.decided(container, seen.moment._replace(now=anyio.current_time()))
             text = await self._applied(work, seen, plan)
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)
@@ -170,65 +181,77 @@ class Pipeline:
         return self._store.container(key) or container
 
     async def _applied(self, work: Work, seen: Observation, plan: Plan) -> bytes:
-        """Carry out a plan; returns the file's text of before."""
-        container, writer = seen.container, seen.way.writer
+        """Carry out a plan; returns the file's text of before, where it was read."""
+        container = seen.container
         match plan:
-            case Keep():
-                pass
-            case Wait(until):
-                self._queue.add_at(until, seen.key, "trying again")
             case Refuse(reason):
                 raise FileRefusedError(reason)
             case TryPath():
                 await self._access.try_path(container)
-                way = replace(self._access.way(seen.key, seen.sharing.writer, seen.now, []), is_path_due=False)
-                return await self._applied(work, *self.decided(work, container, seen.now, way))
+                return await self._applied(work, *self.decided(container, seen.moment._replace(is_path_tried=True)))
             case Recall():
-                block = await block_in(await self._access.read(container, writer))
+                block = await block_in(await self._access.read(container, seen.writer))
                 memory = memory_of(outcomes(self._store, seen.key), block) if block is not None else {}
                 self._states[seen.key] = seen.state.recalled(memory)
-                return await self._applied(work, *self.decided(work, container, seen.now, seen.way))
+                return await self._applied(work, *self.decided(container, seen.moment))
             case Rewrite(block):
                 return await self._rewritten(work, seen, block)
-            case Collect():
-                return await self._collected(container)
+            case Collect(last):
+                update = await self._collected(seen, last)
+                if update.changed:
+                    logger.info("{}: block removed, as nobody subscribes to it", container.name)
+                return update.before
             case Look():
                 text = await self._access.glance(container)
                 self._note_orphan(seen.key, text)
                 return text
+            case Keep() | Wait():
+                self._is_left(seen, plan)
         return b""
 
-    async def _collected(self, container: Container) -> bytes:
-        rewriting = self._access.rewriting(container, Block(), Block(), Writer.PATH)
-        update = await self._access.update(container, Writer.PATH, rewriting)
-        self._access.mark_stale(container.key)
-        if update.changed:
-            logger.info("{}: block removed, as nobody subscribes to it", container.name)
-        return update.before
+    async def removed(self, container: Container) -> bool:
+        """Take our block out of a file, for good; returns whether there was one.
+
+        Raises one of the three errors of `hostwatch.control.writers`.
+        """
+        seen, plan = self.decided(container, self.moment(anyio.current_time(), (REMOVAL,)))
+        match plan:
+            case Refuse(reason):
+                raise FileRefusedError(reason)
+            case Collect(last):
+                return (await self._collected(seen, last)).changed
+            case _:
+                return False
+
+    async def _collected(self, seen: Observation, last: Block) -> FileUpdate:
+        rewriting = self._access.rewriting(seen.container, Block(), last, seen.writer)
+        update = await self._access.update(seen.container, seen.writer, rewriting)
+        self._access.mark_stale(seen.key)
+        return update
 
     async def _rewritten(self, work: Work, seen: Observation, block: Block) -> bytes:
-        state = seen.state
-        rewriting = self._access.rewriting(seen.container, block, state.block, seen.way.writer)
-        update = await self._access.update(seen.container, seen.way.writer, rewriting)
-        before = (state.block or None) if update.as_seen else None
+        self._remember(seen)  # until it is applied
+        rewriting = self._access.rewriting(seen.container, block, seen.state.block, seen.writer)
+        update = await self._access.update(seen.container, seen.writer, rewriting)
+        before = (seen.state.block or None) if update.as_seen else None
         if not update.as_seen and (update.changed or seen.sharing.notifications):
             before = await block_in(update.before)
-        self._record(work, seen, record.Applied(update, before, rewriting.standing))
+        self._record(work, seen, update, before, rewriting.standing)
         return update.before
 
     # Record.
 
-    def _record(self, work: Work, seen: Observation, applied: record.Applied) -> None:
-        following = record.recorded(seen, applied, time.monotonic() - work.since)
+    def _record(self, work: Work, seen: Observation, update: FileUpdate, before: Block | None, block: Block) -> None:
+        key, following = seen.key, record.recorded(seen, update, before, block, time.monotonic() - work.since)
         if following.comparison is not None:
             self._journal.note(following.comparison)
         if seen.sharing.notifications:
-            self._notify(seen, applied.before or Block(), applied.block)
+            self._notify(seen, before or Block(), block)
         self._follow(seen, following)
         if not seen.sharing.requests:
-            del self._states[seen.key]
-            self._access.mark_stale(seen.key)
-            self._notifier.forget(seen.key)
+            del self._states[key]
+            self._access.mark_stale(key)
+            self._notifier.forget(key)
 
     def _notify(self, seen: Observation, before: Block, block: Block) -> None:
         """Have the application notified, if it runs and knows other records."""
@@ -236,7 +259,7 @@ class Pipeline:
         if not seen.is_running:
             self._notifier.starts_with(key, block, time.time())
             return
-        if seen.state.since_start and seen.way.writer is Writer.EXEC:
+        if seen.state.since_start and seen.writer is Writer.EXEC:
             self._notifier.starts_with(key, block, 0.0)  # it read its file before: a notification would come too early
         self._notifier.published(key, before, block, seen.container.started)
 
@@ -244,7 +267,7 @@ class Pipeline:
         self._access.mark_stale(seen.key)
         is_unreached = seen.is_kept and isinstance(error, FileGoneError | FileDeniedError)
         if is_unreached and self._access.take_detour(seen.container, seen.sharing.writer, error):
-            self._follow(seen, record.Recorded(seen.state.unreached()))
+            self._follow(seen, record.Recorded(seen.remembered.unreached()))
             for cause in work.causes:
                 self._queue.add(seen.key, cause, work.since)
         elif isinstance(error, FileKeptError) and not seen.sharing.requests:
@@ -255,9 +278,7 @@ class Pipeline:
     def _follow(self, seen: Observation, following: record.Recorded) -> None:
         """Carry out what follows from a result."""
         if seen.is_kept or seen.key in self._states:
-            state, desired = following.state, seen.desired
-            is_new = desired is not None and desired is not state.desired
-            self._states[seen.key] = replace(state, desired=desired) if is_new else state
+            self._states[seen.key] = following.state
         if following.message is not None:
             logger.log(following.level, "{}: {}", seen.container.name, following.message)
         if following.again_at is not None:

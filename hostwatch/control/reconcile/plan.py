@@ -4,7 +4,9 @@ An observation is one snapshot: all that the store knows of a file, the file's s
 alone `decide` makes a plan. The daemon, `plan`, `sync`, `status` and `clean` share both steps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.reconcile.state import FileState, Phase
@@ -19,22 +21,37 @@ from hostwatch.core.store.sharing import Sharing
 
 GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
+REMOVAL = "removal"
+"""The cause of a last look at a file: its block is to be removed, whether somebody subscribes or not."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, RESYNC)
 """The causes for which the file itself may say something else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a file is reached."""
+class Detour:
+    """A file is written by exec, as its path did not do."""
 
-    writer: Writer
-    """By path or by exec."""
-    is_path_due: bool = False
-    """Whether that is by exec only because its path did not do, and the path is worth another try."""
+    is_timed: bool
+    """Whether the path is tried again even if nothing else is to be done."""
+    not_before: float = 0.0
+    """When the path is worth another try (the event loop's seconds)."""
+    failures: int = 0
+    """How many tries in a row have failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Moment(NamedTuple):
+    """When and why a file is looked at."""
+
+    now: float
+    """The event loop's seconds."""
+    linger_seconds: float
+    """How long a line stays that is gone."""
+    causes: Sequence[str] = ()
+    is_path_tried: bool = False
+    """Whether the path of a file that is written by exec was tried just now."""
+
+
+class Observation(NamedTuple):
     """What is known of one file at one moment."""
 
     container: Container
@@ -42,12 +59,15 @@ class Observation:
     sharing: Sharing
     """What the containers that read it want of it."""
     state: FileState
+    moment: Moment
+    is_running: bool
+    """Whether the owner runs, so that its file stays as it is unless somebody writes it."""
     is_kept: bool
     """Whether the file is ours to keep: somebody subscribes to it, or did so when it was last written."""
-    way: Way
-    causes: tuple[str, ...]
-    now: float
-    """The event loop's seconds."""
+    writer: Writer
+    """How the file is reached: by path or by exec."""
+    is_path_due: bool
+    """Whether that is by exec only because its path did not do, and the path is worth another try."""
     desired: Desired | None
     """What the file is to hold; `None` where nobody is to decide that, or what it held before is not read yet."""
 
@@ -57,19 +77,19 @@ class Observation:
         return self.container.key
 
     @property
-    def is_running(self) -> bool:
-        """Whether the owner runs, so that its file stays as it is unless somebody writes it."""
-        return self.container.state is State.RUNNING
+    def remembered(self) -> FileState:
+        """The state with what each line said last. The block counts as decided on only when it is applied."""
+        return self.state.recalled(self.desired.memory) if self.desired is not None else self.state
 
     @property
     def is_changed(self) -> bool:
         """Whether somebody wrote the file."""
-        return FILE_CHANGED in self.causes
+        return FILE_CHANGED in self.moment.causes
 
     @property
     def may_differ(self) -> bool:
         """Whether the file may have been changed: the engine rewrites it when a network comes or goes."""
-        return any(cause in _OF_FILES or cause.startswith("network ") for cause in self.causes)
+        return any(cause in _OF_FILES or cause.startswith("network ") for cause in self.moment.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +130,10 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """The block is to be removed: nobody subscribes to the file."""
+    """The block is to be removed."""
+
+    last: Block
+    """The block in the file, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,50 +144,54 @@ class Look:
 Plan = Keep | Wait | Refuse | TryPath | Recall | Rewrite | Collect | Look
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When and why a file is looked at, and how long a line lingers that is gone."""
-
-    now: float
-    """The event loop's seconds."""
-    linger_seconds: float
-    causes: tuple[str, ...] = ()
-
-
-def observe(store: Lister, container: Container, state: FileState | None, way: Way, moment: Moment) -> Observation:
+def observe(
+    store: Lister, container: Container, state: FileState | None, detour: Detour | None, moment: Moment
+) -> Observation:
     """One snapshot of a file."""
-    sharing = store.sharing(container.key)
+    sharing, is_running = store.sharing(container.key), container.state is State.RUNNING
     is_kept = container.state is not State.STOPPED and (state is not None or bool(sharing.requests))
-    starts = container.state is not State.RUNNING and bool(sharing.requests or state)
-    known = state or FileState()
-    known = known.started() if starts else known
+    known = state or _UNKNOWN
+    if not is_running and (state is not None or sharing.requests):
+        known = known.started()
     memory = known.desired.memory if known.desired is not None else None
-    if memory is None and container.state is not State.RUNNING:
+    if memory is None and not is_running:
         memory = {}  # the engine has just rebuilt the file: there is nothing to remember
     desired = None
-    if is_kept and memory is not None:
+    if memory is not None and (is_kept or REMOVAL in moment.causes):
         desired = desired_block(store, container.key, memory, moment.now, moment.linger_seconds)
-    return Observation(container, sharing, known, is_kept, way, moment.causes, moment.now, desired)
+    writer = Writer.EXEC if detour is not None or sharing.writer is Writer.EXEC else Writer.PATH
+    may_try_path = detour is not None and not moment.is_path_tried
+    is_path_due = may_try_path and detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
+    return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, desired)
+
+
+_UNKNOWN = FileState()
 
 
 def decide(seen: Observation) -> Plan:
     """What is to be done with the file."""
+    if REMOVAL in seen.moment.causes:
+        return _of_removal(seen)
     if not seen.is_kept:
         return _of_foreign(seen)
     if (reason := refusal(seen.container)) is not None:
         return Refuse(reason)
-    if seen.way.is_path_due:
+    if seen.is_path_due:
         return TryPath()
-    if seen.way.writer is Writer.EXEC and (plan := _of_exec(seen)) is not None:
-        return plan
-    if seen.desired is None:
-        return Recall()
-    return _of_kept(seen, seen.desired)
+    plan = _of_exec(seen) if seen.writer is Writer.EXEC else None
+    return plan or _of_kept(seen)
+
+
+def _of_removal(seen: Observation) -> Plan:
+    if (reason := refusal(seen.container)) is not None:
+        return Refuse(reason)
+    should_be = seen.desired.block if seen.desired is not None else Block()
+    return Collect(seen.state.block or should_be)
 
 
 def _of_foreign(seen: Observation) -> Plan:
-    if GARBAGE_COLLECTION in seen.causes and refusal(seen.container) is None:
-        return Collect()
+    if GARBAGE_COLLECTION in seen.moment.causes and refusal(seen.container) is None:
+        return Collect(Block())
     return Look() if seen.is_changed and seen.is_running else Keep()
 
 
@@ -173,16 +200,18 @@ def _of_exec(seen: Observation) -> Plan | None:
     if not seen.is_running:
         return Keep()
     fault = seen.state.fault
-    if fault is not None and seen.now < fault.not_before and RESYNC not in seen.causes:
+    if fault is not None and seen.moment.now < fault.not_before and RESYNC not in seen.moment.causes:
         return Wait(fault.not_before)
     return None
 
 
-def _of_kept(seen: Observation, desired: Desired) -> Plan:
-    state = seen.state
+def _of_kept(seen: Observation) -> Plan:
+    state, desired = seen.state, seen.desired
+    if desired is None:
+        return Recall()
     if state.desired is not None and state.desired.block == desired.block:
         if state.phase is Phase.IN_SYNC and not seen.may_differ:
             return Keep()
-        if state.phase is Phase.CONTESTED and state.rivalry.until > seen.now:
+        if state.phase is Phase.CONTESTED and state.rivalry.until > seen.moment.now:
             return Wait(state.rivalry.until)
     return Rewrite(desired.block)

@@ -20,7 +20,6 @@ from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, Observation, Pl
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
-from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
@@ -84,7 +83,7 @@ class Reconciler:
             if work.causes == _FILE_ALONE and (self._is_echo(container) or (is_drift and self._waits(work.key, now))):
                 self._queue.done(work.key)
                 continue
-            seen, plan = self._pipeline.decided(work, container, now)
+            seen, plan = self._pipeline.decided(container, self._pipeline.moment(now, work.causes))
             if self._pipeline.is_done_at_once(work, seen, plan):
                 self._give_back(work.key)
             elif (slots := self._slots_for(seen, is_drift)) is not None:
@@ -106,7 +105,7 @@ class Reconciler:
 
     def _slots_for(self, seen: Observation, is_drift: bool) -> anyio.CapacityLimiter | None:
         """Where a file is compared that may keep others waiting; `None`: by the worker itself."""
-        if seen.way.writer is Writer.EXEC:
+        if seen.writer is Writer.EXEC:
             fault = seen.state.fault
             return self._failed_execs if fault is not None and fault.failures > 0 else self._execs
         return self._apart if is_drift or self._access.is_costly(seen.key) else None
@@ -118,7 +117,8 @@ class Reconciler:
                 if container is None:
                     self._pipeline.forget(work.key)
                 else:
-                    await self._pipeline.go(work, early, *self._pipeline.decided(work, container, anyio.current_time()))
+                    moment = self._pipeline.moment(anyio.current_time(), work.causes)
+                    await self._pipeline.go(work, early, *self._pipeline.decided(container, moment))
         finally:
             self._give_back(work.key)
 
@@ -168,11 +168,8 @@ class Reconciler:
         container = self._store.container(key)
         if container is None:
             return False
-        state = self._pipeline.state(key)
-        writer = self._access.way(key, self._store.sharing(key).writer, anyio.current_time(), []).writer
-        rewriting = self._access.rewriting(container, Block(), state.block, writer)
         try:
-            return (await self._access.update(container, writer, rewriting)).changed
+            return await self._pipeline.removed(container)
         except FileGoneError:
             return False
         except (FileRefusedError, FileFailedError) as error:

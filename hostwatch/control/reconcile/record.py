@@ -1,6 +1,6 @@
 """The last step of a file's way: what a result leads to. Nothing here waits or logs: it says what is to follow."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hostwatch.control.journal import Comparison
 from hostwatch.control.reconcile.plan import Observation
@@ -33,19 +33,7 @@ _RIVAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A file was compared, and written if it was wrong."""
-
-    update: FileUpdate
-    before: Block | None
-    """The block that it held; `None` where it held none, or it was not looked for."""
-    block: Block
-    """The block that it holds now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What follows from a result."""
 
     state: FileState
@@ -58,31 +46,41 @@ class Recorded:
     """When the file is to be looked at again (the event loop's seconds)."""
 
 
-def recorded(seen: Observation, applied: Applied, seconds: float) -> Recorded:
-    """A file holds what it is to hold, so many seconds after its first cause arrived."""
-    old, changed = seen.state, applied.update.changed
-    rebuilt = changed and not seen.is_running and applied.before is None
-    state = old.right(seen.desired, applied.block, running=seen.is_running, rebuilt=rebuilt, changed=changed)
+def recorded(seen: Observation, update: FileUpdate, before: Block | None, block: Block, seconds: float) -> Recorded:
+    """A file was compared, and written if it was wrong, so many seconds after its first cause arrived.
+
+    It held the block `before` (`None`: it held none, or that was not looked for), and now holds `block`.
+    """
+    old, changed = seen.state, update.before != update.after
+    rebuilt = changed and not seen.is_running and before is None
+    state = old.right(seen.desired, block, running=seen.is_running, rebuilt=rebuilt, changed=changed)
+    if not changed and old.block.withheld == block.withheld:
+        return Recorded(state)
+    # A file that is as it was left has got another block, and nobody else has been there.
+    same = not update.as_seen and old.block == block
+    comparison = Comparison(
+        seen.container.name,
+        _cause(seen, changed=changed, rebuilt=rebuilt, same=old.in_sync and same),
+        update.before if changed else None,
+        before,
+        old.block,
+        block,
+        seconds,
+        # An engine rebuilds the file up to three times at one start; that is one change.
+        quiet=rebuilt and same and old.phase is Phase.REBUILT,
+    )
     message = None
-    if changed and seen.is_running and old.block == applied.block and applied.before not in (None, old.block):
-        state = state.returned(applied.before or Block(), seen.now)
+    if changed and same and seen.is_running and before is not None and before != block:
+        state = state.returned(before, seen.moment.now)
         message = _RIVAL if state.rivalry.begins else None
-    comparison = _comparison(seen, applied, rebuilt, seconds)
     return Recorded(state, comparison, "WARNING", message)
 
 
-def _comparison(seen: Observation, applied: Applied, rebuilt: bool, seconds: float) -> Comparison | None:
-    old, changed, block = seen.state, applied.update.changed, applied.block
-    if not changed and old.block.withheld == block.withheld:
-        return None
-    same = old.in_sync and old.block == block
-    cause = ", ".join(seen.causes)
+def _cause(seen: Observation, *, changed: bool, rebuilt: bool, same: bool) -> str:
+    cause = ", ".join(seen.moment.causes)
     if changed and cause == FILE_CHANGED:
-        cause = "the engine rebuilt the file" if rebuilt else "drift" if same else cause
-    # An engine rebuilds the file up to three times at one start; that is one change.
-    quiet = rebuilt and same and old.phase is Phase.REBUILT
-    text = applied.update.before if changed else None
-    return Comparison(seen.container.name, cause, text, applied.before, old.block, block, seconds, quiet)
+        return "the engine rebuilt the file" if rebuilt else "drift" if same else cause
+    return cause
 
 
 def failed(seen: Observation, error: Exception, chance: float) -> Recorded:
@@ -90,22 +88,22 @@ def failed(seen: Observation, error: Exception, chance: float) -> Recorded:
     match error:
         case FileKeptError():
             refused = _refused(seen, error, chance)
-            return replace(refused, again_at=seen.now + _KEPT_SECONDS)
+            return refused._replace(again_at=seen.moment.now + _KEPT_SECONDS)
         case FileRefusedError():
             return _refused(seen, error, chance)
         case FileFailedError():
             return _failed(seen, error, chance)
         case _:
-            return Recorded(seen.state.unreached(), message=str(error))
+            return Recorded(seen.remembered.unreached(), message=str(error))
 
 
 def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recorded:
     known, again_at = seen.state.fault, None
     reason = _KEPT if isinstance(error, FileKeptError) else str(error)
-    by_exec = seen.way.writer is Writer.EXEC
-    state = seen.state.refused(reason, until_start=by_exec)
+    by_exec = seen.writer is Writer.EXEC
+    state = seen.remembered.refused(reason, until_start=by_exec)
     if isinstance(error, FileDeniedError) and not isinstance(error, OutOfSightError) and not by_exec:
-        state = seen.state.denied(reason, seen.now, _SLOW_BACKOFF_SECONDS, chance)
+        state = seen.remembered.denied(reason, seen.moment.now, _SLOW_BACKOFF_SECONDS, chance)
         again_at = state.fault.not_before if state.fault is not None else None
     level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
     message = f"refused: {error}" if known is None or known.reason != reason else None
@@ -113,8 +111,8 @@ def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recor
 
 
 def _failed(seen: Observation, error: FileFailedError, chance: float) -> Recorded:
-    seconds = _SLOW_BACKOFF_SECONDS if seen.way.writer is Writer.EXEC else _QUICK_BACKOFF_SECONDS
-    state = seen.state.failed(str(error), seen.now, seconds, chance)
+    seconds = _SLOW_BACKOFF_SECONDS if seen.writer is Writer.EXEC else _QUICK_BACKOFF_SECONDS
+    state = seen.remembered.failed(str(error), seen.moment.now, seconds, chance)
     failures, not_before = (state.fault.failures, state.fault.not_before) if state.fault is not None else (0, None)
     # The engine may just be rebuilding the file: a fault that is over by the next round is not worth a line.
     level = "WARNING" if failures == _FAILURES_TOLD else "DEBUG"

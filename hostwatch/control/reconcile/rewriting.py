@@ -55,14 +55,6 @@ class Rewriting:
         self.cpu_seconds = 0.0
         """The processor time that it took so far, which depends on what the container has in its file."""
 
-    def edited(self, text: bytes) -> hostsfile.Edited | None:
-        """The same change of a text that has `last` as its block, quicker; `None` where it has to be taken apart."""
-        change = hostsfile.replacement(self._last, self._block)
-        edited = change.edited(text, self._reserved) if change is not None else None
-        if edited is not None:
-            self.standing = self._block
-        return edited
-
     def __call__(self, text: bytes) -> bytes:
         """The new text."""
         begun = time.thread_time()
