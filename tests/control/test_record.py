@@ -4,7 +4,6 @@ from hostwatch.control.reconcile import plan, record
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import FileKeptError, FileRefusedError, FileUpdate
 from hostwatch.core.block.records import Block
-from hostwatch.core.rules import Writer
 from tests.core.build import box, hosts, on, store
 
 HOLDERS = ("hostwatch, process 7 (hostwatch run)", "another hostwatch, a process that is not visible from here")
@@ -13,7 +12,7 @@ HOLDERS = ("hostwatch, process 7 (hostwatch run)", "another hostwatch, a process
 def observation(state: FileState) -> plan.Observation:
     """A subscriber's file in this state."""
     web = box("web", on("front", "10.0.0.6"), labels=hosts("192.0.2.1 fixed"))
-    return plan.observe(store(web), web, state, plan.Way(Writer.PATH), plan.Moment(0.0, 0.0))
+    return plan.observe(store(web), web, state, None, plan.Moment(0.0, 0.0))
 
 
 def told(state: FileState, *errors: Exception) -> tuple[list[str], FileState]:
@@ -32,7 +31,7 @@ def test_a_file_that_another_hostwatch_keeps_is_told_once() -> None:
     messages, state = told(FileState(), *errors)
     assert messages == [f"refused: {errors[0]}"]
     seen = observation(state)
-    kept = record.recorded(seen, record.Applied(FileUpdate(b"", b""), None, Block()), 0.0).state
+    kept = record.recorded(seen, FileUpdate(b"", b""), None, Block(), 0.0).state
     assert told(kept, errors[1])[0] == [f"refused: {errors[1]}"]
     assert told(state, FileRefusedError("not a regular file"))[0] == ["refused: not a regular file"]
 
