@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all that a newcomer needs; both do their own set-up.
+# A newcomer needs only `make demo` and `make test`. Both do their own set-up.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NEEDED := python3-venv
 MINUTES ?= 10
 
-# The tests in two paces: `make test-fast` for every save, `make test` before a stop.
+# `make test-fast` is for every save, `make test` for the end of a piece of work.
 .PHONY: demo test test-fast soak bench run lint format lock clean
 .DEFAULT_GOAL := test
 
@@ -19,15 +19,15 @@ run: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# What needs no engine, with a tenth of the examples: under a minute.
+# The tests that need no engine, with a tenth of the examples: under a minute.
 test-fast: $(VENV)/ready
 	HOSTWATCH_TEST_FAST=1 $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --ignore tests/integration
 
-# Churn beside hostwatch, and each file checked each second.
+# Starts and stops containers beside hostwatch, and checks each file every second.
 soak: $(VENV)/ready
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-# Figures beside others', on real engines; `make bench QUESTIONS="follow idle"` for some of them.
+# Measures hostwatch and other programs on real engines. `make bench QUESTIONS="follow idle"` takes some questions only.
 bench: $(VENV)/ready
 	$(BIN)/python -m bench $(QUESTIONS)
 
@@ -41,13 +41,13 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Pins the development set anew, with hashes and without any registry's address.
+# Pins the development packages anew, with hashes and without a registry's address.
 lock: $(VENV)/ready
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--universal --python-version 3.11 --group dev pyproject.toml --output-file requirements-dev.txt
 
-# Debian splits `venv` off Python; everything else comes pinned and checked by its hash.
+# On Debian, `venv` is a package of its own. All Python packages are pinned and checked by their hashes.
 $(VENV)/ready: requirements-dev.txt pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || (apt-get update && apt-get install -y --no-install-recommends $(NEEDED))
 	$(PYTHON) -m venv $(VENV)
