@@ -1,6 +1,7 @@
 """What a process uses, from /proc: what must end where it began, whatever it has gone through."""
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,19 @@ class Usage:
             f"cpu {self.cpu_seconds:.2f} s, rss {self.rss_mib:.1f} MiB, {self.descriptors} descriptors"
             f" ({self.connections} of sockets), {self.threads} threads, {self.watches} watches"
         )
+
+
+def usage_at_rest(pid: int, seconds: float = 2.0) -> Usage:
+    """What the process uses once its descriptors and watches have not changed for so long: no request is in flight."""
+    found, since = usage(pid), time.monotonic()
+    deadline = since + 10 * seconds
+    while time.monotonic() < since + seconds:
+        time.sleep(0.02)
+        before, found = found, usage(pid)
+        if (found.descriptors, found.watches) != (before.descriptors, before.watches):
+            since = time.monotonic()
+            assert since < deadline, f"not at rest: {before}; {found}"
+    return found
 
 
 def usage(pid: int) -> Usage:
