@@ -16,7 +16,8 @@ from docker.models.containers import Container
 
 from hostwatch.core.model import ContainerId
 from tests.conftest import Lab, eventually, make_network
-from tests.model.engine import Box, Engine, Place, Recipe
+from tests.model.box import Box, Place, Recipe
+from tests.model.engine import Engine
 from tests.model.oracle import Oracle, said
 from tests.proxy import Proxy
 

@@ -18,8 +18,8 @@ from hostwatch.core.block.edit import applied
 from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.daemon import Daemon, Parts
+from tests.model.box import Box
 from tests.model.directory import PLACE, Directory, MemoryKeeper
-from tests.model.engine import Box
 from tests.model.oracle import CONFIGURED, Configuration
 from tests.model.source import SimulatedSource
 

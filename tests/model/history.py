@@ -1,334 +1,50 @@
-"""What may happen, one step at a time, and how a random history of it is made."""
+"""How a random history of steps is made."""
 
 import operator
-from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from hostwatch.core.model import EngineId
+from tests.model.box import Recipe
 from tests.model.daemon import RESYNC_SECONDS
-from tests.model.engine import Box, Recipe, Tell
 from tests.model.oracle import LINGER_SECONDS, Configuration
 from tests.model.source import FATES, REQUESTS
-from tests.model.world import World
+from tests.model.steps import (
+    Connect,
+    Disconnect,
+    Edit,
+    Examine,
+    Relabel,
+    Remove,
+    Rename,
+    Run,
+    Start,
+    Step,
+    Stop,
+    Supplant,
+    Swap,
+)
+from tests.model.troubles import (
+    Again,
+    Away,
+    Become,
+    Full,
+    Heal,
+    Hide,
+    Hup,
+    Kill,
+    Overflow,
+    Refuse,
+    Rest,
+    Show,
+    Slow,
+    Stuck,
+)
 
 NAMES = ("db", "web", "api", "tmp")
 WANTED = ("db", "cache", "conf")
 NETWORKS = ("front", "back", "bridge")
 PAUSES = (9.0, 0.0, 0.005, 0.3, 3.0, 9.0, 25.0)
 """Seconds between two steps; 9 are enough for all that is under way, 25 are a good part of a resync."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something happens, the events of it have their fates, and then some time passes."""
-
-    fates: tuple[str, ...] = field(default=("ok",), kw_only=True)
-    pause: float = field(default=0.0, kw_only=True)
-
-    def happen(self, world: World) -> None:
-        """Have it happen."""
-        raise NotImplementedError
-
-    def _teller(self, world: World) -> Tell:
-        return world.teller(self.fates)
-
-
-@dataclass(frozen=True)
-class Run(Step):
-    """A container is created and started."""
-
-    name: str
-    recipe: Recipe
-    gap: float = 0.0
-
-    def happen(self, world: World) -> None:
-        box = world.engine.create(self.name, self.recipe, self._teller(world))
-        if box is not None:
-            world.start(box, self._teller(world), self.gap)
-
-
-@dataclass(frozen=True)
-class Named(Step):
-    """Something happens to the container of a name, if there is one and it is not being started."""
-
-    name: str
-
-    def happen(self, world: World) -> None:
-        box = world.engine.named(self.name)
-        if box is not None and not box.starting:
-            self.befall(world, box)
-
-    def befall(self, world: World, box: Box) -> None:
-        """Have it happen to this container."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Start(Named):
-    """It is started, or restarted; perhaps in vain."""
-
-    gap: float = 0.0
-    fails: bool = False
-    twice: bool = False
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.stop(box, self._teller(world))
-        world.start(box, self._teller(world), self.gap, self.fails, self.twice)
-
-
-@dataclass(frozen=True)
-class Stop(Named):
-    """Its process ends."""
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.stop(box, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Remove(Named):
-    """It is removed by force."""
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.remove(box, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Relabel(Named):
-    """It is recreated with other labels, as compose does it: under another name first."""
-
-    wants: tuple[str, ...] = ()
-    names: str = ""
-
-    def befall(self, world: World, box: Box) -> None:
-        tell = self._teller(world)
-        fresh = world.engine.create("recreated", replace(box.recipe, wants=self.wants, names=self.names), tell)
-        if fresh is None:
-            return
-        world.engine.remove(box, tell)
-        world.engine.rename(fresh, self.name, tell)
-        world.start(fresh, tell, 0.01)
-
-
-@dataclass(frozen=True)
-class Rename(Named):
-    """It gets another name."""
-
-    new: str = ""
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.rename(box, self.new, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Swap(Named):
-    """Two are stopped, and started in the other order: each may get the other's address."""
-
-    other: str = ""
-
-    def befall(self, world: World, box: Box) -> None:
-        other = world.engine.named(self.other)
-        if other is None or other.starting or other is box:
-            return
-        tell = self._teller(world)
-        first, second = sorted((box, other), key=lambda each: max(each.addresses, default=""))
-        for each in (first, second):
-            world.engine.stop(each, tell)
-        for each in (second, first):
-            world.start(each, tell, 0.01)
-
-
-@dataclass(frozen=True)
-class Supplant(Named):
-    """It is stopped, and at once another one is started and gets its address; only the first one's events are fated."""
-
-    other: str = ""
-
-    def befall(self, world: World, box: Box) -> None:
-        other = world.engine.named(self.other)
-        if other is None or other.starting or other is box:
-            return
-        world.engine.stop(other, world.teller(("ok",)))
-        world.engine.stop(box, self._teller(world))
-        world.start(other, world.teller(("ok",)), 0.04)
-
-
-@dataclass(frozen=True)
-class Connect(Named):
-    """It is connected to one more network."""
-
-    network: str = "back"
-    alias: str = ""
-
-    def befall(self, world: World, box: Box) -> None:
-        if not box.running:  # nothing is told
-            world.calm = world.informed = False
-        world.engine.connect(box, self.network, self.alias, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Disconnect(Named):
-    """It is disconnected from a network."""
-
-    network: str = "front"
-
-    def befall(self, world: World, box: Box) -> None:
-        if not box.running:
-            world.calm = world.informed = False
-        world.engine.disconnect(box, self.network, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Examine(Named):
-    """Its healthcheck says this."""
-
-    health: str = "healthy"
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.examine(box, self.health, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Edit(Named):
-    """Somebody edits its hosts file."""
-
-    how: str = "wipe"
-
-    def befall(self, world: World, box: Box) -> None:
-        world.engine.edit(box, self.how)
-
-
-@dataclass(frozen=True)
-class Away(Step):
-    """The engine goes away, or comes back."""
-
-    how: str = ""
-
-    def happen(self, world: World) -> None:
-        world.source.go(self.how)
-
-
-@dataclass(frozen=True)
-class Refuse(Step):
-    """Inspections of a container fail with a 500, and an event of before has it inspected."""
-
-    name: str
-
-    def happen(self, world: World) -> None:
-        world.source.faults.refused.setdefault(self.name, world.now)
-        if (box := world.engine.named(self.name)) is not None and box.running:
-            world.engine.tell_again(box, self._teller(world))
-
-
-@dataclass(frozen=True)
-class Slow(Step):
-    """Inspections of a container, or the answers to another kind of request, take long."""
-
-    name: str
-    seconds: float
-
-    def happen(self, world: World) -> None:
-        world.source.faults.slow[self.name] = self.seconds
-        world.slowest = max(world.slowest, self.seconds)
-
-
-@dataclass(frozen=True)
-class Stuck(Named):
-    """Its hosts file cannot be written."""
-
-    def befall(self, world: World, box: Box) -> None:
-        world.source.faults.stuck_files.add(box.id)
-
-
-@dataclass(frozen=True)
-class Full(Step):
-    """The disk is full: no hosts file can be written."""
-
-    def happen(self, world: World) -> None:
-        world.source.faults.is_disk_full = True
-
-
-@dataclass(frozen=True)
-class Hide(Step):
-    """The engine's directory goes out of hostwatch's sight."""
-
-    def happen(self, world: World) -> None:
-        world.directory.go()
-
-
-@dataclass(frozen=True)
-class Show(Step):
-    """The path of the engine's directory leads to another one with the same files, be it the first."""
-
-    def happen(self, world: World) -> None:
-        world.calm = False  # what is written before it is watched anew is found out a moment later
-        world.directory.come()
-
-
-@dataclass(frozen=True)
-class Overflow(Step):
-    """The kernel's queue of changes of files runs over: those of so many seconds are lost, which is found out then."""
-
-    seconds: float = 0.0
-
-    def happen(self, world: World) -> None:
-        world.tasks.start_soon(world.overflow, self.seconds)
-
-
-@dataclass(frozen=True)
-class Become(Step):
-    """The engine says that it is another one, with the same containers."""
-
-    identity: str
-
-    def happen(self, world: World) -> None:
-        world.calm = world.informed = False
-        world.source.become(EngineId(self.identity))
-
-
-@dataclass(frozen=True)
-class Hup(Step):
-    """The configuration changes, and hostwatch is sent SIGHUP."""
-
-    configuration: Configuration
-
-    def happen(self, world: World) -> None:
-        world.adopt(self.configuration)
-
-
-@dataclass(frozen=True)
-class Heal(Step):
-    """All faults end."""
-
-    def happen(self, world: World) -> None:
-        world.heal()
-
-
-@dataclass(frozen=True)
-class Rest(Heal):
-    """All faults end, hostwatch runs, and there is time for a resync: from then on it has missed nothing."""
-
-    def happen(self, world: World) -> None:
-        super().happen(world)
-        world.run_again()
-
-
-@dataclass(frozen=True)
-class Kill(Step):
-    """hostwatch is killed."""
-
-    def happen(self, world: World) -> None:
-        world.kill()
-
-
-@dataclass(frozen=True)
-class Again(Step):
-    """hostwatch is started again, if it does not run."""
-
-    def happen(self, world: World) -> None:
-        world.run_again()
-
-
 _NAME = st.sampled_from(NAMES)
 _ASKING = st.sampled_from(["web", "api"])
 _SERVING = st.sampled_from(["db", "db", "tmp"])

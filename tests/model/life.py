@@ -4,8 +4,10 @@ import anyio
 import trio
 from trio.testing import MockClock
 
-from tests.model.history import Rest, Step
-from tests.model.world import Judge, World
+from tests.model.judge import Judge
+from tests.model.steps import Step
+from tests.model.troubles import Rest
+from tests.model.world import World
 
 
 def lived(history: list[Step]) -> Judge:
@@ -23,7 +25,7 @@ async def _live(history: list[Step]) -> Judge:
             step.happen(world)
             await anyio.sleep(step.pause)
             if isinstance(step, Rest):
-                world.calm = world.informed = True
+                world.circumstances.calm = world.circumstances.informed = True
             if world.check():
                 break
         else:

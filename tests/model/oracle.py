@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hostwatch.core.model import ContainerId
-from tests.model.engine import Box, Engine, gateway
+from tests.model.box import Box, gateway
+from tests.model.engine import Engine
 
 CONFIGURED = "conf"
 """The service of the configuration: the containers with the label `app` of this value."""

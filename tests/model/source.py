@@ -16,7 +16,10 @@ from anyio.streams.memory import MemoryObjectSendStream
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.decode import containers, events, networks
-from tests.model.engine import SUBNETS, Engine, Json, network_id
+from tests.model import api
+from tests.model.api import Json
+from tests.model.box import SUBNETS, network_id
+from tests.model.engine import Engine
 
 FATES = ("ok", "lost", "doubled", "late", "swapped", "garbled")
 """What may happen to an event; `late` is by seconds, `swapped` is behind the next one."""
@@ -221,16 +224,14 @@ class SimulatedSource:
 
     async def containers(self) -> Sequence[Container]:
         """All containers, as the list tells them."""
-        found = [
-            containers.listed_container(self._identity, self.engine.listed(box)) for box in self.engine.boxes.values()
-        ]
+        found = [containers.listed_container(self._identity, api.listed(box)) for box in self.engine.boxes.values()]
         await self._answer(self.faults.delay(THE_LIST))
         return found
 
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container, as the list tells it."""
         box = self.engine.boxes.get(key.id)
-        found = containers.listed_container(self._identity, self.engine.listed(box)) if box is not None else None
+        found = containers.listed_container(self._identity, api.listed(box)) if box is not None else None
         await self._answer(self.faults.delay(AN_ENTRY))
         return found
 
@@ -246,7 +247,7 @@ class SimulatedSource:
         if box is None:
             await self._answer()
             raise GoneError(key.id)
-        data, addresses = self.engine.inspected(box), box.addresses
+        data, addresses = api.inspected(box), box.addresses
         await self._answer(self.faults.delay(box.name))
         if box.name in self.faults.refused:
             raise EngineError("the engine answered 500")
@@ -257,7 +258,7 @@ class SimulatedSource:
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""
-        found = [networks.network(self._identity, self.engine.network(name)) for name in SUBNETS]
+        found = [networks.network(self._identity, api.network(name, self.engine.boxes.values())) for name in SUBNETS]
         await self._answer(self.faults.delay(THE_NETWORKS))
         return found
 
@@ -274,7 +275,7 @@ class SimulatedSource:
         return found
 
     def _network(self, key: NetworkKey) -> Json:
-        return self.engine.network(next(name for name in SUBNETS if network_id(name) == key.id))
+        return api.network(next(name for name in SUBNETS if network_id(name) == key.id), self.engine.boxes.values())
 
     # What hostwatch does to containers.
 

@@ -13,22 +13,11 @@ from hypothesis import HealthCheck, example, given, note, settings
 from trio._core import _run as trio_run
 
 from tests.effort import examples
-from tests.model.engine import Recipe
-from tests.model.history import (
-    Again,
-    Away,
-    Become,
-    Kill,
-    Refuse,
-    Remove,
-    Run,
-    Start,
-    Step,
-    Stop,
-    Supplant,
-    histories,
-)
+from tests.model.box import Recipe
+from tests.model.history import histories
 from tests.model.life import lived
+from tests.model.steps import Remove, Run, Start, Step, Stop, Supplant
+from tests.model.troubles import Again, Away, Become, Kill, Refuse
 
 hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
 _TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", examples(150)))

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.model.engine import Recipe
-from tests.model.history import Hide, Overflow, Run, Show, Start, Step, Stop
+from tests.model.box import Recipe
 from tests.model.life import lived
+from tests.model.steps import Run, Start, Step, Stop
+from tests.model.troubles import Hide, Overflow, Show
 
 _DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db",)), pause=25.0)
 _OVERFLOW: list[Step] = [Overflow(0.2, pause=9.0)]

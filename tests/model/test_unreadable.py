@@ -10,9 +10,9 @@ from trio.testing import MockClock
 
 from hostwatch.control.informer.unread import UNREAD_SECONDS
 from hostwatch.core.model import Container, ContainerKey
-from tests.model.engine import Recipe
-from tests.model.history import Examine, Remove, Run, Start, Stop
+from tests.model.box import Recipe
 from tests.model.oracle import Records, said
+from tests.model.steps import Examine, Remove, Run, Start, Stop
 from tests.model.world import World
 
 Life = Callable[[World], Awaitable[None]]

@@ -1,0 +1,186 @@
+"""What may happen to containers, one step at a time."""
+
+from dataclasses import dataclass, field, replace
+
+from tests.model.box import Box, Recipe
+from tests.model.engine import Tell
+from tests.model.world import World
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something happens, the events of it have their fates, and then some time passes."""
+
+    fates: tuple[str, ...] = field(default=("ok",), kw_only=True)
+    pause: float = field(default=0.0, kw_only=True)
+
+    def happen(self, world: World) -> None:
+        """Have it happen."""
+        raise NotImplementedError
+
+    def _teller(self, world: World) -> Tell:
+        return world.teller(self.fates)
+
+
+@dataclass(frozen=True)
+class Run(Step):
+    """A container is created and started."""
+
+    name: str
+    recipe: Recipe
+    gap: float = 0.0
+
+    def happen(self, world: World) -> None:
+        box = world.engine.create(self.name, self.recipe, self._teller(world))
+        if box is not None:
+            world.start(box, self._teller(world), self.gap)
+
+
+@dataclass(frozen=True)
+class Named(Step):
+    """Something happens to the container of a name, if there is one and it is not being started."""
+
+    name: str
+
+    def happen(self, world: World) -> None:
+        box = world.engine.named(self.name)
+        if box is not None and not box.starting:
+            self.befall(world, box)
+
+    def befall(self, world: World, box: Box) -> None:
+        """Have it happen to this container."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Start(Named):
+    """It is started, or restarted; perhaps in vain."""
+
+    gap: float = 0.0
+    fails: bool = False
+    twice: bool = False
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.stop(box, self._teller(world))
+        world.start(box, self._teller(world), self.gap, self.fails, self.twice)
+
+
+@dataclass(frozen=True)
+class Stop(Named):
+    """Its process ends."""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.stop(box, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Remove(Named):
+    """It is removed by force."""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.remove(box, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Relabel(Named):
+    """It is recreated with other labels, as compose does it: under another name first."""
+
+    wants: tuple[str, ...] = ()
+    names: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        tell = self._teller(world)
+        fresh = world.engine.create("recreated", replace(box.recipe, wants=self.wants, names=self.names), tell)
+        if fresh is None:
+            return
+        world.engine.remove(box, tell)
+        world.engine.rename(fresh, self.name, tell)
+        world.start(fresh, tell, 0.01)
+
+
+@dataclass(frozen=True)
+class Rename(Named):
+    """It gets another name."""
+
+    new: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.rename(box, self.new, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Swap(Named):
+    """Two are stopped, and started in the other order: each may get the other's address."""
+
+    other: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        other = world.engine.named(self.other)
+        if other is None or other.starting or other is box:
+            return
+        tell = self._teller(world)
+        first, second = sorted((box, other), key=lambda each: max(each.addresses, default=""))
+        for each in (first, second):
+            world.engine.stop(each, tell)
+        for each in (second, first):
+            world.start(each, tell, 0.01)
+
+
+@dataclass(frozen=True)
+class Supplant(Named):
+    """It is stopped, and at once another one is started and gets its address; only the first one's events are fated."""
+
+    other: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        other = world.engine.named(self.other)
+        if other is None or other.starting or other is box:
+            return
+        world.engine.stop(other, world.teller(("ok",)))
+        world.engine.stop(box, self._teller(world))
+        world.start(other, world.teller(("ok",)), 0.04)
+
+
+@dataclass(frozen=True)
+class Connect(Named):
+    """It is connected to one more network."""
+
+    network: str = "back"
+    alias: str = ""
+
+    def befall(self, world: World, box: Box) -> None:
+        if not box.running:  # nothing is told
+            world.circumstances.calm = world.circumstances.informed = False
+        world.engine.connect(box, self.network, self.alias, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Disconnect(Named):
+    """It is disconnected from a network."""
+
+    network: str = "front"
+
+    def befall(self, world: World, box: Box) -> None:
+        if not box.running:
+            world.circumstances.calm = world.circumstances.informed = False
+        world.engine.disconnect(box, self.network, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Examine(Named):
+    """Its healthcheck says this."""
+
+    health: str = "healthy"
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.examine(box, self.health, self._teller(world))
+
+
+@dataclass(frozen=True)
+class Edit(Named):
+    """Somebody edits its hosts file."""
+
+    how: str = "wipe"
+
+    def befall(self, world: World, box: Box) -> None:
+        world.engine.edit(box, self.how)
