@@ -35,7 +35,7 @@ def received() -> Iterator[AsyncIterator[signal.Signals]]:
     send, receive = anyio.create_memory_object_stream[signal.Signals](math.inf)
     reader, writer = os.pipe2(os.O_CLOEXEC)
 
-    def tell(number: int) -> None:
+    def deliver(number: int) -> None:
         with suppress(anyio.ClosedResourceError):
             send.send_nowait(signal.Signals(number))
 
@@ -43,7 +43,7 @@ def received() -> Iterator[AsyncIterator[signal.Signals]]:
         if number in _ENDING:
             os.write(writer, bytes([number]))
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(tell, number)
+            loop.call_soon_threadsafe(deliver, number)
 
     threading.Thread(target=_end_in_time, args=[reader], name="end", daemon=True).start()
     for number in (*_ENDING, signal.SIGHUP):
@@ -57,8 +57,8 @@ def _end_in_time(reader: int) -> None:
     if select.select([reader], [], [], _ORDERLY_SECONDS)[0]:
         number = os.read(reader, 1)[0]
         _end(128 + number, f"ended at once by a second signal ({signal.Signals(number).name})")
-    told = f"something hangs: no end in order within {_ORDERLY_SECONDS:g} s, so it is ended at once"
-    _end(1, f"{told}; look for a file system or a reader of the log that does not answer")
+    fault = f"something hangs: no end in order within {_ORDERLY_SECONDS:g} s, so it is ended at once"
+    _end(1, f"{fault}; look for a file system or a reader of the log that does not answer")
 
 
 def _end(status: int, message: str) -> None:

@@ -60,8 +60,8 @@ class TimingSettings(Section):
     )
     notify_debounce: Duration = Field(
         1.0,
-        description="How long a subscriber's records must have been the same before its application is told; after ten "
-        "times that it is told anyway. The default, 1s, makes one notice of a service's restart.",
+        description="How long a subscriber's records must have been the same before its application is notified; after "
+        "ten times that it is notified anyway. With the default, 1s, a service's restart is one notification.",
     )
 
 

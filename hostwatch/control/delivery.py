@@ -1,7 +1,7 @@
-"""Notifications on their way: carried out, and tried again for a while.
+"""Carries out notifications, and retries failed ones for a while.
 
 An engine may be busy, and a program may reject a configuration that a person mends in a minute. A notification is given
-up once the container has ended or was started since: then it knows.
+up once the container has ended or was started since, because it reads its records at the start.
 """
 
 import random
@@ -25,11 +25,11 @@ _CONCURRENT = 8
 _COMMAND_SECONDS = 60.0
 _RETRY_BACKOFF_SECONDS = (1.0, 60.0)
 _RETRY_SECONDS = 600.0
-"""How long a notification is retried: an engine that is busy or being restarted is back by then."""
+"""A notification is retried for this time. An engine that is busy or being restarted is back by then."""
 _REFUSALS = 3
-"""How often a command itself may fail: an error that lasts for more than some seconds needs a person."""
+"""A command that fails this many times is given up: an error that lasts for more than some seconds needs a person."""
 _MOST_OUTPUT = 300
-"""How many characters of a command's output are logged."""
+"""Characters of a command's output that are logged."""
 
 RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
 """Runs a command on the host to its end. Raises `OSError`."""
@@ -37,7 +37,7 @@ RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why a notification failed."""
+    """The reason why a notification failed."""
 
     text: str
     by_command: bool = False
@@ -54,9 +54,9 @@ class Delivery:
     changes: tuple[NameChange, ...]
     lineage: frozenset[ContainerKey]
     since: float
-    """When it became due (seconds since the epoch)."""
+    """The time at which it became due (seconds since the epoch)."""
     echo_seconds: float
-    """How long what follows from a restart may come."""
+    """Time for which the consequences of a restart may come."""
 
 
 class Deliveries:
@@ -174,5 +174,5 @@ def _said(result: ExecResult) -> _Fault | None:
     """The failure that a command's result shows; `None` for a success."""
     if result.status == 0:
         return None
-    told = shown((result.errors + result.output).decode("utf-8", "replace").strip(), _MOST_OUTPUT)
-    return _Fault(f"exit status {result.status}: {told or 'no output'}", by_command=True)
+    output = shown((result.errors + result.output).decode("utf-8", "replace").strip(), _MOST_OUTPUT)
+    return _Fault(f"exit status {result.status}: {output or 'no output'}", by_command=True)

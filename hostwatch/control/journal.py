@@ -1,4 +1,4 @@
-"""The log that people tail: one line for each change of a hosts file, withheld line, fault and refused label."""
+"""Writes the log that people follow: a line for each change of a hosts file, withheld line, fault and refused label."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,14 +17,14 @@ from hostwatch.core.store.selection import LabelFault
 from hostwatch.core.store.store import Store
 
 _LOOKS, _LOOK_SECONDS = 20, 0.005
-"""How often, and how long apart, a line checks whether files still wait: it lets them go first for a tenth of a second
-at most."""
+"""Checks for files that still wait, and the time between two checks. Lines wait for files for a tenth of a second at
+most."""
 _STEP = 8
-"""How many lines are written between two steps of the event loop."""
+"""Lines that are written between two steps of the event loop."""
 _SHORT = 1 << 14
 """Bytes that are parsed between two steps of the event loop; a longer text is parsed in a thread."""
-_MOST_TOLD = 100
-"""How many names, and addresses of one, a line shows: a container may put thousands between the markers."""
+_MOST_SHOWN = 100
+"""A line shows at most this many names, and addresses of a name: a container may put thousands between the markers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ class ChangeJournal:
         self._notes: deque[Comparison] = deque()
 
     def note(self, comparison: Comparison) -> None:
-        """Write its lines before long."""
+        """Have its lines written soon."""
         self._notes.append(comparison)
         self._noted.set()
 
     async def run(self) -> NoReturn:
-        """Write the lines of noted comparisons, for ever; the rest when this is cancelled."""
+        """Write the lines of noted comparisons, for ever. The last ones are written when this is cancelled."""
         try:
             while True:
                 await self._noted.wait()
@@ -96,12 +96,12 @@ class ChangeJournal:
                     if not self._is_busy():
                         break
                     await anyio.sleep(_LOOK_SECONDS)
-                await self._tell_all()
+                await self._write_all()
         finally:
             with anyio.CancelScope(shield=True):
-                await self._tell_all()
+                await self._write_all()
 
-    async def _tell_all(self) -> None:
+    async def _write_all(self) -> None:
         count = 0
         while self._notes:
             note = self._notes.popleft()
@@ -121,7 +121,7 @@ async def block_in(text: bytes) -> Block | None:
 
 
 def log_change(written: Comparison, before: Block) -> None:
-    """A hosts file was written, whose block was `before`.
+    """Log that a hosts file was written. Its block was `before`.
 
     The line is at DEBUG if the write changed no name (only the reason of a withheld line, say), or is `quiet`.
     """
@@ -131,7 +131,7 @@ def log_change(written: Comparison, before: Block) -> None:
         cause=written.cause,
         changes=[
             {"name": change.name, "old": _texts(change.old), "new": _texts(change.new)}
-            for change in listed[:_MOST_TOLD]
+            for change in listed[:_MOST_SHOWN]
         ],
         ms=round(written.seconds * 1000, 1),
     ).log(
@@ -145,24 +145,24 @@ def log_change(written: Comparison, before: Block) -> None:
 
 
 def log_withheld(subscriber: str, before: Block, after: Block) -> None:
-    """One line for each template line that is withheld from now on, or no longer."""
+    """Log each template line that is withheld from now on, or no longer."""
     old = {withheld.line: withheld.reason for withheld in before.withheld}
     new = {withheld.line: withheld.reason for withheld in after.withheld}
     begun = [line for line in new if line not in old]
-    for line in begun[:_MOST_TOLD]:
+    for line in begun[:_MOST_SHOWN]:
         logger.bind(subscriber=subscriber, line=line, reason=new[line]).info(
             "{}: withheld: {} ({})", subscriber, line, new[line]
         )
     ended = sorted(old.keys() - new.keys())
-    for line in ended[:_MOST_TOLD]:
+    for line in ended[:_MOST_SHOWN]:
         logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
     for lines, what in ((begun, "withheld"), (ended, "no longer withheld")):
-        if len(lines) > _MOST_TOLD:
-            logger.bind(subscriber=subscriber).info("{}: {}: and {} more", subscriber, what, len(lines) - _MOST_TOLD)
+        if len(lines) > _MOST_SHOWN:
+            logger.bind(subscriber=subscriber).info("{}: {}: and {} more", subscriber, what, len(lines) - _MOST_SHOWN)
 
 
 def log_removed(removed: list[str], left: list[str]) -> None:
-    """Blocks were removed at the end (`on_exit: remove`), except those that no time was left for."""
+    """Log the blocks that were removed at the end (`on_exit: remove`), and those that no time was left for."""
     if removed:
         logger.bind(removed=_short(removed)).info("blocks removed: {}", ", ".join(_short(removed)))
     if left:
@@ -170,20 +170,20 @@ def log_removed(removed: list[str], left: list[str]) -> None:
 
 
 class LabelJournal:
-    """One line for each refused label of a container, once."""
+    """Logs each refused label of a container once."""
 
     def __init__(self) -> None:
-        self._told: dict[ContainerKey, tuple[LabelFault, ...]] = {}
+        self._logged: dict[ContainerKey, tuple[LabelFault, ...]] = {}
 
     def tell(self, key: ContainerKey, store: Store) -> None:
-        """Report a container's refused labels, unless they are reported already; forget a container that is gone."""
+        """Log a container's refused labels, unless they are logged already. Forget a container that is gone."""
         container, faults = store.container(key), store.roles(key).faults
         if container is None:
-            self._told.pop(key, None)
+            self._logged.pop(key, None)
             return
-        if not faults or self._told.get(key) == faults:
+        if not faults or self._logged.get(key) == faults:
             return
-        self._told[key] = faults
+        self._logged[key] = faults
         for fault in faults:
             logger.bind(container=container.name, label=fault.label, reason=fault.reason).warning(
                 "{}: {}", container.name, fault
@@ -207,4 +207,4 @@ def _texts(addresses: Iterable[Address]) -> list[str]:
 
 
 def _short(texts: list[str]) -> list[str]:
-    return texts if len(texts) <= _MOST_TOLD else [*texts[:_MOST_TOLD], f"and {len(texts) - _MOST_TOLD} more"]
+    return texts if len(texts) <= _MOST_SHOWN else [*texts[:_MOST_SHOWN], f"and {len(texts) - _MOST_SHOWN} more"]

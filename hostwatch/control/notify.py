@@ -1,4 +1,4 @@
-"""Notifications: applications are told that their records have changed, once for each settled change.
+"""Notifies applications that their records have changed, once for each settled change.
 
 An application knows the records that its file held when it started, or when it was last notified. It is notified once
 its records differ from those and have been the same for a while; all that happened in between is one change.
@@ -21,13 +21,13 @@ from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Debounce
 
 _MOST = 10
-"""How many times the debounce a notification is delayed while the records go on changing."""
+"""While the records go on changing, a notification is delayed by at most this many times the debounce."""
 _REMEMBERED = 16
-"""How many blocks of a file are remembered during a start; an engine rebuilds it up to three times."""
+"""Blocks of a file that are remembered during a start. An engine rebuilds the file up to three times."""
 _ECHO_SECONDS = 60.0
-"""How long after a restart of ours its consequences may come, in addition to the debounce."""
+"""The consequences of a restart by hostwatch may come for this time, in addition to the debounce."""
 _STALE_SECONDS = 0.1
-"""How long to wait for a stale container to be read; that takes some milliseconds after its change."""
+"""Wait for a stale container to be read, which takes some milliseconds after its change."""
 
 
 @dataclass(slots=True)

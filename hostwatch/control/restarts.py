@@ -1,7 +1,7 @@
 """Restarts that notifications have caused, and the changes of records that these restarts cause in turn.
 
-A restart may move the container's own address, which changes the records of others, and their restarts in turn its own.
-So no application is notified of a change that its own notification has caused.
+A restart may move the container's own address, which changes the records of other containers. Their restarts may change
+the records of the first one. So no application is notified of a change that its own notification has caused.
 """
 
 from collections.abc import Iterable
@@ -25,14 +25,14 @@ class _Restarted:
 
 
 class Restarts:
-    """The restarts of a while ago, by container."""
+    """The recent restarts, by container."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._restarted: dict[ContainerKey, _Restarted] = {}
 
     def lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
-        """The restarts that led to this change, and the target's own; `None` if its own has already led to it."""
+        """The target and the containers whose restarts led to this change; `None` if the target's own is among them."""
         self._forget_restarts()
         lineages = [self._lineage_of(address, target) for address in addresses]
         if lineages and all(target in lineage for lineage in lineages):
@@ -52,6 +52,6 @@ class Restarts:
         self._restarted = {key: restarted for key, restarted in self._restarted.items() if restarted.until > now}
 
     def expect(self, container: Container, lineage: frozenset[ContainerKey], seconds: float) -> None:
-        """A container is restarted now; what follows from that may come for so many seconds."""
+        """Note that a container is restarted now. Consequences may come for so many seconds."""
         addresses = frozenset(address for endpoint in container.endpoints for address in endpoint.addresses)
         self._restarted[container.key] = _Restarted(addresses, lineage, anyio.current_time() + seconds)

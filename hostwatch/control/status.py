@@ -1,4 +1,4 @@
-"""What hostwatch knows, as data: the answer of `status --json` (contract, section 10)."""
+"""The state of all services and subscribers as data: the answer of `status --json`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the engine and the hosts files say at one moment: behind every command that runs once."""
+"""Reads the engine and the hosts files once, for the commands that run once."""
 
 import dataclasses
 import difflib
@@ -42,7 +42,7 @@ from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 
 Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
-"""What is done with one file, in one way of reaching it."""
+"""The work on one file, by one writer."""
 
 _CONCURRENT = 8
 
@@ -63,7 +63,7 @@ async def surveyed(source: Source, store: Store) -> EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One hosts file, as it is and as it should be."""
+    """The result of the work on one hosts file."""
 
     container: Container
     path: Path
@@ -71,13 +71,13 @@ class FileReport:
     after: bytes
     block: Block
     writer: Writer = Writer.PATH
-    """How it is written."""
+    """The writer of the file."""
     fault: Exception | None = None
-    """Why it could not be looked at or written."""
+    """The error if the file could not be read or written."""
 
     @property
     def error(self) -> str | None:
-        """What went wrong, in words."""
+        """The message of the error."""
         return str(self.fault) if self.fault is not None else None
 
     @property
@@ -92,7 +92,7 @@ class FileReport:
 
     @property
     def diff(self) -> str:
-        """What `sync` would change, as a unified diff; empty where nothing."""
+        """The changes as a unified diff; empty if there are none."""
         name = f"{self.container.name}:{self.container.host_file or '/etc/hosts'}"
         lines = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{name}", f"b/{name}")
         return "".join(lines)
@@ -101,27 +101,30 @@ class FileReport:
 class Survey:
     """The engine's containers and their files."""
 
-    def __init__(self, engine: EngineInfo, store: Store, ways: Writers) -> None:
+    def __init__(self, engine: EngineInfo, store: Store, writers: Writers) -> None:
         self.engine = engine
         self.store = store
-        self._writers = ways
+        self._writers = writers
 
     async def reports(self) -> list[FileReport]:
-        """Each subscriber's file, by the container's name. Nothing is written."""
+        """Compare each subscriber's file, and write nothing. The reports are sorted by the container's name."""
         return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=False)))
 
     async def synced(self) -> list[FileReport]:
-        """Each subscriber's file, once it has been brought right; what could not be has its error."""
+        """Bring each subscriber's file right. Failures are in the reports."""
         return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=True)))
 
     async def cleaned(self) -> list[FileReport]:
-        """Each file of a container, running or not, or of the host, from which a block was removed, or could not be."""
+        """Remove the blocks from all files of containers, running or not, and of the host.
+
+        Reports the files from which a block was removed, or could not be.
+        """
         everyone = [*self.store.containers, *self.store.host_files]
         found = await self._each([container for container in everyone if refusal(container) is None], self._cleaned)
         return [report for report in found if not report.in_sync and not self._had_none(report)]
 
     async def _each(self, containers: Iterable[Container], work: Work) -> list[FileReport]:
-        """What the work reports of each file, by name; some are in work at a time, so that a slow one delays few."""
+        """The reports of the work on each file. Several files are in work at a time, so that a slow one delays few."""
         reports: list[FileReport] = []
         limiter = anyio.CapacityLimiter(_CONCURRENT)
 
@@ -135,7 +138,7 @@ class Survey:
         return sorted(reports, key=lambda report: (report.container.name, report.container.key))
 
     def _with_lost_networks(self, reports: Iterable[FileReport]) -> list[FileReport]:
-        """The reports, of which those of subscribers without a network are no good news, whatever the file says."""
+        """The reports, with an error for each subscriber that has lost its network, even if its file is right."""
         return [
             dataclasses.replace(report, fault=FileRefusedError(LOST_NETWORK))
             if self.store.joins.has_lost_network(report.container)
@@ -144,7 +147,10 @@ class Survey:
         ]
 
     def _had_none(self, report: FileReport) -> bool:
-        """Whether an error means that there is no block: nobody subscribes and no command gets in, or no file yet."""
+        """Whether an error means that there is no block.
+
+        This is so if no command can run in a container without a subscription, or if a container has no file yet.
+        """
         if report.writer is Writer.EXEC:
             return report.fault is not None and not self.store.sharing(report.container.key).requests
         return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
@@ -154,7 +160,7 @@ class Survey:
         return [container for container in found if container is not None and container.state is not State.STOPPED]
 
     async def _reported(self, container: Container, work: Work) -> FileReport:
-        """What the work reports, by the path or, where that does not reach the file, by exec."""
+        """The report of the work by path or, if that does not reach the file, by exec."""
         writer = self.store.sharing(container.key).writer
         report = await self._tried(Writer.EXEC if writer is Writer.EXEC else Writer.PATH, container, work)
         unreached = isinstance(report.fault, FileGoneError | FileDeniedError)
@@ -181,7 +187,7 @@ class Survey:
         return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
 
     async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
-        """By what it should say its lines are known, should a marker be missing."""
+        """Remove the block. If a marker is missing, the last desired block shows which lines are ours."""
         match decide(self._observed(container, FileState().recalled({}), REMOVAL)):
             case Refuse(reason):
                 raise FileRefusedError(reason)
@@ -191,7 +197,7 @@ class Survey:
                 raise AssertionError("a removal is refused or carried out")
 
     def _observed(self, container: Container, state: FileState, *causes: str) -> Observation:
-        """A file as the daemon would see it now, if nothing lingered."""
+        """The observation of a file, as the daemon would make it now without any lingering line."""
         return observe(self.store, container, state, None, Moment(0.0, 0.0, causes))
 
 
@@ -201,7 +207,7 @@ async def _written(container: Container, files: HostsFiles, rewriting: Rewriting
 
 
 def _lines(text: bytes) -> list[str]:
-    """The lines, each with its newline; one that lacks it says so, as in any unified diff. Only \\n ends a line."""
+    """The lines with their newlines. A last line without one gets a note, as in unified diffs. Only \\n ends a line."""
     lines = [line + "\n" for line in text.decode("utf-8", "backslashreplace").split("\n")]
     last = lines.pop().removesuffix("\n")
     return [*lines, f"{last}\n\\ No newline at end of file\n"] if last else lines

@@ -1,4 +1,4 @@
-"""What the control loop needs of hosts files: the seam between the loop and file descriptors."""
+"""Access to hosts files as the control loop needs it: the interface between the loop and file descriptors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from hostwatch.core.block.hostsfile import Edited, Limit
 from hostwatch.core.model import Container
 
 FILE_CHANGED = "the file was changed"
-"""The cause of a comparison that a change of the file itself asked for: it was written a moment ago."""
+"""The cause of a comparison after a write of the file a moment ago."""
 CHANGES_LOST = "changes of files were lost"
-"""The cause of a comparison of every file, as any of them may have been changed without a word."""
+"""The cause of a comparison of every file, as any of them may have changed without a report."""
 RESYNC = "resync"
-"""The cause of a comparison that is made now and then, whatever has happened."""
+"""The cause of the regular comparison of everything."""
 
 
 class FileGoneError(Exception):
@@ -21,19 +21,19 @@ class FileGoneError(Exception):
 
 
 class FileRefusedError(Exception):
-    """The file must not or cannot be kept; the message says why and what to do. Trying again changes nothing."""
+    """The file must not or cannot be kept. The message says why and gives a remedy. Another try would fail, too."""
 
 
 class FileDeniedError(FileRefusedError):
-    """The file may be kept, but cannot be written in this way; in another one perhaps."""
+    """The file may be kept, but cannot be written by this writer. The other writer may succeed."""
 
 
 class FileKeptError(FileRefusedError):
-    """Another hostwatch keeps the file, for another engine perhaps; it may be tried again before long."""
+    """Another hostwatch keeps the file, perhaps for another engine. It may be tried again soon."""
 
 
 class OutOfSightError(FileDeniedError):
-    """No file of this engine can be reached: said once for all, not once for each."""
+    """No file of this engine can be reached. This is reported once for all files."""
 
 
 class FileFailedError(Exception):
@@ -41,7 +41,7 @@ class FileFailedError(Exception):
 
 
 class FileUpdate(NamedTuple):
-    """A file's text before and after; equal where nothing had to be done."""
+    """A file's text before and after; equal if nothing had to be done."""
 
     before: bytes
     after: bytes
@@ -55,38 +55,38 @@ class FileUpdate(NamedTuple):
 
 
 class HostsFiles(Protocol):
-    """Hosts files, in one way of reading and writing them; each goes by the container, or host file, that owns it.
+    """One way to read and write hosts files. A file is identified by the container, or host file, that owns it.
 
-    Both coroutines may raise any of the three errors.
+    Both coroutines may raise `FileGoneError`, `FileRefusedError` and `FileFailedError`.
     """
 
     def path(self, container: Container) -> Path:
-        """Where the file is."""
+        """The file's path."""
 
     def limit(self, container: Container) -> Limit:
-        """How long the file may be in this way."""
+        """The longest text that can be written in this way."""
 
     async def read(self, container: Container) -> bytes:
         """The file's text."""
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
-        """Bring the file to what `change` makes of its text, in place."""
+        """Replace the file's text, in place, by what `change` makes of it."""
 
 
 class VisibleHostsFiles(HostsFiles, Protocol):
-    """Hosts files by their paths. A file that was read or written a moment ago can be had without waiting."""
+    """Hosts files by their paths. The calls that are no coroutines are for a file that was read or written just now."""
 
     def read_now(self, container: Container) -> bytes | None:
-        """The text of such a file; `None` where it is long, or somebody else has it open."""
+        """The file's text; `None` if it is long, or another process has the file open."""
 
     def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:
-        """Change such a file; `None`, and nothing is written, where that would mean to wait."""
+        """Change the file; `None`, and no write, if it might wait."""
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
-        """Bring such a file to another text; whether that could be done without waiting, and it said `text` before."""
+        """Replace `text` by another text; returns whether the file had `text`, and nothing had to wait."""
 
     def says(self, container: Container, text: bytes) -> bool:
-        """Whether such a file says just this, as far as that can be told without waiting."""
+        """Whether the file has exactly this text; false if the answer might take time."""
 
     async def is_writable(self, container: Container) -> bool:
         """Whether the file can be opened for writing now."""
@@ -98,6 +98,6 @@ class Writers:
 
     paths: VisibleHostsFiles
     execs: HostsFiles
-    """By commands in the running container."""
+    """Writes by commands in the running container."""
     keeps_comments: bool = True
     """Whether our markers survive when the engine rewrites a file."""

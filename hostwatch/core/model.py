@@ -87,7 +87,7 @@ class Health(enum.Enum):
 
 
 class NetworkMode(enum.Enum):
-    """Whose network stack the container uses."""
+    """The network stack that the container uses."""
 
     OWN = "own"
     """Its own, on any number of networks (none at all with `--network none`)."""
@@ -149,7 +149,7 @@ class Container:
     created: float = 0.0
     """Seconds since the epoch."""
     started: float = 0.0
-    """When it was last started, by the engine's clock; seconds since the epoch, 0 for not yet or not known."""
+    """The time of its last start by the engine's clock; seconds since the epoch, 0 for none or not known."""
     claim: Claim = Claim.FULL
     health: Health | None = None
     hostname: str | None = None
@@ -177,7 +177,7 @@ class Container:
 
     @property
     def is_one_off(self) -> bool:
-        """Whether `docker compose run` made it: such a container serves nobody."""
+        """Whether `docker compose run` made it. Such a container is no service."""
         return self.labels.get(ONE_OFF, "").lower() == "true"
 
     @property

@@ -33,7 +33,7 @@ class AddressError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How an engine is reached."""
+    """The way to reach an engine."""
 
     address: str
     """The address, for people."""
@@ -46,10 +46,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files for TLS, and how they are used."""
+    """The files for TLS, and their use."""
 
     directory: Path
-    wanted: bool = False
+    used: bool = False
     """Whether `tcp://` means TLS."""
     verify: bool = True
     authority: bool = False
@@ -65,15 +65,15 @@ def located_engine(explicit: str | None, environ: Mapping[str, str]) -> Connecti
     if not host and (context := _current_context(environ)) is not None:
         return _of_context(context, _configuration(environ) / "contexts")
     files = _files_of_environment(environ)
-    return _connection(host or (_DEFAULT_TLS_HOST if files.wanted else DEFAULT_SOCKET), files)
+    return _connection(host or (_DEFAULT_TLS_HOST if files.used else DEFAULT_SOCKET), files)
 
 
 def _files_of_environment(environ: Mapping[str, str]) -> _Files:
     # Any text counts as true, "0" too, as with the docker command.
     verify = bool(environ.get("DOCKER_TLS_VERIFY"))
-    wanted = verify or bool(environ.get("DOCKER_TLS"))
+    used = verify or bool(environ.get("DOCKER_TLS"))
     directory = Path(environ.get("DOCKER_CERT_PATH") or _configuration(environ))
-    return _Files(directory, wanted, verify or not wanted, authority=wanted)
+    return _Files(directory, used, verify or not used, authority=used)
 
 
 def _configuration(environ: Mapping[str, str]) -> Path:
@@ -130,10 +130,10 @@ def _read(path: Path) -> Any:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        told = f"cannot read {path} ({error.strerror})"
+        fault = f"cannot read {path} ({error.strerror})"
     except ValueError as error:
-        told = f"{path} is no JSON ({error})"
-    raise EngineError(f"{told}, which may say which engine is meant; mend it, or set DOCKER_HOST")
+        fault = f"{path} is no JSON ({error})"
+    raise EngineError(f"{fault}, which may say which engine is meant; mend it, or set DOCKER_HOST")
 
 
 # URLs.
@@ -153,13 +153,13 @@ def _connection(url: str, files: _Files) -> Connection:
             remedy = f"forward its socket, as in `ssh -nNT -L /run/engine.sock:/var/run/docker.sock {rest}`"
             raise AddressError(url, f"ssh is not supported; {remedy}, and give that: unix:///run/engine.sock")
         case _:
-            hint = f", as in unix://{url}" if url.startswith("/") else ""
-            raise AddressError(url, f"it must begin with unix:// or tcp://{hint}")
+            example = f", as in unix://{url}" if url.startswith("/") else ""
+            raise AddressError(url, f"it must begin with unix:// or tcp://{example}")
 
 
 def _by_tcp(scheme: str, rest: str, files: _Files) -> Connection:
-    wanted = files.wanted or scheme == "https"
-    default_port = {"http": 80, "https": 443, "tcp": _TLS_PORT if wanted else _PORT}[scheme]
+    is_tls = files.used or scheme == "https"
+    default_port = {"http": 80, "https": 443, "tcp": _TLS_PORT if is_tls else _PORT}[scheme]
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         host, port = parts.hostname or "localhost", parts.port or default_port
@@ -167,8 +167,8 @@ def _by_tcp(scheme: str, rest: str, files: _Files) -> Connection:
         raise AddressError(f"{scheme}://{rest}", f"{error}; write it as in tcp://192.0.2.1:2376") from error
     if re.search(r"\s", host):
         raise AddressError(f"{scheme}://{rest}", "a host's name has no blanks; write it as in tcp://192.0.2.1:2376")
-    tls = Tls(files.directory, verify=files.verify, authority=files.authority) if wanted else None
+    tls = Tls(files.directory, verify=files.verify, authority=files.authority) if is_tls else None
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     user = "".join(parts.netloc.rpartition("@")[:2])  # with its password, so not for people
-    base = f"{'https' if wanted else 'http'}://{user}{place}{parts.path.rstrip('/')}"
+    base = f"{'https' if is_tls else 'http'}://{user}{place}{parts.path.rstrip('/')}"
     return Connection(f"{scheme}://{place}", base, tls=tls)

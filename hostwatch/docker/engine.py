@@ -24,7 +24,7 @@ _LISTED_LIMIT = 2 << 20
 """Bytes of a list of one container. It is asked for less often than an inspection, and instead of one that is too
 long."""
 _STEP = 20
-"""How many listed containers are decoded between two steps of the event loop: a millisecond or two."""
+"""Listed containers that are decoded between two steps of the event loop: a millisecond or two."""
 
 
 class DockerEngine:
@@ -130,9 +130,9 @@ class DockerEngine:
 
     async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:
         """Run a command in a running container to its end."""
-        wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "User": user}
+        create = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "User": user}
         with readable(self.address):
-            identity = json.loads(await self._session.post(f"/containers/{key.id}/exec", wanted))["Id"]
+            identity = json.loads(await self._session.post(f"/containers/{key.id}/exec", create))["Id"]
         start = {"Detach": False, "Tty": False}
         try:
             stream = await self._session.post(f"/exec/{identity}/start", start, LONG_TIMEOUT)

@@ -16,7 +16,7 @@ _HEAD_LENGTH = 4096
 
 _FILTERS = {
     "type": ["container", "network"],
-    # With Podman's words for die and destroy. `kill`, `exec_…` and the rest change no address.
+    # With Podman's words for die and destroy. `kill`, `exec_…` and all others change no address.
     "event": [
         *("create", "start", "die", "destroy", "rename", "health_status"),
         *("connect", "disconnect"),

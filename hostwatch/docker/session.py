@@ -31,7 +31,7 @@ _POST_LIMIT = 4 << 20
 
 
 class _Options(TypedDict, total=False):
-    """How a GET differs from most."""
+    """The options of a GET that differs from most."""
 
     versioned: bool
     """Whether the path begins with the API's version."""

@@ -65,8 +65,8 @@ class Tls:
                 self.context.load_cert_chain(self._certificate, self._key, password=lambda: "")
             except ssl.SSLError as error:
                 remedy = "they must be a certificate and its own key, in PEM form and without a password"
-                told = f"cannot use {self._certificate} with {self._key} ({error.reason or error})"
-                raise EngineError(f"{told}; {remedy}") from error
+                fault = f"cannot use {self._certificate} with {self._key} ({error.reason or error})"
+                raise EngineError(f"{fault}; {remedy}") from error
 
     def fault(self, address: str, error: ssl.SSLError) -> str:
         """A failure in plain words, with a remedy."""

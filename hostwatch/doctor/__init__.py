@@ -63,10 +63,10 @@ def verdict(found: list[Finding]) -> str:
     """A summary of all findings in one line."""
     levels = {Level.PROBLEM: "problem", Level.NOTE: "limit", Level.WARNING: "warning"}
     counts = {what: sum(finding.level is level for finding in found) for level, what in levels.items()}
-    told = {what: f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count}
-    if "problem" in told:
-        return f"{told['problem']} to be mended"
-    return "hostwatch works here" + (f", with {' and '.join(told.values())}" if told else "")
+    found_counts = {what: f"{count} {what}{'s' * (count > 1)}" for what, count in counts.items() if count}
+    if "problem" in found_counts:
+        return f"{found_counts['problem']} to be mended"
+    return "hostwatch works here" + (f", with {' and '.join(found_counts.values())}" if found_counts else "")
 
 
 def of_engine(engine: EngineInfo, connection: Connection) -> Finding:

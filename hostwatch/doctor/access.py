@@ -103,7 +103,7 @@ def lock(evidence: Evidence) -> Iterator[Finding]:
 
 
 def subscribers(evidence: Evidence, *, visible: bool) -> Iterator[Finding]:
-    """The subscribers that cannot be served, and the number of those that can. A data root's fault is told once."""
+    """The subscribers that cannot be served, and the number of those that can. A data root's fault is shown once."""
     found = [finding for report in evidence.reports if (finding := _subscriber(report, visible=visible)) is not None]
     yield from found
     if visible or not evidence.path_only:

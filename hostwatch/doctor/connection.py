@@ -1,4 +1,4 @@
-"""Why no engine answers at an address. Asked only after a failure.
+"""Finds out why no engine answers at an address. Used only after a failure.
 
 The client's own error says only that it failed. The cause may be the socket, its permissions, the network, or another
 program that listens there. It is found by connecting to the same address again, step by step.
@@ -26,11 +26,11 @@ _TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the en
 
 def unlocated(error: str) -> Finding:
     """The engine's address is unknown, or unusable."""
-    return _told(error) or problem(error, _NAME_IT)
+    return _with_remedy(error) or problem(error, _NAME_IT)
 
 
 def unreachable(connection: Connection, error: str) -> Finding:
-    """Why the engine did not answer; `error` is the attempt's."""
+    """The reason why the engine did not answer; `error` is the error of the attempt."""
     if connection.socket is not None:
         return _at_socket(Path(connection.socket), error)
     parts = urlsplit(connection.base)
@@ -39,8 +39,8 @@ def unreachable(connection: Connection, error: str) -> Finding:
 
 def unanswered(error: str) -> Finding:
     """A program listens there, but does not answer as an engine does."""
-    if told := _told(error):
-        return told
+    if found := _with_remedy(error):
+        return found
     what = _in_a_line(error)
     if "closed before an answer" in error:
         return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
@@ -51,7 +51,7 @@ def unanswered(error: str) -> Finding:
     return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")
 
 
-def _told(error: str) -> Finding | None:
+def _with_remedy(error: str) -> Finding | None:
     """The finding of an error that names its remedy, behind a semicolon."""
     what, separator, remedy = error.partition("; ")
     return problem(_in_a_line(what), _in_a_line(remedy)) if separator else None
@@ -99,7 +99,7 @@ def _absent(path: Path) -> str:
 
 def _no_socket(path: Path, status: os.stat_result) -> Finding:
     if stat.S_ISDIR(status.st_mode):
-        # Where `-v` names a file that is not there, Docker makes a directory.
+        # If `-v` names a file that does not exist, Docker makes a directory.
         made = f"if a container's `-v` made it as there was no socket, remove it and start the engine; else {_NAME_IT}"
         return problem(f"{path} is a directory, not the engine's socket", made)
     return problem(f"{path} is not a socket", _NAME_IT)

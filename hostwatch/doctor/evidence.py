@@ -20,7 +20,7 @@ class Evidence:
     reports: tuple[FileReport, ...]
     """A report of each subscriber's file."""
     root: Path | None
-    """`docker.root`, where it is set."""
+    """`docker.root`, if it is set."""
     faults: tuple[str, ...] = ()
     """The errors of requests that only `run` makes, or whose failure the survey survives."""
     holder: Holder | None = None
@@ -28,7 +28,7 @@ class Evidence:
 
     @property
     def directory(self) -> Path:
-        """Where the engine's containers should be visible."""
+        """The directory in which the engine's containers should be visible."""
         return self.engine.directory(self.root)
 
     @property

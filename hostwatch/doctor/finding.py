@@ -9,7 +9,7 @@ _LEVEL_WIDTH = 9
 
 
 class Level(StrEnum):
-    """How severe a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     NOTE = "note"
@@ -27,7 +27,7 @@ class Finding:
     level: Level
     what: str
     remedy: str = ""
-    """Empty only where nothing is wrong."""
+    """Empty only if nothing is wrong."""
 
     def __str__(self) -> str:
         line = f"{self.level:<{_LEVEL_WIDTH}}{self.what}"

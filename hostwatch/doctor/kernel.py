@@ -58,7 +58,7 @@ def _priority_remedy() -> str:
     if not probe.may_raise_priority():
         return "give it CAP_SYS_NICE (in a container --cap-add SYS_NICE; in a systemd unit LimitRTPRIO=1)"
     if probe.in_container():
-        # With control groups of version 1, the engine gives a container no real-time unless both are told.
+        # With control groups of version 1, the engine gives a container real-time only with both options.
         return "start the engine with --cpu-rt-runtime=500000, and hostwatch's container with --cpu-rt-runtime=100000"
     return "give its control group real-time (cpu.rt_runtime_us), and run it outside of user namespaces"
 
@@ -73,5 +73,5 @@ def _of_leases(*, granted: bool) -> Finding:
 
 
 def _raised(enough: int, limit: int | None) -> str:
-    wanted = max(enough, 2 * (limit or 0))
-    return f"raise it: sysctl fs.inotify.max_user_watches={wanted}, and the same in /etc/sysctl.d"
+    recommended = max(enough, 2 * (limit or 0))
+    return f"raise it: sysctl fs.inotify.max_user_watches={recommended}, and the same in /etc/sysctl.d"

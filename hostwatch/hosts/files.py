@@ -4,14 +4,14 @@ Synchronous. `read` and `update` may wait for another process that has the file,
 functions named `…_at_once` never wait, so the event loop calls them; they give up instead.
 
 The engine is the other writer. It truncates the file and writes it anew, without a lock. A change is therefore made
-under a write lease (`hosts.lease`), which keeps out the engine and all readers. Where no lease is to be had, only the
-order of the steps protects readers (`core.block.edit`), and one race with the engine is left: it may truncate the file
-in the microseconds between the last look and the write. Bytes that land behind the new text's end show by the NULs
-before them, and are cut off. Bytes that land within the new text stay until the engine writes the file again, as
-nothing tells them from a foreign edit.
+under a write lease (`hosts.lease`), which keeps out the engine and all readers. Without a lease, only the order of the
+steps protects readers (`core.block.edit`), and one race with the engine is left: it may truncate the file in the
+microseconds between the last look and the write. Bytes that land behind the new text's end are recognised by the NULs
+before them, and cut off. Bytes that land within the new text look like a foreign edit, and stay until the engine writes
+the file again.
 
 A SIGKILL between two steps leaves whole lines, and perhaps blank ones at the end. The next update repairs all but the
-blank lines, which look like somebody's own and stay until the engine writes the file again.
+blank lines, which look like a user's own and stay until the engine writes the file again.
 """
 
 import os
@@ -61,8 +61,8 @@ __all__ = [
 T = TypeVar("T")
 
 _PATIENCE_SECONDS = 0.02
-"""How long to try for a lease where lines come, go or move. Without one, about 500 of a million reads by a process that
-does nothing but open and read would see such a write half done."""
+"""Time to try for a lease if lines come, go or move. Without one, about 500 of a million reads by a process that only
+opens and reads would see such a write half done."""
 _PATIENCE_SAFE_SECONDS = 0.001
 """The same for steps that are safe without a lease."""
 _SMALL = 16
@@ -80,7 +80,7 @@ def read(path: Path, limit: int = LIMIT) -> bytes:
 
 
 def try_to_open(path: Path) -> None:
-    """Opens the file for writing, and no more. Raises what `update` would."""
+    """Opens the file for writing, and closes it. Raises the errors of `update`."""
     with Opened(path, os.O_RDWR):
         pass
 
@@ -88,8 +88,8 @@ def try_to_open(path: Path) -> None:
 def update(path: Path, change: Callable[[bytes], bytes], limit: int = LIMIT) -> FileUpdate:
     """Replaces the file's text by `change(text)`, in place: inode, owner, mode and labels stay.
 
-    `change` is called again if another process writes at the same time. Where it changes nothing, the file is not even
-    opened for writing: closing it again would wake all processes that watch for that, this one among them.
+    `change` is called again if another process writes at the same time. If it changes nothing, the file is not opened
+    for writing: closing it would wake all processes that watch it, including this one.
     """
     before = read(path, limit)
     after = change(before)
@@ -100,9 +100,9 @@ def update(path: Path, change: Callable[[bytes], bytes], limit: int = LIMIT) -> 
 
 
 def read_at_once(path: Path) -> bytes | None:
-    """The text of a container's file that was written or read just now; `None` where `read` might wait.
+    """The text of a container's file that was written or read just now; `None` if `read` might wait.
 
-    No other process has the file open then, so no write of arbitrary length blocks the caller; and the text is short.
+    The text is short, and no other process has the file open, so that no long write blocks the caller.
     """
     return _at_once(path, open_beneath, os.O_RDONLY, short_text_of)
 
@@ -119,12 +119,12 @@ def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate |
 
 
 def says_at_once(path: Path, text: bytes) -> bool:
-    """Whether a file that was read or written before says just this; false where that might take time to find out."""
+    """Whether a file that was read or written before has exactly this text; false if the answer might take time."""
     return bool(_at_once(path, os.open, os.O_RDONLY, lambda file: os.pread(file, len(text) + 1, 0) == text))
 
 
 def replaced_at_once(path: Path, before: bytes, edited: Edited) -> bool:
-    """Replaces one text by another; whether the file said the first, and nothing had to wait.
+    """Replaces one text by another; returns whether the file had the first, and nothing had to wait.
 
     The file was read or written before. Its directory is not checked again, which would take as long as the write.
     """
@@ -193,15 +193,15 @@ def _updated(file: int, path: Path, change: Callable[[bytes], bytes], update: Fi
 
 
 def _patience_seconds(todo: tuple[Step, ...], size: int) -> float:
-    """How long to try for the lease. An address that changes in place is safe to read without one, a shift is not.
+    """The time to try for the lease. An address that changes in place is safe to read without one, a shift is not.
 
-    An appended block is safe, too: no reader sees it before the file has grown. A starting container needs just that,
-    and its first instruction waits for no lease.
+    An appended block is safe, too: no reader sees it before the file has grown. A starting container gets such a block,
+    and its first instruction does not wait for a lease.
     """
     safe = all(isinstance(step, Write) and _is_safe(step, size) for step in todo)
     return _PATIENCE_SAFE_SECONDS if safe else _PATIENCE_SECONDS
 
 
 def _is_safe(step: Write, size: int) -> bool:
-    """Whether readers of a file of this size see the write whole or not at all, as far as was tried."""
+    """Whether readers of a file of this size see the write whole or not at all, as tests have shown."""
     return step.offset == size or (len(step.data) <= _SMALL and step.offset + len(step.data) <= size)

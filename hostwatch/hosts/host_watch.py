@@ -40,7 +40,7 @@ class HostFileWatch(Watcher):
             for place, mask in ((path, _FILE), *((parent, _DIRECTORY) for parent in path.parents)):
                 self._watches.add(place, mask)
 
-    def tell_all(self) -> None:
+    def report_all(self) -> None:
         """Report every file, as changes may have been missed."""
         for path in self._paths:
             self._changed(path)

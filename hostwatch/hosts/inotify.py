@@ -21,8 +21,7 @@ from loguru import logger
 from hostwatch.core.timing import Backoff
 
 _AGAIN_SECONDS = (1.0, 60.0)
-"""Least and longest wait for what the kernel has no more of: another process has to free it, or a person to raise a
-limit."""
+"""Shortest and longest wait for a watch or an instance: another process must free one, or a person raise a limit."""
 _EXHAUSTED = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -32,7 +31,7 @@ class WatchSet:
     def __init__(self, inotify: Inotify, what: str) -> None:
         self._inotify = inotify
         self._what = what
-        self._is_told = False
+        self._is_logged = False
         self.lacking = False
         """Whether the kernel refused a watch that is still to be added."""
 
@@ -51,15 +50,15 @@ class WatchSet:
         with suppress(OSError):
             self._inotify.rm_watch(watch)
 
-    def tell_complete(self) -> None:
+    def log_complete(self) -> None:
         """Log that no watch is lacking any more."""
-        self._is_told = False
+        self._is_logged = False
         logger.info("there are inotify watches enough again; all {} are compared", self._what)
 
     def _lack(self, error: OSError) -> None:
         self.lacking = True
-        if not self._is_told:
-            self._is_told = True
+        if not self._is_logged:
+            self._is_logged = True
             logger.warning(
                 "no inotify watch is left ({}): {} are put right by events and resyncs only, until it is tried again"
                 " and there are more; raise the sysctl fs.inotify.max_user_watches",
@@ -81,18 +80,18 @@ class Watcher(ABC):
 
     @abstractmethod
     def add_all(self) -> None:
-        """Watch all that is there by now. Blocks for a moment."""
+        """Watch all files and directories that exist now. Blocks for a moment."""
 
     @abstractmethod
-    def tell_all(self) -> None:
-        """Tell that changes of any file may have been missed."""
+    def report_all(self) -> None:
+        """Report that changes of any file may have been missed."""
 
     @abstractmethod
     async def _take(self, event: Event, tasks: TaskGroup) -> None:
-        """Tell what follows from an event."""
+        """Report the files that an event shows to be written."""
 
     async def run(self) -> NoReturn:
-        """Tell of written files, for ever."""
+        """Report written files, for ever."""
         async with anyio.create_task_group() as tasks:
             while True:
                 if self._watches.lacking and not self._is_completing:
@@ -105,23 +104,23 @@ class Watcher(ABC):
         await anyio.to_thread.run_sync(self.add_all)
 
     async def _complete(self) -> None:
-        """Add the lacking watches as soon as the kernel has some."""
+        """Add the lacking watches once the kernel grants them."""
         backoff = Backoff(*_AGAIN_SECONDS)
         while self._watches.lacking:
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
             self._watches.lacking = False
             await self._add_all()
         self._is_completing = False
-        self._watches.tell_complete()
-        self.tell_all()
+        self._watches.log_complete()
+        self.report_all()
 
 
 async def watch_for_ever(
     make: Callable[[Inotify], Watcher], what: str, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> NoReturn:
-    """Tell of each file that is written after this has started, for ever.
+    """Report each file that is written after this has started, for ever.
 
-    Where there is no inotify instance, it has started all the same, and goes on as soon as there is one.
+    Without an inotify instance it has started all the same, and goes on as soon as the kernel grants one.
     """
     backoff = Backoff(*_AGAIN_SECONDS)
     while (inotify := _instance(what, is_first=backoff.failures == 0)) is None:
@@ -135,7 +134,7 @@ async def watch_for_ever(
             task_status.started()
         else:
             logger.info("there is an inotify instance again; all {} are compared", what)
-            watcher.tell_all()
+            watcher.report_all()
         await watcher.run()
 
 

@@ -1,4 +1,4 @@
-"""Opens hosts files safely, and says in our own errors what the kernel reports.
+"""Opens hosts files safely, and translates the kernel's errors into our own.
 
 A container's root may be hostile. It can put anything into its file, hold the file open, lock it or take a lease on it.
 It cannot replace the file, as it sees a bind mount of the file alone. A file on the host can be replaced by anything.
@@ -43,11 +43,11 @@ class HostsFileMissing(HostsFileError):  # noqa: N818
 
 
 class HostsFileRefused(HostsFileError):  # noqa: N818
-    """The file is not safe to write, until somebody changes it."""
+    """The file is not safe to write until a user changes it."""
 
 
 class HostsFileDenied(HostsFileError):  # noqa: N818
-    """The kernel denies access, until somebody changes that."""
+    """The kernel denies access until a user changes that."""
 
 
 class HostsFileBusy(HostsFileError):  # noqa: N818
@@ -136,7 +136,7 @@ def _open_patiently(path: Path, flags: int) -> int:
 
 
 def _unsafe(status: os.stat_result, path: Path) -> HostsFileRefused:
-    """Why an open file is not what a hosts file is."""
+    """The reason why an open file is not safe as a hosts file."""
     if not stat.S_ISREG(status.st_mode):
         return HostsFileRefused(path, "not a regular file; put a regular file in its place")
     return HostsFileRefused(path, f"has {status.st_nlink} hard links, and is perhaps another file; make it a copy")

@@ -1,6 +1,6 @@
 """Hosts files by their path: those of an engine's containers, below its data root, and files on the host.
 
-Each access that may wait is made in a thread, under a limit, and what goes wrong is told in the loop's words.
+Each access that may wait is made in a thread, under a limit. Errors become those of the control loop.
 """
 
 import os
@@ -35,14 +35,14 @@ from hostwatch.hosts.watch import Watch
 T = TypeVar("T")
 
 _CONCURRENT = 8
-"""How many files are read or written at once: enough that one on a slow disk holds nobody up."""
+"""Files that are read or written at the same time: enough that a file on a slow disk does not delay the others."""
 
 
 class PathHostsFiles:
     """The hosts files of one engine's containers (`<directory>/<id>/<hosts>`), and those on the host."""
 
     def __init__(self, engine: EngineId, directory: Path, hosts: Path, locks: HostFileLocks | None = None) -> None:
-        """`locks` are those on the files of the host, without which none is written; `None`: they are not asked."""
+        """`locks` are those on files of the host. A file is written only under its lock; `None`: no lock is needed."""
         self.engine = engine
         self.directory = directory
         self._hosts = hosts
@@ -53,7 +53,7 @@ class PathHostsFiles:
         return f"<PathHostsFiles {self.directory}>"
 
     def path(self, container: Container) -> Path:
-        """Where the file is."""
+        """The file's path."""
         return container.host_file or _place(self.directory, container.key.id, self._hosts)
 
     async def read(self, container: Container) -> bytes:
@@ -62,26 +62,26 @@ class PathHostsFiles:
         return await self._in_thread(container, lambda path: files.read(path, size))
 
     def read_now(self, container: Container) -> bytes | None:
-        """The text of a file that was written or read a moment ago; `None` where that would mean to wait."""
+        """The text of a file that was written or read a moment ago; `None` if reading might wait."""
         return self._at_once(container, files.read_at_once)
 
     def limit(self, container: Container) -> Limit:
-        """How long a file may be: a container's is its own to fill, the host's is the operator's."""
+        """The longest text of the file. A container may fill its own file; the operator fills those of the host."""
         return OF_CONTAINER if container.host_file is None else OF_HOST
 
     async def is_writable(self, container: Container) -> bool:
-        """Whether the file can be opened for writing now. (That it is closed again wakes whoever watches it.)"""
+        """Whether the file can be opened for writing now. (Closing it wakes the processes that watch it.)"""
         with suppress(FileGoneError, FileRefusedError, FileFailedError):
             await self._in_thread(container, files.try_to_open)
             return True
         return False
 
     def says(self, container: Container, text: bytes) -> bool:
-        """Whether the file says just this, as far as that can be told without waiting."""
+        """Whether the file has exactly this text; false if the answer might take time."""
         return bool(self._at_once(container, lambda path: files.says_at_once(path, text)))
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
-        """Bring the file to what `change` makes of its text, in place."""
+        """Replace the file's text, in place, by what `change` makes of it."""
         locks, path, size = self._locks, container.host_file, self.limit(container).size
         if locks is not None and path is not None:
             await self._lock(locks, path)
@@ -91,11 +91,11 @@ class PathHostsFiles:
         return update
 
     def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:
-        """Change a file that was written or read a moment ago; `None` where that would mean to wait."""
+        """Change a file that was written or read a moment ago; `None`, and no write, if it might wait."""
         return self._at_once(container, lambda path: files.update_at_once(path, change))
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
-        """Bring the file to another text, if it says just this and that can be done without waiting."""
+        """Replace one text by another; returns whether the file had the first, and nothing had to wait."""
         return bool(self._at_once(container, lambda path: files.replaced_at_once(path, text, edited)))
 
     async def watch(
@@ -105,18 +105,18 @@ class PathHostsFiles:
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> NoReturn:
-        """Tell of the containers' files that somebody writes, from the moment that it has started, for ever.
+        """Report each write of a container's file, for ever. It has started once no write is missed any more.
 
         `changed` gets `None` if changes were lost and all files must be compared, after the key of each file that was
-        certainly written meanwhile. `moved` is called if the directory may be another one now: then this is to be begun
+        certainly written meanwhile. `moved` is called if the directory may be another one now; then the caller begins
         anew.
         """
 
-        def tell(id_: ContainerId | None) -> None:
+        def report(id_: ContainerId | None) -> None:
             changed(ContainerKey(self.engine, id_) if id_ is not None else None)
 
         def make(inotify: Inotify) -> Watch:
-            return Watch(inotify, self.directory, self._hosts, tell, moved)
+            return Watch(inotify, self.directory, self._hosts, report, moved)
 
         await watch_for_ever(make, Watch.what, task_status=task_status)
 
@@ -131,7 +131,7 @@ class PathHostsFiles:
             )
 
     def _fault(self) -> str | None:
-        """Why no container's file can be reached at all, `None` if they can."""
+        """The reason why no container's file can be reached at all; `None` if they can."""
         try:
             os.close(os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
@@ -140,11 +140,11 @@ class PathHostsFiles:
         return None
 
     def _at_once(self, container: Container, work: Callable[[Path], T | None]) -> T | None:
-        """What can be done without waiting and so without a thread: the way there and back takes longer than the work.
+        """The result of work that needs no waiting, and so no thread, which would take longer than the work itself.
 
-        `None` for all else, and for whatever goes wrong: a thread will see to it, and tell.
+        `None` if it might wait, and for every error. The caller then uses a thread, which raises the error.
         """
-        if container.host_file is None:  # those may be on any file system
+        if container.host_file is None:  # files of the host may be on any file system
             with suppress(files.HostsFileError):
                 return work(self.path(container))
         return None
@@ -174,7 +174,7 @@ async def watch_host_files(
     *,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """Tell of those of these files on the host that somebody writes, or that appear, from now on, for ever."""
+    """Report each of these files on the host that is written or appears, for ever."""
     await watch_for_ever(
         lambda inotify: HostFileWatch(inotify, paths, changed), HostFileWatch.what, task_status=task_status
     )
@@ -182,17 +182,17 @@ async def watch_host_files(
 
 @lru_cache(maxsize=1024)
 def _place(directory: Path, identity: str, hosts: Path) -> Path:
-    """Where a container's file is. To put a path together takes as long as to read a file."""
+    """The path of a container's file. It is cached, as making a path takes as long as reading a file."""
     return directory / identity / hosts
 
 
 def _of_host(work: Callable[[Path], T]) -> Callable[[Path], T]:
-    """The work, on a file whose directory may be a link, as `/var/run` is: the host's directories are its own."""
+    """The work on a file whose directory may be a link, as `/var/run` is. Directories of the host are trusted."""
     return lambda path: work(path.parent.resolve() / path.name)
 
 
 def out_of_sight(directory: Path, error: OSError) -> str:
-    """Why an engine's containers directory cannot be used, and what to do."""
+    """The reason why an engine's containers directory cannot be used, with a remedy."""
     what = f"the engine's containers directory {directory} cannot be read ({error.strerror})"
     if error.errno in files.OUT_OF_FILES:
         return f"{what}: raise the limit of open files (LimitNOFILE)"

@@ -1,8 +1,8 @@
-"""The steps of an edit (`core.block.edit`) on an open file, and the repair of the two ways in which they go wrong.
+"""Carries out the steps of an edit (`core.block.edit`) on an open file, and repairs the two ways in which they fail.
 
-A step may fail, as on a full disk: then the growth that it has made is cut off again. Or another process may truncate
-the file just before a step, which then writes behind the end: that shows by the NULs with which the kernel fills the
-gap, and is cut off again.
+A step may fail, as on a full disk. Then its growth of the file is cut off again. Another process may truncate the file
+just before a step, so that the step writes behind the end. This is recognised by the NULs with which the kernel fills
+the gap, and cut off again.
 """
 
 import os
@@ -29,9 +29,9 @@ def carried_out(file: int, todo: tuple[Step, ...], update: FileUpdate) -> bool:
 
 
 def mended(text: bytes, ours: bytes) -> bytes:
-    """The text without bytes of `ours` that landed behind its end, as another process had just truncated it.
+    """The text without bytes of `ours` that landed behind its end, because another process had just truncated it.
 
-    From the first NUL on there is then nothing but NULs, newlines (our growth) and bytes at their places in `ours`.
+    Then there are only NULs, newlines (our growth) and bytes at their places in `ours` from the first NUL on.
     """
     hole = text.find(b"\0")
     if hole < 0 or not ours:
@@ -53,7 +53,7 @@ def _carry_out(file: int, step: Step) -> None:
 def _take_back_growth(file: int, text: bytes, update: FileUpdate) -> None:
     """Cuts off the newlines of an edit that failed (a full disk), or each new try would add blank lines.
 
-    `text` is what the file says, but for a growth that was carried out in part.
+    `text` is the file's text, without a growth that was carried out in part.
     """
     with suppress(OSError):
         found = os.pread(file, max(len(update.before), len(update.after)) + 1, 0)

@@ -1,4 +1,4 @@
-"""Which containers' hosts files have just been written: inotify on the engine's container directories.
+"""Reports containers whose hosts file has just been written, by inotify on the engine's container directories.
 
 The engine rebuilds a container's file at each start, up to three times, the last time some 12 ms before it publishes
 the start (engines 20.10 to 28.5). So only this watch can restore the block before the container's first instruction.
@@ -33,11 +33,11 @@ _EVENT_SECONDS = 0.005
 """The cost of an event, for the rate limiter: 200 a second from one directory are tolerated."""
 _CREDIT_SECONDS = 1.0
 """The rate limiter's burst: 200 events at once."""
-_REST_SECONDS = 1.0
-"""How long a directory with more events than that is not watched."""
+_UNWATCHED_SECONDS = 1.0
+"""A directory with more events than that is not watched for this time."""
 
 Changed = Callable[[ContainerId | None], None]
-"""Told of each container whose file was written; `None`: any other file may have been, too."""
+"""Takes each container whose file was written; `None`: any other file may have been written, too."""
 
 
 class Watch(Watcher):
@@ -52,7 +52,7 @@ class Watch(Watcher):
     def __init__(
         self, inotify: Inotify, directory: Path, hosts: Path, changed: Changed, path_changed: Callable[[], None]
     ) -> None:
-        """`path_changed` is told when the directory's own path may lead elsewhere."""
+        """`path_changed` is called when the directory's own path may lead elsewhere."""
         super().__init__(inotify)
         self._directory = directory
         self._above = frozenset(directory.parents)
@@ -62,73 +62,74 @@ class Watch(Watcher):
         self._owners: dict[Path, ContainerId] = {}
         """The container of each watched directory that holds a hosts file."""
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
-        self._resting: set[Path] = set()
+        self._unwatched: set[Path] = set()
         """The directories that are not watched for a moment."""
-        self._told = _Told()
+        self._reported = _Reported()
 
     def add_all(self) -> None:
-        """Watch the directory, all that is in it, and those above, as far as they are there."""
+        """Watch the directory, all directories in it, and those above it, as far as they exist."""
         for place in self._above:
             self._watches.add(place, _ABOVE)
         self._watches.add(self._directory, _DIRECTORY)
-        with suppress(OSError):  # the directory is gone; its parent's watch tells that
+        with suppress(OSError):  # the directory is gone, which its parent's watch reports
             for child in self._directory.iterdir():
                 if self._watches.lacking:
                     return
-                if child not in self._resting:
+                if child not in self._unwatched:
                     self._add(child)
 
-    def tell_all(self) -> None:
-        """Tell that changes of any file may have been missed."""
-        self._told = _Told()
+    def report_all(self) -> None:
+        """Report that changes of any file may have been missed."""
+        self._reported = _Reported()
         self._changed(None)
 
     async def _take(self, event: Event, tasks: TaskGroup) -> None:
-        """Tell which container's `<directory>/<id>/<hosts>` has been written, `None` for any."""
+        """Report the container whose `<directory>/<id>/<hosts>` has been written; `None` if it may be any."""
         if int(event.mask) & _OVERFLOW:
             await self._add_all()
             logger.warning("changes of hosts files were lost; all are compared")
             self._path_changed()
-            await self._tell_lost()
+            await self._report_lost()
         elif event.watch is None:
             return
         elif event.watch.path in self._above:
             self._look_above(event, event.watch)
         elif self._is_flooded(event, event.watch):
-            self._resting.add(event.watch.path)
+            self._unwatched.add(event.watch.path)
             self._watches.remove(event.watch)
-            tasks.start_soon(self._watch_again, event.watch, name=f"rest {event.watch.path}")
+            tasks.start_soon(self._watch_again, event.watch, name=f"watch {event.watch.path} again")
         elif (found := self._changed_container(event, event.watch)) is not None:
-            self._tell(found)
+            self._report(found)
 
-    def _tell(self, container: ContainerId) -> None:
-        self._told.note(container)
+    def _report(self, container: ContainerId) -> None:
+        self._reported.note(container)
         self._changed(container)
 
-    async def _tell_lost(self) -> None:
-        """Tell of what the kernel did not: first of the files that their times show to be written since.
+    async def _report_lost(self) -> None:
+        """Report changes that the kernel did not: first of the files whose times show a write since the last report.
 
-        Those are told of one by one, as a container may be starting: its first instruction does not wait for an event.
+        Each of these is reported by itself, because its container may be starting, and its first instruction does not
+        wait for an event.
         """
-        told, self._told = self._told, _Told()
-        for container in await anyio.to_thread.run_sync(self._missed, told):
-            self._tell(container)
+        reported, self._reported = self._reported, _Reported()
+        for container in await anyio.to_thread.run_sync(self._missed, reported):
+            self._report(container)
         self._changed(None)
 
-    def _missed(self, told: "_Told") -> list[ContainerId]:
-        """The containers whose files were written after that. Blocks for a moment."""
+    def _missed(self, reported: "_Reported") -> list[ContainerId]:
+        """The containers whose files were written after their last report. Blocks for a moment."""
         found: list[ContainerId] = []
         with suppress(OSError):  # the directory is gone
             for child in self._directory.iterdir():
                 with suppress(OSError):  # it has no file
                     status, container = os.lstat(child / self._hosts), ContainerId(child.name)
-                    # A container may set the first to any time; the second changes with the file's mode, too.
-                    if min(status.st_mtime, status.st_ctime) > told.last(container):
+                    # A container may set st_mtime to any time. st_ctime changes with the file's mode, too.
+                    if min(status.st_mtime, status.st_ctime) > reported.last(container):
                         found.append(container)
         return found
 
     def _look_above(self, event: Event, watch: KernelWatch) -> None:
-        """Tell that a directory on the way to the containers directory has come or gone."""
+        """Report that a directory on the way to the containers directory has come or gone."""
         place = watch.path if event.name is None else watch.path / event.name
         if place in self._above:
             self._watches.add(place, _ABOVE)
@@ -137,28 +138,28 @@ class Watch(Watcher):
             self._path_changed()
 
     def _is_flooded(self, event: Event, watch: KernelWatch) -> bool:
-        """Count one more event of a watch; returns whether there are so many that the watch is to be taken off."""
+        """Count one more event of a watch; returns whether there are so many that the watch must be taken off."""
         if int(event.mask) & _IGNORED:  # the watch was taken off, or its directory is gone
             self._limiter.forget(watch.path)
             if (owner := self._owners.pop(watch.path, None)) is not None:
-                self._told.forget(owner)
+                self._reported.forget(owner)
             if watch.path == self._directory:
                 self._path_changed()
             return False
-        if watch.path == self._directory or watch.path in self._resting:
+        if watch.path == self._directory or watch.path in self._unwatched:
             return False
         now = time.monotonic()
         self._limiter.spend(watch.path, now, _EVENT_SECONDS)
         return self._limiter.wait(watch.path, now) > 0
 
     async def _watch_again(self, watch: KernelWatch) -> None:
-        """Watch a directory again after a moment, and tell of it, as its file may have been written meanwhile."""
+        """Watch a directory again after a moment, and report it, as its file may have been written meanwhile."""
         child = self._directory / watch.path.relative_to(self._directory).parts[0]
-        logger.debug("{} is written all the time; it is watched again in {:g} s", child, _REST_SECONDS)
-        await anyio.sleep(_REST_SECONDS)
-        self._resting.discard(watch.path)
+        logger.debug("{} is written all the time; it is watched again in {:g} s", child, _UNWATCHED_SECONDS)
+        await anyio.sleep(_UNWATCHED_SECONDS)
+        self._unwatched.discard(watch.path)
         if self._add(child):
-            self._tell(ContainerId(child.name))
+            self._report(ContainerId(child.name))
 
     def _changed_container(self, event: Event, watch: KernelWatch) -> ContainerId | None:
         if event.name is None:
@@ -173,7 +174,7 @@ class Watch(Watcher):
             return ContainerId(child)
         if rest != [*self._hosts.parts[: len(rest)]]:
             return None
-        # A directory on the way has come; the file may have been written before the watch was there.
+        # A directory on the way has appeared. The file may have been written before it was watched.
         return ContainerId(child) if self._add(self._directory / child) else None
 
     def _add(self, child: Path) -> bool:
@@ -186,21 +187,21 @@ class Watch(Watcher):
         return True
 
 
-class _Told:
-    """When each container's file was reported last (`time.time`, the clock of the files' own times)."""
+class _Reported:
+    """The time of the last report of each container's file (`time.time`, the clock of the files' own times)."""
 
     def __init__(self) -> None:
         self._each: dict[ContainerId, float] = {}
         self._others = time.time()
 
     def note(self, container: ContainerId) -> None:
-        """A file is reported now."""
+        """Note that a file is reported now."""
         self._each[container] = time.time()
 
     def forget(self, container: ContainerId) -> None:
-        """A file is gone."""
+        """Forget a file that is gone."""
         self._each.pop(container, None)
 
     def last(self, container: ContainerId) -> float:
-        """When a file was reported last; for one that never was, since when its changes are watched."""
+        """The time of a file's last report; the start of the watch if there was none."""
         return self._each.get(container, self._others)

@@ -50,28 +50,28 @@ def _reason(name: str, address: Address, bound: _Bound, reserved: Collection[str
     return None
 
 
-def _bound(foreign: Iterable[bytes], wanted: frozenset[bytes]) -> _Bound:
-    """The addresses that the foreign lines bind the wanted names to. Names are in lower case."""
+def _bound(foreign: Iterable[bytes], names: frozenset[bytes]) -> _Bound:
+    """The addresses that the foreign lines bind these names to. The names are in lower case."""
     bound: _Bound = {}
     addresses: dict[bytes, Address | None] = {}
-    for line in _lines_with(wanted, foreign) if wanted else ():
+    for line in _lines_with(names, foreign) if names else ():
         fields = fields_of(line)
-        names = wanted.intersection(fields[1:])
-        if not names:
+        found = names.intersection(fields[1:])
+        if not found:
             continue
         if fields[0] not in addresses:  # parsing an address takes longer than the rest of its line
             addresses[fields[0]] = address_of(fields[0])
         address = addresses[fields[0]]
         if address is None:  # the C library skips such a line too
             continue
-        for name in names:
+        for name in found:
             bound.setdefault(name.decode(), {})[address] = None
     return bound
 
 
-def _lines_with(wanted: frozenset[bytes], foreign: Iterable[bytes]) -> Iterator[bytes]:
+def _lines_with(names: frozenset[bytes], foreign: Iterable[bytes]) -> Iterator[bytes]:
     """The lines, in lower case, of every portion that has one of these names anywhere."""
     for portion in foreign:
         lower = portion.lower()
-        if not wanted.isdisjoint(lower.replace(b"#", b" ").split()):
+        if not names.isdisjoint(lower.replace(b"#", b" ").split()):
             yield from lower.split(b"\n")

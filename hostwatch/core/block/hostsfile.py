@@ -40,7 +40,7 @@ __all__ = (
     "rewritten",
 )
 
-_HINT_LIMIT = 1 << 14
+_EARLY_LIMIT = 1 << 14
 """Bytes from the start of a file that are searched for the engine's own lines. Only extra hosts come before them."""
 _NEWLINE = ord("\n")
 _ODD_BLANKS = re.compile(rb"[\r\v\f]")
@@ -162,8 +162,8 @@ def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
 
     They are the earliest sign of a new address. They prove nothing, as the container may write such a line too.
     """
-    wanted = hostname.lower().encode("utf-8", "replace")
-    addresses = (_own_address(line, wanted) for line in lines_of(taken_apart(text[:_HINT_LIMIT]).foreign))
+    own = hostname.lower().encode("utf-8", "replace")
+    addresses = (_own_address(line, own) for line in lines_of(taken_apart(text[:_EARLY_LIMIT]).foreign))
     return tuple(dict.fromkeys(address for address in addresses if address is not None))
 
 

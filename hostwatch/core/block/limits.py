@@ -49,7 +49,7 @@ def fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) ->
 
 
 def _fitting(costs: Iterable[int], room: int) -> int:
-    """How many of these fit, counted from the first."""
+    """The number of items that fit, counted from the first."""
     count = 0
     for cost in costs:
         room -= cost

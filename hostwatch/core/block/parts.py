@@ -24,7 +24,7 @@ class Parts:
     inside: list[bytes]
     """The lines in the block; if there are several blocks, of all together."""
     place: int | None
-    """How many entries of `foreign` stand before the first marker; `None` without a marker."""
+    """The number of entries of `foreign` before the first marker; `None` without a marker."""
 
 
 _Known = tuple[Block, ...] | None

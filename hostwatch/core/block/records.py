@@ -30,7 +30,7 @@ class Block:
     records: tuple[Record, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     unsaid: int = 0
-    """How many of the last withheld lines have no room for a comment of their own in the file."""
+    """The number of withheld lines, counted from the last, that have no room for a comment of their own in the file."""
     _hash: int = field(init=False, repr=False, compare=False, default=0)
     """Computed once. Hundreds of files have the same block and use it as a key."""
 

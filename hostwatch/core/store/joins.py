@@ -61,7 +61,7 @@ class Joins:
         return [container for container in everyone if self.file_of(container.key) == owner]
 
     def has_lost_network(self, container: Container) -> bool:
-        """Whether the network stack that the container joined exists no more."""
+        """Whether the network stack that the container joined does not exist any more."""
         parent = self._missing_parent(container)
         return (parent is not None and self.is_gone(parent)) or self.has_outlived(container)
 

@@ -147,8 +147,8 @@ def _aliases(network_name: str, settings: Json, names: _OwnNames) -> frozenset[s
     Engines from 26.0 on list them in `DNSNames`. Older ones and Podman answer to the aliases, the short id and the
     host name as well, but list only some of them in `Aliases`. On the default bridge no engine answers to any name.
     """
-    if told := settings.get("DNSNames"):
-        return frozenset(told) - {names.name}
+    if dns_names := settings.get("DNSNames"):
+        return frozenset(dns_names) - {names.name}
     own = names.by_dns if network_name != "bridge" else frozenset()
     return own.union(settings.get("Aliases") or ()) - {names.name}
 
