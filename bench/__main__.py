@@ -1,4 +1,4 @@
-"""`python -m bench [QUESTION …]`: ask, print a table for each, keep all figures as JSON, draw them as SVG."""
+"""`python -m bench [QUESTION …]`: measures, prints a table for each question, keeps the figures as JSON and SVG."""
 
 import argparse
 import signal
@@ -20,20 +20,20 @@ RESULTS = Path(__file__).with_name("results.json")
 
 @dataclass(frozen=True)
 class Question:
-    """What can be asked, and how long that may take."""
+    """A question, and the time that its answer may take."""
 
     ask: Callable[[list[Contender], bool], Answer]
     seconds: int
 
 
 def sizes(quick: bool) -> Answer:
-    """How hostwatch grows with the number of containers."""
+    """The growth of hostwatch's costs with the number of containers."""
     rows = list(size.rows(size.SIZES[:2] if quick else size.SIZES))
     large = picked(rows, containers=10_000)
-    wanted = {"event_ratio": 1.5, "requests_per_event": 1.0, "start_seconds": 10.0, "bytes_per_container": 10_000.0}
+    limits = {"event_ratio": 1.5, "requests_per_event": 1.0, "start_seconds": 10.0, "bytes_per_container": 10_000.0}
     targets = [
         Target(f"{column.replace('_', ' ')}, 10,000 containers", number(large, column), limit)
-        for column, limit in wanted.items()
+        for column, limit in limits.items()
         if large
     ]
     return Answer("Size: how it grows with the engine, which is a simulated one", rows, targets)
@@ -50,7 +50,7 @@ QUESTIONS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Ask each question that is wanted; status 1 if one of them has no answer."""
+    """Answer each requested question. Status 1 if one of them has no answer."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGALRM, _too_long)
     signal.signal(signal.SIGTERM, _ended)
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _answered(name: str, options: argparse.Namespace) -> bool:
-    """Ask one question; whether there was an answer. It leaves no engine behind in either case."""
+    """Answer one question; returns whether that worked. No engine is left behind in either case."""
     question = QUESTIONS[name]
     signal.alarm(question.seconds)
     try:

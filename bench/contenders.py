@@ -1,7 +1,7 @@
-"""Who is measured: hostwatch, a bare script as the floor, a plain one that lists everything, and any peer by command.
+"""The contenders: hostwatch, a bare script as the floor, a plain one that lists everything, and any peer by command.
 
-Each runs beside the engine of a lab, as a process of its own, and is up before anything is measured. hostwatch is what
-it is for everybody: without a configuration, and with the real-time priority that it takes by itself where it may.
+Each runs beside the engine of a lab, as a process of its own, and is up before anything is measured. hostwatch runs as
+it does by default: without a configuration, and with the real-time priority that it takes by itself if it may.
 """
 
 import os
@@ -26,20 +26,20 @@ READY_SECONDS = 30.0
 
 
 class BenchError(Exception):
-    """Something that cannot be measured; the message says what has failed."""
+    """A measurement failed. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who keeps hosts files: by its name one of ours, else by a command."""
+    """A program that keeps hosts files: one of ours, by its name, or another one, by its command."""
 
     name: str
     command: str = ""
-    """With `{socket}`, `{root}` (the engine's data root) and `{file}` (the one file that it keeps) to be filled in."""
+    """With the placeholders `{socket}`, `{root}` (the engine's data root) and `{file}` (the one file that it keeps)."""
 
     @property
     def is_peer(self) -> bool:
-        """Whether it is somebody else's program, which keeps one file and not those of containers."""
+        """Whether it is not ours. Such a program keeps one file, not those of containers."""
         return bool(self.command)
 
     def file(self, lab: Lab) -> Path:
@@ -60,7 +60,7 @@ def peer(text: str) -> Contender:
 
 @contextmanager
 def lab(version: str) -> Iterator[Lab]:
-    """A private engine without containers, with a network; it ends with this."""
+    """A private engine without containers, with a network. It ends with the context."""
     engine = engines.start(version, f"bench-{version}-{os.getpid()}")
     try:
         with (
@@ -80,16 +80,16 @@ def exact(lab: Lab) -> str:
 
 @contextmanager
 def running(contender: Contender, lab: Lab) -> Iterator[int]:
-    """The contender, following the engine; gives its process id."""
+    """The running contender; yields its process id."""
     if contender == HOSTWATCH:
         with lab.hostwatch() as hostwatch:
             yield hostwatch.process.pid
         return
     log = lab.directory / f"{contender.name}.log"
     with log.open("wb") as errors:
-        said = subprocess.DEVNULL if contender.is_peer else subprocess.PIPE
+        output = subprocess.DEVNULL if contender.is_peer else subprocess.PIPE
         process = subprocess.Popen(
-            _command(contender, lab), env=lab.environ, stdout=said, stderr=errors, start_new_session=True
+            _command(contender, lab), env=lab.environ, stdout=output, stderr=errors, start_new_session=True
         )
     try:
         if process.stdout is not None and process.stdout.readline() != b"ready\n":
@@ -114,7 +114,7 @@ def _command(contender: Contender, lab: Lab) -> list[str]:
 
 
 def wait_for(check: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:
-    """Wait until something is so."""
+    """Wait until the check is true."""
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
@@ -124,7 +124,7 @@ def wait_for(check: Callable[[], object], what: str, seconds: float = READY_SECO
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """As many busy loops as there are cores, at the usual priority."""
+    """A busy loop for each core, at the usual priority."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
         yield

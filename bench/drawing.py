@@ -1,4 +1,4 @@
-"""The figures as one picture: a panel for each question that has an answer."""
+"""Draws the figures as one picture, with a panel for each question that has an answer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +78,7 @@ def _subscribers(axes: Axes, rows: list[Row]) -> None:
 
 
 def _first(axes: Axes, rows: list[Row]) -> None:
-    """Of a hundred starts, how many found the file right."""
+    """The starts, of a hundred, that found the file right."""
     columns = ("new_subscriber", "restarted_subscriber", "recreated_service")
     labels, shares = [], []
     for row in rows:
@@ -105,7 +105,7 @@ def _readers(axes: Axes, rows: list[Row]) -> None:
 
 
 def _storm(axes: Axes, rows: list[Row]) -> None:
-    """Processor time, its own and what it has the engine use."""
+    """Processor time: a contender's own, and what it costs the engine."""
     found = [row for row in rows if row["contender"] != "nobody"]
     for place, (column, label) in enumerate((("cpu_s", "its own"), ("engine_cpu_more_s", "the engine's, more"))):
         bars = axes.bar(
@@ -132,7 +132,7 @@ def _idle(axes: Axes, rows: list[Row]) -> None:
 
 
 def _size(axes: Axes, rows: list[Row]) -> None:
-    """How each figure grows with the number of containers."""
+    """The growth of each figure with the number of containers."""
     for column in [key for key in rows[0] if key != "containers"]:
         points = [(number(row, "containers") or 0.0, number(row, column) or 0.0) for row in rows]
         axes.plot(

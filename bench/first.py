@@ -1,6 +1,6 @@
 """First instruction: is the file right before the container does anything? Counted on each engine.
 
-The container is the judge: it reads the file as its first act. Also with every core kept busy by somebody else.
+The container itself reads the file as its first act. Measured at rest, and with every core kept busy by other programs.
 """
 
 from contextlib import nullcontext
@@ -71,7 +71,7 @@ def new_subscribers(made: Lab, rounds: int) -> int:
 
 
 def restarts(made: Lab, rounds: int) -> int:
-    """The engine takes the line away at each start."""
+    """A restarted container finds the line, which the engine removes at each start."""
     web = made.run("web", "cat /etc/hosts; echo ---; exec sleep 1000", labels=LABELS)
     for number in range(rounds):
         wait_for(lambda so_far=number + 1: printed(web).count("---") == so_far, "a restarted container read its file")  # type: ignore[misc]
@@ -99,5 +99,5 @@ def recreations(made: Lab, rounds: int) -> int:
 
 
 def printed(container: Container) -> str:
-    """What a container has printed so far."""
+    """The output of a container so far."""
     return container.logs().decode()

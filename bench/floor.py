@@ -1,7 +1,7 @@
-"""The floor: reads the stream, asks once, writes once. It knows one service, `db`, and forgets all that can go wrong.
+"""The floor: reads the stream, makes one request and one write. It knows one service, `db`, and handles no error.
 
 `python bench/floor.py DATA_ROOT`, with the engine's socket in `DOCKER_HOST`; the files must be right at the start.
-Nobody could use it.
+It is of no practical use.
 """
 
 import http.client
@@ -19,7 +19,7 @@ class Connection(http.client.HTTPConnection):
     """A connection to the engine's socket."""
 
     def connect(self) -> None:
-        """What the base class asks for."""
+        """Connect, as the base class requires."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(os.environ["DOCKER_HOST"].removeprefix("unix://"))
 

@@ -25,21 +25,21 @@ from tests.conftest import Lab
 
 VERSION = "20.10"
 ROUNDS = {1: 100, 10: 30, 100: 20}
-"""How many rounds for how many subscribers."""
+"""The number of rounds for each number of subscribers."""
 BLOCK = 10
 LABELS = {"hostwatch.hosts": "@{db.ip} db"}
 FOREVER = "exec sleep 1000000"
 PATIENCE_SECONDS = 5.0
 PERIOD_SECONDS = 0.75
-"""From one change to the next. hostwatch damps a service that changes all the time, which is another question."""
+"""Time between changes. hostwatch slows down for a service that changes all the time, which is another question."""
 _LOOK_SECONDS = 0.02
-"""How often it is looked whether all files are right, and how long none of them must have been written by then."""
+"""Time between looks at the files. They are read once none has been written for this time."""
 _FEW = 10
 _PAUSE_SECONDS = 0.0002
-"""How long the watcher sleeps after it was told of one of more files than a few: to wake it takes a writer 30 µs."""
+"""With more than a few files, the watcher sleeps this long after each event: waking it costs the writer 30 µs."""
 _EVENT = struct.Struct("iIII")
 _ABOVE_ALL = 2
-"""The watcher's real-time priority: above hostwatch's, so that it notes when a file is right, not when it may run."""
+"""The watcher's real-time priority, above hostwatch's: it must note the time of a write, not the time of its own turn."""
 
 ELSEWHERE: list[Row] = [
     {"contender": "docker-hoster", "way": "stop and start", "median_ms": 267.0},
@@ -48,14 +48,14 @@ ELSEWHERE: list[Row] = [
     {"contender": "docker-hoster", "way": "reconnect", "median_ms": None},
     {"contender": "docker-etchosts", "way": "reconnect", "median_ms": None},
 ]
-"""What others measured of peers on a machine like this, engine 20.10, one file; none for what they never follow."""
+"""Figures of peers, measured by others on a machine like this, engine 20.10, one file; `None` if they never follow."""
 
 Times = dict[tuple[str, int, str], list[float | None]]
-"""Milliseconds of each round by way, subscribers and contender; `None` where it did not follow."""
+"""Milliseconds of each round by way, subscribers and contender; `None` if the contender did not follow."""
 
 
 class Service:
-    """The database, and the ways of changing its address; each gives the container that has it."""
+    """The database, and the ways to change its address. Each way returns the container that has it."""
 
     def __init__(self, made: Lab) -> None:
         self._lab, self._number = made, 0
@@ -69,7 +69,7 @@ class Service:
         }
 
     def move_on(self) -> None:
-        """Choose an address that it did not have lately."""
+        """Choose an address that the service has not had recently."""
         self._number += 1
         self.address = f"10.123.200.{1 + self._number % 250}"
 
@@ -92,14 +92,14 @@ class Service:
 
 
 def is_right(text: str, address: str) -> bool:
-    """Whether a hosts file that says this gives `db` this address, and no other."""
+    """Whether a hosts file with this text gives `db` this address, and no other."""
     lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
-    # Some tools write each name with a domain of theirs.
+    # Some tools add their own domain to each name.
     return {line[0] for line in lines if any(name.partition(".")[0] == "db" for name in line[1:])} == {address}
 
 
 def text_of(path: Path) -> str:
-    """What a file says; nothing while it is being replaced."""
+    """The file's text; empty while the file is being replaced."""
     try:
         return path.read_text()
     except FileNotFoundError:
@@ -107,10 +107,10 @@ def text_of(path: Path) -> str:
 
 
 class Watch:
-    """Notes when each file was written last, and when the engine published which connection.
+    """Notes the time of the last write of each file, and of the engine's event of each connection.
 
-    The files are not read before all is quiet: who has one open would keep its writer waiting. What the kernel tells
-    is only put by with the time, and taken apart afterwards: that takes longer than a contender may take for a file.
+    The files are not read before all is quiet, because an open file would keep its writer waiting. The kernel's events
+    are only kept with the time, and parsed afterwards, because parsing takes longer than a contender needs for a file.
     """
 
     def __init__(self, made: Lab, paths: Iterable[Path]) -> None:
@@ -131,7 +131,7 @@ class Watch:
             self._published[event["Actor"]["Attributes"]["container"]] = event["timeNano"] / 1e9
 
     def _follow_files(self) -> None:
-        # On one processor: who is measured stays on another then, and is not chased from one to the next.
+        # On one processor, so that the contender stays on another one and is not moved from one to the next.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_ABOVE_ALL))
@@ -155,18 +155,18 @@ class Watch:
         return 1000 * (right - self._published[identity])
 
     def _is_quiet(self) -> bool:
-        """Whether nobody has written for a moment."""
+        """Whether no file has been written for a moment."""
         return bool(self._told) and time.time() > self._told[-1][0] + _LOOK_SECONDS
 
     def _right_since(self, address: str) -> float | None:
-        """When the last of the files came to say what it says, if they all are right; `None` while one is not."""
+        """The time of the last write of any file, if all files are right; `None` while one is not."""
         written = {path: when for when, told in self._told for path in self._written(told) if path in self._paths}
         if len(written) < len(self._paths) or not all(is_right(text_of(path), address) for path in self._paths):
             return None
         return max(written.values())
 
     def _written(self, told: bytes) -> Iterator[Path]:
-        """The files that some events of the kernel's are about (inotify(7))."""
+        """The files in some events of the kernel (inotify(7))."""
         while told:
             wd, _, _, length = _EVENT.unpack_from(told)
             end = _EVENT.size + length
@@ -248,7 +248,7 @@ def asked(peers: list[Contender], quick: bool) -> Answer:
 
 
 def targets(rows: list[Row]) -> list[Target]:
-    """What is wanted of hostwatch."""
+    """The targets for hostwatch."""
     found = []
     for row in rows:
         if row["contender"] != HOSTWATCH.name:
@@ -260,7 +260,7 @@ def targets(rows: list[Row]) -> list[Target]:
         if count == 100:
             found.append(Target(f"{way}, 100 subscribers: median (ms)", median_ms, 10.0))
         if median_ms is not None:
-            # Of a median before the event, or just after it, multiples say nothing; the floor's stands in for it.
+            # A multiple of a median before or just after the event is no useful limit. Then the floor's median counts.
             base = max(median_ms, floor)
             found.append(Target(f"{way}, {count}: p99 (ms), 5 times the median", number(row, "p99_ms"), 5 * base))
         for other in [*rows, *ELSEWHERE] if count == 1 else []:

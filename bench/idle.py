@@ -1,4 +1,4 @@
-"""Idle: what it costs to have it run while nothing happens. Twenty containers, five of which subscribe."""
+"""Idle: the costs of hostwatch while nothing happens. Twenty containers, five of which subscribe."""
 
 import time
 
@@ -11,12 +11,12 @@ VERSION = "28.5"
 CONTAINERS, SUBSCRIBERS = 20, 5
 SECONDS, SECONDS_QUICK = 60.0, 6.0
 SETTLED_SECONDS = 15.0
-"""After its start: a thread that has nothing to do ends after ten."""
+"""Wait after the start: an idle thread ends after ten seconds."""
 LABELS = {"hostwatch.hosts": "@{db.ip} db"}
 
 
 def asked(quick: bool) -> Answer:
-    """Processor and memory of hostwatch, and of the plain script, which does nothing but wait for an event."""
+    """Processor time and memory of hostwatch, and of the plain script, which only waits for an event."""
     seconds = SECONDS_QUICK if quick else SECONDS
     with lab(VERSION) as made:
         made.run("db", "exec sleep 1000000")
@@ -35,7 +35,7 @@ def asked(quick: bool) -> Answer:
 
 
 def measured(made: Lab, contender: Contender, seconds: float) -> Row:
-    """What it uses while nothing happens."""
+    """The contender's usage while nothing happens."""
     with running(contender, made) as pid:
         time.sleep(SETTLED_SECONDS)
         before = usage(pid).cpu_seconds

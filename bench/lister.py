@@ -1,6 +1,6 @@
 """A plain script with docker-py that lists and inspects everything at each event, and writes each file that is wrong.
 
-`python bench/lister.py DATA_ROOT`. It is what one writes in an evening, and how docker-gen and others go about it.
+`python bench/lister.py DATA_ROOT`. It is a script of an evening's work, and does the same as docker-gen and others.
 """
 
 import sys
@@ -22,22 +22,22 @@ def main() -> None:
 
 
 def write_all(client: docker.DockerClient, root: Path) -> None:
-    """Bring every subscriber's file to what the engine says now."""
+    """Write every subscriber's file by the engine's present answers."""
     addresses: dict[str, str] = {}
-    wanted: dict[str, bool] = {}
+    subscribers: dict[str, bool] = {}
     for container in client.containers.list(ignore_removed=True):  # docker-py inspects each of them, too
         for settings in container.attrs["NetworkSettings"]["Networks"].values():
             if settings["IPAddress"]:
                 addresses[str(container.name)] = settings["IPAddress"]
         if {"hostwatch.hosts", "hostwatch.services"} & container.labels.keys():
-            wanted[str(container.id)] = "hostwatch.services" in container.labels
-    for identity, everything in wanted.items():
+            subscribers[str(container.id)] = "hostwatch.services" in container.labels
+    for identity, everything in subscribers.items():
         names = sorted(addresses) if everything else [name for name in ("db",) if name in addresses]
         write(root / "containers" / identity / "hosts", [f"{addresses[name]:<16}{name}" for name in names])
 
 
 def write(path: Path, records: list[str]) -> None:
-    """Put the records behind what the engine wrote, unless they are there."""
+    """Put the records behind the engine's lines, unless they are there."""
     try:
         old = path.read_text()
         text = old.partition("# hostwatch: begin\n")[0] + "\n".join(
@@ -45,7 +45,7 @@ def write(path: Path, records: list[str]) -> None:
         )
         if text != old:
             path.write_text(text)
-    except FileNotFoundError:  # the container is gone by now
+    except FileNotFoundError:  # the container is gone
         pass
 
 

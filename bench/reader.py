@@ -1,4 +1,4 @@
-"""What a program in a container sees; it runs there, with Python and glibc and nothing else.
+"""The view of a program in a container. This script runs there, with only Python and glibc.
 
 `reader.py lookups NAME COUNT ADDRESS` looks a name up so many times. `reader.py reads FILE ADDRESSES` reads a file all
 the time until there is a file `/tmp/over`; a line is whole if it stood there at first, with any of these addresses.
@@ -15,7 +15,7 @@ _BLOCK = 100
 
 
 def lookups(name: str, count: int, address: str) -> dict[str, float]:
-    """How long they take, one after the other."""
+    """The times of look-ups, one after the other."""
     took = []
     for _ in range(count):
         begun = time.perf_counter()
@@ -32,9 +32,9 @@ def lookups(name: str, count: int, address: str) -> dict[str, float]:
 
 
 def reads(path: Path, addresses: set[str]) -> dict[str, int]:
-    """How many, how many of them empty, and how many with a line that is neither old nor new."""
+    """The number of reads, of empty texts, and of texts with a line that is neither old nor new."""
     while not (text := path.read_text()).endswith("# hostwatch: end\n"):
-        pass  # it is just being written
+        pass  # the file is just being written
     first = text.splitlines()
     whole = {*first, *(f"{address:<16}{line[16:]}" for line in first if line[15:16] == " " for address in addresses)}
     count = empty = torn = 0

@@ -1,7 +1,7 @@
-"""Readers: what looking up a name costs in a container, in its hosts file and at the engine's DNS, and what they see.
+"""Readers: the cost of a look-up in a container, in its hosts file and at the engine's DNS, and the texts they read.
 
-The containers have a Debian image with Python, so they look up by glibc. While addresses change, one that does nothing
-but read its file counts the texts that are empty, and those with a line that is neither old nor new.
+The containers have a Debian image with Python, so glibc makes the look-ups. While addresses change, a container that
+only reads its file counts the empty texts, and the texts with a line that is neither old nor new.
 """
 
 import json
@@ -25,13 +25,13 @@ LINES = (10, 100, 1000)
 LOOKUPS, LOOKUPS_QUICK = 20_000, 2_000
 CHANGES, CHANGES_QUICK = 1_000, 50
 SERVICES = 5
-"""So many change in turn, as hostwatch damps one that changes all the time."""
+"""Services that change in turn, because hostwatch slows down for one that changes all the time."""
 ADDRESS = "10.123.200.1"
 READER = Path(__file__).with_name("reader.py")
 
 
 def asked(quick: bool) -> Answer:
-    """Lookups by the length of the file, and reads by who writes it."""
+    """Look-ups by the length of the file, and reads by the file's writer."""
     changes = CHANGES_QUICK if quick else CHANGES
     with lab(VERSION) as made:
         import_base(made.client)
@@ -51,7 +51,7 @@ def asked(quick: bool) -> Answer:
 
 
 def lookups(made: Lab, count: int) -> list[Row]:
-    """How many a second, and how long one takes, with so many lines in the file, and without any."""
+    """Look-ups a second, and the time of one, by the number of lines in the file, and at the engine's DNS."""
     rows: list[Row] = []
     db = made.run("db", "exec sleep 1000000", ADDRESS)
     own = len(made.hosts(db).splitlines())
@@ -87,12 +87,12 @@ def with_python(made: Lab, name: str, labels: dict[str, str]) -> Container:
 
 
 def looked_up(container: Container, count: int) -> Row:
-    """What the container's lookups took."""
+    """The figures of the container's look-ups."""
     return run_reader(container, "lookups", "db", str(count), ADDRESS)
 
 
 def reads(made: Lab, contender: Contender, changes: int) -> Row:
-    """What a process sees that reads its file all the time, while somebody keeps it."""
+    """The texts that a process sees that reads its file all the time, while the contender keeps it."""
     names = [f"db-{n}" for n in range(SERVICES)]
     services = [made.run(name, "exec sleep 1000000", f"10.123.200.{1 + n}") for n, name in enumerate(names)]
     web = with_python(made, f"read-{contender.name}", {"hostwatch.services": "*"})
@@ -117,7 +117,7 @@ def is_at(made: Lab, web: Container, name: str, address: str) -> bool:
 
 @contextmanager
 def reading(web: Container, addresses: list[str]) -> Iterator[Future[Row]]:
-    """Have the container read its file all the time; what it saw is there at the end."""
+    """Have the container read its file all the time. The result is there at the end."""
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(run_reader, web, "reads", "/etc/hosts", json.dumps(addresses))
         try:
@@ -127,7 +127,7 @@ def reading(web: Container, addresses: list[str]) -> Iterator[Future[Row]]:
 
 
 def run_reader(container: Container, *arguments: str) -> Row:
-    """What the reader in the container prints."""
+    """The output of the reader in the container."""
     status, output = container.exec_run(["python3", "/reader.py", *arguments])
     if status != 0 or not isinstance(output, bytes):
         raise BenchError(f"the reader in {container.name} failed: {output!r}")

@@ -1,4 +1,4 @@
-"""Records what a real engine answers, for the simulated one to be like: `python -m bench.record`."""
+"""Records the answers of a real engine, for the simulated one: `python -m bench.record`."""
 
 import http.client
 import json
@@ -38,7 +38,7 @@ def asked(engine: engines.Engine, path: str) -> Any:
 
 
 def events(engine: engines.Engine) -> list[Any]:
-    """What the engine has told so far."""
+    """The engine's events so far."""
     connection = _Connection(engine.socket)
     connection.request("GET", f"/{API}/events?since=0&until=9999999999")
     lines = []
@@ -53,7 +53,7 @@ def events(engine: engines.Engine) -> list[Any]:
 
 
 def main() -> None:
-    """Start an engine, have it tell everything, and write that down."""
+    """Start an engine, make all requests, and write the answers down."""
     engine = engines.start(VERSION, "bench-record")
     try:
         labels = [f"--label={key}={value}" for key, value in LABELS.items()]

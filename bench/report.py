@@ -1,4 +1,4 @@
-"""What a question answers: rows of figures, and how they stand beside what is wanted. Printed, and kept as JSON."""
+"""The answer to a question: rows of figures, and their targets. Printed, and kept as JSON."""
 
 import json
 import math
@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 Row = dict[str, str | int | float | None]
-"""One line of a table; an absent figure, as of somebody who never followed, is `None`."""
+"""One line of a table. A figure is `None` if there is none, as for a program that never followed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is wanted of one figure: at most a limit, or at least."""
+    """The target of one figure: at most a limit, or at least."""
 
     what: str
     figure: float | None
@@ -29,7 +29,7 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether it is so; a figure that is absent meets nothing."""
+        """Whether the figure meets the limit. An absent figure does not."""
         if self.figure is None or math.isnan(self.figure):
             return False
         return self.figure >= self.limit if self.at_least else self.figure <= self.limit
@@ -46,7 +46,7 @@ class Answer:
 
 
 def machine() -> Row:
-    """What the figures depend on."""
+    """The properties of the machine that the figures depend on."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -64,7 +64,7 @@ def machine() -> Row:
 
 
 def spread(milliseconds: list[float]) -> dict[str, float | None]:
-    """Median and p99; of fewer than a hundred the p99 is their greatest."""
+    """Median and p99. The p99 of fewer than a hundred values is the greatest."""
     if not milliseconds:
         return {"median_ms": None, "p99_ms": None}
     p99 = quantiles(milliseconds, n=100, method="inclusive")[98] if len(milliseconds) >= 100 else max(milliseconds)
@@ -72,12 +72,12 @@ def spread(milliseconds: list[float]) -> dict[str, float | None]:
 
 
 def ratio(figure: float | None, other: float | None) -> float | None:
-    """How many times the other."""
+    """The figure as a multiple of the other."""
     return round(figure / other, 2) if figure is not None and other is not None and other > 0 else None
 
 
 def show(answer: Answer) -> None:
-    """Print an answer as a table, and what is wanted of it below."""
+    """Print an answer as a table, with its targets below."""
     console = Console(width=None if os.isatty(1) else 160)
     columns = list(dict.fromkeys(key for row in answer.rows for key in row))
     table = Table(title=answer.title, title_justify="left")
@@ -108,7 +108,7 @@ def _cell(value: object) -> str:
 
 
 def keep(path: Path, question: str, answer: Answer) -> dict[str, Any]:
-    """Put an answer into the file, in the place of an older one to the same question; returns all that is in there."""
+    """Put an answer into the file, in the place of an older one to the same question; returns all answers in it."""
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     found[question] = {
         "measured": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -122,9 +122,9 @@ def keep(path: Path, question: str, answer: Answer) -> dict[str, Any]:
     return found
 
 
-def picked(rows: Iterable[Row], **wanted: object) -> Row:
-    """The row of this kind; an empty one where there is none."""
-    return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})
+def picked(rows: Iterable[Row], **values: object) -> Row:
+    """The row with these values; an empty row if there is none."""
+    return next((row for row in rows if all(row.get(key) == value for key, value in values.items())), {})
 
 
 def number(row: Row, key: str) -> float | None:

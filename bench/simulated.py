@@ -1,11 +1,11 @@
-"""A simulated engine: a real HTTP server on a unix socket, with as many containers as are asked for, from a seed.
+"""A simulated engine: a real HTTP server on a unix socket, with any number of containers, made from a seed.
 
-It speaks what hostwatch asks (`/_ping`, `/version`, `/info`, `/events`, containers and networks); its answers are the
-recorded ones of a real engine with other names, ids and addresses, and `validated` compares their form with these. They
-are filled in as bytes, since a request must cost less here than there. Events are replayed for `since=`, as far as
-there are 256 of them; filters of events are not looked at, as nothing else happens here.
+It answers the requests of hostwatch (`/_ping`, `/version`, `/info`, `/events`, containers and networks). The answers are
+the recorded ones of a real engine with other names, ids and addresses, and `validated` compares their form with these.
+They are filled in as bytes, because the simulation must be faster than a real engine. The last 256 events are replayed
+for `since=`. Filters of events are ignored, as there are no other events.
 
-Projects of ten containers each, every project on a network of its own, and one of its containers a subscriber.
+Projects have ten containers each and a network of their own. One container of each project is a subscriber.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _KEPT_EVENTS = 256
 
 
 def recorded(name: str) -> Any:
-    """A recorded answer, to be changed at will."""
+    """A recorded answer, which the caller may change."""
     return json.loads(_text(name))
 
 
@@ -57,7 +57,7 @@ class Box:
 
 @dataclass
 class World:
-    """All containers and networks, what has happened lately, and who follows that."""
+    """All containers and networks, the last events, and their listeners."""
 
     boxes: dict[str, Box] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class World:
 
     @property
     def subscribers(self) -> list[Box]:
-        """The containers that want lines."""
+        """The containers that request lines."""
         return [box for box in self.boxes.values() if "hostwatch.hosts" in box.labels]
 
     def add(self, box: Box) -> None:
@@ -78,7 +78,7 @@ class World:
         self.members[box.network_id].append(box)
 
     def tell(self, happened: dict[str, Any]) -> None:
-        """Tell everybody of an event."""
+        """Send an event to all listeners."""
         line = _json(happened) + b"\n"
         self.events.append((happened["timeNano"], line))
         for queue in self.listeners:
@@ -127,26 +127,26 @@ def _labels(project: str, service: str) -> dict[str, str]:
 
 
 def wanted(made: World, box: Box) -> str:
-    """The block that a subscriber's file is to have."""
+    """The desired block of a subscriber's file."""
     lines = [f"{made.by_service[box.project, name].address:<16}{name}" for name in ("db", "app2")]
     return "\n".join(["# hostwatch: begin", *lines, "# hostwatch: end"])
 
 
 def free_address(made: World, box: Box, number: int) -> str:
-    """An address of the container's network that nobody has, a different one for each number of a row."""
+    """A free address of the container's network, a different one for each number in a row."""
     (config,) = made.networks[box.network_id]["IPAM"]["Config"]
     free = list(ipaddress.IPv4Network(config["Subnet"]).hosts())[PROJECT + 1 :]
     return str(free[number % len(free)])
 
 
 def disconnect(made: World, box: Box) -> None:
-    """Take a container off its network, and tell it as an engine does."""
+    """Disconnect a container from its network, with the engine's event."""
     box.address = None
     made.tell(event("event-network-disconnect", box))
 
 
 def connect(made: World, box: Box, address: str) -> None:
-    """Put a container on its network again."""
+    """Connect a container to its network again."""
     box.address = address
     made.tell(event("event-network-connect", box))
 
@@ -155,7 +155,7 @@ def connect(made: World, box: Box, address: str) -> None:
 
 
 def listed(box: Box) -> dict[str, Any]:
-    """The container as the list has it."""
+    """The container in the form of the list."""
     answer: dict[str, Any] = recorded("listed")
     answer |= {"Id": box.id, "Names": [f"/{box.name}"], "Labels": box.labels}
     answer["HostConfig"] |= {"NetworkMode": box.network}
@@ -164,7 +164,7 @@ def listed(box: Box) -> dict[str, Any]:
 
 
 def inspected(box: Box) -> dict[str, Any]:
-    """The container as an inspection has it."""
+    """The container in the form of an inspection."""
     answer: dict[str, Any] = recorded("inspected")
     answer |= {"Id": box.id, "Name": f"/{box.name}", "HostsPath": f"/var/lib/docker/containers/{box.id}/hosts"}
     answer["Config"] |= {"Hostname": box.id[:12], "Labels": box.labels}
@@ -210,7 +210,7 @@ def event(name: str, box: Box) -> dict[str, Any]:
 
 
 class _Form:
-    """An inspection as bytes with places for what differs: filled in a hundred times faster than it is made."""
+    """An inspection as bytes with placeholders. Filling it in is a hundred times faster than making it."""
 
     def __init__(self) -> None:
         unlike = Box("%ID%", "%NAME%", "", "", "%NETWORK%", "", "", None, {"%LABELS%": ""})
@@ -221,7 +221,7 @@ class _Form:
         self._parts = text.split("\0")
 
     def filled(self, box: Box) -> bytes:
-        """The container as an inspection has it, as bytes."""
+        """The container in the form of an inspection, as bytes."""
         values = {
             "ID": box.id,
             "NAME": box.name,
@@ -241,7 +241,7 @@ class Server:
     def __init__(self, made: World, root: Path) -> None:
         self.world = made
         self.requests = 0
-        """How many were made for what is there or has changed: no streams, and no signs of life, made each 10 s."""
+        """The number of requests for containers and networks, without streams and the pings of each 10 s."""
         self._info = recorded("info") | {"DockerRootDir": str(root), "Containers": len(made.boxes)}
         self._version = _json(recorded("version"))
         self._listed = b"[" + b",".join(_json(listed(box)) for box in made.boxes.values()) + b"]"
@@ -251,7 +251,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def listening(self, path: Path) -> AsyncIterator[None]:
         """Answer on this socket."""
-        # Without the first, a stream that nobody reads any more goes on; without the second, the end waits for it.
+        # `handler_cancellation` ends a stream without a reader. `shutdown_timeout` ends the server without waiting.
         runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1)
         await runner.setup()
         try:
@@ -270,7 +270,7 @@ class Server:
         return web.Response(body=body, content_type="application/json")
 
     def _body(self, request: web.BaseRequest) -> bytes | None:
-        """What is answered, `None` where there is no such thing."""
+        """The body of the answer; `None` if there is no such object."""
         body = None
         match request.path.split("/")[1:]:
             case ["_ping"]:
@@ -321,7 +321,7 @@ def _json(value: Any) -> bytes:
 
 
 def form(value: Any) -> Any:
-    """The keys and types of an answer, without its values; of a list that of its first."""
+    """The keys and types of an answer, without its values. A list has the form of its first item."""
     if isinstance(value, dict):
         return {key: form(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -330,7 +330,7 @@ def form(value: Any) -> Any:
 
 
 def validated() -> Iterator[str]:
-    """Each answer of the simulation whose form is not that of the recorded one."""
+    """The answers of the simulation that differ in form from the recorded ones."""
     made = World()
     network, recording = recorded("network"), recorded("inspected")
     made.networks[network["Id"]] = recorded("networks")

@@ -1,7 +1,7 @@
-"""Size: how hostwatch grows with the engine. Cold start, one event, requests, memory, beside a simulated engine.
+"""Size: the growth of hostwatch's costs with the engine. Cold start, one event, requests, memory; simulated engine.
 
-One event is a container that comes back on its network with another address, told to a hostwatch that has read
-everything; it is timed from there to the subscriber's file right.
+One event is a container that comes back on its network with another address, after hostwatch has read everything. The
+time is from the event until the subscriber's file is right.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from tests.usage import usage
 SIZES = (100, 1_000, 10_000, 50_000)
 EVENTS = 50
 _APART_SECONDS = 0.05
-"""Between two events: enough that each is done with before the next."""
-_RESTING_SHARE = 0.05
-"""The share of a core below which hostwatch rests."""
+"""Time between two events, enough that hostwatch is done with each before the next."""
+_IDLE_SHARE = 0.05
+"""Below this share of a core hostwatch counts as idle."""
 _START_SECONDS = 300.0
 _EVENT_SECONDS = 30.0
 
@@ -41,7 +41,7 @@ def measured(count: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _hurried() -> Iterator[None]:
-    """The simulated engine at the priority of hostwatch: at a lower one, a busy machine would starve it."""
+    """Run the simulated engine at the priority of hostwatch: at a lower one, a busy machine would starve it."""
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
     with contextlib.suppress(PermissionError):
@@ -53,7 +53,7 @@ def _hurried() -> Iterator[None]:
 
 
 def rows(sizes: tuple[int, ...] = SIZES) -> Iterator[dict[str, Any]]:
-    """The figures for each size as they come, each beside those of the first."""
+    """The figures for each size, compared with those of the first."""
     first: dict[str, Any] = {}
     for count in sizes:
         found = measured(count)
@@ -97,16 +97,16 @@ async def _hostwatch(socket: Path) -> AsyncIterator[int]:
 
 
 async def _settled(pid: int) -> float:
-    """Wait until hostwatch rests, having looked for leftovers in all other files; returns what it has used by then."""
+    """Wait until hostwatch is idle and has looked for orphans in all other files; returns its processor time so far."""
     used, before = usage(pid).cpu_seconds, -1.0
-    while used > before + _RESTING_SHARE:
+    while used > before + _IDLE_SHARE:
         await asyncio.sleep(1)
         used, before = usage(pid).cpu_seconds, used
     return used
 
 
 async def _all_right(made: simulated.World, root: Path) -> float:
-    """Wait until each subscriber's file is right; returns when that was (monotonic seconds)."""
+    """Wait until each subscriber's file is right; returns the time (monotonic seconds)."""
     until = time.monotonic() + _START_SECONDS
     for box in made.subscribers:
         block, path = simulated.wanted(made, box), _hosts(root, box)

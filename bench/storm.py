@@ -1,7 +1,7 @@
-"""Storm: 150 containers come, are killed and go, eight at a time; three others want every name.
+"""Storm: 150 containers come, are killed and go, eight at a time; three others request every name.
 
-Beside hostwatch and a script that lists and inspects everything at each event (docker-gen's way), nobody at all is
-measured: what the engine itself needs for the storm is the same for all of them.
+The contenders are hostwatch and a script that lists and inspects everything at each event, as docker-gen does. The
+engine's own cost of the storm is measured without any contender.
 """
 
 import re
@@ -36,12 +36,12 @@ NOBODY = Contender("nobody")
 
 @dataclass
 class Record:
-    """The engine's events that say what has changed, as they come."""
+    """The engine's events of changes, as they come."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def settled(self) -> float:
-        """When the last event was (seconds since the epoch), once no more come."""
+        """The time of the last event (seconds since the epoch), once no more come."""
         while True:
             before = len(self.events)
             time.sleep(0.3)
@@ -65,7 +65,7 @@ def recorded(made: Lab) -> Iterator[Record]:
 
 
 def asked(quick: bool) -> Answer:
-    """The figures of each contender, and how many times hostwatch's they are."""
+    """The figures of each contender, also as multiples of hostwatch's."""
     count = CONTAINERS_QUICK if quick else CONTAINERS
     rows: list[Row] = []
     for contender in (NOBODY, HOSTWATCH, LISTER):
@@ -139,12 +139,12 @@ def measured(made: Lab, contender: Contender, count: int) -> Row:
 
 
 def asked_for(proxy: Proxy) -> list[str]:
-    """The requests for what has changed: no signs of life, and no streams."""
+    """The requests for containers and networks, without pings and streams."""
     return [request for request in proxy.requests if not re.search(r"/(_ping|info|version)$|/events", request)]
 
 
 def quiet(proxy: Proxy) -> None:
-    """Wait until nobody asks the engine for anything: whoever works on each event may be far behind."""
+    """Wait until the engine gets no more requests, as a contender that works on each event may be far behind."""
     deadline, before = time.monotonic() + PATIENCE_SECONDS, -1
     while len(asked_for(proxy)) != before:
         if time.monotonic() > deadline:
@@ -154,7 +154,7 @@ def quiet(proxy: Proxy) -> None:
 
 
 def late_ms(made: Lab, record: Record, watchers: list[Container], right: Callable[[], bool]) -> float:
-    """How long after the last event the last file was right, by the time of its last write."""
+    """The time from the last event until the last file was right, by the time of its last write."""
     last = record.settled()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not right():
