@@ -39,7 +39,7 @@ _PAUSE_SECONDS = 0.0002
 """With more than a few files, the watcher sleeps this long after each event: waking it costs the writer 30 µs."""
 _EVENT = struct.Struct("iIII")
 _ABOVE_ALL = 2
-"""The watcher's real-time priority, above hostwatch's: it must note the time of a write, not the time of its own turn."""
+"""The watcher's real-time priority, above hostwatch's: it notes the time of a write, not the time of its own turn."""
 
 ELSEWHERE: list[Row] = [
     {"contender": "docker-hoster", "way": "stop and start", "median_ms": 267.0},

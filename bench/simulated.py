@@ -1,9 +1,9 @@
 """A simulated engine: a real HTTP server on a unix socket, with any number of containers, made from a seed.
 
-It answers the requests of hostwatch (`/_ping`, `/version`, `/info`, `/events`, containers and networks). The answers are
-the recorded ones of a real engine with other names, ids and addresses, and `validated` compares their form with these.
-They are filled in as bytes, because the simulation must be faster than a real engine. The last 256 events are replayed
-for `since=`. Filters of events are ignored, as there are no other events.
+It answers the requests of hostwatch (`/_ping`, `/version`, `/info`, `/events`, containers and networks). The answers
+are the recorded ones of a real engine with other names, ids and addresses, and `validated` compares their form with
+these. They are filled in as bytes, because the simulation must be faster than a real engine. The last 256 events are
+replayed for `since=`. Filters of events are ignored, as there are no other events.
 
 Projects have ten containers each and a network of their own. One container of each project is a subscriber.
 """
