@@ -1,4 +1,4 @@
-"""A machine with systemd as process 1, beside a private engine: a world of namespaces, as an engine's own is.
+"""A machine with systemd as process 1, beside a private engine, in namespaces of its own.
 
 It has our unit as it stands in `config/`, our program where the unit looks for it, and the engine where Docker is.
 Where this machine has no systemd of its own, Debian's is unpacked beside the engines.
@@ -31,7 +31,7 @@ _TARGET = "[Unit]\nDescription=All that this machine is for\n"
 
 @dataclass(frozen=True)
 class Machine:
-    """A running one."""
+    """A running machine."""
 
     pid: int
     """Its process 1, as seen from outside."""
@@ -39,17 +39,17 @@ class Machine:
 
     @property
     def config(self) -> Path:
-        """The configuration of hostwatch in there."""
+        """The configuration of hostwatch in the machine."""
         return Path(f"/proc/{self.pid}/root/etc/hostwatch/hostwatch.yaml")
 
     @property
     def log(self) -> str:
-        """What hostwatch has logged."""
+        """The log of hostwatch."""
         file = self.directory / "log/hostwatch"
         return file.read_text() if file.exists() else ""
 
     def run(self, *command: str, status: int | None = 0) -> str:
-        """What a program prints that runs in there."""
+        """The output of a program that runs in the machine."""
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup"]
         done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=60, check=False)
         assert status in (None, done.returncode), (command, done)
@@ -111,7 +111,7 @@ def _child(process: "subprocess.Popen[bytes]") -> int:
 
 
 def _furnish(directory: Path, drop_in: str) -> None:
-    """Put in place what the machine is to have in /etc, and our program."""
+    """Put the machine's files in /etc and our program in place."""
     units = directory / "etc/systemd/system"
     (units / "hostwatch.service.d").mkdir(parents=True)
     (directory / "log").mkdir()

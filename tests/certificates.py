@@ -1,4 +1,4 @@
-"""What an engine by TLS and its clients have: a directory each of `ca.pem`, `cert.pem` and `key.pem`."""
+"""Certificates of an engine by TLS and its clients: a directory each of `ca.pem`, `cert.pem` and `key.pem`."""
 
 import datetime as dt
 import shutil
@@ -9,7 +9,7 @@ import trustme
 
 def make_certificates(directory: Path) -> Path:
     """Certificates for an engine on 127.0.0.1, and for good and bad clients of it; returns the directory."""
-    # Signed by somebody who is in nobody's ca.pem: what is in there counts by itself.
+    # Signed by an authority that is in no ca.pem.
     ours, other = trustme.CA(parent_cert=trustme.CA()), trustme.CA()
     now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
     _put(directory / "engine", ours, ours.issue_cert("127.0.0.1"))

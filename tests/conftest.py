@@ -1,4 +1,4 @@
-"""What the tests on real engines share: an engine of each version, a client for it, hostwatch beside it."""
+"""Fixtures for tests on real engines: an engine of each version, a client for it, hostwatch beside it."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.proxy import Proxy, proxied
 T = TypeVar("T")
 
 newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=True)
-"""For a test of what no engine has a part in, as labels and commands: one version is as good as three."""
+"""For a test that does not depend on the engine's version, as of labels and commands."""
 
 
 def eventually(check: Callable[[], T], seconds: float = 10.0) -> T:
@@ -43,7 +43,7 @@ class Hostwatch:
 
     @property
     def log(self) -> str:
-        """All that it has logged."""
+        """The whole log."""
         return self.log_file.read_text()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -62,7 +62,7 @@ class Lab:
     directory: Path
     environ: dict[str, str]
     within: tuple[str, ...] = ()
-    """What runs hostwatch elsewhere, as in a network namespace; in front of its command line."""
+    """A command in front of hostwatch's own command line, to run it elsewhere, as in a network namespace."""
 
     def command(self, *arguments: str, status: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a hostwatch command to its end."""
@@ -130,7 +130,7 @@ class Lab:
         return output.decode()
 
     def hosts_path(self, container: Container) -> Path:
-        """Where the engine keeps the container's /etc/hosts."""
+        """The path of the container's /etc/hosts on the host."""
         return self.engine.data_root / "containers" / str(container.id) / "hosts"
 
     def block(self, container: Container) -> list[str]:
@@ -196,7 +196,7 @@ def lab(engine: engines.Engine, client: docker.DockerClient, tmp_path: Path) -> 
 def make_lab(
     engine: engines.Engine, client: docker.DockerClient, directory: Path, kind: type[Lab] = Lab
 ) -> Iterator[Lab]:
-    """What the fixture `lab` is made of, for fixtures that last longer than a test."""
+    """Makes a lab, also for fixtures that last longer than a test."""
     network = make_network(client, "front", "10.123.0.0/16")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
     made = kind(engine, client, network, directory, environ | {"DOCKER_HOST": engine.docker_host})

@@ -22,7 +22,7 @@ SECONDS = 10.0
 
 
 def main() -> None:
-    """The whole story, told on the terminal."""
+    """Run the demo on the terminal."""
     say(f"starting a private Docker Engine {VERSION} (fetched from Debian's packages the first time)")
     with private_engine() as engine, contextlib.closing(docker.DockerClient(base_url=engine.docker_host)) as client:
         client.networks.create("shop")
@@ -45,14 +45,14 @@ def main() -> None:
 
 
 def published(client: docker.DockerClient, container: Container, since: int) -> int:
-    """When the engine published the container's start (nanoseconds since the epoch)."""
+    """The time at which the engine published the container's start (nanoseconds since the epoch)."""
     wanted = {"container": str(container.id), "event": "start", "type": "container"}
     events = client.events(since=since, until=int(time.time()) + 1, filters=wanted, decode=True)
     return int(next(iter(events))["timeNano"])
 
 
 def told(written: int, start: int) -> str:
-    """When the files were right, seen from the start of the database."""
+    """The time at which the files were right, relative to the start of the database."""
     milliseconds = (written - start) / 1e6
     when = "before" if milliseconds < 0 else "after"
     return f"{abs(milliseconds):.1f} ms {when} the engine published the start of the database"
@@ -110,7 +110,7 @@ def hosts(engine: engines.Engine, container: Container) -> str:
 
 
 def hosts_path(engine: engines.Engine, container: Container) -> Path:
-    """Where the engine keeps the container's /etc/hosts."""
+    """The path of the container's /etc/hosts on the host."""
     return engine.data_root / "containers" / str(container.id) / "hosts"
 
 
@@ -125,7 +125,7 @@ def show(webs: list[Container], title: str) -> None:
 
 
 def say(text: str) -> None:
-    """One line of the story."""
+    """Print one line."""
     print(f"\n>>> {text}", flush=True)
 
 

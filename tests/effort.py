@@ -1,4 +1,4 @@
-"""How many examples the property tests try: all of them before a stop, a tenth in `make test-fast`."""
+"""The number of examples of property tests: all in `make test`, a tenth in `make test-fast`."""
 
 import os
 
@@ -6,5 +6,5 @@ IS_FAST = "HOSTWATCH_TEST_FAST" in os.environ
 
 
 def examples(many: int) -> int:
-    """`many`, or a tenth of it where the run is to be fast."""
+    """`many`, or a tenth of it in a fast run."""
     return max(many // 10, 1) if IS_FAST else many

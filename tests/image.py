@@ -1,4 +1,4 @@
-"""Programs of Debian's for the tests, where no registry is reached: Python for an image, Compose, nginx, strace.
+"""Programs from Debian for the tests, which reach no registry: Python for an image, Compose, nginx, strace.
 
 All are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
 wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
@@ -42,7 +42,7 @@ def compose() -> Path:
 
 
 def strace() -> list[str | Path]:
-    """How to run strace, with its own C library: the machine's may be an older one."""
+    """The command for strace with its own C library, as the machine's may be older."""
     root = roots.made("strace", lambda scratch: _root(_SUITE, ["strace"], scratch))
     (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
     return [loader, "--library-path", loader.parent, root / "usr/bin/strace"]
@@ -79,7 +79,7 @@ def _base(pins: list[str], scratch: Path) -> Path:
 
 
 def _download_wheels(pins: list[str], into: Path, scratch: Path) -> None:
-    """What hostwatch needs to be built and to run, in the versions that are installed here."""
+    """The packages for the build and the run of hostwatch, in the versions that are installed here."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     constraints = scratch / "constraints.txt"

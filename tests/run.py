@@ -1,4 +1,4 @@
-"""`make run`: hostwatch with `config/hostwatch.yaml` beside this machine's engine, or a private one where none is."""
+"""`make run`: hostwatch with `config/hostwatch.yaml` beside this machine's engine, or a private one if it has none."""
 
 import contextlib
 import os

@@ -43,7 +43,7 @@ SERVICES = 12
 WATCHERS = 3
 CHURNERS = 4
 RESTART_SECONDS = 60.0
-"""Between two restarts of the daemon."""
+"""Time between two restarts of the daemon."""
 SETTLE_SECONDS = 10.0
 REST_SECONDS = 40.0
 """Idle connections are closed within half a minute; the next resync opens some again."""
@@ -53,15 +53,15 @@ MOST_THREADS = 12
 NAMES = (*(f"watcher-{index}" for index in range(WATCHERS)), *(f"service-{index}" for index in range(SERVICES)))
 
 LOST = (docker.errors.DockerException, requests.RequestException)
-"""What the client raises while the engine is away, or as somebody else has removed the container just now."""
+"""Errors of the client while the engine is away, or if the container has just been removed."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What the engine says of a container."""
+    """A container by the engine's answer."""
 
     address: str | None
-    """Its address on the network, `None` if it does not run or is not on it."""
+    """Its address on the network; `None` if it does not run or is not on it."""
     stamp: str
     """Differs after each of its starts and ends."""
 
@@ -76,12 +76,12 @@ class Fact:
 Truth = dict[str, Fact]
 """All containers, by name."""
 Difference = tuple[str, str, str, Fact]
-"""A file, a name, what the file says of it, and the truth."""
+"""A file, a name, the address in the file, and the right one."""
 
 
 @dataclass
 class Soak:
-    """The churn, what was found, and how long it was so."""
+    """The churn, and the differences that were found, with their times."""
 
     lab: Lab
     hostwatch: Hostwatch
@@ -92,7 +92,7 @@ class Soak:
     checks: int = 0
     violations: list[str] = field(default_factory=list)
     _differences: dict[Difference, float] = field(default_factory=dict)
-    """Since when a file differs from the truth in a way, where both are the same since."""
+    """The time since which a file has the same difference from the truth."""
 
     # The churn.
 
@@ -110,7 +110,7 @@ class Soak:
             self._try(self._start, "looper")
 
     def restart_engine(self, _number: int) -> None:
-        """Restart the daemon now and then: containers end, and hostwatch has to find its way back."""
+        """Restart the daemon at intervals: containers end, and hostwatch has to recover."""
         while not self.over.wait(RESTART_SECONDS):
             self.away.set()
             with suppress(EngineError):
@@ -178,7 +178,7 @@ class Soak:
                 self.compare(time.monotonic())
 
     def compare(self, now: float) -> int:
-        """Compare each file with the truth; returns how many names in how many files differ."""
+        """Compare each file with the truth; returns the numbers of names and files that differ."""
         containers = self.lab.client.containers.list(all=True, ignore_removed=True)
         known, self._differences = self._differences, {}
         if not self.away.is_set():
@@ -200,7 +200,7 @@ class Soak:
             if told.get(name, []) == wanted:
                 continue
             difference = str(container.id), name, str(told.get(name)), fact
-            # Seen first when the file was read, and last before the truth was: both take their time.
+            # The file is read first, and the truth after it: both take time.
             since = self._differences[difference] = known.get(difference, time.monotonic())
             if now - since > GRACE_SECONDS:
                 self._differences[difference] = math.inf  # told once
@@ -210,7 +210,7 @@ class Soak:
     # In the end.
 
     def calm(self) -> int:
-        """End the churn, have everything run again, and return how many names differ after a while."""
+        """End the churn, start everything again, and return the number of names that differ after a while."""
         self.over.set()
         for container in self.lab.client.containers.list(all=True):
             if container.name not in (*NAMES, "looper"):  # its rename was interrupted
@@ -223,14 +223,14 @@ class Soak:
         return wrong
 
     def line(self) -> str:
-        """What was done and found so far."""
+        """The actions and the differences so far."""
         acts = sum(self.done.values()) - self.done["failed"]
         now = usage(self.hostwatch.process.pid)
         return f"{acts} acts, {self.checks} files checked, {len(self.violations)} wrong; {now}"
 
 
 def leaks(before: Usage, warm: Usage, after: Usage, directories: int) -> Iterator[str]:
-    """What has grown: since the begin, or, with memory, since the churn ran evenly.
+    """The growth since the begin; that of memory since the churn ran evenly.
 
     The engine may have left some directories of containers that it was removing when it was restarted.
     """
@@ -245,7 +245,7 @@ def leaks(before: Usage, warm: Usage, after: Usage, directories: int) -> Iterato
 
 
 def rested(pid: int) -> Usage:
-    """What the process uses once its connections and threads have been idle for a while."""
+    """The process's usage once its connections and threads have been idle for a while."""
     found = [usage(pid)]
     for _ in range(int(REST_SECONDS)):
         time.sleep(1.0)
@@ -254,7 +254,7 @@ def rested(pid: int) -> Usage:
 
 
 def soak(lab: Lab, minutes: float, seed: int) -> bool:
-    """The whole of it; returns whether all went well."""
+    """Run the soak; returns whether all went well."""
     names = {name: lab.run(name, labels=EVERYTHING if name.startswith("watcher") else {}) for name in NAMES}
     lab.create("looper", "exit 1")
     with lab.hostwatch("-c", lab.configured(CONFIG)) as hostwatch:
@@ -285,7 +285,7 @@ def soak(lab: Lab, minutes: float, seed: int) -> bool:
 
 
 def main() -> None:
-    """Run it for as long as it is told."""
+    """Run the soak for the requested time."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     arguments.add_argument("--minutes", type=float, default=10.0)
     arguments.add_argument("--seed", type=int, default=random.randrange(2**31))

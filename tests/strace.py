@@ -1,5 +1,5 @@
-"""Faults at system calls: `strace` between a real process and the kernel, which sees to it that a call of its choice
-fails, or is the last one that the process ever makes."""
+"""Faults at system calls: `strace` between a real process and the kernel makes a chosen system call
+fail, or kills the process at it."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ from tests.image import strace
 
 @contextmanager
 def traced(process: int, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Attaches to a process and all of its threads; no call that it makes from then on is missed.
+    """Attaches to a process and all of its threads. No later call is missed.
 
     What is injected is said by the options (`--inject=…`); a count in them is one of each thread. Yields strace, which
     ends with the process, or is let go of at the end.

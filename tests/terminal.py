@@ -1,4 +1,4 @@
-"""A terminal of a given width, for what commands print to people."""
+"""A terminal of a given width, for the output of commands to people."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 
 def on_terminal(command: Sequence[str], columns: int, environ: Mapping[str, str]) -> list[str]:
-    """The lines that a command prints on a terminal with so many columns, standard output and standard error alike."""
+    """The lines of a command's standard output and standard error on a terminal with so many columns."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with subprocess.Popen(command, env=environ, stdin=inner, stdout=inner, stderr=inner) as process:

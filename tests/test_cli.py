@@ -1,4 +1,4 @@
-"""What the command line does with its own output, before any engine is asked."""
+"""The command line's own output and options, without an engine."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def hostwatch(*arguments: str, out: int = subprocess.PIPE, **environ: str) -> su
 
 
 def test_output_that_is_lost_ends_a_command_quietly() -> None:
-    """With status 1, on a full disk and in a pipe that nobody reads, also where that shows at the exit alone."""
+    """The status is 1, on a full disk and in a pipe without a reader, even if the failure shows only at the exit."""
     reader, writer = os.pipe()
     os.close(reader)
     with Path("/dev/full").open("wb") as full:
@@ -44,8 +44,8 @@ def test_output_that_is_lost_ends_a_command_quietly() -> None:
     os.close(writer)
 
 
-def test_errors_that_cannot_be_told_leave_the_status_as_it_is() -> None:
-    """It is all that is left to tell what went wrong."""
+def test_errors_that_cannot_be_printed_leave_the_status_as_it_is() -> None:
+    """The status is the only sign of the failure then."""
     with Path("/dev/full").open("wb") as full:
         for arguments, status in ((["status"], 1), (["check", "-c", "/no/such"], 2), (["nonsense"], 2)):
             found = subprocess.run([*COMMAND, *arguments], env=ENVIRON, stderr=full, timeout=60, check=False)
@@ -53,13 +53,13 @@ def test_errors_that_cannot_be_told_leave_the_status_as_it_is() -> None:
 
 
 def test_standard_streams_may_be_closed() -> None:
-    """As cron or a service manager may have them; nothing else takes their numbers."""
+    """Cron or a service manager may close them. No other file gets their numbers."""
     command = ["sh", "-c", 'exec "$0" -m hostwatch status <&- >&- 2>&-', sys.executable]
     assert subprocess.run(command, env=ENVIRON, timeout=60, check=False).returncode == 1
 
 
 def test_help_cuts_nothing() -> None:
-    """In a pipe what is said of an option is one line; on a narrow terminal lines are broken."""
+    """In a pipe the help of an option is one line. On a narrow terminal lines are broken."""
     piped = hostwatch("status", "--help").stdout
     told = "Engine, as in unix:///var/run/docker.sock; else $HOSTWATCH_DOCKER_HOST."
     assert ["--docker-host", "URL", *told.split()] in [line.split() for line in piped.splitlines()]
@@ -72,7 +72,7 @@ def test_help_cuts_nothing() -> None:
 
 
 def test_doctor_wraps_between_words() -> None:
-    """Each finding goes on with indented; what is longer than the terminal is left to it, whole."""
+    """A finding continues indented. A word that is longer than a line stays whole."""
     found = on_terminal([*COMMAND, "doctor"], 40, ENVIRON)
     assert [line for line in found if len(line) > 40] == []
     assert "/no/such.sock" in " ".join(found).split()
@@ -80,7 +80,7 @@ def test_doctor_wraps_between_words() -> None:
 
 
 def test_an_option_beats_its_variable_and_may_stand_on_either_side_of_the_command() -> None:
-    """What stands behind the command counts most."""
+    """An option behind the command overrides one before it."""
 
     def engine(*arguments: str) -> str:
         told = hostwatch(*arguments, HOSTWATCH_DOCKER_HOST="unix:///variable").stderr
@@ -112,7 +112,7 @@ def test_a_variable_beats_the_file(tmp_path: Path) -> None:
 
 
 def test_the_command_line_takes_each_level_that_the_file_takes() -> None:
-    """In capitals or not; what is no level is told with the variable that says so."""
+    """Case does not count. An invalid level is reported with the name of its variable."""
     for level in ("trace", "SUCCESS"):
         assert hostwatch("--log-level", level, "check").returncode == 0
     found = hostwatch("check", HOSTWATCH_LOG_LEVEL="loud")

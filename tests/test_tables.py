@@ -1,4 +1,4 @@
-"""What `status` says for people, on terminals of several widths and in a pipe."""
+"""The output of `status` for people, on terminals of several widths and in a pipe."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def found(*names: str) -> dict[str, Any]:
 
 
 def test_in_a_pipe_each_row_is_a_line() -> None:
-    """Nothing is wrapped or cut, however long: a line has all that belongs together."""
+    """No line is wrapped or cut, however long it is."""
     lines = status_text(found("web", LONG), None).splitlines()
     (row,) = (line for line in lines if line.startswith(f"{LONG} "))
     assert row.split() == [
@@ -56,7 +56,7 @@ def test_in_a_pipe_each_row_is_a_line() -> None:
 
 @pytest.mark.parametrize("width", [20, 40, 80, 100, 140, 200])
 def test_a_terminal_breaks_lines_between_words_only(width: int) -> None:
-    """Every word of the pipe is there, in one piece; a line that is too wide holds nothing but one long word."""
+    """Every word of the pipe is there, in one piece. A line that is too wide has only one long word."""
     text = status_text(found("web", "app-1", LONG), width)
     assert set(status_text(found("web", "app-1", LONG), None).split()) - set(text.split()) <= {
         *("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
@@ -64,7 +64,7 @@ def test_a_terminal_breaks_lines_between_words_only(width: int) -> None:
     assert [line for line in text.splitlines() if len(line) > width and len(line.split()) > 2] == []
 
 
-def test_columns_give_way_where_there_is_most_room() -> None:
+def test_the_widest_columns_are_narrowed_first() -> None:
     """At 80 columns the columns of a usual engine still stand side by side."""
     usual = {
         "engine": {"version": "28.5.2", "api": "1.51"},

@@ -1,4 +1,4 @@
-"""What a process uses, from /proc: what must end where it began, whatever it has gone through."""
+"""The usage of a process, from /proc: memory, descriptors, threads. It must not grow over time."""
 
 import os
 import time
@@ -18,10 +18,10 @@ class Usage:
     rss_mib: float
     descriptors: int
     connections: int
-    """Those of the descriptors that are sockets."""
+    """The descriptors that are sockets."""
     threads: int
     watches: int
-    """Of inotify."""
+    """The watches of inotify."""
 
     def __str__(self) -> str:
         return (
@@ -31,7 +31,7 @@ class Usage:
 
 
 def usage_at_rest(pid: int, seconds: float = 2.0) -> Usage:
-    """What the process uses once its descriptors and watches have not changed for so long: no request is in flight."""
+    """The usage once descriptors and watches have not changed for so long, so that no request is in flight."""
     found, since = usage(pid), time.monotonic()
     deadline = since + 10 * seconds
     while time.monotonic() < since + seconds:
@@ -44,7 +44,7 @@ def usage_at_rest(pid: int, seconds: float = 2.0) -> Usage:
 
 
 def usage(pid: int) -> Usage:
-    """What the process uses now."""
+    """The usage now."""
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     infos, links = [], []

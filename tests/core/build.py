@@ -1,4 +1,4 @@
-"""Containers, networks and inventories in a line or two."""
+"""Short ways to make containers, networks and stores."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ RUNNING, STOPPED, UNKNOWN = State.RUNNING, State.STOPPED, State.UNKNOWN
 
 
 def key(name: str, engine: EngineId = ENGINE) -> ContainerKey:
-    """A container's key: its id is made of its name."""
+    """A container's key. Its id is made from its name."""
     return ContainerKey(engine, ContainerId(name.encode().hex().ljust(64, "0")))
 
 
@@ -132,7 +132,7 @@ def net(
 
 
 def store(*lister: Container | Network, rules: Rules | None = None) -> Store:
-    """An store of these."""
+    """A store of these."""
     made = Store(rules if rules is not None else Rules())
     for fact in lister:
         if isinstance(fact, Container):
@@ -143,7 +143,7 @@ def store(*lister: Container | Network, rules: Rules | None = None) -> Store:
 
 
 def lines(*sources: str) -> tuple[Line, ...]:
-    """Template lines, which must be right."""
+    """Template lines, which must be valid."""
     found, faults = parsed_template("\n".join(sources))
     assert not faults
     return found
@@ -160,7 +160,7 @@ def subscriber(name: str, subscription: Subscription) -> SubscriberRule:
 
 
 def told(made: Store, name: str | ContainerKey) -> list[str]:
-    """What the hosts file of a container is to say: `ADDRESS NAMES`, or `KIND reason` for a line without records."""
+    """The desired lines of a container's hosts file: `ADDRESS NAMES`, or `KIND reason` for a line without records."""
     found = []
     for outcome in outcomes(made, key(name) if isinstance(name, str) else name):
         if isinstance(outcome, Published):

@@ -1,4 +1,4 @@
-"""Who has a name when several claim it: case, containers that were never started, that have ended, and one-offs."""
+"""Claims to a name by several containers: case, containers that never started or have ended, and one-offs."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ HOST_FILE = Path("/etc/hosts")
 
 
 def on_host(*lister: Container, rules: tuple[ServiceRule, ...] = (), subscription: Subscription | None = None) -> Store:
-    """An store with a file on the host that wants every name, unless it is told otherwise."""
+    """A store with a file on the host that requests every name, unless a subscription is given."""
     wanted = subscription or Subscription(everything=True)
     named = Rules(rules, (SubscriberRule("host", HOST_FILE, wanted),))
     made = store(*map(net, ("front", "s", "b")), *lister, rules=named)
@@ -26,7 +26,7 @@ def on_host(*lister: Container, rules: tuple[ServiceRule, ...] = (), subscriptio
 
 
 def told_on_host(made: Store) -> list[str]:
-    """What that file is to say."""
+    """The desired lines of that file."""
     (file,) = made.host_files
     return told(made, file.key)
 
@@ -41,7 +41,7 @@ def labelled(name: str, *names: str, address: str, state: State = RUNNING, claim
 
 
 def test_a_name_is_not_stolen_by_another_case() -> None:
-    """The owner has it, whoever else claims it in capitals, and is written as it is called."""
+    """The owner keeps it, even if another container claims it in capitals, and it is written in the owner's case."""
     made = store(
         box("web", on("front", "10.0.0.2"), compose="shop/web", labels=EVERYTHING),
         box("shop-db-1", on("front", "10.0.0.5"), compose="shop/db"),
@@ -52,7 +52,7 @@ def test_a_name_is_not_stolen_by_another_case() -> None:
 
 @pytest.mark.parametrize("tier", ["config", "compose", "container", "alias", "label"])
 def test_a_name_is_found_in_any_case(tier: str) -> None:
-    """In every tier, from a line and from `services`; each is answered as it was asked for."""
+    """In every tier, from a line and from `services`. The answer has the case of the request."""
     owner = {
         "config": box("x", on("front", "10.0.0.5")),
         "compose": box("x", on("front", "10.0.0.5"), compose="shop/Db"),
@@ -78,23 +78,23 @@ def test_two_in_one_tier_are_ambiguous_whatever_their_case() -> None:
 
 
 def test_aliases_of_one_network_are_replicas_in_any_case() -> None:
-    """As they are to the engine's DNS."""
+    """The engine's DNS has the same rule."""
     both = (box(name, on("front", aliases=(alias,))) for name, alias in (("a", "db"), ("b", "DB")))
     assert answer(store(WEB, *both), "Db") == ("a", "b")
 
 
 def test_self_is_the_subscriber_in_any_case() -> None:
-    """It is a name like others in that."""
+    """Case does not count for it either."""
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{Self.ip} me", services="SELF"))
     assert told(store(web), "web") == ["10.0.0.2 me", "10.0.0.2 SELF"]
 
 
-# Who does not run.
+# Containers that do not run.
 
 
 @pytest.mark.parametrize("tier", ["compose", "container", "alias", "label"])
 def test_a_created_container_claims_nothing(tier: str) -> None:
-    """Not before its first start; a running one keeps the name, and nothing is ambiguous."""
+    """Before its first start. A running container keeps the name, and nothing is ambiguous."""
     created = {
         "compose": box("new", on("front"), compose="shop/db", state=STOPPED, claim=Claim.NONE),
         "container": box("db", on("front"), state=STOPPED, claim=Claim.NONE),
@@ -109,7 +109,7 @@ def test_a_created_container_claims_nothing(tier: str) -> None:
 
 
 def test_the_names_of_a_created_container_are_not_in_reach() -> None:
-    """But for those that the configuration gives it."""
+    """Except those that the configuration gives it."""
     created = box("db-1", on("front", aliases=("a",)), state=STOPPED, claim=Claim.NONE, labels={"hostwatch.names": "l"})
     assert [*resolver(store(WEB, created)).names_in_reach()] == ["web"]
     configured = store(WEB, created, rules=Rules((service("db"),)))
@@ -117,15 +117,15 @@ def test_the_names_of_a_created_container_are_not_in_reach() -> None:
 
 
 def ended(made: Store, container: Container) -> Container:
-    """The container, which ran until now and has ended."""
+    """The container, which has just ended."""
     made.put(container)
     stopped = box(container.name, *container.endpoints, state=STOPPED, labels=container.labels)
     made.put(stopped)
     return stopped
 
 
-def test_who_has_ended_yields_to_a_running_one_of_its_tier() -> None:
-    """After a while, which is not known here: `app-v1` and `app-v2`, the first stopped for a rollback."""
+def test_an_ended_container_yields_to_a_running_one_of_its_tier() -> None:
+    """After a while: `app-v1` and `app-v2`, the first stopped for a rollback."""
     made = store(WEB, labelled("app-v2", "app", address="10.0.0.6"))
     old = ended(made, labelled("app-v1", "app", address="10.0.0.5"))
     assert answer(made, "app") == "app: claimed by app-v1 and app-v2"
@@ -137,8 +137,8 @@ def test_who_has_ended_yields_to_a_running_one_of_its_tier() -> None:
     assert answer(made, "app") == "app: claimed by app-v1 and app-v2", "it is being started"
 
 
-def test_who_had_ended_before_it_was_seen_yields_at_once() -> None:
-    """Nobody knows how long ago that was; and it stays so when it is read once more."""
+def test_a_container_that_had_ended_before_it_was_seen_yields_at_once() -> None:
+    """The time of its end is not known. A second reading changes nothing."""
     made = store(
         WEB,
         labelled("app-v1", "app", address="", state=STOPPED),
@@ -149,7 +149,7 @@ def test_who_had_ended_before_it_was_seen_yields_at_once() -> None:
 
 
 @pytest.mark.parametrize("claim", [Claim.FULL, Claim.YIELDING])
-def test_who_has_ended_never_yields_to_a_label(claim: Claim) -> None:
+def test_an_ended_container_never_yields_to_a_label(claim: Claim) -> None:
     """A database that is down for a minute does not lose its clients to a stranger."""
     made = store(WEB, labelled("stranger", "db", address="10.0.0.6"))
     old = ended(made, box("db", on("front", "10.0.0.5")))
@@ -158,7 +158,7 @@ def test_who_has_ended_never_yields_to_a_label(claim: Claim) -> None:
     assert answer(made) == ("db",)
 
 
-def test_who_has_ended_yields_to_a_name_that_the_engine_gives() -> None:
+def test_an_ended_container_yields_to_a_name_that_the_engine_gives() -> None:
     """A stopped container `cache` hides no running alias `cache`; nor does a stopped service of the own project."""
     made = store(WEB, box("redis", on("front", "10.0.0.6", aliases=("cache",))))
     old = ended(made, box("cache", on("front", "10.0.0.5")))
@@ -176,7 +176,7 @@ def test_who_has_ended_yields_to_a_name_that_the_engine_gives() -> None:
 
 
 def test_a_replica_that_has_ended_keeps_its_number() -> None:
-    """`ip[1]` is the second's while the first is down, also where a stranger has ended that had the name too."""
+    """`ip[1]` is the second's while the first is down, even if a stranger with the same name has ended, too."""
     first = box(
         "shop-db-1", on("front"), compose="shop/db", number=1, state=STOPPED, labels={"hostwatch.names": "main"}
     )
@@ -187,7 +187,7 @@ def test_a_replica_that_has_ended_keeps_its_number() -> None:
 
 
 def test_a_stopped_project_does_not_make_a_running_one_s_name_ambiguous() -> None:
-    """In a file on the host, where all projects meet."""
+    """In a file on the host, which sees all projects."""
     blog = box("blog-db-1", on("b"), compose="blog/db", state=STOPPED)
     shop = box("shop-db-1", on("s", "10.1.0.5"), compose="shop/db")
     assert told_on_host(on_host(blog, shop)) == ["10.1.0.5 db db.shop shop-db-1"]
@@ -196,8 +196,8 @@ def test_a_stopped_project_does_not_make_a_running_one_s_name_ambiguous() -> Non
 
 
 @pytest.mark.parametrize("tier", ["compose", "container", "alias", "label"])
-def test_who_was_removed_is_followed_by_no_stranger_at_once(tier: str) -> None:
-    """A recreation is no chance for a stranger, whether he has the name by the engine or by a label."""
+def test_a_removed_container_is_followed_by_no_stranger_at_once(tier: str) -> None:
+    """A stranger does not get the name during a recreation, whether it has the name by the engine or by a label."""
     owner, successor = (
         {
             "compose": box(name, on("front", address), compose="shop/db"),
@@ -225,13 +225,13 @@ def test_who_was_removed_is_followed_by_no_stranger_at_once(tier: str) -> None:
 
 
 def told_line(made: Store, name: str) -> list[str]:
-    """The names of the containers behind a name that run."""
+    """The names of the running containers behind a name."""
     found = resolver(made).service(name)
     assert not isinstance(found, Ambiguous)
     return [c.name for c in found.containers if c.state is RUNNING] if found is not None else ["nobody knows it"]
 
 
-def test_a_successor_has_the_number_of_who_was_removed() -> None:
+def test_a_successor_has_the_number_of_the_removed_container() -> None:
     """`ip[0]` is the new one's at once, also behind a service of the configuration."""
     rules = Rules((service("db"),))
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip[0]} a", "@{db-1.ip[0]} b"))
@@ -247,13 +247,13 @@ def test_a_successor_has_the_number_of_who_was_removed() -> None:
 
 
 def one_off(**labels: str) -> Container:
-    """What `docker compose run` makes of the service `web` of `shop`."""
+    """A container of `docker compose run` for the service `web` of `shop`."""
     found = {"com.docker.compose.oneoff": "True", "app": "web"} | {f"hostwatch.{k}": v for k, v in labels.items()}
     return box("shop-web-run-1", on("front", "10.0.0.9"), compose="shop/web", labels=found)
 
 
 def test_a_one_off_is_no_service() -> None:
-    """Neither by the labels of its service nor by a rule that fits it, while it runs and when it has ended."""
+    """Neither by the labels of its service nor by a rule that matches it, running or ended."""
     app = box(
         "shop-web-1", on("front", "10.0.0.5"), compose="shop/web", labels={"hostwatch.names": "app", "app": "web"}
     )
@@ -285,7 +285,7 @@ def test_a_one_off_that_is_meant_is_a_service() -> None:
 
 
 def test_a_line_from_two_sources_is_answered_if_either_is() -> None:
-    """The configuration's scope reaches further than the label's, or the other way round; it is written once."""
+    """The configuration's scope is wider than the label's, or the other way round. The line is written once."""
     db = box("db", on("back", "10.1.0.5"))
     web = box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db", "@{nobody.ip} x"))
     for scopes in ((True,), (False, True), (True, False)):
@@ -312,14 +312,14 @@ def test_a_line_from_two_sources_is_answered_if_either_is() -> None:
     ],
 )
 def test_a_file_on_the_host_gets_no_name_with_a_dot_that_a_container_chose(stranger: Container) -> None:
-    """It is withheld, and said; its names without one are there."""
+    """The name is withheld and reported. The container's other names are there."""
     found = told_on_host(on_host(stranger))
     assert not [line for line in found if line.startswith("10.") and ".com" in line], found
     assert any(line.startswith("Refused") and "github.com: a container chose this name" in line for line in found)
 
 
 def test_a_name_with_a_dot_is_the_operator_s_to_give() -> None:
-    """By a service of the configuration, by its domain, or by asking for it; containers' own files have all names."""
+    """By a service of the configuration, by its domain, or by a request. Containers' own files have all names."""
     named = ServiceRule("db", Match(name=("db",)), ("mysql.internal", "db.example.com"))
     made = on_host(
         box("db", on("front", "10.0.0.5")),

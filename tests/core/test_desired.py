@@ -1,4 +1,4 @@
-"""What a hosts file is to say: lines filled in, replicas, sources, and what is not known."""
+"""The desired lines of a hosts file: references, replicas, several sources, and unknown facts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def web(*template: str, **labels: str) -> Container:
 
 
 def said(*lister: Container | Network, lines: tuple[str, ...], rules: Rules | None = None) -> list[str]:
-    """What these lines come to in the subscriber's file."""
+    """The outcomes of these lines in the subscriber's file."""
     return told(store(*lister, web(*lines), rules=rules), "web")
 
 
@@ -69,7 +69,7 @@ def test_a_line_is_filled_in(line: str, record: str) -> None:
 
 
 def test_ip_is_ipv6_where_there_is_no_ipv4() -> None:
-    """And a service line has a record for each family."""
+    """A service line has a record for each family."""
     six = box("db", on("front", "fd00::5"))
     assert said(six, lines=("@{db.ip} db",)) == ["fd00::5 db"]
     assert said(six, DB, box("x", on("front", "fd00::9")), lines=("@{x.ip} x",)) == ["fd00::9 x"]
@@ -85,7 +85,7 @@ def test_ip_is_ipv6_where_there_is_no_ipv4() -> None:
     ],
 )
 def test_families_and_their_order(families: Subscription, address: str, service_lines: list[str]) -> None:
-    """Only those that are asked for; the first one first."""
+    """Only the requested ones, in the requested order."""
     place = box("web", on("front", "10.0.0.2"))
     for asked, expected in (
         (replace(families, lines=lines("@{db.ip} x")), [f"{address} x"]),
@@ -105,7 +105,7 @@ def test_families_and_their_order(families: Subscription, address: str, service_
     ],
 )
 def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Subscription, outcome: str | None) -> None:
-    """It is withheld where that is not asked for."""
+    """It is withheld if that family is not requested."""
     wanted = subscriber("web", replace(families, lines=lines("@{db.PublicIp} db")))
     place = box("web", on("front", "10.0.0.2"))
     made = store(DB, place, rules=Rules(subscribers=(wanted,), advertise=ip(advertise)))
@@ -128,7 +128,7 @@ def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Sub
     ],
 )
 def test_a_line_without_a_value_is_withheld(line: str, outcome: str) -> None:
-    """Whole, with the reason."""
+    """The whole line, with the reason."""
     made = store(
         DB,
         box("stopped", on("front"), state=STOPPED),
@@ -141,8 +141,8 @@ def test_a_line_without_a_value_is_withheld(line: str, outcome: str) -> None:
     assert told(made, "web") == [outcome]
 
 
-def test_what_is_the_container_s_own_needs_no_shared_network() -> None:
-    """`PublicIp` is the host's address, names are names: the service has to run, no more."""
+def test_an_attribute_of_the_container_itself_needs_no_shared_network() -> None:
+    """`PublicIp` is the host's address, and names need no network: the service only has to run."""
     rules = Rules(advertise=ip("192.0.2.1"))
     template = ("@{db.PublicIp} db", "@{db.PublicIp} @{db.name}.public", "192.0.2.9 @{db.hostname}")
     far = box("db", on("back", "10.1.0.5"), compose="shop/db", hostname="h")
@@ -153,8 +153,8 @@ def test_what_is_the_container_s_own_needs_no_shared_network() -> None:
     assert said(far, lines=mixed, rules=rules) == ["Gone db: no shared network with db (on back)"]
 
 
-def test_public_records_are_nobody_s_address() -> None:
-    """They are not taken for reassigned when a container has that address."""
+def test_public_records_are_no_container_s_address() -> None:
+    """They do not count as reassigned when a container has that address."""
     made = store(DB, web("@{db.PublicIp} db"), rules=Rules(advertise=ip("10.0.0.9")))
     outcome = only(made, "web")
     assert isinstance(outcome, Published)
@@ -171,7 +171,7 @@ def replica(number: int, state: State = RUNNING, **options: object) -> Container
 
 
 def test_a_line_becomes_a_line_per_replica() -> None:
-    """In their order; those that do not run, or lack what is asked for, are left out."""
+    """In the order of replicas. Replicas that do not run, or lack the attribute, are left out."""
     dual = box("db-3", on("front", "10.0.1.3", "fd00::3"), compose="shop/db", number=3)
     made = (replica(10), replica(2), replica(1, STOPPED), dual)
     assert said(*made, lines=("@{db.ip} db @{db.name}",)) == [
@@ -183,7 +183,7 @@ def test_a_line_becomes_a_line_per_replica() -> None:
 
 
 def test_a_number_is_the_replica_s_in_a_stable_order() -> None:
-    """It does not become another one's while that one is restarted."""
+    """No other replica gets it while that one is restarted."""
     template = ("@{db.ip[0]} a", "@{db.ip[1]} b", "@{db.ip[2]} c", "@{db.ip[1]} @{db.name[0]}.x")
     all_of_them = ["10.0.1.1 a", "10.0.1.2 b", "Gone db: no replica 2 (there are 2)", "10.0.1.2 db-1.x"]
     assert said(replica(1), replica(2), lines=template) == all_of_them
@@ -201,7 +201,7 @@ def test_a_replica_that_is_replaced_keeps_its_number() -> None:
 
 
 def test_an_ambiguous_name_is_withheld() -> None:
-    """Two different services claim it in one tier."""
+    """Two services claim it in one tier."""
     claimants = [
         box(name, on("front", f"10.0.0.{n}"), labels={"hostwatch.names": "db"}) for name, n in (("a", 5), ("b", 6))
     ]
@@ -231,8 +231,8 @@ def test_health_counts_where_it_is_required(health: Health | None, outcome: str)
     assert said(box("db", place, health=health), lines=("@{db.ip} db",)) == ["10.0.0.5 db"]
 
 
-def test_its_own_health_keeps_nobody_from_its_own_lines() -> None:
-    """Else a healthcheck that needs them would never come out well."""
+def test_a_container_has_its_own_lines_in_any_health() -> None:
+    """Otherwise a healthcheck that needs them would never succeed."""
     labels = {"hostwatch.health": "required", "hostwatch.hosts": "@{self.ip} me"}
     ill = box("ill", on("front", "10.0.0.5"), health=Health.STARTING, labels=labels)
     assert told(store(ill), "ill") == ["10.0.0.5 me"]
@@ -257,7 +257,7 @@ def test_the_network_of_the_configuration_comes_before_the_label_s() -> None:
 
 
 def test_services_are_published_under_their_own_names() -> None:
-    """The configuration's, else the one that was asked for, and what the containers' labels say."""
+    """The configuration's names, else the requested one, and the names in the containers' labels."""
     rules = Rules((service("db", ("db", "mysql.internal")),))
     made = (box("db-1", on("front", "10.0.0.5"), labels={"hostwatch.names": "main"}), box("x", on("front", "10.0.0.6")))
     subscribed = store(*made, web(services="db x nobody"), rules=rules)
@@ -269,13 +269,13 @@ def test_services_are_published_under_their_own_names() -> None:
 
 
 def test_a_configured_service_without_containers_is_gone() -> None:
-    """Not refused: its last records may linger."""
+    """It is not refused, as its last records may linger."""
     made = store(web(services="db"), rules=Rules((service("db"),)))
     assert only(made, "web") == Gone("@{db.ip} db", "db: no running container")
 
 
-def test_a_service_line_is_the_same_whatever_its_containers_say() -> None:
-    """So that its last records linger when the container with the labels is gone."""
+def test_a_service_line_does_not_depend_on_the_labels_of_its_containers() -> None:
+    """Its last records must linger when the container with the labels is gone."""
     made = store(box("db", on("front", "10.0.0.5"), labels={"hostwatch.names": "main"}), web(services="db"))
     before = only(made, "web").line
     made.drop(key("db"))
@@ -290,13 +290,13 @@ def test_a_service_whose_name_is_no_host_name_is_refused(name: str) -> None:
 
 
 def test_replicas_with_labels_of_their_own_are_told_apart() -> None:
-    """A label's name is that container's, not its neighbours'."""
+    """A name in a label is that container's alone."""
     main = replica(1, labels={"hostwatch.names": "main"})
     assert told(store(main, replica(2), web(services="db")), "web") == ["10.0.1.1 db main", "10.0.1.2 db"]
 
 
 def test_a_replica_without_a_free_name_has_no_record() -> None:
-    """Its only name was given in a line, to another address."""
+    """A line has given its only name to another address."""
     main = {"hostwatch.names": "main"}
     wanted = web("10.9.0.1 db", services="db")
     made = store(replica(1, labels=main), replica(2), wanted)
@@ -306,7 +306,7 @@ def test_a_replica_without_a_free_name_has_no_record() -> None:
 
 
 def test_a_star_is_a_line_for_each_service_in_reach() -> None:
-    """All its names on one line, itself included; what does not run or cannot be reached is no line at all."""
+    """All names on one line, the subscriber's own included. Without a reachable running container there is no line."""
     made = store(
         box("shop-db-1", on("front", "10.0.0.5", aliases=("db", "mysql")), compose="shop/db"),
         box("stopped", on("front"), state=STOPPED),
@@ -328,7 +328,7 @@ def test_a_star_is_a_line_for_each_service_in_reach() -> None:
 
 
 def test_a_star_makes_a_number_of_look_ups_that_grows_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for each name, whatever the number of containers."""
+    """One for each name, for any number of containers."""
     asked: list[str] = []
     look_up = Resolver.service
 
@@ -342,7 +342,7 @@ def test_a_star_makes_a_number_of_look_ups_that_grows_with_the_names(monkeypatch
     assert len(asked) == 601
 
 
-def test_who_stands_at_one_point_shares_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subscribers_in_one_network_context_share_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred subscribers of one service, one in another's project, one on its other network besides."""
     asked: list[str] = []
     look_up = Resolver.service
@@ -387,7 +387,7 @@ def test_a_name_stays_with_the_source_that_gave_it_first() -> None:
     ]
 
 
-def test_a_service_s_name_stays_with_the_source_that_asked_first() -> None:
+def test_a_service_s_name_stays_with_the_source_that_requested_it_first() -> None:
     """The file's own container before one that shares it."""
     two = [box(f"db-{n}", on("front", f"10.0.0.{n}"), compose=f"p{n}/db") for n in (3, 4)]
     first = box("web", on("front", "10.0.0.2"), compose="p3/web", labels={"hostwatch.services": "db"})
@@ -396,31 +396,31 @@ def test_a_service_s_name_stays_with_the_source_that_asked_first() -> None:
 
 
 def test_one_source_may_give_a_name_two_addresses() -> None:
-    """Both families, say, in two lines."""
+    """For instance both families, in two lines."""
     assert said(DB, lines=("@{db.ip} db", "@{db.ip6} db")) == ["10.0.0.5 db", "fd00::5 db"]
 
 
 def test_a_line_that_two_sources_have_counts_once() -> None:
-    """Its text is its identity."""
+    """The text identifies a line."""
     made = store(DB, web("@{db.ip} db"), box("car", join="web", labels=hosts("@{db.ip} db", "@{self.ip} me")))
     assert told(made, "web") == ["10.0.0.5 db", "10.0.0.2 me"]
 
 
-def test_a_name_of_a_line_that_is_not_known_is_given_to_nobody_else() -> None:
-    """Not even withheld: whatever it said last stays so."""
+def test_a_name_of_an_unknown_line_is_given_to_no_other_line() -> None:
+    """The line is not withheld either: its last records stay."""
     rules = Rules(subscribers=(subscriber("web", Subscription(lines("@{new.ip} db"))),))
     made = store(box("new", mode=None, state=UNKNOWN), DB, web("@{db.ip} db", "@{db.ip} x"), rules=rules)
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Unknown, Unknown, Published]
 
 
 def test_origins_are_those_whose_addresses_they_are() -> None:
-    """Of a container that uses another one's network, that other one, on the network where it has the address."""
+    """The origin of a container that uses another one's network is that other one, with its network."""
     made = store(DB, box("car", join="db"), web("@{car.ip} x", services="car"))
     origin = Origin(key("db"), DB.endpoints[0].network, "front")
     assert [o.origins for o in outcomes(made, key("web")) if isinstance(o, Published)] == [(origin,), (origin,) * 2]
 
 
-# What was said before, and whose it is by now.
+# Earlier records, and the present holders of their addresses.
 
 
 def reader(*names: str) -> Container:
@@ -429,7 +429,7 @@ def reader(*names: str) -> Container:
 
 
 def test_an_address_on_another_network_is_another_one() -> None:
-    """Where ranges overlap (isolated networks, macvlan) a line lingers although somebody has its address there."""
+    """If subnets overlap (isolated networks, macvlan), a line lingers while another container has its address there."""
     made = store(box("db", on("front", "10.0.0.5")), reader("front"), box("far", on("back", "10.0.0.5")))
     before = desired_block(made, key("web"), {}, 0.0, 2.0)
     made.put(box("db", on("front"), state=STOPPED))
@@ -438,8 +438,8 @@ def test_an_address_on_another_network_is_another_one() -> None:
     assert desired_block(made, key("web"), before.memory, 1.0, 2.0).block.records == ()
 
 
-def test_whose_an_address_is_is_told_to_those_who_may_meet() -> None:
-    """What an earlier run wrote has no network; nobody learns from that what is called what elsewhere."""
+def test_the_holder_of_an_address_is_named_only_to_subscribers_that_reach_it() -> None:
+    """A record of an earlier run has no network, so it must not reveal names of other networks."""
     made = store(box("db", on("front"), state=STOPPED), reader("front"), box("far", on("back", "10.0.0.5")))
     forged = Withheld("@{db.ip} db", "x; its last address 10.0.0.5 is y's now")
     for reason in ("db: no running container", "db: no running container; its last address 10.0.0.5 is near's now"):
@@ -449,7 +449,7 @@ def test_whose_an_address_is_is_told_to_those_who_may_meet() -> None:
 
 
 def test_the_only_name_of_a_star_lingers() -> None:
-    """It is asked for as before, though nothing is there to answer."""
+    """The request stays, although nothing answers it."""
     star = SubscriberRule("hosts", Path("/hosts"), Subscription(everything=True))
     made = store(net("front"), box("db", on("front", "10.0.0.5")), rules=Rules(subscribers=(star,)))
     made.add_host_files(ENGINE, "machine")
@@ -462,14 +462,14 @@ def test_the_only_name_of_a_star_lingers() -> None:
     assert desired_block(made, file, after.memory, 3.0, 2.0).block == Block()
 
 
-def test_a_file_that_nobody_has_says_nothing() -> None:
-    """Neither an unknown container's nor that of one that uses another one's."""
+def test_a_file_without_readers_has_no_lines() -> None:
+    """The file of an unknown container, or of one that uses another container's file."""
     made = store(DB, box("car", join="db", labels=hosts("@{self.ip} me")))
     assert (outcomes(made, key("nobody")), outcomes(made, key("car"))) == ((), ())
     assert told(made, "db") == ["10.0.0.5 me"]
 
 
-# What is not known.
+# Unknown facts.
 
 
 @pytest.mark.parametrize(
@@ -483,29 +483,29 @@ def test_a_file_that_nobody_has_says_nothing() -> None:
         [box("db", join="x"), box("x", mode=None, state=UNKNOWN, labels={"hostwatch.enable": "false"})],
     ],
 )
-def test_what_is_not_known_is_neither_there_nor_gone(lister: list[Container]) -> None:
-    """Networks, addresses, aliases, health: the line's last records stay."""
+def test_unknown_facts_make_a_line_neither_published_nor_gone(lister: list[Container]) -> None:
+    """Networks, addresses, aliases or health are unknown: the line's last records stay."""
     (outcome,) = outcomes(store(*lister, web("@{db.ip} db")), key("web"))
     assert isinstance(outcome, Unknown)
 
 
 @pytest.mark.parametrize("subscriber_mode", [None, NetworkMode.CONTAINER])
-def test_a_subscriber_whose_networks_are_not_known_is_told_nothing(subscriber_mode: NetworkMode | None) -> None:
-    """No name is anybody's or nobody's for it."""
+def test_a_subscriber_with_unknown_networks_keeps_its_lines(subscriber_mode: NetworkMode | None) -> None:
+    """No name is found or missing for it."""
     join = "gone" if subscriber_mode is NetworkMode.CONTAINER else None
     reader = box("web", mode=None, join=join, labels=hosts("@{db.ip} db", "@{nobody.ip} x"))
     assert [type(outcome) for outcome in outcomes(store(DB, reader), key("web"))] == [Unknown, Unknown]
 
 
-def test_an_address_family_that_may_be_still_to_come_is_not_gone() -> None:
-    """Early hints tell of one address after the other."""
+def test_an_address_family_that_may_still_come_is_not_gone() -> None:
+    """Early addresses come one after the other."""
     db = box("db", on("front", "10.0.0.5"), state=UNKNOWN)
     made = store(db, web("@{db.ip} db", "@{db.ip6} db6"))
     assert [type(outcome) for outcome in outcomes(made, key("web"))] == [Published, Unknown]
 
 
-def test_the_address_of_a_container_in_doubt_is_published() -> None:
-    """It has it until somebody knows better, through a whole restart."""
+def test_the_address_of_a_stale_container_is_published() -> None:
+    """It counts until a newer fact arrives, through a whole restart."""
     made: Store = store(net("front", "10.0.0.0/24"), box("db", on("front", "10.0.0.5")), web("@{db.ip} db"))
     made.mark_stale(key("db"))
     assert told(made, "web") == ["10.0.0.5 db"]

@@ -1,4 +1,4 @@
-"""What must hold of every state that a file goes through while its text is changed in place."""
+"""Properties of every state that a file goes through while its text is changed in place."""
 
 import ipaddress
 import time
@@ -37,7 +37,7 @@ def is_subsequence(some: list[bytes], every: list[bytes]) -> bool:
     return all(line in rest for line in some)
 
 
-# Few different bytes and names make lines alike and blocks overlap, which is where an edit goes wrong.
+# Few different bytes and names give equal lines and overlapping blocks, where an edit may fail.
 foreign_texts = st.one_of(
     st.binary(max_size=200),
     st.lists(st.sampled_from([b"a", b"bb", b"", b"\r", b"\0", b"10.0.0.1 x", b"\xff\xfe", b"#"]), max_size=8).map(
@@ -60,7 +60,7 @@ blocks = st.builds(Block, st.lists(records, max_size=4).map(tuple), st.lists(wit
 @given(foreign_texts, foreign_texts, blocks, blocks)
 @example(b"aa\nbb\n", b"", Block(), Block((Record(ipaddress.ip_address("10.0.0.1"), ("a",)),)))
 def test_every_state_is_whole_lines_old_or_new(before: bytes, behind: bytes, first: Block, second: Block) -> None:
-    """Foreign lines stay, others are old or new, and the file is empty only where it was or is to be."""
+    """Foreign lines stay, other lines are old or new, and the file is empty only if the old or new text is."""
     old = rewritten(before, first).text + behind  # the block at the end, or in the middle
     new = rewritten(old, second).text
     foreign = lines(rewritten(old, Block()).text)
@@ -75,7 +75,7 @@ def test_every_state_is_whole_lines_old_or_new(before: bytes, behind: bytes, fir
 
 @given(st.text("ab\n", max_size=24).map(str.encode), st.text("ab\n", max_size=24).map(str.encode))
 def test_any_two_texts(old: bytes, new: bytes) -> None:
-    """Whatever the texts, the edit ends at the new one, through whole lines."""
+    """The edit ends at the new text, through whole lines."""
     seen = list(states(old, new))
     assert seen[-1] == new
     assert all(set(lines(text)) <= {*lines(old), *lines(new)} for text in seen)
@@ -120,7 +120,7 @@ def test_steps(old: bytes, new: bytes, expected: tuple[Step, ...]) -> None:
 
 
 def test_another_address_is_one_small_write() -> None:
-    """The usual case: same names, same size, one write of the bytes of the address that differ."""
+    """The usual case: same names, same size, one write of the differing bytes of the address."""
     block = Block((Record(ipaddress.ip_address("172.18.0.9"), ("db", "mysql.internal")),))
     moved = Block((Record(ipaddress.ip_address("172.18.0.10"), ("db", "mysql.internal")),))
     old = rewritten(b"127.0.0.1\tlocalhost\n", block).text + b"10.0.0.1 behind\n"

@@ -1,4 +1,4 @@
-"""Texts made to cost time, or to stop hostwatch: what anybody may put in a label or in its own hosts file."""
+"""Hostile texts in a label or in a container's own hosts file: they must neither cost much time nor stop hostwatch."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(20)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """The processor time that it takes, whatever else runs on the machine."""
+    """The processor time of the call."""
     before = time.process_time()
     work()
     return time.process_time() - before
@@ -28,7 +28,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "-1", "1e3", "\u0663", ""])
 def test_a_container_number_that_is_none_orders_and_stops_nothing(number: str) -> None:
-    """Anybody may set the label of Compose."""
+    """Any user may set the label of Compose."""
     labels = {"com.docker.compose.container-number": number}
     made = store(
         net("front", "10.0.0.0/8"),
@@ -45,7 +45,7 @@ def test_a_container_number_that_is_none_orders_and_stops_nothing(number: str) -
     ids=["references alone", "with literals between", "many"],
 )
 def test_names_of_references_are_found_again_in_linear_time(names: str) -> None:
-    """The container writes both the line and the block that it is compared with."""
+    """The container chooses both the line and the block that it is compared with."""
     block = Block((Record(ip("192.0.2.1"), ("a" * 250, *(f"{'a' * 60}{number}" for number in range(2_000)))),))
     assert cpu_seconds(lambda: memory_of([Unknown(f"@{{db.ip}} {names}", "")], block)) < 1
 
@@ -69,7 +69,7 @@ def test_a_thousand_lines_are_found_again_among_many_records() -> None:
     ids=["words", "100,000 lines", "1 MB", "services", "names"],
 )
 def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value: str, reason: str) -> None:
-    """Whoever may start a container may write it."""
+    """Any user who may start a container may write it."""
     found: list[Roles] = []
     assert cpu_seconds(lambda: found.append(roles(box("web", labels={f"hostwatch.{label}": value}), Rules()))) < 0.1
     assert [reason in fault.reason for fault in found[0].faults] == [True]
@@ -87,8 +87,8 @@ def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value
     ],
     ids=["900 lines", "to nobody", "words", "references", "services", "everything"],
 )
-def test_the_most_that_a_label_can_ask_for_is_soon_told(labels: dict[str, str]) -> None:
-    """With 30 containers that publish as many names as they may; the time is that of each event, for all."""
+def test_the_largest_request_of_a_label_is_soon_answered(labels: dict[str, str]) -> None:
+    """With 30 containers that publish as many names as allowed. This time is spent at each event."""
     strangers = (
         box(f"s{number}", on("front", f"10.1.0.{number}"), labels={"hostwatch.names": " ".join(_names(number))})
         for number in range(30)
@@ -124,7 +124,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_look_at_the_largest_file_takes_some_tenths_of_a_second(text: bytes) -> None:
-    """That is in a thread; looking for the engine's own lines is not, and takes hundredths."""
+    """A thread does that. The event loop looks for the engine's own lines, which takes some 10 ms."""
     block = Block((Record(ip("10.0.0.1"), ("db",)),))
     new: list[bytes] = []
     assert cpu_seconds(lambda: new.append(hostsfile.rewritten(text, block).text)) < 0.5
@@ -138,21 +138,21 @@ GLOBS = ("*a*a*a*a*a*a*a*a*b", "*" * 50 + "b", "*a?" * 10 + "b", "[a-z]*" * 10 +
 
 @pytest.mark.parametrize("glob", GLOBS)
 def test_globs_take_linear_time(glob: str) -> None:
-    """The operator writes them, anybody the labels that they are tried on."""
+    """The operator writes the globs, but any user the labels that are matched."""
     value = "a" * (1 << 20)
     assert cpu_seconds(lambda: Match(label_values=(("tier", (glob,)),)).holds(box("web", labels={"tier": value}))) < 0.5
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\x9b31m", "\x7f", "a\rb", "\u2028", "\0", "\udc80"])
-def test_nothing_that_is_printed_does_anything_to_a_terminal(text: str) -> None:
+def test_printed_text_has_no_effect_on_a_terminal(text: str) -> None:
     """Escape sequences, bidirectional overrides, carriage returns."""
     assert printable(f"{text}ä\t\n").isascii() is False
     assert printable(text).isprintable()
 
 
 @pytest.mark.parametrize("address", ["10.1.0.66", "10.0.0.254"])
-def test_a_container_that_is_being_started_cannot_claim_what_it_cannot_have(address: str) -> None:
-    """An address on a network that it is not on, or the host's: its first instructions may write such a line."""
+def test_a_starting_container_cannot_claim_an_address_that_it_cannot_have(address: str) -> None:
+    """An address on another network, or the host's. The container's first instructions may write such a line."""
     made = store(
         net("front", "10.0.0.0/16", gateways=("10.0.0.254",)),
         net("back", "10.1.0.0/16"),

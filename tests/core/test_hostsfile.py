@@ -1,4 +1,4 @@
-"""What must hold of a hosts file's text when the block in it is written, repaired and removed."""
+"""Properties of a hosts file's text when the block in it is written, repaired and removed."""
 
 import ipaddress
 import time
@@ -46,7 +46,7 @@ def test_the_block_stands_at_the_end_when_first_written() -> None:
 
 
 def test_the_block_stays_where_it_is() -> None:
-    """Lines that came behind the block stay behind it, and lines before it before."""
+    """Lines behind the block stay behind it, and lines before it stay before it."""
     text = ENGINE + DB_LINES + b"10.9.9.9\tlater\n"
     assert rewritten(text, block(record("172.18.0.6", "db"))).text == (
         ENGINE + b"# hostwatch: begin\n172.18.0.6      db\n# hostwatch: end\n10.9.9.9\tlater\n"
@@ -54,19 +54,19 @@ def test_the_block_stays_where_it_is() -> None:
 
 
 def test_an_empty_block_is_no_block() -> None:
-    """Nothing to say: the markers go too, and all else stays."""
+    """The markers go, too, and all other lines stay."""
     assert rewritten(ENGINE + DB_LINES + b"x\n", Block()) == Rewritten(ENGINE + b"x\n", Block())
     assert rewritten(DB_LINES, Block()).text == b""
 
 
 @pytest.mark.parametrize("text", [b"", b"no newline", ENGINE, b"\0\xff\r"])
 def test_without_a_block_before_and_after_nothing_is_touched(text: bytes) -> None:
-    """A file that holds nothing of ours is not even given a last newline."""
+    """A file without own lines does not even get a last newline."""
     assert rewritten(text, Block()).text == text
 
 
 def test_a_missing_last_newline_is_added() -> None:
-    """The block does not get glued to an unfinished line."""
+    """The block begins on a line of its own."""
     assert rewritten(b"10.0.0.1 x", DB).text == b"10.0.0.1 x\n" + DB_LINES
     assert rewritten(DB_LINES + b"10.0.0.1 x", DB).text == DB_LINES + b"10.0.0.1 x\n"
     assert rewritten(DB_LINES[:-1], DB).text == DB_LINES
@@ -87,7 +87,7 @@ def test_addresses_are_padded_to_a_column() -> None:
 
 
 def test_withheld_lines_are_comments_behind_the_records() -> None:
-    """As the contract shows them, line and reason."""
+    """The form of the contract: line and reason."""
     both = Block(DB.records, (Withheld("@{db.ip} db", "db: no running container"),))
     assert rewritten(b"", both).text == DB_LINES.replace(
         END, b"# withheld: @{db.ip} db  (db: no running container)\n" + END
@@ -95,7 +95,7 @@ def test_withheld_lines_are_comments_behind_the_records() -> None:
 
 
 def test_a_withheld_line_cannot_leave_its_comment() -> None:
-    """Whatever a label holds: one line, printable ASCII, 4,096 bytes at most."""
+    """For any text of a label: one line, printable ASCII, 4,096 bytes at most."""
     evil = Withheld("x\n6.6.6.6 db\r\0\x1b[2J\t\u2028é" + "y" * 9000, "r\n# hostwatch: end")
     lines = rewritten(b"", Block((), (evil,))).text.split(b"\n")
     assert len(lines) == 4
@@ -188,14 +188,14 @@ def test_repair(text: bytes, expected: bytes) -> None:
     ids=["of before", "withheld", "wanted"],
 )
 def test_a_stale_line_does_not_stay_where_a_marker_is_lost(wanted: Block, last: Block) -> None:
-    """It has names that were ours, are to be ours, or are withheld: it would shadow them for ever."""
+    """It has names that are in the old or new block, or withheld, and would shadow them for ever."""
     expected = ENGINE + rewritten(b"", wanted).text
     for text in (DB_LINES.replace(END + b"\n", b""), DB_LINES.replace(BEGIN + b"\n", b"")):
         assert rewritten(ENGINE + text, wanted, last=last).text == expected
 
 
-def test_of_nothing_known_nothing_is_taken() -> None:
-    """As where nobody subscribes any more; but for what stands before a comment of ours."""
+def test_without_known_names_no_line_is_taken() -> None:
+    """For instance after the last subscription has gone. Lines before a comment of ours are taken all the same."""
     line = b"10.0.0.8        printer\n"
     assert rewritten(BEGIN + b"\n" + line, Block()).text == line
     assert rewritten(BEGIN + b"\n" + line + b"# withheld: x  (y)\n" + line, Block()).text == line
@@ -229,7 +229,7 @@ def test_foreign_lines_win(line: bytes, withheld: str | None) -> None:
 
 
 def test_a_record_without_names_left_vanishes() -> None:
-    """All its names shadowed: no line, but comments; and given again, it comes to the same."""
+    """All its names are shadowed: there are only comments. A second rewriting gives the same text."""
     text = b"10.9.9.9 db mysql.internal\n"
     result = rewritten(text, DB)
     assert result.block.records == ()
@@ -238,7 +238,7 @@ def test_a_record_without_names_left_vanishes() -> None:
 
 
 def test_a_block_does_not_shadow_itself() -> None:
-    """Neither what the block holds now nor what a second block holds counts as foreign."""
+    """Neither the lines of the block nor those of a second block count as foreign."""
     moved = block(record("172.18.0.99", "db"))
     assert rewritten(DB_LINES + b"x\n" + DB_LINES, moved).block == moved
 
@@ -256,27 +256,27 @@ def test_a_block_does_not_shadow_itself() -> None:
     ],
 )
 def test_names_that_are_never_written(name: str, reason: str | None) -> None:
-    """Reserved names and the subscriber's own are withheld, and nothing gets in that would break its line."""
+    """Reserved names and the subscriber's own are withheld, and so is a name that would break its line."""
     result = rewritten(b"", block(record("10.0.0.1", name)), frozenset({"web-1"}))
     assert [line.reason for line in result.block.withheld] == ([reason] if reason else [])
     assert result.text.count(b"\n") == 3
 
 
 def test_withheld_lines_are_read_back() -> None:
-    """With the reason, which tells a later run what became of a line."""
+    """With the reason, from which a later run learns the state of a line."""
     block = Block(DB.records, (Withheld("@{x.ip} x", "x: no running container; its last address (sic) is y's now"),))
     assert found(rewritten(b"", block).text) == block
     assert found(b"# hostwatch: begin\n# withheld: x\n# other  (x)\n# hostwatch: end\n") == Block()
 
 
 def test_an_address_with_a_zone_is_withheld() -> None:
-    """The C library takes a line with one for nothing, and a zone may hold anything."""
+    """The C library ignores a line with a zone, and a zone may have any text."""
     result = rewritten(b"", block(record("fe80::1%x#y", "db")))
     assert result.block == Block((), (Withheld("fe80::1%x#y db", "db: not a valid address"),))
 
 
 def test_found() -> None:
-    """What the block holds, whoever wrote it there; `None` without a block."""
+    """The contents of the block, by any writer; `None` without a block."""
     assert found(ENGINE) is None
     assert found(b"# hostwatch: begin\n# hostwatch: end\n") == Block()
     assert found(ENGINE + DB_LINES) == DB
@@ -307,7 +307,7 @@ def test_own_addresses(text: bytes, expected: list[str]) -> None:
     assert own_addresses(text, "") == ()
 
 
-# Foreign lines of any bytes, none of which looks like ours; few names, so that they meet.
+# Foreign lines of any bytes that do not look like ours. Few names, so that they collide.
 foreign_lines = st.one_of(
     st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")),
     st.sampled_from([b"", b"10.0.0.1 db", b"10.0.0.1\tdb", b"#", b"127.0.0.1 localhost", b"\xff\r", b"\0" * 9]),
@@ -319,13 +319,13 @@ reasons = st.builds(Withheld, st.text(max_size=20), st.text(max_size=20))
 blocks = st.builds(Block, st.lists(records, max_size=4).map(tuple), st.lists(reasons, max_size=2).map(tuple))
 MARKERS = (BEGIN + b"\n", END + b"\n")
 ALIGNED = b"192.0.2.7       printer nas.example\n"
-"""A line that somebody else aligned as we do."""
+"""A foreign line with our alignment."""
 
 
 @settings(max_examples=examples(500), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks)
 def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: Block) -> None:
-    """Whatever is written, written again and removed: every foreign byte before and behind is there."""
+    """After writing, rewriting and removal of any blocks every foreign byte before and behind is there."""
     text = rewritten(before, first).text
     text += behind
     changed = rewritten(text, second)
@@ -350,7 +350,7 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
 def test_a_block_is_replaced_as_it_is_rewritten(
     before: bytes, behind: bytes, there: Block, last: Block, wanted: Block
 ) -> None:
-    """To know what the block says saves work, and no more, whether or not that is what it really says."""
+    """A known block only saves work: the result is the same, even if the text has another block."""
     reserved = frozenset({"web"})
     for text in (before + rewritten(b"", there).text + behind, rewritten(before, last).text + behind):
         change = replacement(rewritten(b"", last).block, wanted)
@@ -365,8 +365,8 @@ def test_a_block_is_replaced_as_it_is_rewritten(
 @pytest.mark.parametrize(
     "wanted", [block(record("172.18.0.66", "db", "mysql.internal")), block(record("10.0.0.1", "x"))]
 )
-def test_a_block_is_replaced_where_that_is_as_good(wanted: Block, behind: bytes) -> None:
-    """In the text of an engine, and where others stand around it."""
+def test_a_block_is_replaced_if_the_result_is_the_same(wanted: Block, behind: bytes) -> None:
+    """In an engine's text, and with other lines around the block."""
     text = ENGINE + DB_LINES + behind
     change = replacement(DB, wanted)
     assert change is not None
@@ -377,8 +377,8 @@ def test_a_block_is_replaced_where_that_is_as_good(wanted: Block, behind: bytes)
 
 @settings(max_examples=examples(500), deadline=None)
 @given(foreign_texts, blocks)
-def test_what_is_written_is_found(text: bytes, wanted: Block) -> None:
-    """The block that `rewritten` says stands in the file does: nothing is lost, nothing doubled."""
+def test_a_written_block_is_found(text: bytes, wanted: Block) -> None:
+    """The block that `rewritten` returns is in the text: nothing is lost or doubled."""
     result = rewritten(text, wanted)
     read = found(result.text)
     assert (read.records if read is not None else None) == (result.block.records if result.block else None)
@@ -402,7 +402,7 @@ def test_what_is_written_is_found(text: bytes, wanted: Block) -> None:
 @example([ALIGNED, MARKERS[1]], DB)
 @example([MARKERS[0], b"a\n", DB_LINES, b"b\n", MARKERS[1], b"c\n"], DB)
 def test_repair_loses_no_foreign_line(pieces: list[bytes], wanted: Block) -> None:
-    """Markers in any disorder: one block or none, and every line outside a begin and its end is there, in order."""
+    """With markers in any order there is one block or none, and every line outside a begin and its end is there."""
     text = b"".join(pieces)
     foreign: list[bytes] = []
     pending: list[bytes] | None = None  # what a begin without an end was followed by
@@ -447,7 +447,7 @@ def test_repair_loses_no_foreign_line(pieces: list[bytes], wanted: Block) -> Non
     ],
 )
 def test_time_is_linear(junk: bytes) -> None:
-    """Whatever fills a file to the limit, it takes a second or so, not minutes."""
+    """Any text up to the limit takes a second or so, not minutes."""
     text = junk * (LIMIT // len(junk))
     started = time.monotonic()
     rewritten(text, DB)
@@ -471,7 +471,7 @@ PODMAN = b"127.0.0.1\tlocalhost\n10.88.0.1\thost.containers.internal\n172.18.0.5
 
 
 def test_own_lines_are_known_by_their_content() -> None:
-    """As Podman writes them anew: no comments, and tabs. The block stands where they stood."""
+    """After Podman has rewritten them, without comments and with tabs. The block gets their place."""
     wanted = block(record("172.18.0.6", "db"))
     expected = PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", rewritten(b"", wanted).text)
     assert rewritten(PODMAN, wanted, last=DB, keeps_comments=False).text == expected
@@ -489,24 +489,24 @@ def test_own_lines_are_known_by_their_content() -> None:
         PODMAN.replace(b"172.18.0.5\tdb mysql.internal\n", b""),
     ],
 )
-def test_lines_that_say_something_else_are_foreign(text: bytes) -> None:
-    """Other addresses, fewer names, or none of them at all."""
+def test_lines_with_other_contents_are_foreign(text: bytes) -> None:
+    """With other addresses, fewer names, or none of the names."""
     assert rewritten(text, DB, last=DB, keeps_comments=False).text.startswith(text)
 
 
 def test_of_two_equal_lines_one_is_ours() -> None:
-    """The last: what the user gave the container comes before."""
+    """The last one, as lines of the user come before."""
     given = b"172.18.0.5 db mysql.internal\n"
     assert rewritten(given + PODMAN, DB, last=DB, keeps_comments=False).text.startswith(given)
 
 
 def test_with_a_marker_lines_are_not_known_by_their_content() -> None:
-    """Nothing was lost, so nothing is looked for."""
+    """No marker was lost, so there is no search."""
     text = PODMAN + DB_LINES
     assert rewritten(text, DB, last=DB, keeps_comments=False).text == text
 
 
-# What is too much.
+# Size limits.
 
 
 def limited(size: int) -> Limit:
@@ -516,8 +516,8 @@ def limited(size: int) -> Limit:
 
 @settings(max_examples=examples(500), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, st.integers(0, 1500))
-def test_what_does_not_fit_is_withheld(before: bytes, behind: bytes, wanted: Block, size: int) -> None:
-    """The last first, all of it said by the block, and no foreign byte lost; the same again changes nothing."""
+def test_lines_that_do_not_fit_are_withheld(before: bytes, behind: bytes, wanted: Block, size: int) -> None:
+    """The last line first, each shown in the block, without a foreign byte lost. A second rewriting changes nothing."""
     text = rewritten(before, DB).text + behind
     whole = rewritten(text, wanted).block
     found = rewritten(text, wanted, limit=limited(size))
@@ -534,7 +534,7 @@ def test_what_does_not_fit_is_withheld(before: bytes, behind: bytes, wanted: Blo
 
 
 def test_thousands_of_names_fill_a_file_to_its_limit() -> None:
-    """All that fits is there; the comments of what does not are one."""
+    """All names that fit are there. The others have one comment together."""
     wanted = block(*(record(f"10.0.{n >> 8}.{n & 255}", f"service-{n}.project.internal.example") for n in range(9000)))
     started = time.monotonic()
     found = rewritten(ENGINE, wanted)
@@ -549,7 +549,7 @@ def test_thousands_of_names_fill_a_file_to_its_limit() -> None:
 
 
 def test_comments_go_before_records() -> None:
-    """A withheld line is the lesser loss."""
+    """Losing the comment of a withheld line does less harm."""
     both = Block(DB.records, tuple(Withheld(f"@{{x{n}.ip}} x{n}", "x: no running container") for n in range(100)))
     found = rewritten(b"", both, limit=limited(400))
     assert found.block.records == DB.records
@@ -561,7 +561,7 @@ def test_comments_go_before_records() -> None:
 @settings(max_examples=examples(300), deadline=None)
 @given(st.lists(foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES, ALIGNED])), blocks)
 def test_how_a_text_is_portioned_makes_no_difference(pieces: list[bytes], wanted: Block) -> None:
-    """Neither where a portion ends, nor whether it is a line or all of them."""
+    """A portion may end at any line, and have any number of lines."""
     text = b"".join(pieces)
     expected = rewritten(text, wanted, last=DB)
     with pytest.MonkeyPatch.context() as patch:
@@ -571,7 +571,7 @@ def test_how_a_text_is_portioned_makes_no_difference(pieces: list[bytes], wanted
 
 
 def test_a_list_of_blocked_names_takes_no_time() -> None:
-    """Some megabytes on the host, with our block in the middle."""
+    """Some megabytes in a file on the host, with our block in the middle."""
     lines = b"".join(b"0.0.0.0 ads-%d.example.net\n" % n for n in range(150_000))
     started = time.monotonic()
     text = rewritten(lines, DB, limit=OF_HOST).text + lines

@@ -1,4 +1,4 @@
-"""Names of images: all that Docker reads as one, and what a glob means."""
+"""Names of images: the forms that Docker reads as one image, and the meaning of a glob."""
 
 import pytest
 
@@ -39,6 +39,6 @@ ID = "sha256:" + "a" * 64
         ("mariadb", "", False),
     ],
 )
-def test_a_glob_fits_what_docker_reads_as_one(glob: str, image: str, holds: bool) -> None:
+def test_a_glob_matches_every_form_that_docker_reads_as_one(glob: str, image: str, holds: bool) -> None:
     """Registry, repository and tag have their defaults; a glob without a tag means any tag or digest."""
     assert Match(image=(glob,)).holds(box("db", image=image)) is holds

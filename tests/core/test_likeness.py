@@ -1,4 +1,4 @@
-"""Which names are taken for slips of others."""
+"""Similar names, and those that count as typing errors."""
 
 import string
 
@@ -12,7 +12,7 @@ NAMES = st.text("ab-", max_size=6)
 
 
 def test_a_letter_may_be_missing_added_wrong_or_in_the_wrong_place() -> None:
-    """One such slip, no more."""
+    """One such error, not two."""
     for slip in ("databse", "dattabase", "databaze", "dtaabase"):
         assert differs_by_a_letter(slip, "database")
         assert is_slip(slip, "database")
@@ -22,14 +22,14 @@ def test_a_letter_may_be_missing_added_wrong_or_in_the_wrong_place() -> None:
 
 
 def test_names_of_their_own_are_no_slips() -> None:
-    """Numbers tell them apart, and of short names each letter does."""
+    """Names that differ by a number are two names, and so are short ones that differ by a letter."""
     for one, other in (("web1", "web2"), ("web", "web1"), ("app", "api"), ("db", "dbs")):
         assert differs_by_a_letter(one, other)
         assert not is_slip(one, other)
 
 
 def test_the_nearest_may_differ_by_case() -> None:
-    """As labels do, which are told apart by it."""
+    """Case counts in labels."""
     assert nearest_of("Services", ("hosts", "services")) == "services"
     assert nearest_of("host", ("hosts", "services")) == "hosts"
     assert nearest_of("nonsense", ("hosts", "services")) is None
@@ -38,7 +38,7 @@ def test_the_nearest_may_differ_by_case() -> None:
 @given(NAMES, NAMES)
 @settings(max_examples=examples(500), deadline=None)
 def test_neighbours_are_those_that_differ_by_a_letter(one: str, other: str) -> None:
-    """All of them, and no others but the name itself."""
+    """All such names, and besides them only the name itself."""
     assert set(one + other) <= set(string.ascii_lowercase + "-")
     found = set(neighbours(one)) - {one}
     assert (other in found) == differs_by_a_letter(one, other)

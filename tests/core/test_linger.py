@@ -1,4 +1,4 @@
-"""What time does to a line: the table, line by line."""
+"""The effect of time on a line: each row of the table, and lingering."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def published(
 
 
 def holding(holders: dict[Address, ContainerKey] | None = None) -> Others:
-    """Who has which address, be it on whatever network."""
+    """Look-ups with these holders of addresses, on any network."""
 
     def found(address: Address, _: Origin) -> frozenset[ContainerKey]:
         return frozenset([holders[address]] if holders is not None and address in holders else [])
@@ -74,7 +74,7 @@ GONE, UNKNOWN, REFUSED = Gone(LINE, "gone"), Unknown(LINE, "unknown"), Refused(L
 def test_the_table(
     outcome: Outcome, holders: dict[Address, ContainerKey] | None, now: float, expected: list[Address]
 ) -> None:
-    """What becomes of a line that was published with one address."""
+    """The next state of a line that was published with one address."""
     after = step(outcome, BEFORE, now, holders)
     assert addresses(after) == expected
     is_lost = not isinstance(outcome, Refused) and holders == {A: OTHER}
@@ -85,14 +85,14 @@ def test_the_table(
 
 
 @pytest.mark.parametrize("outcome", [GONE, UNKNOWN, REFUSED])
-def test_a_line_that_said_nothing_before_is_withheld(outcome: Gone | Unknown | Refused) -> None:
-    """There is nothing to keep, and nothing to come back for."""
+def test_a_line_without_earlier_records_is_withheld(outcome: Gone | Unknown | Refused) -> None:
+    """No record can stay, and no later look is needed."""
     after = step(outcome)
     assert after == Desired(Block((), (Withheld(LINE, outcome.reason),)), {}, frozenset(), None)
 
 
-def test_what_is_gone_lingers_and_goes() -> None:
-    """Counted from the first time that it was gone; `again_at` is when to look again."""
+def test_a_gone_line_lingers_and_goes() -> None:
+    """The time counts from the first outcome that it is gone. `again_at` is the time of the next look."""
     first = step(GONE, BEFORE, 10.0)
     assert (addresses(first), first.again_at) == ([A], 12.0)
     second = step(GONE, first.memory, 11.9)
@@ -103,22 +103,22 @@ def test_what_is_gone_lingers_and_goes() -> None:
 
 @given(st.floats(0, 1e9), st.floats(0, 1e4))
 def test_when_it_is_time_it_goes(now: float, linger: float) -> None:
-    """Whatever the numbers round to: looked at when it says, a line is gone and asks for no further look."""
+    """For any rounding: at `again_at` the line is gone, and no further look is needed."""
     first = after_linger(Resolved((GONE,)), BEFORE, now, linger, holding())
     if first.again_at is not None:
         second = after_linger(Resolved((GONE,)), first.memory, first.again_at, linger, holding())
         assert (addresses(second), second.again_at) == ([], None)
 
 
-def test_what_comes_back_in_time_is_as_if_nothing_happened() -> None:
-    """And lingers anew the next time."""
+def test_a_line_that_comes_back_in_time_is_as_before() -> None:
+    """The next time it lingers for the whole time again."""
     back = step(published(B), step(GONE, BEFORE, 10.0).memory, 11.0)
     assert (addresses(back), back.again_at) == ([B], None)
     assert step(GONE, back.memory, 20.0).again_at == 22.0
 
 
-def test_what_is_not_known_asks_for_no_further_look() -> None:
-    """Also after it seemed gone: a look at a time that has passed would be one without end."""
+def test_an_unknown_line_needs_no_further_look() -> None:
+    """Also after it seemed gone: a look at a time in the past would repeat without end."""
     gone = step(GONE, BEFORE, 10.0)
     unknown = step(UNKNOWN, gone.memory, 11.0)
     assert (addresses(unknown), unknown.again_at) == ([A], None)
@@ -133,16 +133,16 @@ def test_of_several_replicas_only_the_reassigned_one_goes(outcome: Outcome) -> N
     assert addresses(step(outcome, both, holders={A: OTHER, B: DB})) == [B]
 
 
-def test_names_that_somebody_else_publishes_do_not_linger() -> None:
-    """A name never has the old address of one and the new one of another."""
+def test_names_that_another_line_publishes_do_not_linger() -> None:
+    """A name never has an old address of one line and a new one of another."""
     last = step(published(A, names=("db", "x"))).memory
     other = Published("@{b.ip} DB", (Record(B, ("DB",)),), (Origin(OTHER),))
     assert addresses(step([GONE, other], last)) == [B]
     assert addresses(step([UNKNOWN, other], last)) == [A, B]
 
 
-def test_what_a_star_published_lingers_although_nothing_names_it_now() -> None:
-    """And goes without a withheld line: nobody asked for it by name."""
+def test_a_line_of_a_star_lingers_although_it_has_no_outcome_now() -> None:
+    """It goes without a comment, as no request names it."""
     mine = published(B, line="@{web.ip} web", names=("web",), of_all=True)
     both = step([published(A, of_all=True), mine], everything=True)
     gone = step(mine, both.memory, 10.0, everything=True)
@@ -154,14 +154,14 @@ def test_what_a_star_published_lingers_although_nothing_names_it_now() -> None:
 
 
 def test_the_only_line_of_a_star_lingers_like_any_other() -> None:
-    """There may be nothing besides, as in a host file with one container."""
+    """There may be no other line, as in a host file with one container."""
     gone = step([], step(published(A, of_all=True), everything=True).memory, 10.0, everything=True)
     assert (addresses(gone), gone.again_at) == ([A], 12.0)
     assert addresses(step([], gone.memory, 12.0, everything=True)) == []
 
 
-def test_what_a_template_no_longer_says_goes_at_once() -> None:
-    """Also what a star published, once there is no star any more; where there is one, what a template said."""
+def test_a_line_that_left_the_template_goes_at_once() -> None:
+    """A line of a star goes at once when there is no star any more."""
     line = published(B, line="192.0.2.1 x", names=("x",))
     assert addresses(step(line, step([published(A), line]).memory)) == [B]
     assert addresses(step(line, step([published(A, of_all=True), line], everything=True).memory)) == [B]
@@ -169,12 +169,12 @@ def test_what_a_template_no_longer_says_goes_at_once() -> None:
     assert addresses(step(star, step([published(A), star], everything=True).memory, everything=True)) == [B]
 
 
-# Whose an address is by now.
+# The new holders of addresses.
 
 
 @pytest.mark.parametrize("outcome", [GONE, UNKNOWN])
-def test_whose_a_lost_address_is_is_said_for_as_long_as_it_is_so(outcome: Gone | Unknown) -> None:
-    """Once it is nobody's the reason is as it was, and stays so, whoever has the address later."""
+def test_the_holder_of_a_lost_address_is_named_while_it_has_it(outcome: Gone | Unknown) -> None:
+    """After that the reason is as before, and stays so for any later holder."""
     taken = step(outcome, BEFORE, 0.0, {A: OTHER})
     (withheld,) = taken.block.withheld
     assert (withheld.reason, taken.again_at) == (f"{outcome.reason}; its last address 10.0.0.5 is other's now", None)
@@ -188,8 +188,8 @@ def test_whose_a_lost_address_is_is_said_for_as_long_as_it_is_so(outcome: Gone |
     assert step(published(B), again.memory, 100.0, {A: OTHER}).block == Block((Record(B, ("db",)),))
 
 
-def test_a_later_run_says_the_same_of_a_lost_address() -> None:
-    """Or each comparison by a command would find the file wrong; what it says is looked up anew."""
+def test_a_later_run_gives_the_same_reason_for_a_lost_address() -> None:
+    """Otherwise each comparison by a command would find the file wrong. The holder is looked up anew."""
     block = step(GONE, BEFORE, 0.0, {A: OTHER}).block
     assert step(GONE, memory_of([GONE], block), 50.0, {A: OTHER}).block == block
     assert step(GONE, memory_of([GONE], block), 50.0).block == Block((), (Withheld(LINE, "gone"),))
@@ -204,7 +204,7 @@ def test_a_name_is_bound_to_an_address_once() -> None:
     assert step(list(found)).block.records == (Record(A, ("db", "x")), Record(A, ("y",)))
 
 
-# What an earlier run left.
+# Records of an earlier run.
 
 
 @pytest.mark.parametrize(
@@ -218,14 +218,14 @@ def test_a_name_is_bound_to_an_address_once() -> None:
         ("@{db.ip} @{db.name}.x", Record(A, ("shop-db-1",)), False),
     ],
 )
-def test_a_record_in_a_file_is_that_of_the_line_with_its_names(line: str, record: Record, mine: bool) -> None:
-    """Whose address it was is not known."""
+def test_a_record_in_a_file_belongs_to_the_line_with_its_names(line: str, record: Record, mine: bool) -> None:
+    """The container that had the address is not known."""
     expected = {line: Last((record,), (Origin(),))} if mine else {}
     assert memory_of([Unknown(line, "")], Block((record,))) == expected
 
 
-def test_what_an_earlier_run_left_stays_until_it_is_known() -> None:
-    """Its holder may be the very container that has not been read yet; what is known to be gone goes."""
+def test_records_of_an_earlier_run_stay_until_the_line_is_known() -> None:
+    """The address's holder may be a container that has not been read yet. A record of a gone line goes."""
     memory = memory_of([UNKNOWN], Block((Record(A, ("db",)),)))
     assert addresses(step(UNKNOWN, memory, holders={A: DB})) == [A]
     assert addresses(step(GONE, memory, holders={A: DB})) == []
@@ -241,7 +241,7 @@ outcome_kinds: st.SearchStrategy[Callable[[], Outcome]] = st.sampled_from(
 def test_only_what_was_published_is_ever_said_and_never_another_s_address(
     rounds: list[tuple[Callable[[], Outcome], float, bool]],
 ) -> None:
-    """In any sequence of outcomes: nothing is made up, and each line is either there or withheld."""
+    """In any sequence of outcomes each line is either there, with records that were published, or withheld."""
     now, said = 0.0, set[Address]()
     current: Memory = {}
     for make, seconds, taken in rounds:
@@ -259,7 +259,7 @@ def test_only_what_was_published_is_ever_said_and_never_another_s_address(
 
 
 def test_backoff_doubles_up_to_its_most() -> None:
-    """Shortened by up to half, so that nobody retries in step; a success begins anew."""
+    """Each wait is shortened by up to half, so that retries are spread. A success begins anew."""
     backoff = Backoff(0.5, 3.0)
     assert [backoff.failed(0.0) for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     assert backoff.failed(1.0) == 1.5

@@ -1,4 +1,4 @@
-"""What a name stands for: tiers, replicas, ambiguity, and the names in reach."""
+"""Look-ups of names: tiers, replicas, ambiguity, and the names in reach."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,19 +24,19 @@ BY_TIER = {
 
 
 def resolver(made: Store, name: str = "web", any_scope: bool = False) -> Resolver:
-    """The names as one container sees them."""
+    """The resolver of one container."""
     container = made.container(key(name))
     assert container is not None
     return resolver_of(made, network_context_of(container, made.joins.sandbox(container)), any_scope)
 
 
 def answer(made: Store, name: str = "db", any_scope: bool = False) -> tuple[str, ...] | str | None:
-    """The names of the containers that a name stands for, or why it stands for none."""
+    """The names of the containers behind a name, or the reason why there is none."""
     return behind(resolver(made, any_scope=any_scope).service(name))
 
 
 def behind(found: Service | Ambiguous | None) -> tuple[str, ...] | str | None:
-    """The names of the containers, or why there is none."""
+    """The names of the containers, or the reason why there is none."""
     match found:
         case Service(containers=containers):
             return tuple(container.name for container in containers)
@@ -48,7 +48,7 @@ def behind(found: Service | Ambiguous | None) -> tuple[str, ...] | str | None:
 
 @pytest.mark.parametrize("first", list(BY_TIER))
 def test_the_first_tier_that_answers_wins(first: Tier) -> None:
-    """Whoever else claims the name in a later one."""
+    """Claims in later tiers do not count."""
     tiers = list(BY_TIER)
     claimants = [container for tier, container in BY_TIER.items() if tiers.index(tier) >= tiers.index(first)]
     rules = Rules(services=(service("db"),) if first is Tier.CONFIG else ())
@@ -59,7 +59,7 @@ def test_the_first_tier_that_answers_wins(first: Tier) -> None:
 
 @pytest.mark.parametrize(("first", "second"), list(zip(list(BY_TIER), list(BY_TIER)[1:], strict=False)))
 def test_a_stopped_owner_keeps_its_name(first: Tier, second: Tier) -> None:
-    """A database that is being restarted does not lose its name to somebody else."""
+    """A database that is being restarted does not lose its name to another container."""
     made = store(WEB, rules=Rules(services=(service("db"),) if first is Tier.CONFIG else ()))
     for tier in (first, second):
         made.put(BY_TIER[tier])
@@ -68,12 +68,12 @@ def test_a_stopped_owner_keeps_its_name(first: Tier, second: Tier) -> None:
 
 
 def test_a_configured_service_answers_without_containers() -> None:
-    """The configuration decides whose name it is, whether it runs or not."""
+    """The configuration's service has the name, running or not."""
     assert answer(store(WEB, BY_TIER[Tier.CONTAINER], rules=Rules((service("db"),)))) == ()
 
 
 def test_self_is_always_the_subscriber() -> None:
-    """Whatever else is called so."""
+    """Even if another container has this name."""
     me = box("self", on("front", "10.0.0.9"), labels={"hostwatch.names": "self"})
     other = box("other", on("front", "10.0.0.8"), labels={"hostwatch.names": "self"})
     asking = hosts("@{self.ip} me") | {"hostwatch.services": "self other"}
@@ -95,12 +95,12 @@ def test_self_is_always_the_subscriber() -> None:
     ],
 )
 def test_a_stranger_does_not_answer(stranger: Container, why: str) -> None:
-    """Each tier has its bounds."""
+    """Each tier has limits."""
     assert answer(store(WEB, stranger)) is None, why
 
 
 def test_any_scope_and_the_host_s_network_put_all_in_reach() -> None:
-    """There is a way, so that the names count."""
+    """Such containers can be reached, so their names count."""
     labelled = box("a", on("back", "10.1.0.5"), labels={"hostwatch.names": "db"})
     assert answer(store(WEB, labelled), any_scope=True) == ("a",)
     hosted = box("a", mode=NetworkMode.HOST, labels={"hostwatch.names": "db"})
@@ -108,7 +108,7 @@ def test_any_scope_and_the_host_s_network_put_all_in_reach() -> None:
 
 
 def test_a_new_container_whose_networks_are_not_known_holds_its_own_name() -> None:
-    """It may be the owner come back: nobody else takes the name meanwhile."""
+    """It may be the returning owner, so no other container takes the name meanwhile."""
     new = box("db", mode=None, state=UNKNOWN)
     assert answer(store(WEB, new, BY_TIER[Tier.ALIAS])) == ("db",)
     created = box("db", mode=None, state=STOPPED)
@@ -117,7 +117,7 @@ def test_a_new_container_whose_networks_are_not_known_holds_its_own_name() -> No
 
 @pytest.mark.parametrize("state", [RUNNING, UNKNOWN, STOPPED])
 def test_the_latest_container_of_a_name_has_it(state: State) -> None:
-    """An engine may tell of its predecessor's removal after its start; each of the two may have been heard of first."""
+    """An engine may report the predecessor's removal after its start. Either of the two may have been read first."""
     old = replace(box("old", on("front", "10.0.0.8"), created=1.0, state=state), name="db")
     new = replace(box("new", on("front", "10.0.0.9"), created=2.0), name="db")
     for both in ((old, new), (new, old)):
@@ -140,7 +140,7 @@ def replica(number: int, compose: str | None = None, name: str = "db", network: 
 
 
 def test_replicas_have_a_stable_order() -> None:
-    """Compose's number as a number, then creation time, then id."""
+    """The order is compose's number as a number, then creation time, then id."""
     many = [replica(number, "shop/db") for number in (10, 9, 2)]
     assert answer(store(WEB, *many)) == ("db-2", "db-9", "db-10")
     by_time = [box(f"db-{n}", on("front", aliases=("db",)), created=created) for n, created in ((1, 2.0), (2, 1.0))]
@@ -164,7 +164,7 @@ def test_containers_of_one_service_are_replicas(
 
 
 def test_one_alias_on_one_network_is_one_service() -> None:
-    """Whoever the containers are, and whether some have it on another network, too."""
+    """For any containers, even if some have the alias on another network, too."""
     web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
     a = box("a", on("front", "10.0.0.5", aliases=("db",)), on("back", "10.1.0.5", aliases=("db",)))
     b = box("b", on("back", "10.1.0.6", aliases=("db",)), compose="y/z")
@@ -172,7 +172,7 @@ def test_one_alias_on_one_network_is_one_service() -> None:
 
 
 def test_containers_of_different_services_are_ambiguous() -> None:
-    """An alias on different networks, or a label: neither has the name."""
+    """With an alias on different networks, or a label, neither has the name."""
     web = box("web", on("front", "10.0.0.2"), on("back", "10.1.0.2"))
     made = store(web, replica(1, "x/db"), replica(2, "y/db", network="back"))
     assert answer(made, "db") == "db: claimed by db-1 and db-2"
@@ -181,7 +181,7 @@ def test_containers_of_different_services_are_ambiguous() -> None:
 
 
 def test_two_entries_of_the_configuration_may_share_a_container_but_not_a_name() -> None:
-    """The configuration's own conflict is no one's."""
+    """A conflict in the configuration withholds the name."""
     rules = Rules((service("a", ("db",)), service("b", ("db",))))
     assert answer(store(WEB, rules=rules)) == "db: claimed by the services a and b of the configuration"
 
@@ -209,14 +209,14 @@ def test_the_names_in_reach() -> None:
 
 
 def test_a_container_joined_to_a_disabled_one_is_in_reach() -> None:
-    """Who lends the network is left alone; who uses it is not."""
+    """The container with the network is left alone; the one that joined it is not."""
     off = {"hostwatch.enable": "false"}
     made = store(WEB, box("x", mode=NetworkMode.HOST, labels=off), box("car", join="x"))
     assert set(resolver(made).names_in_reach()) == {"web", "car"}
 
 
 def test_a_service_is_published_under_its_own_valid_names() -> None:
-    """Each label's name for the containers that have it, and none that somebody else owns."""
+    """A name in a label is for the containers with that label. A name of another service is left out."""
     both = [
         box("db-1", on("front"), labels={"hostwatch.names": "main taken"}, compose="shop/db", number=1),
         box("db-2", on("front"), labels={"hostwatch.names": "spare"}, compose="shop/db", number=2),
@@ -232,8 +232,8 @@ def test_a_service_is_published_under_its_own_valid_names() -> None:
     }
 
 
-def test_what_is_unread_may_answer_to_anything() -> None:
-    """An alias that is not known on a network of the subscriber's, or its own networks not known."""
+def test_an_unread_container_may_have_any_name() -> None:
+    """Aliases on a network of the subscriber's are unread, or its own networks are."""
     running = box("a", on("front", "10.0.0.5", aliases=None))
     assert not resolver(store(WEB, running)).is_complete()
     assert resolver(store(WEB, box("a", on("back", "10.1.0.5", aliases=None)))).is_complete()
@@ -247,7 +247,7 @@ def test_what_is_unread_may_answer_to_anything() -> None:
 
 
 def host_view(*lister: Container, rules: Rules | None = None) -> Resolver:
-    """The names as a file on the host sees them."""
+    """The resolver of a file on the host."""
     given = rules or Rules()
     subscription = Subscription(everything=True)
     rules = Rules(given.services, (SubscriberRule("host", Path("/hosts"), subscription),))
@@ -258,7 +258,7 @@ def host_view(*lister: Container, rules: Rules | None = None) -> Resolver:
 
 
 def test_the_host_knows_compose_services_of_all_projects() -> None:
-    """By `service.project`, and by the service's name alone while one project has it."""
+    """By `service.project`, and by the service's name alone while only one project has it."""
     shop = [box(f"shop-db-{number}", compose="shop/db", number=number) for number in (1, 2)]
     seen = host_view(*shop)
     assert behind(seen.service("db")) == behind(seen.service("db.shop")) == ("shop-db-1", "shop-db-2")
@@ -270,7 +270,7 @@ def test_the_host_knows_compose_services_of_all_projects() -> None:
 
 
 def test_the_host_knows_aliases_of_all_networks() -> None:
-    """One container's on any number of them; of two containers, nobody's."""
+    """An alias of one container on any number of networks counts. An alias of two containers stands for neither."""
     one = box("one", on("front", "10.0.0.2", aliases=("x", "y")), on("back", "10.1.0.2", aliases=("x",)))
     two = box("two", on("back", "10.1.0.3", aliases=("y",)))
     seen = host_view(one, two)
@@ -293,7 +293,7 @@ def test_on_the_host_too_the_first_tier_wins() -> None:
 
 
 def test_a_file_on_the_host_is_nobodys_service() -> None:
-    """Neither by its name nor as one in host mode."""
+    """Neither by its name nor as a container in host mode."""
     seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
     assert behind(seen.service("host")) is None
     assert seen.lister.host_mode(ENGINE) == []
@@ -302,6 +302,6 @@ def test_a_file_on_the_host_is_nobodys_service() -> None:
 
 
 def test_until_all_aliases_are_read_the_host_knows_nothing_for_sure() -> None:
-    """An unread one anywhere may be the name that is looked for."""
+    """An unread alias anywhere may be the requested name."""
     assert host_view(box("web", on("front", "10.0.0.2"))).is_complete()
     assert not host_view(box("web", on("front", "10.0.0.2", aliases=None))).is_complete()

@@ -1,4 +1,4 @@
-"""Which strings may stand as a name in a hosts file, and how hostile text is shown."""
+"""The names that may be published in a hosts file, and the printable form of hostile text."""
 
 import ipaddress
 import socket
@@ -35,7 +35,7 @@ LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
     ],
 )
 def test_a_host_name_may_be_published(name: str) -> None:
-    """Letters, digits, `-`, `_` and `.`, within the lengths that DNS allows."""
+    """Letters, digits, `-`, `_` and `.`, within the lengths of DNS."""
     assert name_fault(name) is None
 
 
@@ -53,8 +53,8 @@ def test_a_host_name_may_be_published(name: str) -> None:
         (".", "not a host name"),
     ],
 )
-def test_what_to_write_instead_is_said(name: str, fault: str) -> None:
-    """Where somebody means a name that DNS knows."""
+def test_a_fault_says_what_to_write_instead(name: str, fault: str) -> None:
+    """If the text is another form of a DNS name."""
     assert name_fault(name) == fault
 
 
@@ -99,13 +99,13 @@ def test_what_to_write_instead_is_said(name: str, fault: str) -> None:
     ],
 )
 def test_nothing_else_may_be_published(name: str) -> None:
-    """No address in any notation that a resolver takes, no reserved name, no byte that is not of a name."""
+    """No address in any notation of a resolver, no reserved name, no byte outside names."""
     assert name_fault(name) is not None
 
 
 @given(st.text(st.sampled_from("0123456789abcdefxX.-"), min_size=1, max_size=12))
 def test_no_name_is_an_address_to_the_c_library(name: str) -> None:
-    """`inet_aton` comes before the hosts file."""
+    """Resolvers try `inet_aton` before the hosts file."""
     try:
         socket.inet_aton(name)
     except OSError:
@@ -115,7 +115,7 @@ def test_no_name_is_an_address_to_the_c_library(name: str) -> None:
 
 @given(st.text(max_size=300))
 def test_a_published_name_is_one_word_of_ascii(name: str) -> None:
-    """Whatever the text: what passes cannot end a line, begin a comment or look like an address."""
+    """A text that passes cannot end a line, begin a comment or look like an address."""
     if name_fault(name) is None:
         assert name.isascii()
         assert name.isprintable()
@@ -131,14 +131,14 @@ def test_reserved_names_belong_to_the_image() -> None:
 
 @given(st.text())
 def test_shown_text_is_short_and_printable(text: str) -> None:
-    """Newlines, escapes and directions are spelled out."""
+    """Newlines, escapes and directions are shown as escapes."""
     assert len(shown(text)) <= 100
     assert shown(text).isascii()
     assert shown(text) == "" or shown(text).isprintable()
 
 
 def test_plain_text_is_shown_as_it_is() -> None:
-    """And other text so that one sees what it is."""
+    """Other text is shown recognisably."""
     assert shown("shop_back-end.1") == "shop_back-end.1"
     assert shown("a\nb\u202e") == "a\\nb\\u202e"
 
@@ -155,7 +155,7 @@ def test_plain_text_is_shown_as_it_is() -> None:
         ("a " + "y" * 60, "a " + "y" * 24 + " ..."),
     ],
 )
-def test_what_is_too_long_to_be_shown_is_cut_between_words(text: str, expected: str) -> None:
-    """And says that it was cut; in no case more than that many characters."""
+def test_a_text_that_is_too_long_is_cut_between_words(text: str, expected: str) -> None:
+    """It ends with an ellipsis, and is never longer than the limit."""
     assert shown(text, 30) == expected
     assert all(len(shown(text, most)) <= most for most in range(5, 40))

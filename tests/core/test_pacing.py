@@ -1,4 +1,4 @@
-"""Backoff, debounce and pace: what they come to at given times."""
+"""Back-off, debounce, rate limiter and rivalry at given times."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from hostwatch.core.timing import Backoff, Debounce, RateLimiter, Rivalry
 
 
 def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
-    """Without chance the whole wait, with it as little as half."""
+    """The random number shortens the wait by up to half."""
     backoff = Backoff(1.0, 5.0)
     assert [backoff.failed(0.0) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
     assert backoff.failed(1.0) == 2.5
@@ -19,15 +19,15 @@ def test_backoff_doubles_up_to_its_most_and_begins_anew() -> None:
     [([], 11.0), ([10.5], 11.5), ([10.5, 11.4, 12.3], 13.3), ([10.9, 11.8, 12.7, 13.6, 14.5], 15.0)],
 )
 def test_debounce_waits_for_quiet_but_not_for_ever(changes: list[float], due: float) -> None:
-    """Quiet for a second since the last change, and five after the first at the latest."""
+    """A second after the last change, and five seconds after the first at the latest."""
     debounce = Debounce(10.0, 1.0, 5.0)
     for now in changes:
         debounce.changed(now)
     assert debounce.due == due
 
 
-def test_pace_waits_beyond_its_credit_and_for_nobody_else() -> None:
-    """Four spend their quarter of a second at once; from then on each waits until one is paid back."""
+def test_a_key_waits_for_tokens_and_not_for_other_keys() -> None:
+    """Four actions of a quarter of a second go on at once. Each later one waits for new tokens."""
     pace: RateLimiter[str] = RateLimiter(1.0)
     for _ in range(4):
         assert pace.wait("a", 10.0) == 0.0
@@ -46,7 +46,7 @@ def test_pace_waits_beyond_its_credit_and_for_nobody_else() -> None:
 
 
 def test_a_rival_is_noticed_once_and_left_more_and_more_time() -> None:
-    """Who puts the same back five times in a row; up to a minute, and until he has been silent for long."""
+    """After five equal changes in a row the wait grows, up to a minute, until a long silence."""
     rivalry: Rivalry[str] = Rivalry()
     noticed = []
     for now in range(4):
@@ -64,8 +64,8 @@ def test_a_rival_is_noticed_once_and_left_more_and_more_time() -> None:
     assert rivalry.until < 2000
 
 
-def test_who_puts_something_else_each_time_is_no_rival() -> None:
-    """Ordinary drift is never put off."""
+def test_a_different_change_each_time_is_no_rivalry() -> None:
+    """Ordinary drift is healed at once."""
     rivalry: Rivalry[int] = Rivalry()
     for number in range(50):
         rivalry = rivalry.returned(number % 2, float(number))

@@ -1,4 +1,4 @@
-"""Which address a subscriber gets: each cell of the contract's table, and what is not known."""
+"""The address that a subscriber gets: each cell of the contract's table, and unknown facts."""
 
 import dataclasses
 
@@ -57,7 +57,7 @@ WORLD.drop(key("gone"))
 def reached(
     source: str, target: str, network: str | None = None, any_scope: bool = False, made: Store = WORLD
 ) -> Reach:
-    """How one reaches the other."""
+    """The reach from one container to another."""
     return reach(made, context(source, made), of(target, made), network, any_scope)
 
 
@@ -68,7 +68,7 @@ def on_front(ipv4: str | None, ipv6: str | None = None, mac: str | None = None) 
 
 
 def context(name: str, made: Store = WORLD) -> NetworkContext:
-    """Where a container stands."""
+    """The network context of a container."""
     found = of(name, made)
     return made.context(found)
 
@@ -142,13 +142,13 @@ def test_the_address_that_a_subscriber_gets(source: str, target: str, address: s
     ],
 )
 def test_without_a_way_there_is_no_address(source: str, target: str, reason: str) -> None:
-    """And it says why."""
+    """The result has the reason."""
     assert reached(source, target) == Unreached(reason)
 
 
 @pytest.mark.parametrize("target", ["lost", "loop"])
 def test_a_container_that_was_joined_and_not_read_may_be_there(target: str) -> None:
-    """Only the engine's word makes it gone."""
+    """It is gone only after the engine's answer."""
     assert reached("web", target) == NotKnown(f"the container whose network {target} uses is not known yet")
 
 
@@ -163,7 +163,7 @@ def test_a_container_that_was_joined_and_not_read_may_be_there(target: str) -> N
     ],
 )
 def test_any_scope_publishes_without_a_shared_network(source: str, target: str, address: str) -> None:
-    """The first address by the order of networks; where a network is shared, that one still counts."""
+    """The first address by the order of networks. A shared network still comes first."""
     found = reached(source, target, any_scope=True)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
@@ -182,7 +182,7 @@ def test_any_scope_publishes_without_a_shared_network(source: str, target: str, 
     ],
 )
 def test_a_service_s_own_network_decides(source: str, target: str, network: str, address: str) -> None:
-    """By the engine's name, or by the one in its compose file (also while that network has not been read)."""
+    """By the engine's name, or by the name in its compose file (even before that network has been read)."""
     found = reached(source, target, network)
     assert isinstance(found, Reached)
     assert found.ipv4 == ip(address)
@@ -199,18 +199,18 @@ def test_a_service_s_own_network_decides(source: str, target: str, network: str,
     ],
 )
 def test_a_service_publishes_on_its_own_network_only(source: str, target: str, network: str, reason: str) -> None:
-    """Not the addresses on others; and a name in the compose file is that file's."""
+    """Addresses on other networks do not count. A name in a compose file is valid for that file alone."""
     assert reached(source, target, network) == Unreached(reason)
 
 
 def test_both_families_come_from_one_network() -> None:
-    """And the gateway to the host may have both, too."""
+    """The gateway to the host may have both, too."""
     assert reached("web", "db") == on_front("10.1.0.5", "fd01::5", "02::5")
     assert reached("web", "six") == on_front(None, "fd01::9")
     assert reached("web", "hosted") == Reached(ip("10.1.0.1"), ip("fd01::1"))  # type: ignore[arg-type]
 
 
-# By driver: which networks the host is on, and at which address.
+# The host on networks of each driver, and its address there.
 
 LAN = net("lan", "192.168.7.0/24", gateways=("192.168.7.254",), driver="macvlan")
 IPV = net("ipv", "192.168.8.0/24", gateways=("192.168.8.254",), driver="ipvlan")
@@ -243,22 +243,22 @@ def there(*names: str, address: int = 5) -> list[Endpoint]:
     ("endpoints", "address"),
     [
         ([on("zone", "10.3.0.5", gateways=("10.3.0.1",))], "10.3.0.1"),
-        # A network's own word comes first: the endpoint's gateway may be an `--aux-address`.
+        # The network's own gateway comes first, as the endpoint's gateway may be an `--aux-address`.
         ([on("zone", "10.3.0.5", gateways=("10.3.0.99",))], "10.3.0.1"),
         ([on("routed", "10.5.0.5", gateways=("10.5.0.9",))], "10.5.0.1"),
         ([on("untold", "10.4.0.5")], "10.4.0.1"),
-        # A plugin's network is taken at its word.
+        # A plugin's network is believed.
         ([on("site", "10.7.0.5", gateways=("10.7.0.77",))], "10.7.0.77"),
-        # A bridge is the way, whatever else there is and however it is called.
+        # A bridge is used, with any other networks and any name.
         (there("lan", "zone"), "10.3.0.1"),
         (there("ipv", "isolated", "mesh", "zone"), "10.3.0.1"),
-        # The way out of an overlay network is a bridge that no inspection tells of.
+        # The way out of an overlay network is a bridge that no inspection shows.
         (there("mesh"), "172.19.0.1"),
         (there("lan", "mesh"), "172.19.0.1"),
     ],
 )
 def test_the_host_is_at_its_own_address_on_the_way_there(endpoints: list[Endpoint], address: str) -> None:
-    """Never at the router of a LAN."""
+    """Never at a LAN's router."""
     DRIVERS.put(box("web", *endpoints))
     found = reached("web", "hosted", made=DRIVERS)
     assert isinstance(found, Reached)
@@ -274,8 +274,8 @@ def test_the_host_is_at_its_own_address_on_the_way_there(endpoints: list[Endpoin
         (["isolated"], "bridge isolated"),
     ],
 )
-def test_where_the_host_is_not_nobody_reaches_it(names: list[str], where: str) -> None:
-    """Nor it them; any scope publishes it all the same: the host by the address that it is known by to others."""
+def test_on_networks_without_the_host_neither_reaches_the_other(names: list[str], where: str) -> None:
+    """With any scope the address is published all the same: for the host, the advertised one."""
     made = DRIVERS
     made.put(box("web", *there(*names)))
     away = Unreached(f"the subscriber is only on {where}, from which the host cannot be reached")
@@ -288,7 +288,7 @@ def test_where_the_host_is_not_nobody_reaches_it(names: list[str], where: str) -
 
 
 def test_the_host_reaches_a_container_on_a_bridge_whatever_else_it_is_on() -> None:
-    """Of each family as far as the bridge has an address of it."""
+    """In each family in which the bridge has an address."""
     DRIVERS.put(box("web", *there("lan", "ipv", "mesh", "zone")))
     assert reached("hosted", "web", made=DRIVERS) == Reached(ip("10.3.0.5"), None, None, "id-zone", "zone")  # type: ignore[arg-type]
     DRIVERS.put(box("web", *there("inhibited")))
@@ -298,7 +298,7 @@ def test_the_host_reaches_a_container_on_a_bridge_whatever_else_it_is_on() -> No
 
 
 def test_a_network_that_has_not_been_read_may_be_of_any_driver() -> None:
-    """So that nothing is concluded, unless one that comes before it decides."""
+    """The result is unknown, unless an earlier network decides."""
     unread = NotKnown("the network new is not known yet")
     DRIVERS.put(box("web", on("new", "10.99.0.5", gateways=("10.99.0.1",))))
     assert reached("web", "hosted", made=DRIVERS) == unread
@@ -309,7 +309,7 @@ def test_a_network_that_has_not_been_read_may_be_of_any_driver() -> None:
 
 
 def test_a_starting_container_is_known_to_be_where_the_host_is_not() -> None:
-    """As soon as its networks are known; early hints alone may be followed by one of a bridge."""
+    """Once its networks are known. After early addresses alone, one on a bridge may follow."""
     starting = box("web", *there("lan"), state=UNKNOWN)
     DRIVERS.put(starting)
     assert isinstance(reached("hosted", "web", made=DRIVERS), Unreached)
@@ -326,7 +326,7 @@ def test_networks_without_a_known_id_are_compared_by_name() -> None:
     assert isinstance(reached("far", "db", made=made), Unreached)
 
 
-# What is not known.
+# Unknown facts.
 
 NEW = {"state": UNKNOWN, "mode": None}
 
@@ -355,20 +355,20 @@ NEW = {"state": UNKNOWN, "mode": None}
         ),
     ],
 )
-def test_from_what_is_not_known_nothing_is_concluded(lister: list[Container | Network], reason: str) -> None:
-    """Neither that there is an address nor that there is none."""
+def test_unknown_facts_give_an_unknown_result(lister: list[Container | Network], reason: str) -> None:
+    """The result is neither an address nor its absence."""
     assert reached("web", "db", made=store(*lister)) == NotKnown(reason)
 
 
-def test_in_doubt_the_last_address_counts() -> None:
-    """A container that is changing keeps it until somebody knows better."""
+def test_the_last_address_of_a_stale_container_counts() -> None:
+    """A container that is changing keeps it until a newer fact arrives."""
     made = store(box("web", on("front")), box("db", on("front", "10.1.0.5")))
     made.mark_stale(key("db"))
     assert isinstance(reached("web", "db", made=made), Reached)
 
 
 def test_a_starting_service_is_not_published_on_its_second_choice() -> None:
-    """The address on the network that comes first is still to come: two changes of one start would be one too many."""
+    """The address on the first network is still to come. One start must not be two changes."""
     first, second = on("back"), on("front", "10.0.0.3")
     web = box("web", on("back", "10.1.0.2"), on("front", "10.0.0.2"))
     starting, running = box("db", first, second, state=UNKNOWN), box("db", first, second)

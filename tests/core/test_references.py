@@ -42,7 +42,7 @@ def test_an_address_reference(text: str, name: str, attribute: Attribute, index:
     ],
 )
 def test_a_reference_in_a_name(text: str, attribute: Attribute) -> None:
-    """What is no address can stand in a name, with text around it."""
+    """An attribute that is no address may be in a name, with text around it."""
     (line,) = lines(f"192.0.2.1 a-{text}.internal {text}")
     assert [reference.attribute for reference in line.references] == [attribute, attribute]
     assert line.names[0] == ("a-", line.references[0], ".internal")
@@ -92,7 +92,7 @@ def test_a_reference_in_a_name(text: str, attribute: Attribute) -> None:
     ],
 )
 def test_a_fault_has_its_place(text: str, column: int) -> None:
-    """A line that cannot be read is refused as a whole, with the place of what is wrong in it."""
+    """A faulty line is refused as a whole, with the place of the fault."""
     found, (fault,) = parsed_template("10.0.0.1 fine\n" + text)
     assert (len(found), fault.row, fault.column) == (1, 1, column)
     assert len(fault.value) <= 200
@@ -101,20 +101,20 @@ def test_a_fault_has_its_place(text: str, column: int) -> None:
 
 
 def test_a_doubled_at_opens_no_reference() -> None:
-    """`@@{` is a literal `@{`, so the line refers to nothing (and is no valid line, as `@{` is in no name)."""
+    """`@@{` is a literal `@{`, so the line has no reference (and is not valid, as no name may have `@{`)."""
     _, (fault,) = parsed_template("10.0.0.1 @@{db.ip}")
     assert fault.reason == "not a host name"
 
 
 def test_blanks_comments_and_line_ends() -> None:
-    """Fields are separated by blanks and tabs, `#` begins a comment, and Windows may have been there."""
+    """Fields are separated by blanks and tabs, `#` begins a comment, and lines may end as on Windows."""
     (first, second) = lines("# all", "", " \t ", "\t@{db.ip}\t db  mysql # why\r", "192.0.2.1 x#y\r")
     assert (first.text, second.text) == ("@{db.ip} db mysql", "192.0.2.1 x")
     assert second.service is None
 
 
 def test_a_comment_may_hold_anything() -> None:
-    """Also what would be a fault, and more of it than a line may have."""
+    """Also faulty text, and more text than a line may have."""
     assert len(lines("192.0.2.1 x # @{ " + "y" * 5000)) == 1
 
 
@@ -142,8 +142,8 @@ def test_a_template_has_1000_lines_at_most(count: int, end: str, faults: int) ->
         ("db\n", False),
     ],
 )
-def test_what_can_be_looked_up(name: str, holds: bool) -> None:
-    """What Docker allows as a container's name, and host names."""
+def test_names_that_can_be_looked_up(name: str, holds: bool) -> None:
+    """Container names that Docker allows, and host names."""
     assert is_service_name(name) is holds
 
 
@@ -152,8 +152,8 @@ pieces = st.sampled_from(["@{db.ip}", "@{db.ip[1]}", "@@{", "@{", "192.0.2.1", "
 
 
 @given(st.one_of(hostile, st.lists(pieces, max_size=20).map("".join)))
-def test_whatever_the_text_lines_are_printable_and_faults_have_places(text: str) -> None:
-    """Nothing raises; a line that is taken is one line of ASCII, and reads the same when it is read again."""
+def test_in_any_text_lines_are_printable_and_faults_have_places(text: str) -> None:
+    """No text raises an error. An accepted line is one line of ASCII, and a second parse gives the same."""
     found, faults = parsed_template(text)
     for line in found:
         assert line.text.isascii()

@@ -1,4 +1,4 @@
-"""What a container is to hostwatch: matches of the configuration, and labels."""
+"""The roles of a container: matches of the configuration, and labels."""
 
 from collections.abc import Mapping
 
@@ -44,18 +44,18 @@ DB = box("shop-db-1", compose="shop/db", image="mariadb:11", labels={"app": "db"
     ],
 )
 def test_a_match_holds_if_each_key_does(match: Match, holds: bool) -> None:
-    """Every key that is given must hold; a list means any of it; globs are the shell's."""
+    """Every given key must match, by any one value of a list. Globs are the shell's."""
     assert match.holds(DB) is holds
 
 
 def test_outside_compose_no_project_and_no_service_matches() -> None:
-    """Not even `*`: there is none."""
+    """Not even `*` matches."""
     assert not Match(project=("*",)).holds(box("x"))
     assert not Match(service=("*",)).holds(box("x"))
 
 
 def test_both_roles_of_one_container() -> None:
-    """The configuration's entries in their order, then what its own labels say."""
+    """The configuration's entries in their order, then those of its own labels."""
     rules = Rules((service("shop"), service("other")), (subscriber("shop-1", Subscription(services=("a",))),))
     found = roles(box("shop-1", labels=hosts("@{db.ip} db", services="cache, queue", names="a b", network="n")), rules)
     assert found.services == (rules.services[0],)
@@ -67,14 +67,14 @@ def test_both_roles_of_one_container() -> None:
 
 
 @pytest.mark.parametrize("text", ["*", " * ", "db, *"])
-def test_a_star_asks_for_everything(text: str) -> None:
-    """Whatever else is named beside it."""
+def test_a_star_requests_every_name(text: str) -> None:
+    """With any other names beside it."""
     (subscription,) = roles(box("x", labels={"hostwatch.services": text}), Rules()).subscriptions
     assert (subscription.everything, subscription.services) == (True, ())
 
 
 def test_without_labels_only_the_configuration_counts() -> None:
-    """`labels: false`: not even `hostwatch.enable` does, and nothing is reported."""
+    """With `labels: false` not even `hostwatch.enable` counts, and no fault is reported."""
     rules = Rules((service("db"),), labels=False)
     found = roles(box("db-1", labels=hosts("@{", names="a", enable="false", nonsense="x")), rules)
     assert (found.services, found.subscriptions, found.names, found.faults) == (rules.services, (), (), ())
@@ -82,7 +82,7 @@ def test_without_labels_only_the_configuration_counts() -> None:
 
 @pytest.mark.parametrize("text", ["true", "1", "yes", " ON\n", "false", "0", "no", "Off", "x", ""])
 def test_a_disabled_container_has_no_role(text: str) -> None:
-    """Neither by its labels nor by the configuration; a value that is neither is reported, and fails closed."""
+    """Neither by its labels nor by the configuration. An invalid value is reported, and disables it."""
     rules = Rules((service("db"),), (subscriber("db-1", Subscription(services=("a",))),))
     found = roles(box("db-1", labels=hosts("@{db.ip} db", names="a", enable=text)), rules)
     enabled = text.strip().lower() in ("true", "1", "yes", "on")
@@ -101,8 +101,8 @@ def test_a_disabled_container_has_no_role(text: str) -> None:
         ("exec:reload", Exec(("reload",))),
     ],
 )
-def test_a_notice_of_each_kind(value: str, notification: Notification) -> None:
-    """It counts where the container subscribes, once for the same of label and configuration, and else for nothing."""
+def test_a_notification_of_each_kind(value: str, notification: Notification) -> None:
+    """It counts if the container subscribes, once if label and configuration have the same."""
     labels = {"hostwatch.notify": value}
     assert roles(box("x", labels=labels), Rules()).notifications == ()
     assert roles(box("x", labels=labels | {"hostwatch.services": "a"}), Rules()).notifications == (notification,)
@@ -121,15 +121,15 @@ def test_a_notice_of_each_kind(value: str, notification: Notification) -> None:
         ("hostwach.names", "unknown label; did you mean hostwatch.names?"),
     ],
 )
-def test_a_label_that_is_nearly_one_of_ours_is_told(label: str, told: str) -> None:
-    """By case or a letter; it counts for nothing all the same."""
+def test_a_label_that_is_similar_to_one_of_ours_is_reported(label: str, told: str) -> None:
+    """It differs by case or a letter, and has no effect."""
     found = roles(box("x", labels={label: "db"}), Rules())
     assert [(fault.label, fault.reason) for fault in found.faults] == [(label, told)]
     assert roles(box("x", labels={label: "db"}), Rules(labels=False)).faults == ()
 
 
-def test_labels_of_others_are_nobodys_business() -> None:
-    """However they end."""
+def test_labels_of_others_are_ignored() -> None:
+    """With any ending."""
     labels = {
         "traefik.enable": "true",
         "hosts": "x",
@@ -141,7 +141,7 @@ def test_labels_of_others_are_nobodys_business() -> None:
 
 
 def test_a_notification_without_a_subscription_is_a_caution() -> None:
-    """It does nothing; where the subscription was refused, that is said alone."""
+    """It has no effect. If the subscription was refused, only that is reported."""
     (fault,) = roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).faults
     assert (fault.label, fault.is_caution) == ("hostwatch.notify", True)
     assert "does nothing: this container does not subscribe" in str(fault)
@@ -152,8 +152,8 @@ def test_a_notification_without_a_subscription_is_a_caution() -> None:
 @pytest.mark.parametrize(
     ("label", "value"), [("hosts", "@{db.ip} db\n@{db} x"), ("services", "db -x"), ("names", "ok b.")]
 )
-def test_that_one_bad_line_drops_the_label_is_said(label: str, value: str) -> None:
-    """Nobody has to find out why the good ones do not count."""
+def test_a_fault_says_that_the_whole_label_is_dropped(label: str, value: str) -> None:
+    """The user learns why the good lines do not count."""
     (fault,) = roles(box("x", labels={f"hostwatch.{label}": value}), Rules()).faults
     assert str(fault).endswith("; because of this the whole label counts for nothing")
 
@@ -182,7 +182,7 @@ def test_that_one_bad_line_drops_the_label_is_said(label: str, value: str) -> No
     ],
 )
 def test_a_bad_label_is_skipped_and_the_others_count(label: str, value: str, reason: str) -> None:
-    """One fault for it, in one printable line; what else the container says holds."""
+    """It has one fault, in one printable line. The other labels count."""
     good = {"hostwatch.services": "a"} if label != "services" else hosts("@{a.ip} a")
     found = roles(box("x", labels=good | {f"hostwatch.{label}": value}), Rules())
     (fault,) = found.faults
@@ -194,15 +194,15 @@ def test_a_bad_label_is_skipped_and_the_others_count(label: str, value: str, rea
     assert (found.names, found.network, found.health_required) == ((), None, False)
 
 
-def test_a_bad_notice_is_reported_where_nobody_subscribes() -> None:
-    """Its author may have slipped in the other label, too, or counts on the configuration."""
+def test_a_bad_notification_is_reported_without_a_subscription() -> None:
+    """The other label may be mistyped, too, or the configuration may be meant to subscribe."""
     found = roles(box("x", labels={"hostwatch.notify": "SIGNAL"}), Rules())
     assert [fault.label for fault in found.faults] == ["hostwatch.notify"]
     assert roles(box("x", labels={"hostwatch.notify": "SIGHUP"}), Rules()).notifications == ()
 
 
 def test_many_unknown_labels_are_reported_a_few_times() -> None:
-    """The log is not theirs to fill, nor to write into."""
+    """They must not fill the log, nor forge a line in it."""
     found = roles(box("x", labels={f"hostwatch.\n{number}": "" for number in range(100_000)}), Rules())
     assert len(found.faults) == 10
     assert found.faults[0].label == "hostwatch.\\n0"
@@ -250,7 +250,7 @@ labels = st.dictionaries(st.one_of(label_names, st.text(max_size=8)).map("hostwa
 def test_whatever_labels_hold_nothing_but_names_comes_out(
     own: Mapping[str, str], other: Mapping[str, str], hostname: str
 ) -> None:
-    """Nothing raises; names are valid; lines and reasons are one line of printable ASCII."""
+    """No label raises an error. Names are valid, and lines and reasons are one line of printable ASCII."""
     db = box("db", on("front", "10.0.0.5"), on("a\nb\u202e", "10.1.0.5"), labels=other, hostname=hostname)
     reader = {"hostwatch.hosts": "@{db.ip} db\n@{db.ip} @{db.hostname}", **own}
     web = box("web", on("front", "10.0.0.6"), labels=reader)
@@ -270,14 +270,14 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
 
 
 def test_the_owners_of_a_name_are_found_by_key_first() -> None:
-    """A service's key is its own, whoever publishes under it; else all that do are its owners."""
+    """A key belongs to its service alone. Any other name belongs to all services that publish under it."""
     a, b = ServiceRule("a", Match(), ("x", "b")), ServiceRule("b", Match(), ("x",))
     rules = Rules((a, b), (SubscriberRule("s", Match(), Subscription()),))
     assert [rules.service(name) for name in ("a", "b", "x", "y")] == [(a,), (b,), (a, b), ()]
 
 
 def test_a_one_off_of_compose_stands_behind_no_service() -> None:
-    """`docker compose run web` starts a container with the labels of `web`; it is no replica."""
+    """`docker compose run web` starts a container with the labels of `web`, which is no replica."""
     assert box("web", compose="shop/web").compose_service == "web"
     one_off = box("web", compose="shop/web", labels={"com.docker.compose.oneoff": "True"})
     assert one_off.compose_service is None
