@@ -1,4 +1,4 @@
-"""What a daemon that goes on with another engine leaves behind: nothing."""
+"""A daemon that changes to another engine leaves no memory behind."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ from hostwatch.docker.connect import Connection
 
 @pytest.fixture
 def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon]]]:
-    """Every daemon that is made."""
+    """All daemons that are made."""
     made: list[weakref.ref[Daemon]] = []
 
     def noted(settings: Settings, parts: Parts) -> Daemon:
@@ -39,7 +39,7 @@ def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon
 
 
 def has(daemons: list[weakref.ref[Daemon]], count: int) -> bool:
-    """Whether so many were made by now."""
+    """Whether so many have been made."""
     return len(daemons) == count
 
 
@@ -54,7 +54,7 @@ async def comes_true(check: Callable[[], bool]) -> None:
 async def test_each_engine_that_is_left_is_forgotten(
     tmp_path: Path, daemons: list[weakref.ref[Daemon]], on_exit: str
 ) -> None:
-    """With all that was known of it, which was taken out of the collector's sight."""
+    """With all its data, which was frozen for the collector."""
     socket, config = tmp_path / "engine.sock", tmp_path / "hostwatch.yaml"
     connection = Connection("the engine", "http://localhost", str(socket))
 

@@ -1,4 +1,4 @@
-"""What is valid and can hardly be meant: which words, at which place of the file."""
+"""Cautions: valid entries that are probably mistakes, with their words and places."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def loaded(folder: Path, text: str) -> Settings:
 
 
 def told(folder: Path, text: str) -> list[str]:
-    """What the file shows alone, without the file's name."""
+    """The cautions of the file alone, without the file's name."""
     settings = loaded(folder, text)
     return [str(fault).removeprefix(f"{folder}/hostwatch.yaml:") for fault in (*of_file(settings), *of_names(settings))]
 
@@ -43,7 +43,7 @@ def told(folder: Path, text: str) -> list[str]:
     ],
 )
 def test_a_regular_expression_is_no_glob(tmp_path: Path, match: str) -> None:
-    """It is told at the very glob."""
+    """The place is that of the glob."""
     text = f"services:\n  db:\n    match:\n      {match}\n"
     (line,) = told(tmp_path, text)
     assert "looks like a regular expression" in line
@@ -69,12 +69,12 @@ def test_a_regular_expression_is_no_glob(tmp_path: Path, match: str) -> None:
     ],
 )
 def test_a_glob_is_none(tmp_path: Path, match: str) -> None:
-    """Nor is the value of a label, which may hold anything."""
+    """A label's value may have any text, so it is no regular expression either."""
     assert told(tmp_path, f"services:\n  db:\n    match:\n      {match}\n") == []
 
 
 def test_names_that_two_services_have(tmp_path: Path) -> None:
-    """Whatever their case; a key keeps its name whatever others list."""
+    """In any case of letters. A key keeps its name, even if other services list it."""
     match = "match: {name: x}"
     text = f"services:\n  x: {{{match}}}\n  X: {{{match}}}\n  a: {{{match}, names: [one, Two]}}\n"
     text += f"  b: {{{match}, names: [three, two]}}\n  c: {{{match}, names: [a, c]}}\n"
@@ -85,8 +85,8 @@ def test_names_that_two_services_have(tmp_path: Path) -> None:
     ]
 
 
-def test_a_reference_that_is_all_but_a_service(tmp_path: Path) -> None:
-    """In a template and in a list; a name of its own is nothing, a container may have it."""
+def test_a_reference_that_is_similar_to_a_service(tmp_path: Path) -> None:
+    """In a template and in a list. A name that is similar to none is no caution, as a container may have it."""
     text = """\
 services:
   db: {match: {name: db}, names: [database, db]}
@@ -127,8 +127,8 @@ subscribers:
 """
 
 
-def test_what_shows_beside_containers(tmp_path: Path) -> None:
-    """Entries that match none, and names that nothing has; a stopped container has its own all the same."""
+def test_cautions_that_need_containers(tmp_path: Path) -> None:
+    """Entries that match none, and names that nothing has. A stopped container counts."""
     settings = loaded(tmp_path, ENTRIES)
     store = Store(settings.rules())
     for container in (box("db"), box("web"), box("cache")):
@@ -143,8 +143,8 @@ def test_what_shows_beside_containers(tmp_path: Path) -> None:
     assert [str(fault) for fault in of_file(settings)] == []
 
 
-def test_labels_that_are_all_but_an_answer(tmp_path: Path) -> None:
-    """A name that is near to none may come yet, and its line is withheld meanwhile."""
+def test_names_in_labels_that_are_similar_to_an_existing_one(tmp_path: Path) -> None:
+    """A name that is similar to none may still come. Its line is withheld meanwhile."""
     settings = loaded(tmp_path, ENTRIES)
     store = Store(settings.rules())
     store.put(box("db"))

@@ -1,4 +1,4 @@
-"""The configuration: what loads, what is refused, and where each refusal points."""
+"""The configuration: valid files, faulty files, and the place of each fault."""
 
 import ipaddress
 import json
@@ -29,7 +29,7 @@ _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 
 
 def faults_of(path: Path) -> tuple[ConfigFault, ...]:
-    """What `load` finds wrong; nothing if it loads."""
+    """The faults that `load` finds; none if it loads."""
     try:
         load(path)
     except ConfigError as error:
@@ -46,7 +46,7 @@ def written(folder: Path, content: str | bytes) -> Path:
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_bad(path: Path) -> None:
-    """Each fault is found, at its place, with the words that the file expects, and no other is made up."""
+    """Exactly the expected faults are found, with their places and the words that the file expects."""
     expected = _EXPECT.findall(path.read_bytes().decode(errors="replace"))
     faults = faults_of(path)
     assert expected
@@ -58,7 +58,7 @@ def test_bad(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*GOOD, SAMPLE], ids=lambda path: path.stem)
 def test_good(path: Path) -> None:
-    """It loads, and its rules can be had."""
+    """It loads and has rules."""
     assert isinstance(load(path).rules(), Rules)
 
 
@@ -75,8 +75,8 @@ def test_defaults_are_the_contracts() -> None:
 
 
 @pytest.mark.parametrize("name", ["empty", "null_sections"])
-def test_what_is_not_said_is_the_default(name: str) -> None:
-    """An empty file and empty sections say nothing."""
+def test_an_absent_key_is_the_default(name: str) -> None:
+    """In an empty file and in empty sections."""
     loaded = load(HERE / "good" / f"{name}.yaml")
     assert loaded.rules() == Rules()
     assert (loaded.docker, loaded.timing) == (Settings().docker, Settings().timing)
@@ -101,7 +101,7 @@ def test_rules_of_the_contracts_example() -> None:
 
 
 def test_matches_in_every_form() -> None:
-    """A text is a list of one; labels are a map, a list or a single key; what YAML 1.2 calls text is text."""
+    """A text is a list of one. Labels are a map, a list or a single key. Text of YAML 1.2 is text."""
     services = {rule.key: rule for rule in load(HERE / "good" / "forms.yaml").rules().services}
     assert services["list"].match == Match(name=("a", "b[0-9]", "[!]]"), label_keys=("app", "com.example.tier"))
     assert services["single"].match == Match(image=("registry.example:5000/*",), label_keys=("app",))
@@ -118,7 +118,7 @@ def test_matches_in_every_form() -> None:
 
 
 def test_subscriptions_in_every_form() -> None:
-    """Families give the order too; anchors, aliases and merges are seen through."""
+    """Families give the order, too. Anchors, aliases and merges are resolved."""
     rules = load(HERE / "good" / "forms.yaml").rules()
     wanted = {rule.key: rule.subscription for rule in rules.subscribers}
     everything, one = wanted["all"], wanted["one"]
@@ -172,7 +172,7 @@ def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
 
 
 def test_sample_serves_the_demonstration() -> None:
-    """The file that `make run` uses publishes `db` to what has the label `tier: web`."""
+    """The file of `make run` publishes `db` to containers with the label `tier: web`."""
     rules = load(SAMPLE).rules()
     assert rules.service("db") == (ServiceRule("db", Match(name=("db*",)), ("db",)),)
     (web,) = rules.subscribers
@@ -181,7 +181,7 @@ def test_sample_serves_the_demonstration() -> None:
 
 
 def test_sample_shows_the_defaults() -> None:
-    """What it shows as remarks is what holds without them, every key with a default among it."""
+    """Its comments show the defaults, of every key that has one."""
     text = SAMPLE.read_text()
     shown = re.sub(r"^( *)# ([a-z_]+: .*)$", r"\1\2", text, flags=re.MULTILINE)
     data = yaml.safe_load(shown)
@@ -202,14 +202,14 @@ def test_sample_shows_the_defaults() -> None:
         ("{signal: HUP}", Signal("SIGHUP")),
     ],
 )
-def test_a_notice_in_a_label_s_words(tmp_path: Path, text: str, notification: Notification) -> None:
-    """The same text means the same in both."""
+def test_a_notification_in_the_form_of_a_label(tmp_path: Path, text: str, notification: Notification) -> None:
+    """The text means the same in both."""
     found = load(written(tmp_path, f"subscribers: {{web: {{match: {{name: web}}, notify: {text}}}}}"))
     assert found.rules().subscribers[0].subscription.notification == notification
 
 
 def test_a_command_for_a_file_on_the_host(tmp_path: Path) -> None:
-    """Word by word, as they stand there."""
+    """The words stay as written."""
     words = 'notify: {command: [systemctl, reload, "a b;c"]}'
     found = load(written(tmp_path, f"subscribers: {{this: {{file: /etc/hosts, services: [db], {words}}}}}"))
     (rule,) = found.rules().subscribers
@@ -218,14 +218,14 @@ def test_a_command_for_a_file_on_the_host(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_fault(tmp_path: Path) -> None:
-    """It is said which file, and why."""
+    """The fault has the file and the reason."""
     path = tmp_path / "none.yaml"
     (fault,) = faults_of(path)
     assert str(fault) == f"{path}:1:1: cannot be read: No such file or directory"
 
 
 def test_a_folder_is_one_fault(tmp_path: Path) -> None:
-    """So is whatever else cannot be read."""
+    """So is any other unreadable file."""
     (fault,) = faults_of(tmp_path)
     assert fault.reason == "cannot be read: Is a directory"
     (fault,) = faults_of(Path("a\0b"))
@@ -233,7 +233,7 @@ def test_a_folder_is_one_fault(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_refused(tmp_path: Path) -> None:
-    """Before anything of it is parsed; a device without end is one, too."""
+    """Before it is parsed. An endless device is refused, too."""
     (fault,) = faults_of(written(tmp_path, "#" * (1024 * 1024 + 1)))
     assert fault.reason == "larger than 1 MiB; no configuration is"
     assert faults_of(written(tmp_path, "#" * 1024 * 1024)) == ()
@@ -241,7 +241,7 @@ def test_a_large_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_merges_may_not_pile_up(tmp_path: Path) -> None:
-    """A chain of merges holds the square of its length; it is refused before it is built."""
+    """A chain of merges has the square of its length in values. It is refused before it is built."""
     chain = "".join(f"k{n}: &k{n}\n  <<: *k{n - 1}\n  v{n}: 1\n" for n in range(1, 3000))
     assert "more than 100000 values" in faults_of(written(tmp_path, "k0: &k0 {v0: 1}\n" + chain))[0].reason
 
@@ -260,14 +260,14 @@ def test_many_faults_in_one_template(tmp_path: Path) -> None:
 
 
 def test_a_value_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    """Control characters and long texts are shown harmless and short."""
+    """Control characters are escaped, and long texts are cut."""
     (fault,) = faults_of(written(tmp_path, 'on_exit: "\\e[31m' + "x" * 5000 + '"\n'))
     assert fault.value.startswith("'\\x1b[31mxxx")
     assert len(str(fault)) < 400
 
 
 def test_error_says_all() -> None:
-    """As text, the exception is its faults, a line each."""
+    """The exception's text has a line for each fault."""
     error = ConfigError((ConfigFault(Path("f"), 1, 2, "'x'", "bad"), ConfigFault(Path("f"), 3, 4, "", "worse")))
     assert str(error) == "f:1:2: bad (got 'x')\nf:3:4: worse"
 
@@ -328,7 +328,7 @@ def test_schema_is_one() -> None:
 
 
 def assert_faults_are_inside(content: bytes) -> None:
-    """Whatever the file holds, it loads or has faults with places in it, in order."""
+    """A file of any content loads, or has faults with places in it, in order."""
     with tempfile.TemporaryDirectory() as folder:
         faults = faults_of(written(Path(folder), content))
     places = [(fault.line, fault.column) for fault in faults]
@@ -353,21 +353,21 @@ TREES = st.recursive(
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
 @settings(max_examples=examples(300), deadline=None)
 def test_any_bytes(content: bytes) -> None:
-    """No file, whatever it is, ends in another exception."""
+    """No bytes raise another exception."""
     assert_faults_are_inside(content)
 
 
 @given(st.lists(WORDS, max_size=30), st.sampled_from(["", " ", "\n", ": ", ":\n  "]))
 @settings(max_examples=examples(500), deadline=None)
 def test_any_words(words: list[str], between: str) -> None:
-    """Nor does one of words that mean something to YAML or to hostwatch."""
+    """No words of YAML or hostwatch do."""
     assert_faults_are_inside(between.join(words).encode(errors="surrogatepass"))
 
 
 @given(TREES, st.booleans())
 @settings(max_examples=examples(500), deadline=None)
 def test_any_tree(tree: object, flow: bool) -> None:
-    """Nor does any well-formed YAML, known keys in wrong places included."""
+    """No well-formed YAML does, with known keys in wrong places."""
     text = yaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True)
     assert_faults_are_inside(text.encode(errors="surrogatepass"))
 
@@ -375,7 +375,7 @@ def test_any_tree(tree: object, flow: bool) -> None:
 @given(st.sampled_from([*BAD, *GOOD, SAMPLE]), st.data())
 @settings(max_examples=examples(300), deadline=None)
 def test_any_slip(path: Path, data: st.DataObject) -> None:
-    """Nor does a configuration with a piece cut out, doubled or replaced."""
+    """No configuration does with a piece cut out, doubled or replaced."""
     content = path.read_bytes()
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(len(content), start + 40)))
@@ -386,7 +386,7 @@ def test_any_slip(path: Path, data: st.DataObject) -> None:
 @given(st.lists(st.sampled_from(["192.0.2.1 a", "@{db.ip} b", "", "# x", "192.0.2.1  bad!", "  nothing", "x y"])))
 @settings(max_examples=examples(200), deadline=None)
 def test_places_inside_templates(rows: list[str]) -> None:
-    """However YAML writes a template down, a fault points at the very word."""
+    """In every YAML form of a template, a fault has the place of the word."""
     for style in ("|", ">", '"', "'", None):
         data = {"subscribers": {"w": {"match": {"name": "w"}, "hosts": "\n".join(rows)}}}
         dumped = yaml.dump(data, default_style=style, width=40)

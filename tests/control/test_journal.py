@@ -1,4 +1,4 @@
-"""When a line is written: after the files that wait, never much later, and not never."""
+"""The time of a log line: after waiting files, but not much later."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """What is logged."""
+    """The logged lines."""
     told: list[str] = []
     sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
     yield told
@@ -29,7 +29,7 @@ def moved(name: str, before: Block | None = OLD) -> Comparison:
 
 
 async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None:
-    """It comes as soon as none is to be made right; where there is always one more, a tenth of a second later."""
+    """It comes once no file waits, or after a tenth of a second if there is always one more."""
     busy = True
     journal = ChangeJournal(lambda: busy)
     async with anyio.create_task_group() as tasks:
@@ -47,8 +47,8 @@ async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None
         tasks.cancel_scope.cancel()
 
 
-async def test_what_is_not_told_yet_is_told_in_the_end(lines: list[str]) -> None:
-    """Whoever stops the daemon reads the last lines, too, and in their order."""
+async def test_the_last_lines_are_written_at_the_end(lines: list[str]) -> None:
+    """A user who stops the daemon reads them, too, in their order."""
     journal = ChangeJournal(lambda: True)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
@@ -60,7 +60,7 @@ async def test_what_is_not_told_yet_is_told_in_the_end(lines: list[str]) -> None
 
 
 async def test_a_block_that_is_not_known_is_looked_for_in_the_text(lines: list[str]) -> None:
-    """As after a restart, or when somebody else wrote the file; a withheld line comes after it."""
+    """For instance after a restart, or after a foreign write. A withheld line comes after it."""
     journal = ChangeJournal(lambda: False)
     withheld = Block(NEW.records, (Withheld("@{mq.ip} mq", "mq: no running container"),))
     async with anyio.create_task_group() as tasks:

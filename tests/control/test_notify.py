@@ -1,4 +1,4 @@
-"""Who is told, and how often, without an engine: a notice that fails, a doubt that lasts, an order that changes."""
+"""Notifications without an engine: failures, a container that stays stale, a changed order of addresses."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ def block(*addresses: str) -> Block:
 
 
 class Stubborn:
-    """Does what it is asked for, after so many failures."""
+    """Carries out its actions, after so many failures."""
 
     def __init__(self, *failures: Exception | ExecResult) -> None:
         self.failures = list(failures)
@@ -50,7 +50,7 @@ class Stubborn:
 
 @pytest.fixture
 def log() -> Iterator[list[str]]:
-    """What is logged, from INFO on."""
+    """The logged lines, from INFO on."""
     lines: list[str] = []
     number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
     yield lines
@@ -64,7 +64,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def notifying(known: Store, actions: Stubborn, debounce: float = 0.0) -> AsyncIterator[Notifier]:
-    """A notifier for containers whose files said that `db` is at 10.0.0.5."""
+    """A notifier for containers whose files had `db` at 10.0.0.5."""
     async with anyio.create_task_group() as tasks:
         notifier = Notifier(cast("Actions", actions), known, tasks, debounce)
         notifier.published(WEB, block("10.0.0.5"), block("10.0.0.5"), 0.0)
@@ -73,7 +73,7 @@ async def notifying(known: Store, actions: Stubborn, debounce: float = 0.0) -> A
 
 
 def subscribed(notification: str = "SIGHUP") -> Store:
-    """A subscriber that is told."""
+    """A subscriber with a notification."""
     labels = hosts("@{db.ip} db", notify=notification)
     return store(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
 
@@ -86,8 +86,8 @@ async def until(lines: list[str], words: str) -> str:
     return found[0]
 
 
-async def test_a_notice_that_fails_is_tried_again(log: list[str]) -> None:
-    """Told at the first failure, and when it worked."""
+async def test_a_notification_that_fails_is_tried_again(log: list[str]) -> None:
+    """The first failure and the success are logged."""
     actions = Stubborn(*[EngineError("the engine is busy")] * 5)
     async with notifying(subscribed(), actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -97,7 +97,7 @@ async def test_a_notice_that_fails_is_tried_again(log: list[str]) -> None:
 
 
 async def test_it_is_not_tried_for_ever(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """That it is given up is told once."""
+    """The log says once that it is given up."""
     monkeypatch.setattr(delivery, "_RETRY_SECONDS", 0.2)
     async with notifying(subscribed(), Stubborn(*[EngineError("busy")] * 99)) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -106,7 +106,7 @@ async def test_it_is_not_tried_for_ever(log: list[str], monkeypatch: pytest.Monk
 
 
 async def test_a_command_that_fails_is_tried_three_times(log: list[str]) -> None:
-    """What it says each time is for a person to mend."""
+    """A person must mend an error of the command itself."""
     actions = Stubborn(*[ExecResult(1, b"", b"host not found in upstream")] * 9)
     async with notifying(subscribed("exec: nginx -s reload"), actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -115,8 +115,8 @@ async def test_a_command_that_fails_is_tried_three_times(log: list[str]) -> None
     assert len(actions.asked) == 3
 
 
-async def test_who_is_gone_is_not_told_again(log: list[str]) -> None:
-    """The engine says so itself."""
+async def test_a_container_that_is_gone_is_not_notified_again(log: list[str]) -> None:
+    """The engine answers that it is gone."""
     actions = Stubborn(GoneError("no such container"))
     async with notifying(subscribed(), actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -126,8 +126,8 @@ async def test_who_is_gone_is_not_told_again(log: list[str]) -> None:
 
 
 @pytest.mark.parametrize("fate", ["gone", "stopped", "started since"])
-async def test_who_is_not_as_he_was_is_not_told_again(log: list[str], fate: str) -> None:
-    """Whoever starts knows the records by then."""
+async def test_a_container_that_has_ended_or_was_started_is_not_notified_again(log: list[str], fate: str) -> None:
+    """A container that starts reads the new records."""
     known, actions = subscribed(), Stubborn(*[EngineError("busy")] * 99)
     async with notifying(known, actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -146,8 +146,8 @@ async def test_who_is_not_as_he_was_is_not_told_again(log: list[str], fate: str)
         assert len(actions.asked) == asked
 
 
-async def test_a_newer_change_takes_the_place_of_what_is_tried_again(log: list[str]) -> None:
-    """One notification for it, not one for each."""
+async def test_a_newer_change_takes_the_place_of_a_retried_one(log: list[str]) -> None:
+    """There is one notification, not one for each change."""
     actions = Stubborn(*[EngineError("busy")] * 3)
     async with notifying(subscribed(), actions) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
@@ -159,8 +159,8 @@ async def test_a_newer_change_takes_the_place_of_what_is_tried_again(log: list[s
     assert [line for line in log if "web: notified" in line] == ["web: notified by SIGHUP (db 10.0.0.6 → 10.0.0.7)"]
 
 
-async def test_a_doubt_without_a_debounce_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is waited for, some times a second; and then the notice comes."""
+async def test_a_stale_container_without_a_debounce_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state is checked some times a second, and then the notification comes."""
     known, actions = subscribed(), Stubborn()
     async with notifying(known, actions) as notifier:
         known.mark_stale(WEB)

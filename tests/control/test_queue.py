@@ -1,4 +1,4 @@
-"""The work queue: each file once, newest wins, never two workers on one file."""
+"""The work queue: each file once, and never two workers on one file."""
 
 import time
 
@@ -24,7 +24,7 @@ async def test_equal_keys_collapse_and_keep_their_causes() -> None:
 
 
 async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
-    """What is added meanwhile comes again, once, when the first worker is done."""
+    """A file that is added meanwhile comes once more when the first worker is done."""
     queue = WorkQueue()
     queue.add(A, "one")
     await queue.take()
@@ -39,7 +39,7 @@ async def test_a_file_in_work_is_never_given_to_a_second_worker() -> None:
 
 
 async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
-    """It decides whether the file is read for an early hint."""
+    """This cause decides whether the file is read for early addresses."""
     queue = WorkQueue()
     for number in range(50):
         queue.add(A, f"event {number}")
@@ -50,7 +50,7 @@ async def test_a_change_of_the_file_is_never_lost_among_many_causes() -> None:
 
 
 async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
-    """An earlier one that is added later overtakes."""
+    """A key with an earlier time overtakes, even if it is added later."""
     queue = WorkQueue()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(queue.run_delayed)
@@ -61,8 +61,8 @@ async def test_delayed_keys_come_in_the_order_of_their_times() -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> None:
-    """For the round in work and the one that follows it, not for what is added later, nor for what is not there."""
+async def test_waiting_for_files_ends_with_the_work_that_is_queued_by_then() -> None:
+    """The present work and the next one for these files count, but not work that is added later."""
     queue = WorkQueue()
     queue.add(A, "one")
     await queue.take()
@@ -87,7 +87,7 @@ async def test_who_waits_for_files_waits_for_what_is_in_the_queue_by_then() -> N
 
 
 async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_time() -> None:
-    """A service that comes and goes all the time has each of its readers linger, at each round of it."""
+    """If a service comes and goes all the time, each change sets a new time for each of its readers."""
     queue = WorkQueue()
     now = anyio.current_time()
     for number in range(1000):
@@ -104,8 +104,8 @@ async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_
         tasks.cancel_scope.cancel()
 
 
-async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_urgent() -> None:
-    """It is worked on once for all that comes meanwhile; a file that was left alone is not put off."""
+async def test_a_long_file_that_changes_all_the_time_is_put_off_except_for_urgent_causes() -> None:
+    """It is worked on once for all causes that come meanwhile. A file without recent work is not put off."""
     queue = WorkQueue()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(queue.run_delayed)
@@ -126,8 +126,8 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_but_for_what_is_
         tasks.cancel_scope.cancel()
 
 
-async def test_what_is_compared_now_and_then_waits_for_all_else() -> None:
-    """A resync of many files holds no event's file up; one that an event asks for as well has its turn at once."""
+async def test_regular_comparisons_wait_for_all_others() -> None:
+    """A resync of many files delays no event's file. A file with an event as well has its turn at once."""
     queue = WorkQueue()
     queue.add_all([A, B, C], "resync", idle=True)
     queue.add(C, "start db")

@@ -31,7 +31,7 @@ def reader(engine: object, known: Store) -> Reader:
 
 
 class Counting(ReadQueue):
-    """Knows how often somebody was to be confirmed."""
+    """Counts the requested confirmations."""
 
     confirmed = 0
 
@@ -40,8 +40,8 @@ class Counting(ReadQueue):
         super().confirm(key)
 
 
-async def test_a_death_costs_the_same_whoever_else_dies() -> None:
-    """Each container that has come into doubt is looked at once or twice, not at the reading of each other one."""
+async def test_an_end_costs_the_same_among_many_others() -> None:
+    """Each stale container is looked at once or twice, not at the reading of each other one."""
     made = store(*BOXES)
     async with anyio.create_task_group() as tasks:
         read_queue = Counting(reader(Dead(), made), made, lambda _files, _cause: None, tasks)
@@ -55,8 +55,8 @@ async def test_a_death_costs_the_same_whoever_else_dies() -> None:
     assert read_queue.confirmed <= 2 * DEATHS
 
 
-async def test_who_is_put_in_doubt_by_another_is_read_again() -> None:
-    """An address has gone to somebody else, as the answer says; nothing tells of the one that had it."""
+async def test_a_container_that_another_one_makes_stale_is_read_again() -> None:
+    """An answer shows that another container has its address, and no event comes for it."""
     old, new = box("old", on("front", "10.0.0.9")), box("new", on("front", "10.0.0.9"))
 
     class Moved:

@@ -1,4 +1,4 @@
-"""The states of a key in the read queue, in simulated time: when it is read, and how often."""
+"""The states of a key in the read queue, in simulated time: the times of its reads."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -45,7 +45,7 @@ Life = Callable[[Engine, ReadQueue, Store], Awaitable[None]]
 
 
 def lived(life: Life) -> Engine:
-    """The engine after this life of a queue, and the seconds from its begin to each inspection."""
+    """The engine after this use of a queue, and the seconds from the begin to each inspection."""
 
     async def live() -> Engine:
         engine, known = Engine(), store(DB)
@@ -72,7 +72,7 @@ def test_equal_keys_collapse() -> None:
 
 
 def test_a_key_that_is_enqueued_while_it_is_read_is_read_once_more() -> None:
-    """Its answer may be older than the event; several events are one more read."""
+    """The answer may be older than the event. Several events are one more read."""
 
     async def life(engine: Engine, reads: ReadQueue, _known: Store) -> None:
         engine.seconds = SLOW_SECONDS
@@ -87,7 +87,7 @@ def test_a_key_that_is_enqueued_while_it_is_read_is_read_once_more() -> None:
 
 @pytest.mark.parametrize(("is_asked", "moment"), [(False, 0.25), (True, 0.1)])
 def test_a_delay_ends_in_time_or_by_another_event(is_asked: bool, moment: float) -> None:
-    """An event that comes first serves both; one more delay changes nothing."""
+    """An event that comes first replaces the delayed read. One more delay changes nothing."""
 
     async def life(_engine: Engine, reads: ReadQueue, _known: Store) -> None:
         reads.enqueue(DB.key, "disconnect", delay=0.25)
@@ -120,7 +120,7 @@ def test_a_step_before_the_read_is_taken_only_where_the_read_was_delayed() -> No
 
 
 def test_a_back_off_ends_by_an_event() -> None:
-    """Nothing is asked more often than the back-off allows, unless an event tells of news."""
+    """Requests come no more often than the back-off allows, except after an event."""
 
     async def life(engine: Engine, reads: ReadQueue, _known: Store) -> None:
         engine.is_failing = True
@@ -138,8 +138,8 @@ def test_a_back_off_ends_by_an_event() -> None:
     lived(life)
 
 
-def test_what_fails_for_long_is_given_up_and_comes_back() -> None:
-    """It is listed then, and inspected again seldom, until that works."""
+def test_a_read_that_fails_for_long_is_given_up_and_comes_back() -> None:
+    """The container counts as listed then, and is inspected at long intervals until that works."""
 
     async def life(engine: Engine, reads: ReadQueue, _known: Store) -> None:
         engine.is_failing = True
@@ -156,8 +156,8 @@ def test_what_fails_for_long_is_given_up_and_comes_back() -> None:
     assert lived(life).listings < 20
 
 
-def test_who_changes_all_the_time_is_read_four_times_a_second_in_the_long_run() -> None:
-    """Its own file is compared at once, the others that it affects before its next read."""
+def test_a_container_that_changes_all_the_time_is_read_four_times_a_second_in_the_long_run() -> None:
+    """Its own file is compared at once, other affected files before its next read."""
 
     async def life(_engine: Engine, reads: ReadQueue, _known: Store) -> None:
         files = frozenset({DB.key, box("web").key})
@@ -171,7 +171,7 @@ def test_who_changes_all_the_time_is_read_four_times_a_second_in_the_long_run() 
 
 
 def test_a_stale_container_is_read_until_it_is_known() -> None:
-    """Without an event, some time later; an event serves instead."""
+    """Without an event it is read some time later; an event causes the read at once."""
 
     async def life(_engine: Engine, reads: ReadQueue, known: Store) -> None:
         known.mark_stale(DB.key)

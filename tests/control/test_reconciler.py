@@ -1,4 +1,4 @@
-"""The reconciler beside real files, without an engine: whatever ends a comparison, its file is compared again."""
+"""The reconciler on real files, without an engine: after any end of a comparison the file can be compared again."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ RIGHT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
 
 
 class Deaf:
-    """Nobody who wants to hear of early addresses."""
+    """Takes no early addresses."""
 
     def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """Nothing."""
@@ -36,7 +36,7 @@ class Deaf:
 
 
 class Hanging(PathHostsFiles):
-    """A way to files on which each look waits for ever."""
+    """A writer on which each look waits for ever."""
 
     async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:  # noqa: ARG002
         await anyio.sleep_forever()
@@ -44,7 +44,7 @@ class Hanging(PathHostsFiles):
 
 
 class Room:
-    """Containers with files in a directory, and what looks after them."""
+    """Containers with files in a directory, with their reconciler."""
 
     def __init__(self, directory: Path, *names: str) -> None:
         self.files = PathHostsFiles(ENGINE, directory, Path("hosts"))
@@ -67,16 +67,16 @@ class Room:
             self.path(key).write_bytes(b"127.0.0.1\tlocalhost\n")
 
     def path(self, key: ContainerKey) -> Path:
-        """Where a file is."""
+        """The path of a file."""
         return self.files.directory / key.id / "hosts"
 
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
-        """One more that takes its work from the queue."""
+        """One more reconciler on the queue."""
         notifier = Notifier(cast("Actions", None), self.store, tasks, 1.0)
         return Reconciler(self.store, Writers(self.files, execs or self.files), self.queue, notifier, 2.0)
 
     async def all_right(self) -> None:
-        """Have all compared once more; every file must be right before long."""
+        """Have all files compared once more. Every file must be right soon."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.reconciler(tasks).run, Deaf())
             self.queue.add_all(self.keys, "resync")
@@ -92,7 +92,7 @@ def names() -> list[str]:
     return [f"{kind}-{number}" for number in range(6) for kind in ("exec", "web", "starting")]
 
 
-async def test_who_waits_for_his_place_gives_his_file_back(tmp_path: Path) -> None:
+async def test_a_worker_that_waits_for_a_slot_gives_its_file_back(tmp_path: Path) -> None:
     """Ten files by exec, four of them in work for ever; then another reconciler takes over."""
     room = Room(tmp_path, *(f"exec-{number}" for number in range(10)))
     async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""The last step of a file's way: when a result is worth a line in the log."""
+"""The last step of a file's way: the results that are logged."""
 
 from hostwatch.control.reconcile import plan, record
 from hostwatch.control.reconcile.state import FileState
@@ -16,7 +16,7 @@ def observation(state: FileState) -> plan.Observation:
 
 
 def told(state: FileState, *errors: Exception) -> tuple[list[str], FileState]:
-    """What these failures in a row log, and the state that they lead to."""
+    """The log of these failures in a row, and the state after them."""
     messages = []
     for error in errors:
         recorded = record.failed(observation(state), error, 0.5)
@@ -25,8 +25,8 @@ def told(state: FileState, *errors: Exception) -> tuple[list[str], FileState]:
     return messages, state
 
 
-def test_a_file_that_another_hostwatch_keeps_is_told_once() -> None:
-    """Its holder cannot be seen while it ends, and another one may follow. Told again once it was ours meanwhile."""
+def test_a_file_that_another_hostwatch_keeps_is_logged_once() -> None:
+    """The holder is not visible while it ends, and another may follow. Logged again if the file was ours meanwhile."""
     errors = [FileKeptError(f"/hosts is kept by {holder}") for holder in (*HOLDERS, HOLDERS[0])]
     messages, state = told(FileState(), *errors)
     assert messages == [f"refused: {errors[0]}"]
@@ -36,7 +36,7 @@ def test_a_file_that_another_hostwatch_keeps_is_told_once() -> None:
     assert told(state, FileRefusedError("not a regular file"))[0] == ["refused: not a regular file"]
 
 
-def test_another_reason_is_told_too() -> None:
-    """Each is told once in a row."""
+def test_another_reason_is_logged_too() -> None:
+    """Each is logged once in a row."""
     long, link = FileRefusedError("larger than 1 MiB"), FileRefusedError("not a regular file")
     assert told(FileState(), long, long, link)[0] == [f"refused: {long}", f"refused: {link}"]

@@ -1,4 +1,4 @@
-"""Reading everything, while events tell what happens meanwhile."""
+"""Reading everything, while events report changes."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -23,7 +23,7 @@ class Lagging:
     def __init__(self, known: Store) -> None:
         self._known = known
         self.seen: list[State | None] = []
-        """What was known of the new container each time that one was read."""
+        """The known new container at each read."""
 
     async def networks(self) -> Sequence[Network]:
         return ()  # the new one's comes later
@@ -42,8 +42,8 @@ class Lagging:
         return NEW
 
 
-async def test_what_was_told_since_the_lists_were_made_stays() -> None:
-    """What is gone by now must not take its address from the container that has it, and a new network is there."""
+async def test_facts_that_are_newer_than_the_lists_stay() -> None:
+    """A removed container must not take the address back from its new holder, and a new network stays."""
     made = store(OLD)
     engine = Lagging(made)
     source = cast("Source", engine)

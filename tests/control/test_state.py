@@ -1,4 +1,4 @@
-"""The states of a file: the table in the module's docstring is what the code does."""
+"""The states of a file: the code does what the table in the module's docstring says."""
 
 import hypothesis.strategies as st
 import pytest
@@ -17,7 +17,7 @@ BACKOFF_SECONDS = (1.0, 60.0)
 
 
 def contested(before: FileState) -> FileState:
-    """Somebody else puts back the same block until that is a rivalry."""
+    """Another writer puts back the same block until that is a rivalry."""
     for _ in range(5):
         before = before.right(DESIRED, OURS, running=True, rebuilt=False, changed=True).returned(THEIRS, 0.0)
     return before
@@ -35,20 +35,20 @@ HAPPENS = {
 
 
 def table() -> dict[tuple[Phase, str], Phase]:
-    """The table, as it is documented: from a state, by what happens, to a state."""
+    """The documented table: for each state and event the next state."""
     lines = [line.split("  ") for line in (state.__doc__ or "").splitlines() if line.startswith("    ")]
     head, *rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     return {(Phase(row[0]), what): Phase(cell) for row in rows for what, cell in zip(head[1:], row[1:], strict=True)}
 
 
 def test_the_table_is_whole() -> None:
-    """It says of each state where everything that happens leads."""
+    """It has the next state for each state and event."""
     assert table().keys() == {(phase, what) for phase in Phase for what in HAPPENS}
 
 
 @given(st.lists(st.sampled_from(sorted(HAPPENS))))
 def test_each_step_is_in_the_table(happened: list[str]) -> None:
-    """Whatever has happened before."""
+    """After any history."""
     known, found = table(), FileState()
     for what in happened:
         before, found = found.phase, HAPPENS[what](found)
@@ -58,13 +58,13 @@ def test_each_step_is_in_the_table(happened: list[str]) -> None:
 
 @pytest.mark.parametrize("phase", Phase)
 def test_each_state_can_be_left(phase: Phase) -> None:
-    """Once the file is right, whatever was before is over."""
+    """A comparison that finds the file right leaves any state."""
     assert {after for (before, _), after in table().items() if before is phase} - {phase}
     assert table()[phase, "right"] is Phase.IN_SYNC
 
 
 def test_failures_in_a_row_wait_longer_until_a_start() -> None:
-    """Then the first try counts as the first one again, and its application has read the file without us."""
+    """After a start the count begins anew, and the application has read the file without our block."""
     found, waits = FileState(), []
     for _ in range(4):
         found = HAPPENS["failed"](found)

@@ -1,4 +1,4 @@
-"""The store: facts in any order, the same indexes; and every hosts file that a step may concern is named."""
+"""The store: facts in any order give the same indexes, and each step names every affected hosts file."""
 
 import dataclasses
 import sys
@@ -57,13 +57,13 @@ FILES_ALONE = Rules(subscribers=RULES.subscribers[1:], labels=False)
 
 
 def watched() -> Store:
-    """An store under these rules, with the files on the host that they name."""
+    """A store under these rules, with the files on the host that they name."""
     made = Store(RULES)
     made.add_host_files(ENGINE, "host")
     return made
 
 
-# Every sequence of lister.
+# Every sequence of steps.
 
 subsets = st.sets(st.sampled_from(ALIASES), max_size=2).map(tuple)
 
@@ -104,7 +104,7 @@ LABELS = st.fixed_dictionaries(
 
 @st.composite
 def containers(draw: st.DrawFn) -> Container:
-    """A container as the engine could tell of it; few names, so that they meet."""
+    """Any container of an engine. Few names, so that they collide."""
     name = draw(st.sampled_from(NAMES))
     state = draw(st.sampled_from([RUNNING, RUNNING, STOPPED]))
     mode = draw(st.sampled_from([NetworkMode.OWN] * 4 + [NetworkMode.HOST, NetworkMode.CONTAINER, None]))
@@ -164,14 +164,14 @@ often = settings(max_examples=examples(200), deadline=None, suppress_health_chec
 
 
 def everything_told(made: Store) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Desired]]:
-    """What every hosts file is to say."""
+    """The desired lines of every hosts file."""
     return {file: (outcomes(made, file), desired_block(made, file, {}, 1.0, 2.0)) for file in made.subscriber_files}
 
 
 @often
 @given(histories)
-def test_each_step_names_every_file_that_is_to_say_something_else(history: list[Step]) -> None:
-    """Never too few: a file that is not named would stay wrong until the next resync."""
+def test_each_step_names_every_file_with_other_desired_lines(history: list[Step]) -> None:
+    """Never too few files: one that is not named would stay wrong until the next resync."""
     made = watched()
     before = everything_told(made)
     for method, arguments in history:
@@ -183,14 +183,14 @@ def test_each_step_names_every_file_that_is_to_say_something_else(history: list[
 
 
 def sharing(made: Store, file: ContainerKey) -> tuple[object, ...]:
-    """Who shares a hosts file, and what they want of it."""
+    """The sharers of a hosts file, and their requests."""
     found = made.sharing(file)
     wishes = [(s.subscriber, s.query.context, s.query.subscription) for s in found.requests]
     return found.sharers, wishes, found.writer, found.notifications
 
 
 def answers(made: Store) -> object:
-    """What the store answers to every question about the names, networks and addresses that there are."""
+    """The store's answers to all look-ups of existing names, networks and addresses."""
     places = [on(network, known=known) for network in NETS for known in (True, False)]
     hosts = [ip(f"10.{network}.0.{host}") for network in range(3) for host in range(1, 4)]
     return (
@@ -212,8 +212,8 @@ def answers(made: Store) -> object:
 
 @often
 @given(histories)
-def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None:
-    """What an store knows depends on the facts alone, not on how it came to know them."""
+def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
+    """The contents of a store depend on the facts alone, not on their order."""
     made = watched()
     for method, arguments in history:
         method(made, *arguments)
@@ -235,7 +235,7 @@ def test_the_indexes_are_those_of_a_fresh_inventory(history: list[Step]) -> None
 @often
 @given(histories)
 def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None:
-    """Whoever has it last has it alone, however the facts came in; and what is stopped has none."""
+    """The last holder has it alone, in any order of facts. A stopped container has none."""
     made = watched()
     for method, arguments in history:
         method(made, *arguments)
@@ -246,8 +246,8 @@ def test_an_address_on_a_network_is_one_container_s(history: list[Step]) -> None
     assert len(set(had)) == len(had)
 
 
-def test_what_is_worked_out_ends_with_a_network() -> None:
-    """Its gateway is the only way to the host."""
+def test_cached_results_end_with_a_network() -> None:
+    """The network's gateway is the only way to the host."""
     made = store(
         network := net("front", "10.0.0.0/16", gateways=("10.0.0.1",)),
         box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")),
@@ -258,8 +258,8 @@ def test_what_is_worked_out_ends_with_a_network() -> None:
     assert told(made, "web") == ["Unknown db: the network front is not known yet"]
 
 
-def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
-    """Its own file is another one then; whoever names it is told too. Of a container that was never read likewise."""
+def test_a_joiner_is_affected_as_soon_as_its_network_is_gone() -> None:
+    """Its own file is another one then. Files that name it are affected, too. The same for a container never read."""
     web, car = (box(name, join="vpn", labels=hosts("@{db.ip} db", "@{x.ip} x")) for name in ("web", "car"))
     reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{web.ip} web"))
     db, vpn = box("db", on("front", "10.0.0.5")), box("vpn", on("front", "10.0.0.2"))
@@ -277,8 +277,8 @@ def test_an_orphan_is_told_as_soon_as_its_network_is_gone() -> None:
         assert before.joins.unread_parents == {key("vpn")}
 
 
-def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
-    """Until it is started, too: as a service it is nowhere, and its lines lead nowhere. What is not known is well."""
+def test_a_joiner_of_a_container_that_was_started_anew_has_no_network() -> None:
+    """Until it is started again it is no service, and has no lines. An unknown start time has no effect."""
     at = dataclasses.replace
     car = box("car", join="vpn", labels=hosts("@{db.ip} db"))
     reader = box("reader", on("front", "10.0.0.9"), labels=hosts("@{car.ip} car"))
@@ -295,11 +295,11 @@ def test_who_joined_one_that_was_started_anew_has_no_network() -> None:
         assert told(unknown, "reader") == ["10.0.0.2 car"]
 
 
-# Whom one event concerns.
+# The files that an event affects.
 
 
-def test_one_change_among_2000_projects_concerns_its_own_alone() -> None:
-    """All projects have a service `db` with that alias and a web that reads it; each event is for one of them."""
+def test_one_change_among_2000_projects_affects_its_own_alone() -> None:
+    """All projects have a service `db` with that alias and a `web` that reads it. Each event affects one project."""
     made = Store(Rules())
     for number in range(2000):
         place = f"10.{number // 250}.{number % 250}"
@@ -381,10 +381,10 @@ READS_TAKEN = hosts("@{taken.ip} x")
         ),
     ],
 )
-def test_a_change_concerns_the_file_that_says_something_else(
+def test_a_change_affects_the_file_with_other_desired_lines(
     web: Container, before: list[Container | Network], then: Container | Network
 ) -> None:
-    """However remote the cause."""
+    """By any cause, however remote."""
     anywhere = Subscription(lines("@{taken.ip} x"), any_scope=True)
     made = store(*before, web, rules=Rules(subscribers=(subscriber("c", anywhere),)))
     said = everything_told(made)
@@ -394,8 +394,8 @@ def test_a_change_concerns_the_file_that_says_something_else(
     assert changed <= named
 
 
-def test_who_gets_a_kept_address_concerns_the_file_that_keeps_it() -> None:
-    """A line whose address now belongs to another container goes at once, whoever that is."""
+def test_a_container_that_gets_a_kept_address_affects_the_file_that_keeps_it() -> None:
+    """A line goes at once when any other container gets its address."""
     made = store(box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
     made.keep(key("web"), frozenset({ip("10.0.0.5")}))
     assert made.put(box("stranger", on("front", "10.0.0.5"))) == {key("web")}
@@ -403,18 +403,18 @@ def test_who_gets_a_kept_address_concerns_the_file_that_keeps_it() -> None:
     assert made.put(box("other", on("front", "10.0.0.5"))) == set()
 
 
-def test_a_fact_that_is_known_already_concerns_nobody() -> None:
-    """Nothing is looked at for an event that changed nothing."""
+def test_a_known_fact_affects_no_file() -> None:
+    """An event that changed nothing causes no comparison."""
     db = box("db", on("front", "10.0.0.5"))
     made = store(net("front"), db, box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
     assert made.put(db) == made.put_network(net("front")) == made.drop(key("nobody")) == set()
 
 
-# What comes from whom.
+# Sources of facts.
 
 
-def test_an_address_goes_to_whoever_has_it_now() -> None:
-    """The one that had it before is in doubt, and an answer that was asked for before cannot give it back."""
+def test_an_address_goes_to_its_new_holder() -> None:
+    """The holder before is stale, and an answer to an earlier request cannot give the address back."""
     db = box("db", on("front", "10.0.0.5"))
     made = store(db)
     asked = made.now()
@@ -432,13 +432,13 @@ def test_the_same_address_on_another_network_is_another_address() -> None:
 
 
 def test_a_stopped_container_has_no_address() -> None:
-    """Whatever an answer from the moment of its end still says."""
+    """Even if an answer from the moment of its end has one."""
     made = store(box("db", on("front", "10.0.0.5"), state=STOPPED))
     assert not made.holders(ENGINE, ip("10.0.0.5"))
 
 
 def test_engines_share_nothing() -> None:
-    """The same name, network and address on another engine are others."""
+    """The same name, network and address on another engine are different ones."""
     far = box("web", on("front", "10.0.0.5"), engine=type(key("x").engine)("other"), labels=hosts("@{db.ip} db"))
     made = store(far, rules=Rules(services=(service("db"),)))
     assert made.put(box("db-1", on("front", "10.0.0.5"))) == set()
@@ -450,7 +450,7 @@ def told_by(made: Store, file: ContainerKey) -> list[tuple[str, str]]:
     return [(type(o).__name__, o.reason) for o in outcomes(made, file) if not isinstance(o, Published)]
 
 
-# Early hints.
+# Early addresses.
 
 FRONT = net("front", "10.0.0.0/24", gateways=("10.0.0.1",))
 DB = key("db")
@@ -470,8 +470,8 @@ def known_addresses(made: Store, name: str = "db") -> set[str]:
     return {str(address) for endpoint in found.endpoints for address in endpoint.addresses}
 
 
-def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
-    """Before the engine publishes it; its state is unknown from then on, and its health that of a fresh start."""
+def test_an_early_address_is_a_stopped_container_s_next_one() -> None:
+    """It comes before the engine's event. From then on the state is unknown, and the health that of a new start."""
     made = store(FRONT, box("db", state=STOPPED, mode=None, health=Health.HEALTHY))
     made.put_early_addresses(DB, [ip("10.0.0.5")])
     found = made.container(DB)
@@ -483,7 +483,7 @@ def test_a_hint_gives_a_stopped_container_its_next_address() -> None:
 
 
 def test_the_first_address_on_a_network_is_the_one_that_counts() -> None:
-    """The engine writes its line first; a second one is what the container appended with its first instruction."""
+    """The engine writes its line first. The container's first instruction may append a second one."""
     made = store(FRONT, box("db", state=STOPPED, mode=None))
     made.put_early_addresses(DB, [ip("10.0.0.5"), ip("10.0.0.66")])
     assert known_addresses(made) == {"10.0.0.5"}
@@ -497,8 +497,8 @@ def test_the_first_address_on_a_network_is_the_one_that_counts() -> None:
         (box("db", state=STOPPED, join="other"), "it has no network of its own"),
     ],
 )
-def test_a_hint_is_refused(container: Container, why: str) -> None:
-    """What a running container writes into its file says nothing; a host's file holds the host's addresses."""
+def test_an_early_address_is_refused(container: Container, why: str) -> None:
+    """A running container may write its own file, and a host's file has the host's addresses."""
     made = store(FRONT, container)
     before = made.container(DB)
     assert made.put_early_addresses(DB, [ip("10.0.0.5")]) == set(), why
@@ -506,15 +506,15 @@ def test_a_hint_is_refused(container: Container, why: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["10.9.0.5", "fd00::5", "10.0.0.3"])
-def test_a_hint_of_an_address_that_cannot_be_is_ignored(address: str) -> None:
-    """On no known network, or a running container's."""
+def test_an_impossible_early_address_is_ignored(address: str) -> None:
+    """It is on no known network, or belongs to a running container."""
     made = store(FRONT, box("db", state=STOPPED, mode=None), box("web", on("front", "10.0.0.3")))
     assert made.put_early_addresses(DB, [ip(address)]) == set()
     assert (known_addresses(made), state(made, "db"), state(made, "web")) == (set(), STOPPED, RUNNING)
 
 
-def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> None:
-    """Where ranges overlap it is another address."""
+def test_an_early_address_that_another_container_has_on_another_network_counts() -> None:
+    """If subnets overlap it is another address."""
     far = box("far", on("back", "10.0.0.5"))
     made = store(net("front", "10.0.0.0/24"), net("back", "10.0.0.0/24"), far, box("db", on("front"), state=STOPPED))
     made.put_early_addresses(key("db"), [ip("10.0.0.5")])
@@ -523,13 +523,13 @@ def test_a_hint_of_an_address_that_somebody_has_on_another_network_counts() -> N
     assert known.endpoints[0].addresses == (ip("10.0.0.5"),)
 
 
-def test_a_hint_of_an_unknown_container_is_ignored() -> None:
-    """There is nothing that it could belong to."""
+def test_an_early_address_of_an_unknown_container_is_ignored() -> None:
+    """No container could have it."""
     assert store(FRONT).put_early_addresses(DB, [ip("10.0.0.5")]) == set()
 
 
 def test_overlapping_subnets_are_told_apart_by_the_networks_of_the_container() -> None:
-    """And where that does not help, no address is believed early."""
+    """If that is not enough, no address is believed early."""
     both = (FRONT, net("back", "10.0.0.0/16"))
     made = store(*both, box("db", on("back"), state=STOPPED), box("web", state=STOPPED))
     made.put_early_addresses(DB, [ip("10.0.0.5")])
@@ -537,8 +537,8 @@ def test_overlapping_subnets_are_told_apart_by_the_networks_of_the_container() -
     assert (known_addresses(made), known_addresses(made, "web")) == ({"10.0.0.5"}, set())
 
 
-def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> None:
-    """Name, labels, aliases and further networks are taken; state and addresses are not."""
+def test_an_older_answer_leaves_an_early_address_and_adds_details() -> None:
+    """Its name, labels, aliases and further networks are taken; its state and addresses are not."""
     made = store(FRONT, box("db", on("front", aliases=("old",)), state=STOPPED, health=Health.STARTING))
     asked = made.now()
     made.put_early_addresses(DB, [ip("10.0.0.5")])
@@ -554,16 +554,16 @@ def test_an_older_answer_does_not_overwrite_a_hint_but_tells_the_details() -> No
     }
 
 
-def test_a_newer_answer_overwrites_a_hint() -> None:
-    """The engine's word counts as soon as it can know better."""
+def test_a_newer_answer_overwrites_an_early_address() -> None:
+    """The engine's answer counts if it is newer."""
     made = store(FRONT, box("db", state=STOPPED))
     made.put_early_addresses(DB, [ip("10.0.0.5")])
     made.put(box("db", on("front", "10.0.0.4")), made.now())
     assert (known_addresses(made), state(made, "db")) == ({"10.0.0.4"}, RUNNING)
 
 
-def test_a_hint_that_tells_nothing_new_does_not_outdate_an_answer() -> None:
-    """A file that is written twice must not keep the engine's answer from counting."""
+def test_a_repeated_early_address_does_not_outdate_an_answer() -> None:
+    """A second write of the file must not discard the engine's answer."""
     made = store(FRONT, box("db", state=STOPPED))
     made.put_early_addresses(DB, [ip("10.0.0.5")])
     asked = made.now()
@@ -573,8 +573,8 @@ def test_a_hint_that_tells_nothing_new_does_not_outdate_an_answer() -> None:
     assert state(made, "db") is RUNNING
 
 
-def test_every_event_outdates_the_answers_that_were_asked_for_before() -> None:
-    """A second `die` does, too, although the state was unknown already."""
+def test_every_event_outdates_the_answers_to_earlier_requests() -> None:
+    """Also a second `die`, although the state is unknown already."""
     made = store(box("db", on("front", "10.0.0.5")))
     made.mark_stale(DB)
     asked = made.now()
@@ -585,7 +585,7 @@ def test_every_event_outdates_the_answers_that_were_asked_for_before() -> None:
 
 @pytest.mark.parametrize("begin", [Store.mark_stale, Store.mark_starting])
 def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Store, ContainerKey], FileKeys]) -> None:
-    """What was healthy before a restart has yet to be so again."""
+    """A container that was healthy before a restart is starting after it."""
     made = store(box("db", state=STOPPED, health=Health.HEALTHY))
     begin(made, DB)
     found = made.container(DB)
@@ -593,8 +593,8 @@ def test_a_start_makes_an_old_health_a_starting_one(begin: Callable[[Store, Cont
     assert found.health is Health.STARTING
 
 
-def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
-    """No aliases, no health, no host name: what is known of these stays, and a running container as it is."""
+def test_a_list_adds_only_the_networks_of_a_starting_container() -> None:
+    """A list has no aliases, health or host name: the known ones stay. A running container does not change."""
     made = store(FRONT, box("db", on("front", aliases=("x",)), state=STOPPED, hostname="h", created=1.5))
     made.put_early_addresses(DB, [ip("10.0.0.5")])
     listed = box("db", on("front", aliases=None), on("back", "10.1.0.5", aliases=None), health=None, created=1.0)
@@ -608,8 +608,8 @@ def test_a_list_tells_a_starting_container_s_networks_and_no_more() -> None:
     assert running.put_listed(listed) == set()
 
 
-def test_who_cannot_be_inspected_counts_as_listed() -> None:
-    """What the list does not say stays as it was known; where nothing was known, there is none."""
+def test_a_container_that_cannot_be_inspected_counts_as_listed() -> None:
+    """Facts that the list lacks stay as known, or are empty."""
     listed = box("db", on("front", "10.0.0.5", aliases=None), on("back", "10.1.0.5", aliases=None), health=None)
     made = store(listed)
     assert made.aliases_unread(ENGINE, listed.endpoints[0])
@@ -631,8 +631,8 @@ def test_who_cannot_be_inspected_counts_as_listed() -> None:
     assert known_addresses(made) == {"10.0.0.5", "10.1.0.5"}
 
 
-def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
-    """Its aliases and gateway are not in it and stay; a running container's endpoint is better known."""
+def test_a_network_s_inspection_has_a_starting_container_s_endpoint() -> None:
+    """Aliases and gateway are not in it, and stay. A running container's endpoint is not changed."""
     made = store(box("db", on("front", aliases=("x",), gateways=("10.0.0.1",)), state=STOPPED))
     made.put_early_endpoint(DB, on("front", "10.0.0.5", aliases=None))
     found = made.container(DB)
@@ -641,8 +641,8 @@ def test_a_network_s_inspection_tells_a_starting_container_s_endpoint() -> None:
     assert store(box("db")).put_early_endpoint(DB, on("front", "10.0.0.5")) == set()
 
 
-def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_got() -> None:
-    """It goes on running, and what it is called there is not known yet; of one that does not run nothing is taken."""
+def test_a_network_s_inspection_has_a_running_container_s_new_endpoint() -> None:
+    """It stays running, and its aliases there are unread. For a container that does not run nothing is taken."""
     made = store(box("db", on("back", "10.1.0.5")), box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
     assert made.put_new_endpoint(DB, on("front", "10.0.0.5", aliases=None)) == {key("web")}
     found = made.container(DB)
@@ -661,10 +661,10 @@ def test_a_network_s_inspection_tells_the_endpoint_that_a_running_container_has_
         ([], {}),
     ],
 )
-def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
+def test_a_running_container_s_networks_are_asked_for_an_address_in_its_file(
     addresses: list[str], asked: dict[str, set[str]]
 ) -> None:
-    """On its networks that have the addresses which are new; nothing is taken for true."""
+    """The networks whose subnets have the new addresses. Nothing is believed."""
     networks = (FRONT, net("back", "10.1.0.0/16"), net("far", "10.2.0.0/16"))
     made = store(*networks, box("db", on("front", "10.0.0.4"), on("back")))
     found = networks_to_ask(made, DB, map(ip, addresses))
@@ -681,17 +681,17 @@ def test_a_claim_of_a_running_container_is_asked_for_where_it_may_be_true(
         box("db", on("front"), labels={"hostwatch.enable": "false"}),
     ],
 )
-def test_nobody_is_asked_for_a_claim_that_leads_nowhere(container: Container) -> None:
-    """It is not running, has no network of its own, or is to be left alone."""
+def test_no_network_is_asked_if_the_answer_would_not_count(container: Container) -> None:
+    """The container does not run, has no network of its own, or is disabled."""
     assert networks_to_ask(store(FRONT, container), DB, [ip("10.0.0.5")]) == {}
     assert networks_to_ask(store(FRONT), DB, [ip("10.0.0.5")]) == {}
 
 
-# Who shares what.
+# Shared files.
 
 
 def test_chains_of_joined_containers_share_one_file() -> None:
-    """`container:X` where X itself joined another: all is the last one's."""
+    """`container:X`, while X itself joined another one: the file and network are the last one's."""
     made = store(
         box("a", on("front", "10.0.0.2")), box("b", join="a"), box("c", join="b", labels=hosts("@{self.ip} me"))
     )
@@ -705,7 +705,7 @@ def test_chains_of_joined_containers_share_one_file() -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 3, 20])
 def test_loops_and_endless_chains_end(length: int) -> None:
-    """Nothing forbids them in what was last read."""
+    """The last known joins may form them."""
     made = store(*(box(f"c{n}", join=f"c{(n + 1) % length}", labels=hosts("@{c0.ip} x")) for n in range(length)))
     assert made.joins.sandbox(made.sharing(key("c0")).sharers[0]) is None
     assert len(made.joins.joiners(key("c0"))) == length - 1
@@ -735,8 +735,8 @@ def test_lines_are_looked_up_a_number_of_times_that_grows_with_the_names(monkeyp
     assert cost(200) < 2.2 * cost(100)
 
 
-def test_what_many_want_of_one_service_is_worked_out_once() -> None:
-    """Each further file costs a small part of the first one's calls."""
+def test_equal_requests_for_one_service_are_answered_once() -> None:
+    """Each further file costs a small part of the calls for the first one."""
     webs = [box(f"web-{n}", on("front", f"10.0.0.{n + 20}"), labels=hosts("@{db.ip} db")) for n in range(20)]
     made = store(FRONT, box("db", on("front", "10.0.0.5")), *webs)
 
@@ -760,8 +760,8 @@ def test_what_many_want_of_one_service_is_worked_out_once() -> None:
     assert max(others) * 10 < first
 
 
-def test_who_loses_an_address_is_in_doubt() -> None:
-    """Its death was missed, perhaps; it must be read again."""
+def test_a_container_that_loses_an_address_is_stale() -> None:
+    """Its end may have been missed, so it must be read again."""
     made = store(FRONT, box("old", on("front", "10.0.0.5")))
     assert not made.stale
     made.put(box("new", on("front", "10.0.0.5")))

@@ -1,4 +1,4 @@
-"""Which engine is meant, and how it is reached: the environment and the files of the docker command decide."""
+"""The engine's address and TLS, from the environment and the files of the docker command."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def found(home: Path, explicit: str | None = None, **environ: str) -> Connection
 
 
 def refusal(home: Path, explicit: str | None = None, **environ: str) -> str:
-    """Why the user gets none: one line."""
+    """The reason why the user gets none, in one line."""
     with pytest.raises(EngineError) as caught:
         found(home, explicit, **environ)
     assert "\n" not in str(caught.value)
@@ -59,7 +59,7 @@ def endpoint(host: str, *, skip: bool = False) -> object:
 
 
 def use(home: Path, name: object) -> None:
-    """What `docker context use` writes."""
+    """The file that `docker context use` writes."""
     (home / ".docker/config.json").write_text(json.dumps({"auths": {}, "currentContext": name}))
 
 
@@ -82,7 +82,7 @@ def test_option_then_environment_then_context_then_default(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["default", "", None])
 def test_no_context_is_the_default(home: Path, name: object) -> None:
-    """However that is written; settings for others say nothing of it."""
+    """In any form. Other settings in the file have no effect."""
     use(home, name)
     assert found(home).address == DEFAULT_SOCKET
     (home / ".docker/config.json").write_text("")
@@ -104,7 +104,7 @@ def test_no_context_is_the_default(home: Path, name: object) -> None:
     ],
 )
 def test_an_address_may_be_short(home: Path, host: str, address: str, base: str) -> None:
-    """As the docker command takes it; a password is not shown."""
+    """In the forms of the docker command. A password is not shown."""
     connection = found(home, DOCKER_HOST=host)
     assert (connection.address, connection.base) == (address, base)
 
@@ -120,8 +120,8 @@ def test_an_address_may_be_short(home: Path, host: str, address: str, base: str)
         ("tcp://[2001:db8::1", ["tcp://"]),
     ],
 )
-def test_what_is_no_address_is_told(home: Path, host: str, words: list[str]) -> None:
-    """With what to write in its place; in a context, with its name."""
+def test_a_bad_address_is_reported(home: Path, host: str, words: list[str]) -> None:
+    """With an address to write instead, and with the name of its context."""
     make_context(home, "bad", endpoint(host))
     for told in (refusal(home, host), refusal(home, DOCKER_HOST=host)):
         assert all(word in told for word in [host, *words]), told
@@ -129,7 +129,7 @@ def test_what_is_no_address_is_told(home: Path, host: str, words: list[str]) -> 
 
 
 def test_tls_is_spoken_where_a_variable_is_set(home: Path, certificates: Path) -> None:
-    """Whatever it says; with the files of docker's own directory where no other is named; and not on a socket."""
+    """For any value, with the files of docker's own directory unless another one is named; never on a socket."""
     environ = {"DOCKER_HOST": "tcp://192.0.2.1"}
     assert found(home, **environ).tls is None
     shutil.copytree(certificates / "good", home / ".docker", dirs_exist_ok=True)
@@ -149,14 +149,14 @@ def test_tls_is_spoken_where_a_variable_is_set(home: Path, certificates: Path) -
 
 
 def mode(connection: Connection) -> ssl.VerifyMode:
-    """Whether the engine's certificate is asked for."""
+    """Whether the engine's certificate is required."""
     assert connection.tls is not None
     assert connection.tls.context.check_hostname == (connection.tls.context.verify_mode is ssl.CERT_REQUIRED)
     return connection.tls.context.verify_mode
 
 
 def test_an_authority_of_ones_own_is_the_only_one(home: Path, certificates: Path) -> None:
-    """The system's count where there is none."""
+    """The system's authorities count if there is none."""
     (own,) = authorities(found(home, ENGINE, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(certificates / "good")))
     assert "trustme" in str(own)
     assert own not in authorities(found(home, "https://engine"))
@@ -164,8 +164,8 @@ def test_an_authority_of_ones_own_is_the_only_one(home: Path, certificates: Path
     assert authorities(found(home, "https://engine")) == [own]
 
 
-def test_a_connection_is_the_same_until_something_else_is_meant(home: Path, certificates: Path) -> None:
-    """So that a configuration which is read again keeps the connection, or does not."""
+def test_equal_settings_give_equal_connections(home: Path, certificates: Path) -> None:
+    """A configuration that is read again then keeps the connection."""
     environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "good")}
     assert found(home, ENGINE, **environ) == found(home, ENGINE, **environ)
     assert found(home, ENGINE, **environ) != found(home, OTHER, **environ)
@@ -181,7 +181,7 @@ def test_a_connection_is_the_same_until_something_else_is_meant(home: Path, cert
 
 
 def authorities(connection: Connection) -> list[object]:
-    """Who is trusted."""
+    """The trusted authorities."""
     assert connection.tls is not None
     return list(connection.tls.context.get_ca_certs())
 
@@ -199,10 +199,10 @@ def authorities(connection: Connection) -> list[object]:
         ("mixed", ["cert.pem", "key.pem", "its own key"]),
     ],
 )
-def test_files_for_tls_that_cannot_be_used_are_told(
+def test_files_for_tls_that_cannot_be_used_are_reported(
     home: Path, certificates: Path, files: str, words: list[str]
 ) -> None:
-    """Which one, and what belongs there; nobody is asked for a password."""
+    """The error names the file and its right contents. The terminal is not asked for a password."""
     directory = home / files
     shutil.copytree(certificates / ("good" if files in {"locked", "mixed"} else files), directory)
     if files == "locked":
@@ -221,7 +221,7 @@ def locked(key: bytes) -> bytes:
 
 
 def test_a_context_has_tls_files_of_its_own(home: Path, certificates: Path) -> None:
-    """Those of the environment count for nothing; none and no `SkipTLSVerify` is plain HTTP."""
+    """Those of the environment have no effect. Without files and `SkipTLSVerify` it is plain HTTP."""
     make_context(home, "plain", endpoint(ENGINE))
     make_context(home, "tls", endpoint(ENGINE), certificates / "good")
     make_context(home, "skip", endpoint(ENGINE, skip=True), certificates / "good")
@@ -237,15 +237,15 @@ def test_a_context_has_tls_files_of_its_own(home: Path, certificates: Path) -> N
 
 
 def test_a_context_without_a_host_is_the_default_socket(home: Path) -> None:
-    """As the docker command has it."""
+    """The docker command does the same."""
     make_context(home, "empty", {"Endpoints": {"docker": {}}})
     make_context(home, "socket", endpoint("unix:///a.sock"))
     assert found(home, DOCKER_CONTEXT="empty").socket == "/var/run/docker.sock"
     assert found(home, DOCKER_CONTEXT="socket").socket == "/a.sock"
 
 
-def test_a_context_that_is_not_there_is_told(home: Path) -> None:
-    """Never another engine in its place."""
+def test_a_missing_context_is_reported(home: Path) -> None:
+    """No other engine is used in its place."""
     use(home, "gone")
     for told in (refusal(home), refusal(home, DOCKER_CONTEXT="gone")):
         assert "'gone' does not exist" in told
@@ -255,15 +255,15 @@ def test_a_context_that_is_not_there_is_told(home: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{broken", "\xff", "[]", "{}", '{"Endpoints": {}}', '{"Endpoints": 1}', '{"Endpoints": {"docker": 1}}']
 )
-def test_a_broken_context_is_told(home: Path, text: str) -> None:
-    """With the path of what is broken."""
+def test_a_broken_context_is_reported(home: Path, text: str) -> None:
+    """With the path of the broken file."""
     path = make_context(home, "broken", text)
     assert str(path) in refusal(home, DOCKER_CONTEXT="broken")
 
 
 @pytest.mark.parametrize("text", ["{broken", '{"currentContext": 1}', '{"currentContext": ["a"]}'])
-def test_settings_that_cannot_be_read_are_told(home: Path, text: str) -> None:
-    """For the engine that is meant may be another one than the default."""
+def test_settings_that_cannot_be_read_are_reported(home: Path, text: str) -> None:
+    """The intended engine may be another one than the default."""
     settings = home / ".docker/config.json"
     settings.write_text(text)
     assert str(settings) in refusal(home)

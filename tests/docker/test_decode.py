@@ -1,4 +1,4 @@
-"""What an engine says: Podman's JSON, as version 4.3.1 sent it, which comes out like Docker's; lists; networks."""
+"""Decoding of answers: Podman's JSON, as version 4.3.1 sent it, with the same results as Docker's; lists; networks."""
 
 import ipaddress
 import json
@@ -40,7 +40,7 @@ def event(line: str) -> Event:
 
 
 def inspected(mode: str = "bridge", network: str = "front", identity: str = "front") -> dict[str, object]:
-    """What of an inspection is read."""
+    """The container of an inspection."""
     settings = {
         "NetworkID": identity,
         "Gateway": "10.123.0.1",
@@ -62,7 +62,7 @@ def inspected(mode: str = "bridge", network: str = "front", identity: str = "fro
 
 
 def test_a_network_event_of_podman_is_about_its_container() -> None:
-    """The network is not said, so the container is what must be read again. Docker says both."""
+    """The event does not name the network, so the container must be read again. Docker's event names both."""
     key = ContainerKey(ENGINE, ContainerId(WEB))
     found = event(CONNECT)
     assert (found.kind, found.action, found.container, found.network) == ("container", "connect", key, None)
@@ -74,12 +74,12 @@ def test_a_network_event_of_podman_is_about_its_container() -> None:
 
 
 def test_remove_is_destroy() -> None:
-    """One word for it within."""
+    """Both become the same action."""
     assert event(REMOVE).action == "destroy"
 
 
 def test_a_network_name_is_no_network_id() -> None:
-    """Endpoints are told by their network's name then; the default network has the name that the list has for it."""
+    """Endpoints are identified by their network's name then. The default network has its name in the list."""
     [endpoint] = containers.inspected_container(ENGINE, inspected()).endpoints
     assert (endpoint.network, endpoint.network_name) == ("", "front")
     assert endpoint.ipv4 == ipaddress.ip_address("10.123.0.2")
@@ -116,7 +116,7 @@ def test_an_empty_health_status_is_no_healthcheck() -> None:
     ],
 )
 def test_times(text: object, seconds: float) -> None:
-    """In UTC or with an offset, with as many digits as there are; what is no time is none."""
+    """In UTC or with an offset, with any number of digits. A text that is no time gives none."""
     found = containers.inspected_container(ENGINE, inspected() | {"Created": text, "State": {"StartedAt": text}})
     assert found.created == found.started == pytest.approx(seconds, abs=1e-6)
     assert clock({"SystemTime": text}) == (int(seconds) * 10**9 if seconds else None)
@@ -125,19 +125,19 @@ def test_times(text: object, seconds: float) -> None:
 @pytest.mark.parametrize("wanted", [[], [1], [{"a": "]"}, [], "x,y"], [None, 2.5, {"b": [1, {}]}]])
 @pytest.mark.parametrize("indent", [None, 1])
 def test_the_items_of_a_list_come_one_by_one(wanted: list[object], indent: int | None) -> None:
-    """The same as when it is parsed as a whole, however it is spaced."""
+    """The same items as if the list is parsed as a whole, with any spacing."""
     assert list(framing.items(f" {json.dumps(wanted, indent=indent)}\n")) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "[", "[1", "[1,", "[{]", '[{"a": 1}, '])
-def test_what_is_no_whole_list_is_none(text: str) -> None:
-    """What is cut off must not look like a shorter list: what is not in it would be taken for gone."""
+def test_an_incomplete_list_is_an_error(text: str) -> None:
+    """It must not count as a shorter list, as the missing containers would count as gone."""
     with pytest.raises(ValueError, match=r"."):
         list(framing.items(text))
 
 
 def names_on_front(**settings: object) -> frozenset[str] | None:
-    """What a container with the host name `kafka` is called on the network `front`."""
+    """The aliases of a container with the host name `kafka` on the network `front`."""
     data = inspected()
     data["Config"] = {"Hostname": "kafka"}
     data["NetworkSettings"] = {"Networks": {settings.pop("network", "front"): settings}}
@@ -145,8 +145,8 @@ def names_on_front(**settings: object) -> frozenset[str] | None:
     return endpoint.aliases
 
 
-def test_aliases_are_what_the_engine_s_dns_answers_to() -> None:
-    """As 28.5, 26.1, 20.10 and Podman tell it: the same on each. The default bridge knows no names."""
+def test_aliases_are_the_names_of_the_engine_s_dns() -> None:
+    """In the forms of 28.5, 26.1, 20.10 and Podman, with the same result. The default bridge has no names."""
     everything = frozenset(("al", WEB[:12], "kafka"))
     assert names_on_front(DNSNames=["web", "al", WEB[:12], "kafka"], Aliases=["al"]) == everything
     assert names_on_front(DNSNames=None, Aliases=["al", WEB[:12], "kafka"]) == everything
@@ -159,8 +159,8 @@ def test_aliases_are_what_the_engine_s_dns_answers_to() -> None:
     ("status", "claim"),
     [("created", Claim.NONE), ("initialized", Claim.NONE), ("exited", Claim.FULL), ("restarting", Claim.FULL)],
 )
-def test_what_was_never_started_claims_nothing(status: str, claim: Claim) -> None:
-    """By an inspection and by a list; and what an event tells of a new container."""
+def test_a_container_that_was_never_started_claims_no_name(status: str, claim: Claim) -> None:
+    """By an inspection, by a list, and by the event of a new container."""
     data = inspected()
     data["State"] = {"Status": status, "Running": False}
     assert containers.inspected_container(ENGINE, data).claim is claim
@@ -168,11 +168,11 @@ def test_what_was_never_started_claims_nothing(status: str, claim: Claim) -> Non
     assert containers.listed_container(ENGINE, listed).claim is claim
 
 
-# Networks, as engine 28.5 tells of them.
+# Networks, in the form of engine 28.5.
 
 
 def network(options: dict[str, str] | None = None, **config: Any) -> Network:
-    """What is read of a network with this subnet."""
+    """The network with this subnet."""
     ipam = {"Driver": "default", "Options": {}, "Config": [config] if config else []}
     return networks.network(ENGINE, {"Id": "5123", "Name": "x", "Driver": "bridge", "IPAM": ipam, "Options": options})
 
@@ -189,7 +189,7 @@ def network(options: dict[str, str] | None = None, **config: Any) -> Network:
         ({}, []),
     ],
 )
-def test_the_address_that_a_bridge_takes_where_it_is_told_none(config: dict[str, str], first: list[str]) -> None:
+def test_the_address_of_a_bridge_without_a_given_gateway(config: dict[str, str], first: list[str]) -> None:
     """The first one of the range, or of the subnet."""
     assert [str(address) for address in network(None, **config).firsts] == first
 
@@ -207,12 +207,12 @@ def test_the_address_that_a_bridge_takes_where_it_is_told_none(config: dict[str,
     ],
 )
 def test_a_bridge_may_be_without_an_address(options: dict[str, str] | None, versions: set[int]) -> None:
-    """By its options."""
+    """Its options decide."""
     assert network(options=options).hostless == versions
 
 
-def test_addresses_that_are_set_aside() -> None:
-    """Under whatever name; what is none is passed over."""
+def test_reserved_addresses() -> None:
+    """Under any name. A value that is no address is skipped."""
     found = network(Subnet="192.168.20.0/24", AuxiliaryAddresses={"DefaultGatewayIPv4": "192.168.20.7", "x": "y"})
     assert [str(address) for address in found.auxiliary] == ["192.168.20.7"]
 
@@ -229,7 +229,7 @@ def test_addresses_that_are_set_aside() -> None:
         (None, None),
     ],
 )
-def test_a_list_tells_the_health_of_who_runs_in_words(status: object, health: Health | None) -> None:
-    """As `docker ps` shows it; nothing is known where it says nothing."""
+def test_a_list_has_the_health_of_a_running_container_in_words(status: object, health: Health | None) -> None:
+    """In the form of `docker ps`. Without these words the health is unknown."""
     data = {"Id": "a" * 64, "Names": ["/web"], "State": "running", "Status": status}
     assert containers.listed_container(ENGINE, data).health is health

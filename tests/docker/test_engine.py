@@ -1,4 +1,4 @@
-"""An engine's answers, as a simulated one gives them on a socket."""
+"""Requests to a simulated engine on a socket, and its answers."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,7 @@ from hostwatch.docker.engine import DockerEngine
 
 
 def test_the_simulated_engine_answers_in_the_form_of_a_real_one() -> None:
-    """As it was recorded: what is measured beside it would be of no worth otherwise."""
+    """The form of the recordings: otherwise measurements with it would be worthless."""
     assert list(simulated.validated()) == []
 
 
@@ -74,8 +74,8 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b"zz\r\nabc", "the answer is no HTTP: Invalid character in chunk size: b'zz' ^"),
     ],
 )
-async def test_a_connection_that_is_lost_is_told_in_plain_words(tmp_path: Path, answer: bytes, told: str) -> None:
-    """Of a request and of the event stream alike; the words of a library say nothing to whoever reads the log."""
+async def test_a_lost_connection_is_reported_in_plain_words(tmp_path: Path, answer: bytes, told: str) -> None:
+    """For a request and for the event stream. A library's own message would not help a reader of the log."""
 
     async def answered(stream: ByteStream) -> None:
         async with stream:

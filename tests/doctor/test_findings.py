@@ -1,4 +1,4 @@
-"""What the doctor makes of facts that no test can bring about here: an engine of another age, SELinux, sysctls."""
+"""Findings of the doctor for facts that no test can cause here: an old engine, SELinux, sysctls."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hostwatch.hosts.probe import Watched
 
 
 def test_an_engine_that_is_too_old_is_a_problem() -> None:
-    """19.03 and older; no such engine runs on a machine of today."""
+    """19.03 and older do not run on a present machine."""
 
     def level(version: str, api: str) -> Level:
         return of_engine(EngineInfo(EngineId("x"), version, api, Path("/")), Connection("x", "x")).level
@@ -25,22 +25,22 @@ def test_an_engine_that_is_too_old_is_a_problem() -> None:
     assert level("29.0.0", "1.52") is Level.OK
 
 
-def test_what_is_out_of_sight_is_a_limit_where_there_is_another_way() -> None:
-    """Whoever does not insist on the path is served through `docker exec`, later."""
+def test_files_out_of_sight_are_a_limit_if_exec_may_write_them() -> None:
+    """A subscriber without `writer: path` is served through `docker exec`, later."""
     assert out_of_sight("nothing to see", "mount it", path_only=True).level is Level.PROBLEM
     assert "docker exec" in out_of_sight("nothing to see", "mount it", path_only=False).what
     assert out_of_sight("nothing to see", "mount it", path_only=False).level is Level.NOTE
 
 
 def test_few_spare_inotify_watches_are_a_note() -> None:
-    """They are all there now, and will not be when as many containers come again."""
+    """They are enough now, but not for twice as many containers."""
     assert of_watches(Watched(requested=100, granted=100, instance=True), 199).level is Level.NOTE
     assert of_watches(Watched(requested=100, granted=100, instance=True), 200).level is Level.OK
     assert of_watches(Watched(requested=100, granted=100, instance=True), None).level is Level.OK
 
 
-def test_selinux_counts_where_it_enforces_and_confines(tmp_path: Path) -> None:
-    """Read from the kernel's files; in the form that they have on a machine with SELinux."""
+def test_selinux_counts_if_it_enforces_and_confines(tmp_path: Path) -> None:
+    """Read from the kernel's files, in their form on a machine with SELinux."""
     for directory in ("sys/fs/selinux", "proc/self/attr"):
         (tmp_path / directory).mkdir(parents=True)
     assert probe.confinement(tmp_path) is None

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """What stands behind `--` is passed on to the daemon or docker."""
+    """Passes the words behind `--` on to the daemon or docker."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:place], arguments[place + 1 :]
 

@@ -31,7 +31,7 @@ def has_image(engine: Path, name: str) -> bool:
 
 
 def import_image(engine: Path, name: str, archive: Path) -> None:
-    """What `docker import` does."""
+    """Import an image, as `docker import` does."""
     repository, _, tag = name.partition(":")
     path = f"/images/create?fromSrc=-&repo={repository}&tag={tag}&changes=CMD%20%5B%22sh%22%5D"
     status = _request(engine, "POST", path, archive.read_bytes())

@@ -1,4 +1,4 @@
-"""Let apt resolve and download packages of another suite, beside the machine's own packages and never into them."""
+"""Has apt resolve and download packages of another suite, without touching the machine's own packages."""
 
 import subprocess
 from collections.abc import Sequence

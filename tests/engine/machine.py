@@ -1,4 +1,4 @@
-"""What engines need of the machine, and where they live on it."""
+"""Requirements of engines on the machine, and their directory there."""
 
 import os
 import shutil
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class EngineError(Exception):
-    """Something a person must put right; the message says what."""
+    """A fault that a person must put right. The message names it."""
 
 
 def home() -> Path:
-    """Where roots are cached and engines keep their state."""
+    """The directory of cached roots and of the engines' state."""
     return Path(os.environ.get("HOSTWATCH_ENGINES") or "/var/cache/hostwatch-engines").resolve()
 
 

@@ -1,4 +1,4 @@
-"""A process by id and start time: an id alone may be somebody else's by the time it is used."""
+"""A process by id and start time, as the id alone may belong to another process later."""
 
 import os
 import select
@@ -17,7 +17,7 @@ class Process:
 
     @classmethod
     def parse(cls, stat: str) -> Self:
-        """From a line of /proc/PID/stat; the name in parentheses may hold blanks, what follows it may not."""
+        """Parse a line of /proc/PID/stat. The name in parentheses may hold blanks, all later fields may not."""
         before, _, after = stat.rpartition(")")
         return cls(int(before.split()[0]), int(after.split()[19]))
 

@@ -1,4 +1,4 @@
-"""Which engines there are, and where the one recipe differs between them."""
+"""The engines, and the differences between their recipes."""
 
 from dataclasses import dataclass, replace
 

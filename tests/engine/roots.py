@@ -40,7 +40,7 @@ def fetch(version: str) -> Path:
 
 
 def made(name: str, make: Callable[[Path], Path]) -> Path:
-    """What is cached under this name, made first if it is not there: once, however many ask at a time.
+    """The cached directory of this name, made first if it is not there: once, for any number of callers at a time.
 
     `make` gets a directory of its own and returns what it made in there.
     """
@@ -110,7 +110,7 @@ def _unpack(package: Path, root: Path) -> None:
 
 
 def _link_programs(root: Path) -> None:
-    """What maintainer scripts and update-alternatives would have linked."""
+    """The links that maintainer scripts and update-alternatives would have made."""
     for name in ("iptables", "ip6tables"):
         for suffix in ("", "-save", "-restore"):
             link = root / "usr/sbin" / (name + suffix)

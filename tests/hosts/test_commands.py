@@ -1,4 +1,4 @@
-"""Commands on the host: what they get of us, which is nothing, and how they are ended."""
+"""Commands on the host: they inherit nothing from hostwatch, and end in time."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from hostwatch.hosts.commands import run_on_host
 from tests.conftest import eventually
 
 _OF_THE_C_LIBRARY = 1 << 31 | 1 << 32
-"""Signals 32 and 33, which glibc keeps for itself: whoever started us may have them ignored, and nobody can tell."""
+"""Signals 32 and 33, which glibc reserves: the parent process may have them ignored, and no call shows that."""
 
 TELL = """
 import json, os, signal
@@ -45,7 +45,7 @@ print(result.output.decode())
 
 
 def from_within(*words: str) -> str:
-    """What a command prints that a process like ours runs: in a hurry, with files, secrets and signals of its own."""
+    """The output of a command run by a process like ours: with a priority, files, secrets and signals of its own."""
     done = subprocess.run(
         [sys.executable, "-c", WITHIN, *words],
         env=os.environ | {"DOCKER_HOST": "unix:///x", "PASSWORD": "secret"},
@@ -67,19 +67,19 @@ def test_a_command_has_nothing_of_ours() -> None:
 
 
 def test_it_ignores_no_signal() -> None:
-    """Neither what we ignore, nor what Python does."""
+    """Neither those that hostwatch ignores, nor those that Python ignores."""
     ignored = int(from_within("grep", "SigIgn", "/proc/self/status").split()[1], 16)
     assert ignored & ~_OF_THE_C_LIBRARY == 0
 
 
 async def test_there_is_no_shell() -> None:
-    """Each word is a word, whatever is in it."""
+    """Each word is passed on unchanged."""
     result = await run_on_host(("printf", "%s|", "a b;$HOME", "`id`", "\u00e9", "*"))
     assert (result.status, result.output.decode()) == (0, "a b;$HOME|`id`|\u00e9|*|")
 
 
-async def test_a_failure_is_told() -> None:
-    """With its status and what it printed, to either output."""
+async def test_a_failure_is_reported() -> None:
+    """With its status and its output, to standard output or standard error."""
     result = await run_on_host(("sh", "-c", "echo one; echo two >&2; exit 3"))
     assert (result.status, result.output) == (3, b"one\ntwo\n")
     missing = await run_on_host(("no-such-program", "x"))
@@ -89,7 +89,7 @@ async def test_a_failure_is_told() -> None:
 
 
 async def test_a_flood_of_output_is_cut() -> None:
-    """It is read, and not kept."""
+    """All of it is read, but only the beginning is kept."""
     result = await run_on_host(("sh", "-c", "yes | head -c 5000000"))
     assert (result.status, len(result.output)) == (0, 4096)
 
@@ -105,8 +105,8 @@ def gone(pid: int) -> bool:
 STUCK = "trap '' TERM; sleep 1000 & echo $! $$ >{}; wait; sleep 1000"
 
 
-async def test_what_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With all that it has started, though it does not listen to SIGTERM."""
+async def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all processes that it has started, even if it ignores SIGTERM."""
     monkeypatch.setattr(commands, "_SECONDS", 0.5)
     monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.2)
     with pytest.raises(TimeoutError, match=r"did not end within 0\.5 s"):
@@ -115,7 +115,7 @@ async def test_what_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
         eventually(lambda pid=pid: gone(pid))  # type: ignore[misc]
 
 
-async def test_whoever_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_cancelled_call_leaves_no_process_behind(tmp_path: Path) -> None:
     """The command is ended at once."""
     pids = tmp_path / "pids"
     with anyio.move_on_after(1.0):
@@ -124,8 +124,8 @@ async def test_whoever_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> Non
         eventually(lambda pid=pid: gone(pid))  # type: ignore[misc]
 
 
-async def test_what_it_leaves_running_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that goes on behind it has its output, and is left alone."""
+async def test_a_process_that_the_command_leaves_running_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a process has the command's output open, and is left alone."""
     monkeypatch.setattr(commands, "_SECONDS", 2.0)
     result = await run_on_host(("sh", "-c", "sleep 5 & echo $!"))
     assert result.status == 0

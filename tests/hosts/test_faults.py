@@ -1,4 +1,4 @@
-"""What is left of a hosts file, and what is told, where the kernel ends or fails an update half way."""
+"""A hosts file after an update that the kernel ends or fails half way, and the error of that update."""
 
 import os
 import re
@@ -23,7 +23,7 @@ __all__ = ["hosts"]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to trace other processes")
 
 WRITING = ("openat", "fcntl", "pread64", "pwrite64", "ftruncate", "close", "newfstatat", "fstat")
-"""The system calls of an update; the two last are the same."""
+"""The system calls of an update. The last two are the same."""
 BEHIND = b"10.3.3.3\tbehind\n10.3.3.4\tbehind2\n"
 CHANGES = {
     "first block": (ENGINE, with_db("10.0.0.1")),
@@ -35,7 +35,7 @@ CHANGES = {
 
 Updater = Callable[[Path, Callable[[bytes], bytes]], object]
 Updating = tuple[int, Connection, IO[bytes]]
-"""A process, the pipe to it, and what strace says about it."""
+"""A process, the pipe to it, and the output of strace about it."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def updated_under(
 
 
 def sequence(path: Path, change: Callable[[bytes], bytes], by: Updater = update) -> list[tuple[str, int]]:
-    """The system calls that an update makes, each with how many of its name there have been."""
+    """The system calls of an update, each with its number among those of its name."""
     trace = path.with_name("trace")
     updated_under(path, change, f"--output={trace}", f"--trace={','.join(WRITING)},getppid", by=by)
     *names, end = calls(trace)
@@ -83,7 +83,7 @@ def lines(text: bytes) -> list[bytes]:
 
 
 def check(text: bytes, old: bytes, new: bytes) -> None:
-    """Asserts what must hold wherever an update ended: all foreign lines, and none that is neither old nor new."""
+    """Asserts the state after an update that ended anywhere: all foreign lines, and no line neither old nor new."""
     foreign = lines(rewritten(old, Block()).text)
     assert set(lines(text)) <= {*lines(old), *lines(new)}
     assert [line for line in lines(text) if line in foreign] == foreign
@@ -99,7 +99,7 @@ def check(text: bytes, old: bytes, new: bytes) -> None:
 )
 @pytest.mark.parametrize("kind", CHANGES)
 def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool, by: Updater) -> None:
-    """SIGKILL in place of each call of an update; the next update repairs what is left, but for blank lines at the end.
+    """SIGKILL in place of each call of an update. The next update repairs all but blank lines at the end.
 
     Nobody can tell those from somebody's own.
     """
@@ -127,7 +127,7 @@ def test_killed_at_every_system_call(hosts: Path, kind: str, alone: bool, by: Up
 @pytest.mark.parametrize("code", ["EIO", "EDQUOT", "ENOSPC"])
 @pytest.mark.parametrize("kind", CHANGES)
 def test_failed_at_every_call_that_writes(hosts: Path, kind: str, code: str, by: Updater) -> None:
-    """It is told, with what to do; the next update makes the file right to the byte, as if nothing had been."""
+    """The error has a remedy. The next update makes the file right to the byte."""
     old, change = CHANGES[kind]
     hosts.write_bytes(old)
     at = [(name, number) for name, number in sequence(hosts, change, by) if name in ("pwrite64", "ftruncate")]
@@ -143,7 +143,7 @@ def test_failed_at_every_call_that_writes(hosts: Path, kind: str, code: str, by:
 
 @pytest.mark.parametrize("kind", ["growing", "shrinking"])
 def test_interrupted_at_every_call(hosts: Path, kind: str) -> None:
-    """EINTR is nobody's business: the call is made again."""
+    """After EINTR the call is made again."""
     old, change = CHANGES[kind]
     hosts.write_bytes(old)
     for name, number in sequence(hosts, change):
@@ -155,7 +155,7 @@ def test_interrupted_at_every_call(hosts: Path, kind: str) -> None:
 
 @pytest.fixture
 def short_patience() -> Iterator[None]:
-    """The kernel takes a lease away after one second in which somebody wants the file, in place of 45."""
+    """The kernel revokes a lease after another process has waited one second for the file, in place of 45."""
     setting = Path("/proc/sys/fs/lease-break-time")
     before = setting.read_text()
     setting.write_text("1")
@@ -166,7 +166,7 @@ def short_patience() -> Iterator[None]:
 @pytest.mark.usefixtures("short_patience")
 @pytest.mark.parametrize("by", [update, update_at_once])
 def test_stopped_until_the_lease_is_taken_away(hosts: Path, by: Updater) -> None:
-    """The engine rebuilds the file just before our write, which we do not know: nothing of ours is left in its text."""
+    """The engine rebuilds the file just before our write, unseen. Nothing of ours is left in its text."""
     old, change = CHANGES["address"]
     hosts.write_bytes(old)
     calls_made = sequence(hosts, change, by)

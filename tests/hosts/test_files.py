@@ -1,4 +1,4 @@
-"""What must hold of hosts files on disk: nothing unsafe is opened, and nobody ever sees a change half done."""
+"""Hosts files on disk: nothing unsafe is opened, and no reader sees a change half done."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ fork = multiprocessing.get_context("fork")
 
 
 def with_db(address: str, *more: str) -> Callable[[bytes], bytes]:
-    """A change to a block that holds `db`, and more names with the same address, each in a record of its own."""
+    """A change to a block with `db` and more names of the same address, each in a record of its own."""
     records = tuple(Record(ipaddress.ip_address(address), (name,)) for name in ("db", *more))
     return lambda text: rewritten(text, Block(records)).text
 
@@ -80,7 +80,7 @@ def child(work: Callable[[Connection], None]) -> Iterator[Connection]:
 
 
 def answer(connection: Connection) -> Any:
-    """What the child sends, which is there in good time."""
+    """The message of the child, which comes in time."""
     assert connection.poll(20)
     return connection.recv()
 
@@ -94,11 +94,11 @@ def attempt(action: Callable[[], object]) -> tuple[str, str]:
     return "", ""
 
 
-# What is opened, and what is not
+# Files that are opened or refused
 
 
 def test_read(hosts: Path) -> None:
-    """The bytes as they are."""
+    """The bytes are unchanged."""
     hosts.write_bytes(b"\0\xff\r\n")
     assert read(hosts) == b"\0\xff\r\n"
 
@@ -119,13 +119,13 @@ def test_update_keeps_all_but_the_text(hosts: Path) -> None:
 
 
 def test_another_name(tmp_path: Path) -> None:
-    """A file on the host is called as it is."""
+    """A file on the host may have any name."""
     (tmp_path / "other").write_bytes(b"x\n")
     assert update(tmp_path / "other", lambda text: text + b"y\n").after == read(tmp_path / "other") == b"x\ny\n"
 
 
-def test_nothing_is_written_where_nothing_differs(hosts: Path) -> None:
-    """The time stays, and the file is not opened for writing: the read lease that we hold would be asked for."""
+def test_an_equal_text_is_not_written(hosts: Path) -> None:
+    """The time stays, and the file is not opened for writing, which would break the read lease of this test."""
     update(hosts, NEW)
     os.utime(hosts, ns=(1, 1))
     file = os.open(hosts, os.O_RDONLY)
@@ -182,7 +182,7 @@ def device(path: Path) -> None:
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("make", [symbolic_link, fifo, directory, hard_link, too_large, linked_directory, device])
 def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """Anything but a regular file of its own is neither read nor written, and nothing hangs."""
+    """Anything but a regular file with one link is neither read nor written, and no call hangs."""
     path = tmp_path / "id" / "hosts"
     path.parent.mkdir()
     path.write_bytes(ENGINE)
@@ -201,7 +201,7 @@ def test_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
 
 
 def test_a_text_beyond_the_limit_is_refused(hosts: Path) -> None:
-    """A change that would make the file larger than what is read again."""
+    """A change that would make the file larger than the limit of a read."""
     with pytest.raises(HostsFileRefused, match="larger than"):
         update(hosts, lambda text: text + b"\n" * LIMIT)
     assert hosts.read_bytes() == ENGINE
@@ -230,7 +230,7 @@ def test_a_file_that_vanishes_between(hosts: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_denied() -> None:
-    """Without the right to: the user and a remedy are named."""
+    """The error names the user and a remedy."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "hosts"
         path.write_bytes(ENGINE)
@@ -250,7 +250,7 @@ def test_denied() -> None:
 
 
 def in_own_mounts(script: str, *arguments: str) -> str:
-    """What a shell script prints in a mount namespace of its own; skips the test where there is none to be had."""
+    """The output of a shell script in a mount namespace of its own. Skips the test if there can be none."""
     made = subprocess.run(
         ["unshare", "-m", "sh", "-ec", f"mount --make-rprivate / || exit 77\n{script}", "sh", *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHON": sys.executable},
@@ -290,7 +290,7 @@ except HostsFileDenied as error:
 
 
 def test_a_full_disk_leaves_no_growth_behind(hosts: Path) -> None:
-    """A growth that the kernel takes only in part is taken back, or each new try would add blank lines."""
+    """A growth that the kernel makes only in part is cut off, as each new try would add blank lines."""
 
     def with_little_room(connection: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(ENGINE) + 5, resource.RLIM_INFINITY))
@@ -305,7 +305,7 @@ def test_a_full_disk_leaves_no_growth_behind(hosts: Path) -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_failed(hosts: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    """What the kernel reports while writing is named, and worth another try."""
+    """The error names the kernel's report, and allows another try."""
 
     def fail(*_: object) -> int:
         raise OSError(code, os.strerror(code))
@@ -315,8 +315,8 @@ def test_failed(hosts: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None
         update(hosts, NEW)
 
 
-def test_short_writes_are_gone_on_with(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel may take less than it is given."""
+def test_short_writes_are_continued(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may write less than requested."""
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:3], offset))
     update(hosts, NEW)
@@ -328,7 +328,7 @@ def test_short_writes_are_gone_on_with(hosts: Path, monkeypatch: pytest.MonkeyPa
 
 @contextmanager
 def held_open(path: Path) -> Iterator[int]:
-    """Keeps a file open, so that nobody gets a write lease on it."""
+    """Keeps a file open, so that no process gets a write lease on it."""
     file = os.open(path, os.O_RDONLY)
     try:
         yield file
@@ -338,7 +338,7 @@ def held_open(path: Path) -> Iterator[int]:
 
 @contextmanager
 def opened_for_writing(path: Path) -> Iterator[list[int]]:
-    """How often the file was opened for writing and closed meanwhile, in the end."""
+    """Counts how often the file was opened for writing and closed."""
     count = [0]
     with Inotify(sync_timeout=0.1) as inotify:
         inotify.add_watch(path, Mask.CLOSE_WRITE)
@@ -347,7 +347,7 @@ def opened_for_writing(path: Path) -> Iterator[list[int]]:
 
 
 def delay_writes(monkeypatch: pytest.MonkeyPatch, started: Event, seconds: float) -> None:
-    """Makes the first write of an update take its time, and tells when it is at it."""
+    """Delays the first write of an update, and signals its begin."""
     pwrite = os.pwrite
 
     def slow(file: int, data: bytes, offset: int) -> int:
@@ -360,7 +360,7 @@ def delay_writes(monkeypatch: pytest.MonkeyPatch, started: Event, seconds: float
 
 
 def test_a_reader_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who opens the file while it is changed waits, sees the new text, and its wait does not kill us."""
+    """A process that opens the file during a change waits and sees the new text. Its wait does not kill us."""
     started = fork.Event()
     delay_writes(monkeypatch, started, 0.3)
 
@@ -379,7 +379,7 @@ def test_a_reader_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.Mo
 
 
 def test_the_engine_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who truncates the file while it is changed comes after us: none of our writes lands in its text."""
+    """A process that truncates the file during a change has its turn after us. No write of ours lands in its text."""
     started = fork.Event()
     delay_writes(monkeypatch, started, 0.2)
 
@@ -395,7 +395,7 @@ def test_the_engine_waits_for_the_whole_update(hosts: Path, monkeypatch: pytest.
 
 
 def test_the_lease_is_given_back(hosts: Path) -> None:
-    """After an update, and after one that failed, the file opens at once even for those who would not wait."""
+    """After an update, even a failed one, the file opens at once for a process that would not wait."""
     update(hosts, NEW)
     os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
     with pytest.raises(HostsFileRefused):
@@ -403,8 +403,8 @@ def test_the_lease_is_given_back(hosts: Path) -> None:
     os.close(os.open(hosts, os.O_RDWR | os.O_NONBLOCK))
 
 
-def test_a_lease_that_somebody_keeps_does_not_keep_us(hosts: Path) -> None:
-    """A container that takes a lease on its file and sits on it (45 s long) is told apart and left for later."""
+def test_a_lease_that_another_process_keeps_is_not_waited_for(hosts: Path) -> None:
+    """A container may keep a lease on its file for 45 s. The update is left for later."""
     done = fork.Event()
 
     def sit(connection: Connection) -> None:
@@ -423,8 +423,8 @@ def test_a_lease_that_somebody_keeps_does_not_keep_us(hosts: Path) -> None:
         done.set()
 
 
-def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
-    """Where somebody has the file open, whose write may take any time, or a lease, nothing is done at all."""
+def test_work_at_once_never_waits(hosts: Path) -> None:
+    """If another process has the file open, whose write may take any time, or a lease, nothing is done."""
     with held_open(hosts):
         assert read_at_once(hosts) is None
         assert update_at_once(hosts, NEW) is None
@@ -453,8 +453,8 @@ def test_what_is_done_at_once_waits_for_nobody(hosts: Path) -> None:
     assert hosts.read_bytes() == NEW(ENGINE)
 
 
-def test_a_text_that_is_known_is_replaced_at_once(hosts: Path) -> None:
-    """Where it is what the file says, to the byte, and nobody has the file; else nothing is done."""
+def test_a_known_text_is_replaced_at_once(hosts: Path) -> None:
+    """If the file has exactly this text, and no other process has it open. Otherwise nothing is done."""
 
     def replaced(before: bytes, after: bytes) -> bool:
         return replaced_at_once(hosts, before, Edited(after, steps(before, after)))
@@ -483,8 +483,8 @@ def test_a_text_that_is_known_is_replaced_at_once(hosts: Path) -> None:
     assert not replaced(ENGINE, ENGINE + b"\n" * LIMIT)
 
 
-def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
-    """As another hostwatch's is, within microseconds."""
+def test_a_lease_that_is_soon_released_is_waited_for(hosts: Path) -> None:
+    """Another hostwatch releases its lease within microseconds."""
 
     def give_back(connection: Connection) -> None:
         file = os.open(hosts, os.O_RDWR)
@@ -499,7 +499,7 @@ def test_a_lease_that_somebody_gives_back_is_waited_for(hosts: Path) -> None:
 
 
 def test_two_updates_at_once(hosts: Path) -> None:
-    """A daemon and a `sync`, say: both come through, and the file is whole."""
+    """For instance of a daemon and a `sync`: both succeed, and the file is whole."""
 
     def work(address: str) -> None:
         for _ in range(100):
@@ -532,7 +532,7 @@ def test_two_updates_at_once(hosts: Path) -> None:
 def test_a_write_that_lands_behind_the_end_is_mended(
     hosts: Path, monkeypatch: pytest.MonkeyPatch, rebuilt: bytes, when: str, names: tuple[str, ...]
 ) -> None:
-    """The engine truncates between our last look and our write: no NUL and no fragment is left."""
+    """The engine truncates between our last look and our write. No NUL and no fragment is left."""
     old, new = with_db("10.0.0.1", *names), with_db("10.0.0.22", *names)
     hosts.write_bytes(old(ENGINE))
     pwrite, rebuilds = os.pwrite, iter([True])
@@ -562,7 +562,7 @@ def test_a_write_that_lands_behind_the_end_is_mended(
 
 
 def test_a_cut_that_lands_behind_the_end_is_mended(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for our truncation, which would lengthen the engine's new text with NULs."""
+    """Our truncation would lengthen the engine's new text with NULs."""
     hosts.write_bytes(with_db("10.0.0.1", "x", "y")(ENGINE))
     ftruncate, rebuilds = os.ftruncate, iter([True])
 
@@ -578,7 +578,7 @@ def test_a_cut_that_lands_behind_the_end_is_mended(hosts: Path, monkeypatch: pyt
 
 
 def test_nothing_is_written_to_a_file_that_the_engine_has_just_truncated(hosts: Path) -> None:
-    """The engine would write over the beginning of what we wrote and leave the rest."""
+    """The engine would overwrite only the beginning of our text."""
     hosts.write_bytes(b"")
     with held_open(hosts), pytest.raises(HostsFileBusy):
         update(hosts, NEW)
@@ -588,7 +588,7 @@ def test_nothing_is_written_to_a_file_that_the_engine_has_just_truncated(hosts: 
 
 
 def after_first_write(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
-    """Has somebody else do something just after our first write, before we look again."""
+    """Has another process act just after our first write, before our next look."""
     pwrite, first = os.pwrite, iter([True])
 
     def raced(file: int, data: bytes, offset: int) -> int:
@@ -601,7 +601,7 @@ def after_first_write(monkeypatch: pytest.MonkeyPatch, action: Callable[[], obje
 
 
 def test_foreign_nul_bytes_are_not_mended_away(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has NULs in his file keeps them, whatever happens at the same time."""
+    """A file keeps its own NULs during any race."""
     foreign = b"a\0\0b\n"
     hosts.write_bytes(NEW(foreign))
     after_first_write(monkeypatch, lambda: hosts.write_bytes(foreign))
@@ -611,7 +611,7 @@ def test_foreign_nul_bytes_are_not_mended_away(hosts: Path, monkeypatch: pytest.
 
 
 def test_nothing_is_cut_off_a_text_that_came_in_between(hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine writes a longer text before we cut the surplus of ours: all of it stays."""
+    """The engine writes a longer text before we cut off the surplus of ours. All of its text stays."""
     longer = ENGINE + b"172.18.0.8\tmore\n" * 20
     hosts.write_bytes(with_db("10.0.0.1", "x", "y")(ENGINE))
     after_first_write(monkeypatch, lambda: hosts.write_bytes(longer))
@@ -620,8 +620,8 @@ def test_nothing_is_cut_off_a_text_that_came_in_between(hosts: Path, monkeypatch
     assert hosts.read_bytes() == NEW(longer)
 
 
-def test_somebody_who_never_stops_writing(hosts: Path) -> None:
-    """Three rounds, and then later."""
+def test_a_writer_that_never_stops(hosts: Path) -> None:
+    """After three rounds the update is left for later."""
     count = 0
 
     def change(text: bytes) -> bytes:
@@ -640,7 +640,7 @@ def test_somebody_who_never_stops_writing(hosts: Path) -> None:
 
 
 def spin(path: Path, allowed: frozenset[bytes], stop: Event, reopen: bool) -> Callable[[Connection], None]:
-    """A reader that reads until it is told to stop, and sends how many reads there were and what was wrong."""
+    """A process that reads until it is stopped, and sends the number of reads and the wrong texts."""
 
     def work(connection: Connection) -> None:
         file = os.open(path, os.O_RDONLY)
@@ -672,7 +672,7 @@ RECORDS = [*ADDRESSES, *(with_db(f"10.0.0.{number}", *("x", "y")[: number % 3]) 
         pytest.param(ADDRESSES, False, id="keeps it open, so there is no lease"),
     ],
 )
-def test_a_reader_sees_nothing_but_old_and_new(
+def test_a_reader_sees_only_old_and_new_lines(
     hosts: Path, changes: list[Callable[[bytes], bytes]], reopen: bool
 ) -> None:
     """2,000 changes, with lines behind the block: never empty, never a line neither old nor new.
@@ -696,7 +696,7 @@ def test_a_reader_sees_nothing_but_old_and_new(
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("keep", [False, True], ids=["lease", "somebody keeps it open, so there is no lease"])
 def test_the_engine_rebuilds_while_we_update(hosts: Path, keep: bool) -> None:
-    """Truncating and writing against updating, both as fast as they can: no NUL, no fragment, and right in the end."""
+    """The engine and we write as fast as possible: no NUL, no fragment, and the right text in the end."""
     texts = [ENGINE, b"127.0.0.1\tlocalhost\n172.18.0.8\t3f2a9c\n"]
     changes = [with_db(f"10.0.0.{number}", *("x", "y")[: number % 3]) for number in range(1, 10)]
     allowed = {line for change in changes for line in change(b"".join(texts)).split(b"\n")}

@@ -1,4 +1,4 @@
-"""One hostwatch keeps the files of a directory: the lock, across namespaces and mounts, however its holder ends."""
+"""The lock by which one hostwatch keeps a directory's files: across namespaces and mounts, until its holder ends."""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ ELSEWHERE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-p
 
 @contextmanager
 def other(place: Path, *arguments: object, within: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that tries to lock the place, until it is ended; and what came of it."""
+    """Another process that tries to lock the place until it is ended, with its result."""
     command = [*within, sys.executable, "-c", OTHER, str(place), *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -49,7 +49,7 @@ def lock(tmp_path: Path) -> Iterator[DirectoryLock]:
 
 
 def test_one_has_it(tmp_path: Path, lock: DirectoryLock) -> None:
-    """Another one gets it as soon as the first is killed, and not before; each knows of the other."""
+    """Another process gets it once the first is killed, and not before. Each knows of the other."""
     assert holder_of(tmp_path) is None
     with other(tmp_path) as (process, told):
         assert told == "True None"
@@ -71,7 +71,7 @@ def test_one_has_it(tmp_path: Path, lock: DirectoryLock) -> None:
 
 
 def test_it_is_seen_through_mounts_and_namespaces(tmp_path: Path, lock: DirectoryLock) -> None:
-    """Who has it cannot be named there, but is known as a hostwatch."""
+    """The holder's process is not visible there, but it is known as a hostwatch."""
     assert lock.take(0.0)
     seen = tmp_path / "seen"
     seen.mkdir()
@@ -81,8 +81,8 @@ def test_it_is_seen_through_mounts_and_namespaces(tmp_path: Path, lock: Director
         assert lock.is_awaited()
 
 
-def test_what_is_no_hostwatch_is_waited_for_only_for_a_while(tmp_path: Path, lock: DirectoryLock) -> None:
-    """Then it is done without; of several hostwatches by one alone."""
+def test_another_program_is_waited_for_only_for_a_while(tmp_path: Path, lock: DirectoryLock) -> None:
+    """Then one hostwatch goes on without the lock, and no second one."""
     with subprocess.Popen(
         ["flock", "--close", str(tmp_path), "sh", "-c", "echo; exec sleep 100"], stdout=subprocess.PIPE
     ) as held:
@@ -104,7 +104,7 @@ def test_what_is_no_hostwatch_is_waited_for_only_for_a_while(tmp_path: Path, loc
             assert told.startswith("False another hostwatch, ")
 
 
-def test_two_that_do_without_it_at_once(tmp_path: Path) -> None:
+def test_two_that_go_on_without_it_at_once(tmp_path: Path) -> None:
     """Never both."""
     files = [os.open(tmp_path, os.O_RDONLY) for _ in range(3)]
     try:
@@ -119,7 +119,7 @@ def test_two_that_do_without_it_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_host(tmp_path: Path) -> None:
-    """By whatever path it is called, and again once the other has ended, or does not keep it any more."""
+    """By any path to it. It is free again once the other has ended, or does not keep the file any more."""
     hosts, link = tmp_path / "hosts", tmp_path / "link"
     hosts.write_text("")
     link.symlink_to(hosts)
@@ -140,8 +140,8 @@ def test_a_file_of_the_host(tmp_path: Path) -> None:
         assert told == "None"
 
 
-def test_where_no_lock_file_can_be_made(tmp_path: Path) -> None:
-    """It is done without."""
+def test_without_a_lock_file_the_file_is_kept_all_the_same(tmp_path: Path) -> None:
+    """For instance on a read-only root."""
     hosts = tmp_path / "hosts"
     hosts.write_text("")
     assert HostFileLocks(None, hosts).holder(hosts) is None

@@ -1,4 +1,4 @@
-"""What the kernel tells of hosts files: each change, but of one that is written in a loop no more than is bearable."""
+"""Reports of written hosts files: each write, but only some of a file that is written in a loop."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("hosts", HOSTS, ids=str)
 
 
 def place(directory: Path, name: str, hosts: Path) -> Path:
-    """Where a container has its file, as the engine makes it."""
+    """The path of a container's file, made as by the engine."""
     path = directory / name / hosts
     path.parent.mkdir(parents=True)
     path.write_text("127.0.0.1 localhost\n")
@@ -32,7 +32,7 @@ def place(directory: Path, name: str, hosts: Path) -> Path:
 
 @asynccontextmanager
 async def watched(directory: Path, hosts: Path) -> AsyncIterator[Counter[str]]:
-    """How often each container's file is told of from now on."""
+    """The number of reports of each container's file from now on."""
     told: Counter[str] = Counter()
 
     def changed(key: ContainerKey | None) -> None:
@@ -45,7 +45,7 @@ async def watched(directory: Path, hosts: Path) -> AsyncIterator[Counter[str]]:
 
 
 async def settled(told: Counter[str], name: str) -> int:
-    """How often a file has been told of, once it is not any more."""
+    """The number of reports of a file, once no more come."""
     before = -1
     while before != told[name]:
         before = told[name]
@@ -53,8 +53,8 @@ async def settled(told: Counter[str], name: str) -> int:
     return before
 
 
-async def test_a_file_that_is_written_is_told_of(tmp_path: Path, hosts: Path) -> None:
-    """Those that were there, and those that have come since."""
+async def test_a_written_file_is_reported(tmp_path: Path, hosts: Path) -> None:
+    """Also a file that has appeared since the start."""
     old = place(tmp_path, "old", hosts)
     async with watched(tmp_path, hosts) as told:
         place(tmp_path, "new", hosts)
@@ -64,7 +64,7 @@ async def test_a_file_that_is_written_is_told_of(tmp_path: Path, hosts: Path) ->
 
 
 async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, hosts: Path) -> None:
-    """A file is written in a loop, and gone before that is read: others are still told of."""
+    """A file is written in a loop, and gone before its events are read. Other files are still reported."""
     flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)
     async with watched(tmp_path, hosts) as told:
         for _ in range(400):
@@ -76,8 +76,8 @@ async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, host
         assert await settled(told, "calm")
 
 
-async def test_of_what_the_kernel_lost_only_written_files_are_told(tmp_path: Path, hosts: Path) -> None:
-    """Each by itself, and then that any other may have been changed; the times of others show that they were not."""
+async def test_after_lost_events_only_written_files_are_reported(tmp_path: Path, hosts: Path) -> None:
+    """Each by itself, and then that any other may have changed. The times of the others show no write."""
     old, told_before, noisy = (place(tmp_path, name, hosts) for name in ("old", "told before", "noisy"))
     written = place(tmp_path, "written", hosts)
     async with watched(tmp_path, hosts) as told:
@@ -108,7 +108,7 @@ while time.monotonic() < end:
 
 
 async def test_a_file_that_is_written_in_a_loop_does_not_keep_us_busy(tmp_path: Path, hosts: Path) -> None:
-    """Nor does it keep others from being told of; its last text is told of in the end, and all later ones."""
+    """Other files are still reported. Its last write is reported in the end, and so are all later ones."""
     flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)
     async with watched(tmp_path, hosts) as told:
         flood = [sys.executable, "-c", FLOOD, str(flooded), str(flooded.with_name("hostname"))]
