@@ -31,7 +31,7 @@ def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon
 
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(app, "Daemon", noted)
-    monkeypatch.setattr(app, "_hurry", lambda: None)
+    monkeypatch.setattr(app, "_raise_priority", lambda: None)
     yield made
     for number, handler in before.items():
         signal.signal(number, handler)
