@@ -81,7 +81,7 @@ class ServiceRule:
     key: str
     match: Match
     names: tuple[str, ...]
-    """The names it is published under; its key where the configuration gives none."""
+    """The names it is published under; its key if the configuration gives none."""
     network: str | None = None
     health_required: bool = False
 

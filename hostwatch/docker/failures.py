@@ -1,4 +1,4 @@
-"""Failures of a request, translated into `EngineError` and `GoneError`, with a remedy where one is known."""
+"""Failures of a request, translated into `EngineError` and `GoneError`, with a remedy if one is known."""
 
 import errno
 import json

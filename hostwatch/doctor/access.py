@@ -79,7 +79,7 @@ def _read_only_remedy(path: Path) -> str:
 
 
 def _denied_remedy(path: Path) -> str:
-    """The remedy where the kernel denies access."""
+    """The remedy if the kernel denies access."""
     with suppress(OSError):
         if probe.is_read_only(path):
             return _read_only_remedy(path)

@@ -45,7 +45,7 @@ def unanswered(error: str) -> Finding:
     if "closed before an answer" in error:
         return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
     if "engine answered 4" in error:
-        return problem(what, f"let whatever guards the engine's socket pass {_NEEDED}")
+        return problem(what, f"let the proxy or policy in front of the engine's socket allow {_NEEDED}")
     if "engine answered" in error or "in time" in error:
         return problem(what, "look at the log of the engine, and of what is in front of it, and restart what hangs")
     return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")

@@ -12,7 +12,7 @@ _SPARE = 4
 """The recommended limit, as a multiple of the watches that are needed now: more containers start, and other programs
 watch, too."""
 _LEAST_WATCHES = 8192
-"""The kernel's own default where memory is small."""
+"""The kernel's own default on a machine with little memory."""
 
 
 def watches(evidence: Evidence) -> Iterator[Finding]:

@@ -95,7 +95,7 @@ class ExecHostsFiles:
             if result.status not in (0, _OTHERS_WROTE):
                 _refuse(result)
             text = await self.read(container)
-        raise FileFailedError("somebody else keeps writing to /etc/hosts in the container; it will be tried again")
+        raise FileFailedError("another process keeps writing to /etc/hosts in the container; it will be tried again")
 
     async def _shell(self, container: Container, script: str, *arguments: str) -> ExecResult:
         command = ("/bin/sh", "-c", _SEARCH + script, "sh", *arguments)

@@ -99,7 +99,7 @@ class Keeper:
 
 async def _tell_of_stranger(directory: Path, lock: DirectoryLock) -> None:
     logger.error(
-        "{} still holds a lock on {}, and is not known as a hostwatch: it is done without the lock from now on",
+        "{} still holds a lock on {}, and is not known as a hostwatch: from now on the files are kept without the lock",
         await anyio.to_thread.run_sync(lock.holder) or "another process",
         directory,
     )

@@ -117,8 +117,8 @@ def _unplaced(lister: Lister, context: NetworkContext, target: Container, servic
         return Unreached(f"{gone} gone") if lister.joins.has_lost_network(target) else NotKnown(f"{gone} not known yet")
     if lister.joins.has_outlived(target):
         return Unreached(f"the network that {target.name} uses ended when {service.name} was started anew")
-    whose = f"the networks of {service.name}" if context.is_placed else "the subscriber's networks"
-    return NotKnown(f"{whose} are not known yet")
+    networks = f"the networks of {service.name}" if context.is_placed else "the subscriber's networks"
+    return NotKnown(f"{networks} are not known yet")
 
 
 def _to_host(lister: Lister, context: NetworkContext, any_scope: bool) -> Reach:
