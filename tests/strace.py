@@ -1,5 +1,4 @@
-"""Faults at system calls: `strace` between a real process and the kernel makes a chosen system call
-fail, or kills the process at it."""
+"""Faults at system calls: with `strace`, a chosen system call of a real process fails, or kills the process."""
 
 import signal
 import subprocess
