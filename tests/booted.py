@@ -95,7 +95,7 @@ def booted(engine: Engine, directory: Path, drop_in: str) -> Iterator[Machine]:
         )
     try:
         machine = Machine(eventually(lambda: _child(process)), directory)
-        eventually(lambda: "running" in machine.run("systemctl", "is-system-running", status=None))
+        eventually(lambda: "running" in machine.run("systemctl", "is-system-running", status=None), 30)
         yield machine
     finally:
         process.kill()

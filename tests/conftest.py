@@ -90,7 +90,7 @@ class Lab:
             )
         running = Hostwatch(process, log_file)
         try:
-            eventually(lambda: ready in running.log)
+            eventually(lambda: ready in running.log, 30)  # a busy machine takes long to start an interpreter
             yield running
             if process.poll() is None:
                 assert running.stop() == 0
@@ -126,6 +126,13 @@ class Lab:
     def seen(self, container: Container) -> str:
         """The container's /etc/hosts, as a program in the container sees it."""
         output = container.exec_run(["cat", "/etc/hosts"]).output
+        assert isinstance(output, bytes)
+        return output.decode()
+
+    def first_read(self, container: Container) -> str:
+        """What a container read in its /etc/hosts as its first act, which was to copy it to /seen."""
+        eventually(lambda: container.exec_run(["test", "-s", "/seen"]).exit_code == 0)
+        output = container.exec_run(["cat", "/seen"]).output
         assert isinstance(output, bytes)
         return output.decode()
 

@@ -202,4 +202,5 @@ def test_it_serves_its_own_container_like_any_other(lab: Lab) -> None:
         web = lab.run("web", labels=SUBSCRIBER)
         lab.run("db", address="10.123.5.5")
         followed(lab, web, "10.123.5.5")
+        eventually(lambda: "web: db - → 10.123.5.5" in log(hostwatch))  # what came before is told by then
         assert log(hostwatch).count("myself") == 1

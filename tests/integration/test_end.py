@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,13 @@ def listens(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
+
+
+def waits_for(pid: int, number: int) -> bool:
+    """Whether a signal has not reached the process yet."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return any(int(each, 16) >> (number - 1) & 1 for each in pending)
 
 
 @contextmanager
@@ -73,7 +80,11 @@ def stuck_loop(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def waits_in(pid: int, *functions: str) -> bool:
     """Whether a thread of the process waits in one of these functions of the kernel."""
-    return any(path.read_text() in functions for path in Path(f"/proc/{pid}/task").glob("*/wchan"))
+    found = False
+    for path in Path(f"/proc/{pid}/task").glob("*/wchan"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may just have ended
+            found |= path.read_text() in functions
+    return found
 
 
 either = pytest.mark.parametrize("stuck", [stuck_thread, stuck_loop])
@@ -94,7 +105,8 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, stuck: Stuck) -> None:
     """Whatever is in work, with the status of that signal."""
     with stuck(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)  # nothing is seen of the first one where the loop hangs
+        eventually(lambda: not waits_for(process.pid, signal.SIGTERM))
+        time.sleep(0.3)  # nothing more is seen of the first one where the loop hangs
         assert process.poll() is None
         before = time.monotonic()
         process.send_signal(signal.SIGINT)

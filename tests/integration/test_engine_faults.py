@@ -88,8 +88,8 @@ def address(lab: Lab, container: Container) -> str:
 
 def losses(hostwatch: Hostwatch, wanted: int) -> None:
     """Check that each loss and each return has been told, and nothing more."""
-    assert hostwatch.log.count("lost the engine") == wanted
-    assert hostwatch.log.count("connected to engine") == wanted + 1
+    told = ("lost the engine", "connected to engine")
+    eventually(lambda: [hostwatch.log.count(each) for each in told] == [wanted, wanted + 1])
     assert "ERROR" not in hostwatch.log
 
 
@@ -139,8 +139,9 @@ def test_containers_live_on_without_their_engine(frail: Lab) -> None:
         lab.engine.start()
         connections(hostwatch, 2)
         known = time.monotonic()
-        eventually(lambda: lab.records(web)["queue"] == [address(lab, queue)], RETURN_SECONDS)
         assert "cache" in lab.records(web)
+        eventually(lambda: address(lab, queue), 20)  # the engine takes its time to start it again
+        eventually(lambda: lab.records(web).get("queue") == [address(lab, queue)], RETURN_SECONDS)
         eventually(lambda: "cache" not in lab.records(web), 4)
         assert time.monotonic() - known > 1
         losses(hostwatch, 1)
@@ -213,9 +214,10 @@ def test_what_happens_meanwhile_is_known_at_once_afterwards(lab: Lab, proxy: Pro
         eventually(lambda: lab.records(web).items() >= expected.items(), RETURN_SECONDS)
         print(f"right after {time.monotonic() - returned:.2f} s")
         assert lab.records(web).items() >= lingering.items()
+        eventually(lambda: lab.records(web) == expected, 4)
+        eventually(lambda: "gone 10.123.5.3 → -" in hostwatch.log)
         # The swap is one change: neither name has ever been without an address, or with a wrong one.
         assert len(re.findall(r"web: .*\bone ", hostwatch.log)) == 2
-        eventually(lambda: lab.records(web) == expected, 4)
         losses(hostwatch, 1)
 
 
@@ -260,13 +262,15 @@ def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Prox
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     other = lab.run("other", address="10.123.5.6")
+    begun = time.monotonic()
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         proxy.freeze("/events(?!.*since=)")
         hand_over(lab, other)
         followed(lab, web, "10.123.5.6", 20)
         losses(hostwatch, 0)
-    assert len([request for request in proxy.requests if "/events" in request]) == 2
+    streams = len([request for request in proxy.requests if "/events" in request])
+    assert 2 <= streams <= 1 + (time.monotonic() - begun) // 10, "each is replaced after ten seconds"
 
 
 def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Proxy) -> None:
@@ -275,14 +279,14 @@ def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Prox
     service = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
-        seen = len(proxy.requests)
+        seen, begun = len(proxy.requests), time.monotonic()
         with idle(hostwatch, 4):
             for _ in range(200):
                 proxy.cut("/events")
                 time.sleep(0.02)
         attempts = len([request for request in proxy.requests[seen:] if "/events" in request])
         print(f"{attempts} attempts")
-        assert 3 <= attempts <= 10
+        assert 3 <= attempts <= 10 / 4 * (time.monotonic() - begun)
         for number in range(3):
             service.remove(force=True)
             service = lab.run("db", address=f"10.123.6.{number + 1}")

@@ -28,10 +28,10 @@ def out_of_sight(lab: Lab, more: str = "") -> tuple[str, str]:
     return "-c", lab.configured(f"docker: {{root: {lab.directory}/nothing}}\n{more}")
 
 
-def follows(lab: Lab, *containers: Container, address: str) -> None:
+def follows(lab: Lab, *containers: Container, address: str, seconds: float = 10.0) -> None:
     """Wait until the containers know the database at this address."""
     for container in containers:
-        eventually(lambda container=container: lab.records(container) == {"db": [address]})  # type: ignore[misc]
+        eventually(lambda container=container: lab.records(container) == {"db": [address]}, seconds)  # type: ignore[misc]
 
 
 def test_a_subscriber_out_of_sight_is_served(lab: Lab) -> None:
@@ -209,7 +209,7 @@ def test_a_command_that_hangs_delays_nobody_and_is_not_repeated(lab: Lab, proxy:
             follows(lab, web, address=f"10.123.7.{number}")
         assert len(proxy.held) <= 6, "some commands at a time, each once"
         proxy.release()
-        follows(lab, *hanging, address="10.123.7.5")
+        follows(lab, *hanging, address="10.123.7.5", seconds=30)  # they are tried again after ever longer waits
 
 
 @newest_only

@@ -1,6 +1,7 @@
 """What goes wrong between hostwatch and an engine, injected by a proxy between the two real ones."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_held_up_request_delays_nobody_else(lab: Lab, proxy: Proxy) -> None:
         lab.run("db", address="10.123.5.5")
         for subscriber in (web, *others):
             followed(lab, subscriber, "10.123.5.5", 2)
-        assert proxy.held
+        eventually(lambda: proxy.held)
 
 
 def test_a_hung_inspection_does_not_delay_the_start(lab: Lab, proxy: Proxy) -> None:
@@ -51,7 +52,7 @@ def test_a_hung_inspection_does_not_delay_the_start(lab: Lab, proxy: Proxy) -> N
     proxy.hold = re.compile(rf"/containers/{stranger.id}/json")
     with lab.hostwatch():
         followed(lab, web, "10.123.5.5", 4)
-        assert proxy.held
+        eventually(lambda: proxy.held)
 
 
 def test_with_the_path_writer_only_get_requests_are_made(lab: Lab, proxy: Proxy) -> None:
@@ -78,11 +79,13 @@ def test_a_start_costs_at_most_two_requests_for_each_event(lab: Lab, proxy: Prox
 def test_a_huge_event_neither_ends_the_stream_nor_delays_others(lab: Lab, proxy: Proxy) -> None:
     """A container with 700 kB of labels comes before the database; one connection serves all events."""
     web = lab.run("web", labels=SUBSCRIBER)
+    begun = time.monotonic()
     with lab.hostwatch():
         lab.run("huge", labels={f"label-{number}": "x" * 7_000 for number in range(100)})
         lab.run("db", address="10.123.5.5")
         followed(lab, web, "10.123.5.5", 2)
-    assert len([request for request in proxy.requests if "/events" in request]) == 1
+    streams = len([request for request in proxy.requests if "/events" in request])
+    assert 1 <= streams <= 1 + (time.monotonic() - begun) // 10, "each is replaced after ten seconds"
 
 
 def test_one_whose_labels_are_too_long_is_not_waited_for(lab: Lab) -> None:
@@ -94,7 +97,7 @@ def test_one_whose_labels_are_too_long_is_not_waited_for(lab: Lab) -> None:
         eventually(lambda: lab.records(web) == {"db": ["10.123.5.5"], "big": ["10.123.5.6"]})
         service.remove(force=True)
         eventually(lambda: lab.records(web) == {"big": ["10.123.5.6"]}, 45)
-        assert "big cannot be inspected (more than 1048576 bytes were answered)" in hostwatch.log
+        eventually(lambda: "big cannot be inspected (more than 1048576 bytes were answered)" in hostwatch.log)
         big.stop(timeout=0)
         eventually(lambda: lab.records(web) == {}, 15)
         big.start()
@@ -113,7 +116,7 @@ def test_a_stream_that_is_cut_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
             service.remove(force=True)
             service = lab.run("db", address=f"10.123.6.{number + 1}")
             followed(lab, web, f"10.123.6.{number + 1}")
-        assert hostwatch.log.count("lost the engine") == 3
+        eventually(lambda: hostwatch.log.count("lost the engine") == 3)
 
 
 def test_lost_events_are_made_up_for_by_the_resync(lab: Lab, proxy: Proxy, tmp_path: Path) -> None:
@@ -140,7 +143,7 @@ def test_records_stay_while_a_container_cannot_be_read(lab: Lab, proxy: Proxy) -
         eventually(lambda: "db cannot be read, so what is known of it stays" in hostwatch.log)
         assert line("10.123.5.5") in lab.hosts(web)
         proxy.refuse = None
-        eventually(lambda: line("10.123.5.5") not in lab.hosts(web))
+        eventually(lambda: line("10.123.5.5") not in lab.hosts(web), 20)  # it is tried again after ever longer waits
     assert hostwatch.log.count("cannot be read") == 1
 
 

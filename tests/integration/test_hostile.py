@@ -65,14 +65,15 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
         for number, command in enumerate(WRITERS):
             lab.run(f"hostile-{number}", command, labels=WANTS_OWN, nano_cpus=200_000_000)
         time.sleep(3)
-        used, looks = usage(hostwatch.process.pid).cpu_seconds, hostwatch.log.count(LOOKED)
+        begun, used, looks = time.monotonic(), usage(hostwatch.process.pid).cpu_seconds, hostwatch.log.count(LOOKED)
         time.sleep(3)
         looks = hostwatch.log.count(LOOKED) - looks
-        share = (usage(hostwatch.process.pid).cpu_seconds - used) / 3
+        seconds = time.monotonic() - begun
+        share = (usage(hostwatch.process.pid).cpu_seconds - used) / seconds
         meanwhile = delays(lab)
     print(f"before {before}, meanwhile {meanwhile}, {share:.2f} of a processor, {looks} looks")
     assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
-    assert looks < 30, "two each second at one that wipes its block, and a credit of twenty"
+    assert looks < 24 + 2 * seconds, "two each second at one that wipes its block, and a credit of twenty"
     assert LOOKED in hostwatch.log, "it may fail for a while, as somebody keeps writing"
     assert share < 0.8, "with a credit of seconds, that is spent here"
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
@@ -177,14 +178,15 @@ def test_a_forged_claim_is_asked_for_now_and_then_and_comes_to_nothing(lab: Lab,
     lab.run("evil", CLAIM, address="10.123.200.9")
     web, follower = lab.client.containers.get("web"), lab.run("follower", labels={"hostwatch.hosts": "@{evil.ip} evil"})
     with lab.hostwatch() as hostwatch:
+        begun = time.monotonic()
         eventually(lambda: lab.records(follower) == {"evil": ["10.123.200.9"]})
         time.sleep(4)
-        asked = len([request for request in proxy.requests if "/networks/" in request])
+        asked, seconds = len([each for each in proxy.requests if "/networks/" in each]), time.monotonic() - begun
         assert lab.records(web) == {"db": ["10.123.200.1"]}
         assert lab.records(follower) == {"evil": ["10.123.200.9"]}
         moved(lab, 2)
     print(f"asked {asked} times")
-    assert 13 <= asked <= 13 * 6, "a few times at once, then every two seconds, 13 requests at most each time"
+    assert 13 <= asked <= 13 * (4 + seconds / 2), "some times at once, then every 2 s, 13 requests each"
     assert len([line for line in hostwatch.log.splitlines() if " follower: " in line]) == 1
 
 

@@ -41,7 +41,8 @@ def test_a_reconnected_service_is_followed_before_its_event(lab: Lab, proxy: Pro
             for moving, host in ((db, 8), (also, 101)):
                 lab.network.disconnect(moving)
                 lab.network.connect(moving, ipv4_address=f"10.123.7.{host + number}")
-            eventually(lambda number=number: lab.records(web) == {"db": [f"10.123.7.{8 + number}"]})  # type: ignore[misc]
+            for each in (web, also):
+                eventually(lambda wanted=f"10.123.7.{8 + number}", each=each: lab.records(each) == {"db": [wanted]})  # type: ignore[misc]
             eventually(lambda number=number: lab.records(follows) == {"cache": [f"10.123.7.{101 + number}"]})  # type: ignore[misc]
     assert hostwatch.log.count("(connection of ") == 30, hostwatch.log
 
@@ -127,6 +128,7 @@ def test_a_file_that_the_user_mounted_is_refused_once_and_never_written(lab: Lab
         eventually(lambda: lab.records(web) == {"db": ["10.123.7.7"]})
         synced = lab.command("sync", "--force", status=1)
         eventually(lambda: "mounted: refused" in hostwatch.log)
+        eventually(lambda: "web: db - → 10.123.7.7" in hostwatch.log)  # what came before is told by then
         assert hostwatch.log.count("mounted: ") == 1
     assert "mounted: " in synced.stderr
     assert str(mine) in synced.stderr

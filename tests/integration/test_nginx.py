@@ -64,6 +64,6 @@ def test_nginx_follows_its_upstream(lab: Lab, notification: str) -> None:
         served(lab, "second", "10.123.7.8")
         eventually(lambda: "second" in answer(client, told))
         assert "second" not in answer(client, untold)
-        assert "told: notified by" in hostwatch.log
+        eventually(lambda: "told: notified by" in hostwatch.log)
     assert told.logs().decode().count("signal 1 (SIGHUP) received") == 1
     assert untold.logs().decode().count("signal 1 (SIGHUP) received") == 0

@@ -40,7 +40,7 @@ def test_a_spinning_reader_sees_only_whole_files(lab: Lab) -> None:
     addresses = [f"10.123.{2 + number // 100}.{1 + number % 100 * 2}" for number in range(CHANGES)]
     lines = [f"{address:<16}db" for address in ("10.123.1.1", *addresses)]
     with lab.hostwatch():
-        eventually(lambda: lines[0] in lab.hosts(web))
+        eventually(lambda: lines[0] in lab.hosts(web) and lab.hosts(web).endswith("# hostwatch: end\n"))
         known = {*lab.hosts(web).splitlines(), *lines}
         reader = started_reader(lab.hosts_path(web), known)
         for address, line in zip(addresses, lines[1:], strict=True):

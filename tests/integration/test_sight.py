@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Hostwatch, Lab, eventually, newest_only
+from tests.usage import usage
 
 pytestmark = newest_only
 
@@ -68,7 +69,7 @@ def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[La
         lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
         eventually(lambda: lab.hosts(web) == right)
         late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels={"hostwatch.services": "db"})
-        assert b"10.123.7.1      db\n" in late.exec_run(["cat", "/seen"]).output
+        assert "10.123.7.1      db\n" in lab.first_read(late)
         db.remove(force=True)
         eventually(lambda: "withheld" in lab.hosts(web))
     assert hostwatch.log.count(ANEW) == 1
@@ -100,6 +101,7 @@ def test_a_view_that_cannot_come_back(lab: Lab, seen: Path, how: str) -> None:
         place.mkdir()
     lab.within = ("unshare", "--mount", "sh", "-ec", f'mount --bind {source} {seen}; exec "$@"', "sh")
     with lab.hostwatch("-c", lab.configured(f"docker: {{root: {seen.parent}}}")) as hostwatch:
+        eventually(lambda: usage(hostwatch.process.pid).watches)
         time.sleep(0.5)  # it has looked once
         source.rename(source.with_name("former")) if how == "moved away" else source.rmdir()
         source.mkdir()

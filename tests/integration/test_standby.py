@@ -34,7 +34,7 @@ def test_the_second_takes_over(lab: Lab) -> None:
             lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
             eventually(lambda: lab.hosts(web) == right)
             late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels=WANTS_DB)
-            assert b"10.123.7.1      db\n" in late.exec_run(["cat", "/seen"]).output
+            assert "10.123.7.1      db\n" in lab.first_read(late)
             assert "late: " not in second.log
             second.process.send_signal(signal.SIGHUP)
             eventually(lambda: "was read again" in second.log)

@@ -27,7 +27,7 @@ class Connection:
         self._backoff = Backoff(*_BACKOFF_SECONDS)
 
     def __repr__(self) -> str:
-        return f"<Connection: {'up' if self.is_up else 'away'}>"
+        return f"<Connection: {'connected' if self.is_up else 'away'}>"
 
     @property
     def is_up(self) -> bool:
