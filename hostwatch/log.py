@@ -62,7 +62,7 @@ class _Stream:
 
 
 class _File:
-    """A log file. If it cannot be written, as on a full disk, standard error says so, once until it can be again."""
+    """A log file. When writes fail, as on a full disk, standard error says so, and when they succeed again."""
 
     def __init__(self, file: Path, rotation: str | None, retention: int | None) -> None:
         self._file = file

@@ -16,7 +16,7 @@ from hostwatch.doctor.finding import INDENT, Level
 
 
 def check(common: Common) -> None:
-    """Validate the configuration, and warn of what can hardly be meant. Status 2 if it is not valid."""
+    """Validate the configuration, and warn of probable mistakes. Status 2 if it is not valid."""
     settings = common.loaded()
     for caution in (*cautions.of_file(settings), *cautions.of_names(settings)):
         complain(f"warning: {caution}")
@@ -24,7 +24,7 @@ def check(common: Common) -> None:
 
 
 def doctor(common: Common) -> None:
-    """Tell what would keep hostwatch from working here, each with its remedy. Status 1 if anything would."""
+    """Find what prevents hostwatch from working here, each with its remedy. Status 1 for a problem."""
     # Log lines below ERROR would repeat findings.
     settings = dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR).settings()
     try:

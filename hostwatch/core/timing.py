@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 _RIVAL_TIMES = 5
-"""Our value is put back at once this many times in a row. A person who undoes it more often would have noticed, so it
-is a program."""
+"""Our value is put back at once this many times in a row. A person would have noticed by then, so the other writer
+must be a program."""
 _RIVAL_SECONDS = (1.0, 60.0)
 """After that, our value waits this long: at first, and at most."""
 _RIVAL_FORGOTTEN_SECONDS = 900.0

@@ -21,7 +21,7 @@ from hostwatch.docker.failures import readable
 from hostwatch.docker.session import CONTAINER_LIMIT, LONG_TIMEOUT, Session
 
 _LISTED_LIMIT = 2 << 20
-"""Bytes of a list of one container. It is asked for less often than an inspection, and instead of one that is too
+"""Bytes of a list of one container. It is requested less often than an inspection, and in place of one that is too
 long."""
 _STEP = 20
 """Listed containers that are decoded between two steps of the event loop: a millisecond or two."""
@@ -52,7 +52,7 @@ class DockerEngine:
         await self._session.__aexit__(kind, error, trace)
 
     async def ping(self) -> None:
-        """Have the engine show that it answers."""
+        """Check that the engine answers."""
         await self._session.renew_tls()
         try:
             await self._session.get_bytes("/_ping", versioned=False)
@@ -95,7 +95,7 @@ class DockerEngine:
             return next((containers.listed_container(self._id, data) for data in found), None)
 
     async def container(self, key: ContainerKey) -> Container:
-        """One container, whole."""
+        """One container with all facts."""
         data = await self._session.get(f"/containers/{key.id}/json", max_bytes=CONTAINER_LIMIT)
         with readable(self.address):
             return containers.inspected_container(self._id, data)

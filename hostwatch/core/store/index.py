@@ -1,6 +1,6 @@
-"""An index of container keys, as the indexer of a client-go store: which containers have one indexed value.
+"""An index of container keys, like the indexer of a client-go store: finds the containers with an indexed value.
 
-`hostwatch.core.store.indexers` says which entries a container has.
+`hostwatch.core.store.indexers` makes the entries of a container.
 """
 
 from collections.abc import Hashable

@@ -1,6 +1,6 @@
 """Containers: from the list, from an inspection, from a `create` event, and their endpoints.
 
-Where Podman (4.3) says the same in other words, its words are recognised; no code here asks which engine it is.
+Podman's (4.3) other names for the same facts are recognised, so no code here needs to know the engine.
 """
 
 import re
@@ -25,7 +25,7 @@ from hostwatch.docker.decode.fields import Json, address, ipv4, ipv6, mapping, m
 _LISTED_HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)$")
 _RUNNING = ("running", "paused")
 _NEVER_STARTED = ("created", "configured", "initialized")
-"""Docker's word and Podman's."""
+"""Docker's name and Podman's."""
 
 
 def listed_container(engine: EngineId, data: Json) -> Container:
