@@ -17,7 +17,7 @@ from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
 from hostwatch.control.reconcile.pipeline import Early
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
-from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC
+from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
@@ -123,7 +123,7 @@ class FileLoop:
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
             await tasks.start(files.watch, self._file_changed, sight.look, name="watch files")
             if takes_over and self._is_loaded:  # only now: from here on the watch sees every write
-                self._queue.add_all(self._store.subscriber_files, "takeover")
+                self._queue.add_all(self._store.subscriber_files, TAKEOVER)
                 self._orphans_due.set()
             task_status.started()
 

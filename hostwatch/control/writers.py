@@ -12,6 +12,8 @@ FILE_CHANGED = "the file was changed"
 """The cause of a comparison after a write of the file a moment ago."""
 CHANGES_LOST = "changes of files were lost"
 """The cause of a comparison of every file, as any of them may have changed without a report."""
+TAKEOVER = "takeover"
+"""The cause of a comparison of every file, as another hostwatch kept it until now."""
 RESYNC = "resync"
 """The cause of the regular comparison of everything."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.reconcile.state import FileState, Phase
-from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC
+from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.resolve.desired import desired_block
@@ -23,7 +23,7 @@ GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
 REMOVAL = "removal"
 """The cause of a last look at a file: its block is to be removed, whether somebody subscribes or not."""
-_OF_FILES = (FILE_CHANGED, CHANGES_LOST, RESYNC)
+_OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
 
 
