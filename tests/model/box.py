@@ -83,6 +83,8 @@ class Box:
     """Its hosts file, `None` before the first start."""
     free: anyio.Event = field(default_factory=anyio.Event)
     """Set when no start is under way."""
+    begun: float = 0.0
+    """When its last start began."""
     changed: float = 0.0
     """When it was last touched."""
 

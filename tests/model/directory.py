@@ -37,6 +37,20 @@ class Directory:
         self.number += 1
         self._tell()
 
+    def keep_elsewhere(self) -> None:
+        """Another hostwatch takes the lock on what is there, or will be."""
+        self._faults.is_kept_elsewhere = True
+
+    def let_go(self) -> None:
+        """The other hostwatch ends."""
+        self._faults.is_kept_elsewhere = False
+        self._tell()
+
+    @property
+    def is_kept_elsewhere(self) -> bool:
+        """Whether another hostwatch has the lock."""
+        return self._faults.is_kept_elsewhere
+
     def heal(self) -> None:
         """There is one."""
         if self.is_gone:
@@ -66,7 +80,7 @@ class MemorySight:
 
 
 class MemoryKeeper:
-    """Nobody else keeps the files: an implementation of `hostwatch.control.keeper.Keeper`."""
+    """Keeps the files unless another one does: an implementation of `hostwatch.control.keeper.Keeper`."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -80,13 +94,18 @@ class MemoryKeeper:
         return MemorySight(self._directory)
 
     def take(self) -> bool:
-        """There is nobody to wait for."""
-        self.is_active = True
-        return True
+        """Take the lock, if there is something to lock and nobody else has it."""
+        self.is_active = self._directory.is_gone or not self._directory.is_kept_elsewhere
+        return self.is_active
 
     async def wait(self, tell_news: Callable[[], None]) -> None:
-        """There is nobody to wait for."""
-        raise AssertionError(tell_news)
+        """Wait until nobody else has the lock."""
+        self.standby = "another hostwatch keeps the files"
+        tell_news()
+        while not self.take():
+            await self._directory.changed.wait()
+        self.standby = None
+        tell_news()
 
     async def is_followed(self) -> bool:
         """There is nobody to follow."""

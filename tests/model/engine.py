@@ -65,7 +65,7 @@ class Engine:
         """Start a container: its file, its addresses, the events, each a moment after the other."""
         if box.running or box.starting or not self._may_start(box):
             return
-        box.starting, box.free = True, anyio.Event()
+        box.starting, box.free, box.begun = True, anyio.Event(), anyio.current_time()
         if box.joined is None:
             self._rebuild(box)
             for network, place in box.places.items():
@@ -165,7 +165,7 @@ class Engine:
                 box.foreign = [line.replace("10.1.0.", "10.1.9.") for line in box.foreign]
             case "shadow":
                 self._append(box, "192.0.2.9 cache")
-            case "forge":  # as if the engine had given it another address
+            case "forge" if box.running:  # by itself, as if the engine had given it another address
                 self._append(box, f"10.1.0.6\t{box.short}")
         self._settled(box)
 

@@ -32,12 +32,14 @@ from tests.model.troubles import (
     Hide,
     Hup,
     Kill,
+    Occupy,
     Overflow,
     Refuse,
     Rest,
     Show,
     Slow,
     Stuck,
+    Vacate,
 )
 
 NAMES = ("db", "web", "api", "tmp")
@@ -128,6 +130,8 @@ def _troubles() -> st.SearchStrategy[Step]:
         st.builds(Full, **_MORE),
         st.builds(Hide, **_MORE),
         st.builds(Show, **_MORE),
+        st.builds(Occupy, **_MORE),
+        st.builds(Vacate, **_MORE),
         st.builds(Overflow, st.sampled_from([0.0, 0.01, 0.5]), **_MORE),
         st.builds(Become, st.sampled_from(["simulated", "another"]), **_MORE),
         st.builds(Heal, **_MORE),

@@ -36,6 +36,18 @@ class Circumstances:
     """When hostwatch last found out that changes of files were lost."""
     slowest: float = 0.0
     """The slowest answer so far, in seconds."""
+    healed: float = -math.inf
+    """When the last fault was over, and what had failed was tried again at the latest."""
+    seen_again: float = -math.inf
+    """When the engine's directory was last put in the place of another one."""
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long after the last change all is done at the latest.
+
+        One answer may be on its way, a second one be asked for meanwhile, and call a third and a fourth into question.
+        """
+        return SETTLED_SECONDS + 4 * self.slowest
 
 
 class Judge:
@@ -94,6 +106,8 @@ class Judge:
 
     def wrote(self, box: Box, before: bytes, after: bytes) -> None:
         """hostwatch has written a file."""
+        if self._source.faults.is_kept_elsewhere and before != after:
+            self.complain(f"{box.name} was written, although another hostwatch keeps it")
         new, old = said(after).records, self._said.get(box.id, {})
         self._said[box.id] = new
         if before != after:
@@ -153,7 +167,10 @@ class Judge:
         others += (other.changed for other in self._oracle.engine.boxes.values() if other is not box)
         so, now, faults = self._circumstances, anyio.current_time(), self._source.faults
         is_heard = not faults.is_deaf and now - so.heard_again >= _HEARD_SECONDS
-        if not (so.calm and so.is_running and faults.none and is_heard) or now - max(others) < SETTLED_SECONDS:
+        is_seen = box.begun - so.seen_again >= _HEARD_SECONDS
+        if not (so.calm and so.is_running and faults.none and is_heard and is_seen):
+            return
+        if now - max(*others, so.healed) < so.settle_seconds:
             return
         for file in self._oracle.files():
             found = said(file.text or b"").records
@@ -166,7 +183,8 @@ class Judge:
 
     def check_addresses(self) -> None:
         """No file may keep an address of somebody else, once hostwatch could know whose it is."""
-        if not self._circumstances.is_running or self._source.faults.is_unheard:
+        faults = self._source.faults
+        if not self._circumstances.is_running or faults.is_unheard or faults.is_kept_elsewhere:
             return
         for owner in self._oracle.engine.boxes.values():
             answered = self._source.answered.get(owner.id, float("inf"))
@@ -181,6 +199,14 @@ class Judge:
                 sharing = [b.id for b in self._oracle.engine.boxes.values() if self._oracle.root(b) is owner]
                 if address in owner.addresses and not self._ever.claims.get(name, set()) & set(sharing):
                     self.complain(f"{file.name} still says {address} {name}, which is {owner.name}'s by now")
+
+    def check_calm(self) -> None:
+        """Every file is right, once there is nothing more to wait for."""
+        so = self._circumstances
+        self.check_addresses()
+        is_quiet = anyio.current_time() - max(self.last_change, so.healed) >= so.settle_seconds
+        if so.calm and self._source.faults.none and is_quiet:
+            self.check_files()
 
     def check_files(self) -> None:
         """Every file is what the contract says."""

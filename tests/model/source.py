@@ -70,16 +70,23 @@ class Faults:
     """Whether hostwatch does not see the engine's directory."""
     is_deaf: bool = False
     """Whether changes of files are lost, as the kernel's queue of them is full."""
+    is_kept_elsewhere: bool = False
+    """Whether another hostwatch keeps the files, so that this one stands by."""
 
     @property
     def none(self) -> bool:
         """Whether nothing is wrong."""
-        return self.is_engine_right and not self.is_any_file_stuck
+        return self.is_engine_right and not self.is_any_file_stuck and not self.is_kept_elsewhere
 
     @property
     def is_engine_right(self) -> bool:
         """Whether the engine answers whatever it is asked, at once."""
         return not (self.away or self.refused or self.slow)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the engine answers so soon that neither it nor a container is given up."""
+        return not (self.away or self.refused or any(seconds >= _AWAY_SECONDS for seconds in self.slow.values()))
 
     @property
     def is_unheard(self) -> bool:

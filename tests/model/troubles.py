@@ -72,8 +72,26 @@ class Show(Step):
     """The path of the engine's directory leads to another one with the same files, be it the first."""
 
     def happen(self, world: World) -> None:
-        world.circumstances.calm = False  # what is written before it is watched anew is found out a moment later
+        world.circumstances.healed = world.circumstances.seen_again = world.now
         world.directory.come()
+
+
+@dataclass(frozen=True)
+class Occupy(Step):
+    """Another hostwatch takes the lock on the engine's directory, where ours does not hold it."""
+
+    def happen(self, world: World) -> None:
+        if world.hostwatch is None or world.directory.is_gone:
+            world.directory.keep_elsewhere()
+
+
+@dataclass(frozen=True)
+class Vacate(Step):
+    """The other hostwatch ends."""
+
+    def happen(self, world: World) -> None:
+        world.circumstances.healed = world.circumstances.seen_again = world.now
+        world.directory.let_go()
 
 
 @dataclass(frozen=True)
