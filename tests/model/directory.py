@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.model.source import Faults
+from tests.model.faults import Faults
 
 PLACE = Path("/simulated/containers")
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tests.model.box import Recipe
 from tests.model.daemon import RESYNC_SECONDS
+from tests.model.faults import REQUESTS
 from tests.model.oracle import LINGER_SECONDS, Configuration
-from tests.model.source import FATES, REQUESTS
+from tests.model.source import FATES
 from tests.model.steps import (
     Connect,
     Disconnect,

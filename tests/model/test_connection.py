@@ -14,7 +14,8 @@ from hostwatch.core.model import Container
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.store import Store
 from tests.model.engine import Engine
-from tests.model.source import THE_ENGINE, THE_LIST, SimulatedSource
+from tests.model.faults import THE_ENGINE, THE_LIST
+from tests.model.source import SimulatedSource
 
 
 class Counting(SimulatedSource):
