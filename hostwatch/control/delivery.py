@@ -101,7 +101,7 @@ class Deliveries:
             del self._retries[target]
 
     async def _retry(self, delivery: Delivery, fault: _Fault) -> None:
-        """Try again until it works, is given up, or is not needed any more; logs the outcome once."""
+        """Try again until the notification works, is given up, or is not needed any more. Logs the outcome once."""
         backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), anyio.current_time() + _RETRY_SECONDS, 0
         while True:
             refusals += fault.by_command

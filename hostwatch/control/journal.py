@@ -37,7 +37,7 @@ class NameChange:
 
     @property
     def addresses(self) -> frozenset[Address]:
-        """The addresses that came or went; all if only their order changed, as most programs use the first."""
+        """The addresses that came or went. If only their order changed, all of them, as most programs use the first."""
         return frozenset(self.old) ^ frozenset(self.new) or frozenset(self.new)
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
     block: Block
     """The block now."""
     seconds: float
-    """From the arrival of the cause until the file was right."""
+    """The time from the arrival of the cause until the file was right."""
     quiet: bool = False
     """Whether the line is written at DEBUG."""
 

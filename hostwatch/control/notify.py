@@ -65,12 +65,12 @@ class Notifier:
         return f"<Notifier: {len(self._pending)} pending>"
 
     def starts_with(self, key: ContainerKey, block: Block, written: float) -> None:
-        """The file of a starting container has this block since `written` (seconds since the epoch)."""
+        """Note that a starting container's file has this block since `written` (seconds since the epoch)."""
         file = self._files.setdefault(key, _File())
         file.starting = (*file.starting, (written, block))[-_REMEMBERED:]
 
     def published(self, key: ContainerKey, before: Block, block: Block, started: float) -> None:
-        """The file of a running container has this block; it had `before` when it was first seen.
+        """Note that a running container's file has this block. It had `before` when it was first seen.
 
         `started` is when the application began to run, and so could read the file (seconds since the epoch).
         """
@@ -91,7 +91,7 @@ class Notifier:
             self._tasks.start_soon(self._settle, key, name=f"notify {key}")
 
     def forget(self, key: ContainerKey) -> None:
-        """The container is gone, or no longer a subscriber."""
+        """Forget a container that is gone, or no longer a subscriber."""
         self._files.pop(key, None)
 
     def _debounce(self) -> Debounce:
@@ -113,14 +113,14 @@ class Notifier:
             await self._tell_all(key, changes)
 
     def _is_stale(self, key: ContainerKey) -> bool:
-        """Whether the container may be restarting, after which it knows the records anyway."""
+        """Whether the container may be restarting, after which it knows the new records without a notification."""
         container = self._store.container(key)
         return container is not None and container.state is State.UNKNOWN
 
     async def _tell_all(self, key: ContainerKey, changes: tuple[NameChange, ...]) -> None:
         addresses = frozenset(address for change in changes for address in change.addresses)
         for container, notification in self._store.sharing(key).notifications:
-            if container.state is State.STOPPED:  # it will start with the records as they are
+            if container.state is State.STOPPED:  # it will read the present records when it starts
                 continue
             lineage = self._restarts.lineage(container.key, addresses)
             if lineage is None:
