@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import first, follow, idle, readers, size, storm
+from bench import change, first, follow, idle, readers, size, storm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
 from bench.report import Answer, Target, keep, number, picked, show
@@ -43,6 +43,7 @@ QUESTIONS = {
     "follow": Question(follow.asked, 3600),
     "first": Question(lambda _, quick: first.asked(quick), 3600),
     "readers": Question(lambda _, quick: readers.asked(quick), 1800),
+    "change": Question(lambda _, quick: change.asked(quick), 1800),
     "storm": Question(lambda _, quick: storm.asked(quick), 2400),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
     "size": Question(lambda _, quick: sizes(quick), 1800),

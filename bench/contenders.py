@@ -79,10 +79,10 @@ def exact(lab: Lab) -> str:
 
 
 @contextmanager
-def running(contender: Contender, lab: Lab) -> Iterator[int]:
-    """The running contender; yields its process id."""
+def running(contender: Contender, lab: Lab, *arguments: str) -> Iterator[int]:
+    """The running contender; yields its process id. The arguments are hostwatch's."""
     if contender == HOSTWATCH:
-        with lab.hostwatch() as hostwatch:
+        with lab.hostwatch(*arguments) as hostwatch:
             yield hostwatch.process.pid
         return
     log = lab.directory / f"{contender.name}.log"
