@@ -9,12 +9,12 @@ from typing import NoReturn
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from asyncinotify import Event, Inotify, Mask
 
-from hostwatch.hosts.inotify import Watcher
+from hostwatch.hosts.inotify import Event, Inotify, Mask, Watcher
 
 _DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
+_CLOSE_WRITE = int(Mask.CLOSE_WRITE)
 _LOOK_SECONDS = 2.0
 """Time between looks at the files: no event tells of a mount over one."""
 
@@ -52,10 +52,15 @@ class HostFileWatch(Watcher):
             await super().run()
         raise AssertionError("inotify has ended")
 
-    async def _take(self, event: Event, tasks: TaskGroup) -> None:  # noqa: ARG002
-        affected = self._affected(event)
-        if affected:
-            await self._add_all()
+    def _take(self, event: Event, tasks: TaskGroup) -> None:
+        if event.place is not None and not event.name and event.mask & _CLOSE_WRITE:
+            self._changed(event.place)
+        elif affected := self._affected(event):
+            tasks.start_soon(self._report, affected, name="files on the host have come or gone")
+
+    async def _report(self, affected: list[Path]) -> None:
+        """Report files that may be others now, once they are watched."""
+        await self._add_all()
         for path in affected:
             self._changed(path)
 
@@ -67,9 +72,7 @@ class HostFileWatch(Watcher):
             before, self._seen = self._seen, await anyio.to_thread.run_sync(self._found)
             moved = [path for path, found in self._seen.items() if before.get(path) != found]
             if moved:
-                await self._add_all()
-            for path in moved:
-                self._changed(path)
+                await self._report(moved)
 
     def _found(self) -> dict[Path, tuple[int, int]]:
         found: dict[Path, tuple[int, int]] = {}
@@ -80,7 +83,7 @@ class HostFileWatch(Watcher):
         return found
 
     def _affected(self, event: Event) -> list[Path]:
-        if event.watch is None:  # the kernel's queue ran over
+        if event.place is None:  # the kernel's queue ran over
             return list(self._paths)
-        place = event.watch.path if event.name is None else event.watch.path / event.name
+        place = event.place / event.name
         return [path for path in self._paths if place in (path, *path.parents)]

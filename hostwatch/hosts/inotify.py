@@ -4,18 +4,23 @@ A watch or an instance that the kernel refuses, as there is none left, is tried 
 once, and once more when it is over. No error of inotify ends anything.
 """
 
+import asyncio
 import errno
+import os
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import IntFlag
 from pathlib import Path
-from typing import NoReturn
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self
 
 import anyio
 import anyio.to_thread
+import inotify_simple
 from anyio.abc import TaskGroup, TaskStatus
-from asyncinotify import Event, Inotify, Mask, Watch
 from loguru import logger
 
 from hostwatch.core.timing import Backoff
@@ -23,6 +28,83 @@ from hostwatch.core.timing import Backoff
 _AGAIN_SECONDS = (1.0, 60.0)
 """Shortest and longest wait for a watch or an instance: another process must free one, or a person raise a limit."""
 _EXHAUSTED = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_PIECE = 1 << 13
+"""Bytes read between two steps of the event loop: some 200 events, which take less than a millisecond."""
+
+
+class Mask(IntFlag):
+    """Events of a watch (inotify(7))."""
+
+    CLOSE_WRITE = 0x8
+    MOVED_FROM = 0x40
+    MOVED_TO = 0x80
+    CREATE = 0x100
+    DELETE = 0x200
+    MOVE_SELF = 0x800
+    Q_OVERFLOW = 0x4000
+    IGNORED = 0x8000
+    ONLYDIR = 0x1000000
+    DONT_FOLLOW = 0x2000000
+
+
+class Event(NamedTuple):
+    """An event of the kernel."""
+
+    place: Path | None
+    """The watched file or directory; `None` if events were lost."""
+    mask: int
+    """A number, as comparing flags takes as long as everything else that an event needs."""
+    name: str
+    """The file in the watched directory; empty for the place itself."""
+
+
+class Inotify:
+    """An inotify instance, with the place of each watch. Raises `OSError` if the kernel grants none."""
+
+    def __init__(self) -> None:
+        self._instance = inotify_simple.INotify(nonblocking=True)
+        self.file: int = self._instance.fileno()
+        self._places: dict[int, Path] = {}
+        self._watches: dict[Path, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._instance.close()
+
+    def add(self, place: Path, mask: Mask) -> None:
+        """Watch a place. Raises `OSError`."""
+        watch: int = self._instance.add_watch(place, mask)
+        self._places[watch], self._watches[place] = place, watch
+
+    def remove(self, place: Path) -> None:
+        """Take a watch off, unless the kernel has done that already."""
+        watch = self._watches.pop(place, None)
+        if watch is not None:
+            with suppress(OSError):
+                self._instance.rm_watch(watch)
+
+    def read(self) -> Iterator[Event]:
+        """The next events, as far as there are any: no more than one step of the event loop may take."""
+        try:
+            data = os.read(self.file, _PIECE)
+        except BlockingIOError:
+            return
+        for watch, mask, _, name in inotify_simple.parse_events(data):
+            if mask & _IGNORED:  # the watch is gone
+                place = self._places.pop(watch, None)
+                if place is not None and self._watches.get(place) == watch:
+                    del self._watches[place]
+            else:
+                place = self._places.get(watch)
+            if place is not None or mask & _OVERFLOW:
+                yield Event(place, mask, name)
+
+
+_IGNORED, _OVERFLOW = int(Mask.IGNORED), int(Mask.Q_OVERFLOW)
 
 
 class WatchSet:
@@ -38,17 +120,16 @@ class WatchSet:
     def add(self, place: Path, mask: Mask) -> bool:
         """Watch a place. False: it is gone again, or no watch is left."""
         try:
-            self._inotify.add_watch(place, mask)
+            self._inotify.add(place, mask)
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._lack(error)
             return False
         return True
 
-    def remove(self, watch: Watch) -> None:
-        """Take a watch off, unless the kernel has done that already."""
-        with suppress(OSError):
-            self._inotify.rm_watch(watch)
+    def remove(self, place: Path) -> None:
+        """Take a watch off."""
+        self._inotify.remove(place)
 
     def log_complete(self) -> None:
         """Log that no watch is lacking any more."""
@@ -77,6 +158,9 @@ class Watcher(ABC):
         self._inotify = inotify
         self._watches = WatchSet(inotify, self.what)
         self._is_completing = False
+        self._events: deque[Event] = deque()
+        self._due = asyncio.Event()
+        """Set while there are events to take."""
 
     @abstractmethod
     def add_all(self) -> None:
@@ -87,21 +171,42 @@ class Watcher(ABC):
         """Report that changes of any file may have been missed."""
 
     @abstractmethod
-    async def _take(self, event: Event, tasks: TaskGroup) -> None:
-        """Report the files that an event shows to be written."""
+    def _take(self, event: Event, tasks: TaskGroup) -> None:
+        """Report the files that an event shows to be written. Anything that may wait is a task."""
+
+    def _matters(self, event: Event) -> bool:  # noqa: ARG002
+        """Whether an event is worth waking up for. Called outside of any task."""
+        return True
 
     async def run(self) -> NoReturn:
         """Report written files, for ever."""
+        loop = asyncio.get_running_loop()
         async with anyio.create_task_group() as tasks:
-            while True:
-                if self._watches.lacking and not self._is_completing:
-                    self._is_completing = True
-                    tasks.start_soon(self._complete, name=f"more watches for {self.what}")
-                await self._take(await self._inotify.get(), tasks)
+            # Most events are of other files beside those watched for: they do not get further than `_read`.
+            loop.add_reader(self._inotify.file, self._read)
+            try:
+                while True:
+                    self._complete_lacking(tasks)
+                    await self._due.wait()
+                    self._due.clear()
+                    while self._events:
+                        self._take(self._events.popleft(), tasks)
+            finally:
+                loop.remove_reader(self._inotify.file)
         raise AssertionError("inotify has ended")
+
+    def _read(self) -> None:
+        self._events.extend(event for event in self._inotify.read() if self._matters(event))
+        if self._events:
+            self._due.set()
 
     async def _add_all(self) -> None:
         await anyio.to_thread.run_sync(self.add_all)
+
+    def _complete_lacking(self, tasks: TaskGroup) -> None:
+        if self._watches.lacking and not self._is_completing:
+            self._is_completing = True
+            tasks.start_soon(self._complete, name=f"more watches for {self.what}")
 
     async def _complete(self) -> None:
         """Add the lacking watches once the kernel grants them."""
@@ -141,7 +246,7 @@ async def watch_for_ever(
 def _instance(what: str, *, is_first: bool) -> Inotify | None:
     """An inotify instance, if there is one left. The kernel reports both of its limits by the same error."""
     try:
-        return Inotify(cache_size=64)
+        return Inotify()
     except OSError as error:
         if is_first:
             logger.error(

@@ -13,7 +13,6 @@ from typing import NoReturn, TypeVar
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskStatus
-from asyncinotify import Inotify
 
 from hostwatch.control.writers import (
     FileDeniedError,
@@ -28,7 +27,7 @@ from hostwatch.core.block.hostsfile import OF_CONTAINER, OF_HOST, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
 from hostwatch.hosts.host_watch import HostFileWatch
-from hostwatch.hosts.inotify import watch_for_ever
+from hostwatch.hosts.inotify import Inotify, watch_for_ever
 from hostwatch.hosts.lock import HostFileLocks
 from hostwatch.hosts.watch import Watch
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncinotify import Inotify, Mask
-
+from hostwatch.hosts.inotify import Inotify, Mask
 from hostwatch.hosts.lease import given_back, taken
 
 _ROOT = Path("/")
@@ -116,7 +115,7 @@ def inotify_limit(name: str, root: Path = _ROOT) -> int | None:
 
 def _is_watched(inotify: Inotify, directory: Path) -> bool:
     try:
-        inotify.add_watch(directory, Mask.CLOSE_WRITE | Mask.ONLYDIR)
+        inotify.add(directory, Mask.CLOSE_WRITE | Mask.ONLYDIR)
     except FileNotFoundError:
         return True  # its container has just been removed
     except OSError:

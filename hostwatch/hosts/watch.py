@@ -13,13 +13,11 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from asyncinotify import Event, Inotify, Mask
-from asyncinotify import Watch as KernelWatch
 from loguru import logger
 
 from hostwatch.core.model import ContainerId
 from hostwatch.core.timing import RateLimiter
-from hostwatch.hosts.inotify import Watcher
+from hostwatch.hosts.inotify import Event, Inotify, Mask, Watcher
 
 _ABOVE = Mask.CREATE | Mask.MOVED_TO | Mask.DELETE | Mask.MOVED_FROM | Mask.ONLYDIR
 _DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.MOVE_SELF | Mask.ONLYDIR
@@ -27,8 +25,7 @@ _ON_THE_WAY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 """Without CREATE: a file that is created is closed, too, and an engine creates some thirty others beside it in a
 container's life."""
-_OVERFLOW, _IGNORED = int(Mask.Q_OVERFLOW), int(Mask.IGNORED)
-"""As numbers: comparing flags takes as long as everything else that an event needs."""
+_IGNORED = int(Mask.IGNORED)
 _EVENT_SECONDS = 0.005
 """The cost of an event, for the rate limiter: 200 a second from one directory are tolerated."""
 _CREDIT_SECONDS = 1.0
@@ -58,7 +55,7 @@ class Watch(Watcher):
         self._above = frozenset(directory.parents)
         self._hosts = hosts
         self._changed, self._path_changed = changed, path_changed
-        self._name = Path(hosts.name)
+        self._name = hosts.name
         self._owners: dict[Path, ContainerId] = {}
         """The container of each watched directory that holds a hosts file."""
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
@@ -83,23 +80,35 @@ class Watch(Watcher):
         self._reported = _Reported()
         self._changed(None)
 
-    async def _take(self, event: Event, tasks: TaskGroup) -> None:
+    def _matters(self, event: Event) -> bool:
+        """Whether it is a hosts file's, or a directory's on the way to one, or one too many."""
+        place = event.place
+        if place not in self._owners or event.name == self._name or event.mask & _IGNORED:
+            return True
+        return self._is_flooded(place)
+
+    def _take(self, event: Event, tasks: TaskGroup) -> None:
         """Report the container whose `<directory>/<id>/<hosts>` has been written; `None` if it may be any."""
-        if int(event.mask) & _OVERFLOW:
-            await self._add_all()
-            logger.warning("changes of hosts files were lost; all are compared")
-            self._path_changed()
-            await self._report_lost()
-        elif event.watch is None:
-            return
-        elif event.watch.path in self._above:
-            self._look_above(event, event.watch)
-        elif self._is_flooded(event, event.watch):
-            self._unwatched.add(event.watch.path)
-            self._watches.remove(event.watch)
-            tasks.start_soon(self._watch_again, event.watch, name=f"watch {event.watch.path} again")
-        elif (found := self._changed_container(event, event.watch)) is not None:
+        place = event.place
+        if place is None:
+            tasks.start_soon(self._recover, name="compare all hosts files")
+        elif place in self._above:
+            self._look_above(place, event.name)
+        elif event.mask & _IGNORED:
+            self._forget(place)
+        elif self._is_flooded(place):
+            self._unwatched.add(place)
+            self._watches.remove(place)
+            tasks.start_soon(self._watch_again, place, name=f"watch {place} again")
+        elif (found := self._changed_container(place, event.name)) is not None:
             self._report(found)
+
+    async def _recover(self) -> None:
+        """Go on after events were lost."""
+        await self._add_all()
+        logger.warning("changes of hosts files were lost; all are compared")
+        self._path_changed()
+        await self._report_lost()
 
     def _report(self, container: ContainerId) -> None:
         self._reported.note(container)
@@ -128,48 +137,48 @@ class Watch(Watcher):
                         found.append(container)
         return found
 
-    def _look_above(self, event: Event, watch: KernelWatch) -> None:
+    def _look_above(self, watched: Path, name: str) -> None:
         """Report that a directory on the way to the containers directory has come or gone."""
-        place = watch.path if event.name is None else watch.path / event.name
+        place = watched / name
         if place in self._above:
             self._watches.add(place, _ABOVE)
             self._path_changed()
         elif place == self._directory:
             self._path_changed()
 
-    def _is_flooded(self, event: Event, watch: KernelWatch) -> bool:
-        """Count one more event of a watch; returns whether there are so many that the watch must be taken off."""
-        if int(event.mask) & _IGNORED:  # the watch was taken off, or its directory is gone
-            self._limiter.forget(watch.path)
-            if (owner := self._owners.pop(watch.path, None)) is not None:
-                self._reported.forget(owner)
-            if watch.path == self._directory:
-                self._path_changed()
-            return False
-        if watch.path == self._directory or watch.path in self._unwatched:
+    def _forget(self, place: Path) -> None:
+        """A watch was taken off, or its directory is gone."""
+        self._limiter.forget(place)
+        if (owner := self._owners.pop(place, None)) is not None:
+            self._reported.forget(owner)
+        if place == self._directory:
+            self._path_changed()
+
+    def _is_flooded(self, place: Path) -> bool:
+        """Count one more event of a place; returns whether there are so many that its watch must be taken off."""
+        if place == self._directory or place in self._unwatched:
             return False
         now = time.monotonic()
-        self._limiter.spend(watch.path, now, _EVENT_SECONDS)
-        return self._limiter.wait(watch.path, now) > 0
+        self._limiter.spend(place, now, _EVENT_SECONDS)
+        return self._limiter.wait(place, now) > 0
 
-    async def _watch_again(self, watch: KernelWatch) -> None:
+    async def _watch_again(self, place: Path) -> None:
         """Watch a directory again after a moment, and report it, as its file may have been written meanwhile."""
-        child = self._directory / watch.path.relative_to(self._directory).parts[0]
+        child = self._directory / place.relative_to(self._directory).parts[0]
         logger.debug("{} is written all the time; it is watched again in {:g} s", child, _UNWATCHED_SECONDS)
         await anyio.sleep(_UNWATCHED_SECONDS)
-        self._unwatched.discard(watch.path)
+        self._unwatched.discard(place)
         if self._add(child):
             self._report(ContainerId(child.name))
 
-    def _changed_container(self, event: Event, watch: KernelWatch) -> ContainerId | None:
-        if event.name is None:
-            if watch.path == self._directory:  # it was moved, perhaps from where it is mounted here
+    def _changed_container(self, watched: Path, name: str) -> ContainerId | None:
+        if not name:
+            if watched == self._directory:  # it was moved, perhaps from where it is mounted here
                 self._path_changed()
             return None
-        if (owner := self._owners.get(watch.path)) is not None:
-            return owner if event.name == self._name else None
-        place = watch.path / event.name
-        child, *rest = place.relative_to(self._directory).parts
+        if (owner := self._owners.get(watched)) is not None:
+            return owner if name == self._name else None
+        child, *rest = (watched / name).relative_to(self._directory).parts
         if rest and Path(*rest) == self._hosts:
             return ContainerId(child)
         if rest != [*self._hosts.parts[: len(rest)]]:

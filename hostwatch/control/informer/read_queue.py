@@ -84,6 +84,10 @@ class ReadQueue:
     def __repr__(self) -> str:
         return f"<ReadQueue: {len(self._pending)} being read, {len(self._stale)} stale>"
 
+    def is_queued(self, key: Key) -> bool:
+        """Whether a container or network is about to be read, or being read."""
+        return key in self._pending
+
     def enqueue(self, key: Key, cause: str, *, delay: float = 0.0) -> None:
         """Have a container or network read again in the background: at once, or after so many seconds at the latest."""
         pending = self._pending.get(key)
