@@ -102,7 +102,7 @@ class Lab:
     def run(
         self, name: str, command: str = "exec sleep 1000", address: str | None = None, **options: object
     ) -> Container:
-        """Start a container with a shell command, on the lab's network unless it is told otherwise."""
+        """Start a container with a shell command, by default on the lab's network."""
         container = self.create(name, command, address, **options)
         container.start()
         return container
@@ -130,7 +130,7 @@ class Lab:
         return output.decode()
 
     def first_read(self, container: Container) -> str:
-        """What a container read in its /etc/hosts as its first act, which was to copy it to /seen."""
+        """The /etc/hosts that a container read as its first act, which was to copy it to /seen."""
         eventually(lambda: container.exec_run(["test", "-s", "/seen"]).exit_code == 0)
         output = container.exec_run(["cat", "/seen"]).output
         assert isinstance(output, bytes)

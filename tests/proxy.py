@@ -1,4 +1,4 @@
-"""A recording proxy between hostwatch and a real engine, on a socket: passes on, or holds, cuts, refuses, upsets."""
+"""A recording proxy between hostwatch and a real engine, on a socket: it passes requests on, or injects faults."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ Rule = Callable[[str], bool]
 
 @dataclass
 class Proxy:
-    """What passes between hostwatch and the engine, and the faults that are injected."""
+    """The requests between hostwatch and the engine, and the injected faults."""
 
     path: Path
     engine: Path
@@ -32,7 +32,7 @@ class Proxy:
     drop: re.Pattern[bytes] | None = None
     """Lines of the event stream that match are lost."""
     garble: Callable[[bytes], bytes] | None = None
-    """What becomes of a line of the event stream, a chunk of HTTP with its length before it."""
+    """Changes a line of the event stream, a chunk of HTTP with its length before it."""
     upset: Callable[[], Sequence[float]] | None = None
     """Says for each line of the event stream after how many seconds it is passed on: once, several times, or never."""
     _released: threading.Event = field(default_factory=threading.Event)
@@ -46,7 +46,7 @@ class Proxy:
         return f"unix://{self.path}"
 
     def release(self) -> None:
-        """Let go of what was held up, and hold no more."""
+        """Answer the requests that were held up, and hold no more."""
         self.hold = None
         self._released.set()
 
@@ -56,7 +56,7 @@ class Proxy:
         self._frozen = re.compile(rule)
 
     def thaw(self) -> None:
-        """Pass everything on again, what was kept back included."""
+        """Pass all bytes on again, including those that were kept back."""
         self._frozen = None
         self._thawed.set()
 
@@ -127,7 +127,7 @@ def _bytes(answer: BufferedReader) -> Iterator[bytes]:
 
 
 def _events(answer: BufferedReader) -> Iterator[bytes]:
-    """The head of an answer, and then each of its chunks by itself, however many of them come at once, and whole."""
+    """The head of an answer, then each of its chunks, whole and by itself, even if several come at once."""
     head = b""
     while (line := answer.readline()) not in (b"", b"\r\n"):
         head += line
@@ -141,7 +141,7 @@ def _events(answer: BufferedReader) -> Iterator[bytes]:
 
 
 class _Lines:
-    """A client, to which each line goes as a whole, though several threads send."""
+    """A client that gets each line as a whole, although several threads send."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
@@ -153,7 +153,7 @@ class _Lines:
             self._client.sendall(line)
 
     def send_late(self, line: bytes) -> None:
-        """Send it, unless the connection is closed by now."""
+        """Send it, unless the connection is closed."""
         with suppress(OSError):
             self.send(line)
 

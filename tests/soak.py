@@ -36,7 +36,7 @@ from tests.usage import Usage, usage
 
 VERSION = "28.5"
 GRACE_SECONDS = 2.5
-"""Half a second, and `linger`, for which what is gone may stay."""
+"""Half a second, and `linger`, for which lines of a gone service may stay."""
 CONFIG = "timing: {linger: 2s, resync: 1m}"
 EVERYTHING = {"hostwatch.services": "*"}
 SERVICES = 12

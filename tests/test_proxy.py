@@ -1,4 +1,4 @@
-"""The proxy of the tests: its rules meet each event by itself, however the bytes come."""
+"""The proxy of the tests: its rules apply to each event by itself, in any chunks of bytes."""
 
 import re
 import socket
@@ -39,7 +39,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_each_event_is_met_by_itself(engine: Path, tmp_path: Path) -> None:
-    """In pieces, or several at once: one is lost, each other one becomes what the rule makes of it alone."""
+    """In pieces, or several at once: one event is lost, and the rule changes each other one by itself."""
     met: list[bytes] = []
 
     def garbled(event: bytes) -> bytes:

@@ -48,7 +48,7 @@ _CLIENT = 'cd "/host$1"; shift; exec "$@"'
 
 @dataclass(frozen=True)
 class Engine:
-    """A private engine; all that it knows is in its directory, so that any process can take it up again by name."""
+    """A private engine. All its state is in its directory, so that any process can find it again by name."""
 
     version: str
     name: str
@@ -69,7 +69,7 @@ class Engine:
 
     @property
     def run_root(self) -> Path:
-        """Where Podman keeps what must not outlive a boot, hosts files among it."""
+        """Podman's directory of state that must not outlive a boot, such as hosts files."""
         return self.directory / "r"  # its path must be short
 
     @property
@@ -95,7 +95,7 @@ class Engine:
         return bool((holder := self.holder) and holder.alive())
 
     def start(self) -> None:
-        """Start the daemon on whatever state there is, and wait until it answers. Nothing happens if it runs."""
+        """Start the daemon on the state that exists, and wait until it answers. Nothing happens if it runs."""
         if self.alive():
             return
         if not self.held():
@@ -129,7 +129,7 @@ class Engine:
             shutil.rmtree(self.directory)
 
     def docker(self, *arguments: str, seconds: float = 60) -> str:
-        """What the docker command of this engine's own version prints."""
+        """The output of the docker command of this engine's own version."""
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=seconds, check=False)
         if done.returncode:
             raise EngineError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
@@ -151,7 +151,7 @@ class Engine:
         return holder
 
     def _hold(self) -> None:
-        """Make the namespaces. It is what a boot is to a machine, so state that must not outlive a boot goes."""
+        """Make the namespaces. This counts as a boot, so state that must not outlive a boot is removed."""
         for left in (self.directory / "exec", self.run_root):
             shutil.rmtree(left, ignore_errors=True)
         root = roots.fetch(self.version)
@@ -184,7 +184,7 @@ class Engine:
         return release(self.version)
 
     def _dockerd(self) -> list[str]:
-        """Where things are, our defaults for what the arguments do not say, then the arguments."""
+        """The paths, our defaults for options that are not given, then the arguments."""
         fixed = {
             "--data-root": self.data_root,
             "--exec-root": self.directory / "exec",
@@ -202,7 +202,7 @@ class Engine:
         return ["dockerd", *(f"{name}={value}" for name, value in {**fixed, **chosen}.items()), *self.args]
 
     def _podman(self) -> list[str]:
-        """Where things are; the rest is in `containers.conf`. No daemon of Podman's holds its containers up."""
+        """The paths; all other options are in `containers.conf`. Podman's containers do not depend on this process."""
         options = {
             "--root": self.data_root,
             "--runroot": self.run_root,
@@ -222,14 +222,14 @@ class Engine:
         return f"hostwatch-{self.name}"
 
     def _remove_cgroups(self) -> None:
-        """Containers that were killed leave theirs behind, in each hierarchy (version 1) or in the one (version 2)."""
+        """Remove the control groups of killed containers, in each hierarchy (version 1) or in the one (version 2)."""
         for name in self._cgroups() if self._release.podman else [self._cgroup]:
             for top in [*_CGROUPS.glob(name), *_CGROUPS.glob(f"*/{name}")]:
                 for directory, _, _ in os.walk(top, topdown=False):
                     Path(directory).rmdir()
 
     def _cgroups(self) -> list[str]:
-        """Podman has one per container, below one that it shares with any other Podman: that one stays, empty."""
+        """Podman's groups: one for each container, below one that all Podmans share, which stays behind, empty."""
         return [f"libpod_parent/libpod-{container.name}" for container in self.data_root.glob("*-containers/?*/")]
 
     def _failed(self, what: str) -> EngineError:
@@ -269,7 +269,7 @@ def begin(engine: EngineT) -> EngineT:
 
 
 def find(name: str) -> Engine | None:
-    """The running engine of this name, whoever started it."""
+    """The running engine of this name, started by any process."""
     return next((engine for engine in engines() if engine.name == name and engine.alive()), None)
 
 
