@@ -140,7 +140,7 @@ def test_a_service_that_never_rests_starves_nobody(lab: Lab) -> None:
 def test_a_restart_is_no_reason_for_a_restart(lab: Lab) -> None:
     """Two that know each other by moving addresses, both restarted on a change: each once, for one change."""
     lab.run("db", address="10.123.1.1")
-    with lab.hostwatch("-c", lab.configured("timing: {linger: 0, notify_debounce: 500ms}")) as hostwatch:
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0, notify_debounce: 2s}")) as hostwatch:
         pair = []
         for name, other in (("one", "two"), ("two", "one")):
             lines = f"@{{db.ip}} db\n@{{{other}.ip}} {other}"
@@ -148,13 +148,15 @@ def test_a_restart_is_no_reason_for_a_restart(lab: Lab) -> None:
         for container in pair:
             eventually(lambda container=container: len(lab.records(container)) == 2)  # type: ignore[misc]
         eventually(lambda: "one: notified by restart" in hostwatch.log)
-        quiet(3)
-        before = [hostwatch.log.count(f"{name}: notified by restart") for name in ("one", "two")]
+        quiet(5)
+        before = hostwatch.log.count("notified by restart")
         moved(lab, lab.client.containers.get("db"), "10.123.1.2")
-        eventually(lambda: hostwatch.log.count("two: notified by restart") > before[1])
-        quiet(4)
-        after = [hostwatch.log.count(f"{name}: notified by restart") for name in ("one", "two")]
-        assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1], hostwatch.log
+        told = [f"{name}: notified by restart (db 10.123.1.1 → 10.123.1.2" for name in ("one", "two")]
+        eventually(lambda: all(each in hostwatch.log for each in told))
+        quiet(5)
+        assert [hostwatch.log.count(each) for each in told] == [1, 1], hostwatch.log
+        # A busy engine starts one so late that the other has begun without its address, which is another change.
+        assert hostwatch.log.count("notified by restart") - before <= 3, hostwatch.log
 
 
 def test_a_restart_lets_the_application_see_the_new_address(lab: Lab) -> None:
