@@ -112,7 +112,7 @@ def test_a_move_right_after_the_start_is_followed_by_its_event(lab: Lab) -> None
             eventually(lambda web=web: lab.records(web) == {"db": ["10.123.7.7"]})  # type: ignore[misc]
             # BUG: where the engine changes the file while the container is being inspected for its start, the answer
             # is thrown away and nobody asks again, nor at `network disconnect`: the container counts as starting.
-            assert "an early hint was not confirmed" not in hostwatch.log
+            assert "an early address was not confirmed" not in hostwatch.log
 
 
 def test_a_file_that_the_user_mounted_is_refused_once_and_never_written(lab: Lab) -> None:

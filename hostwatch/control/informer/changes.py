@@ -10,7 +10,7 @@ from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 _MOST_NAMED = 20
-"""How many hosts files a line at DEBUG names: an event may affect all."""
+"""The most hosts files that a line at DEBUG names: an event may affect all."""
 
 at_debug = logger.opt(lazy=True).debug
 """Logs the results of its arguments, which are called at DEBUG only."""
@@ -33,9 +33,9 @@ class Changes:
         self._affected(files, cause)
 
     def read(self, files: FileKeys, cause: str) -> None:
-        """Have these files compared, which an answer of the engine affects.
+        """Have these files compared, because an answer of the engine affects them.
 
-        Until everything has been read they are held back: meanwhile a name may seem to have no owner, or a wrong one.
+        They are held back until everything has been read: before that a name may seem to have no owner, or a wrong one.
         """
         if self._is_complete:
             self.report(files, cause)

@@ -1,4 +1,4 @@
-"""The connection to the engine as it stands, and what the log says when that changes."""
+"""The state of the connection to the engine, and a log line for each change of it."""
 
 import random
 
@@ -9,21 +9,21 @@ from hostwatch.control.source import EngineInfo
 from hostwatch.core.timing import Backoff
 
 _BACKOFF_SECONDS = (0.1, 1.0)
-"""How long to wait for an engine that is away: all is to be right within two seconds of its return."""
+"""Back-off while the engine is away, at first and at most: all is right within two seconds of its return."""
 _SETTLED_SECONDS = 10.0
-"""How long a connection must last before the next loss is tried again at once: it may be cut as soon as it is made."""
+"""A connection that has lasted this long resets the back-off. A proxy may cut each connection as soon as it is made."""
 
 
 class Connection:
-    """A connection that is lost and made again, to one engine or to another one in its place."""
+    """A connection that is lost and made again. Another engine may have taken the place of the first."""
 
     def __init__(self) -> None:
         self.engine: EngineInfo | None = None
-        """The engine as it last told its identity."""
+        """The engine's last known identity."""
         self.fault: str | None = None
         """Why the engine is away; `None` while it is there."""
         self._since: float | None = None
-        """When the connection was made (the event loop's seconds); `None` while there is none."""
+        """The time at which the connection was made (the event loop's seconds); `None` while there is none."""
         self._backoff = Backoff(*_BACKOFF_SECONDS)
 
     def __repr__(self) -> str:

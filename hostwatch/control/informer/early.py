@@ -1,9 +1,9 @@
-"""Early addresses: those that are known before an inspection of their container can be had, and how they are confirmed.
+"""Early addresses: those that are known before the container's inspection answers, and the way they are confirmed.
 
 The engine publishes a container's address late: an inspection waits while the container starts, and an event comes
-after the address is in use. Several sources know it earlier. `hostwatch.core.store.early` decides what is believed.
+after the address is in use. Several sources know it earlier. `hostwatch.core.store.early` decides which are believed.
 
-| source | asked when | confirmed by |
+| source | read when | confirmed by |
 | --- | --- | --- |
 | hosts file of a starting container | the file has changed | its inspection, after the start event |
 | hosts file of a running container | the file has changed | its networks, at once; then its inspection |
@@ -32,13 +32,13 @@ from hostwatch.core.store.store import Store
 from hostwatch.core.timing import RateLimiter
 
 _CLAIM_PAUSES_SECONDS = (0.002, 0.003, 0.004, 0.006, 0.009, 0.013, 0.02)
-"""Before each question for an address in a running container's file. Its network tells of it 2 to 25 ms after the
-engine has written the file, which is 1 to 60 ms before the connection is published (engines 20.10 to 28.5). A question
-costs some tenths of a millisecond here, so that their distance grows: four of them in 15 ms."""
+"""The pauses before each request for a new address in a running container's file. Its network tells the address 2 to
+25 ms after the engine has written the file. The connection is published 1 to 60 ms later (engines 20.10 to 28.5). A
+request takes some tenths of a millisecond of the processor, so the pauses grow: four requests in 15 ms."""
 _CLAIM_COST_SECONDS = 2.0
-"""Price of asking in vain: a container may write any address into its file."""
+"""Price of requests in vain: a container may write any address into its file."""
 _CLAIM_CREDIT_SECONDS = 5.0
-"""Three times in vain at once."""
+"""Three series of requests in vain at once."""
 
 
 class EarlyAddresses:
@@ -51,10 +51,10 @@ class EarlyAddresses:
         self._reads: ReadQueue | None = None
         self._claims: RateLimiter[ContainerKey] = RateLimiter(_CLAIM_CREDIT_SECONDS)
         self._asking: set[ContainerKey] = set()
-        """Running containers whose networks are being asked for an address in their file."""
+        """Running containers with an address in their file that their networks are being asked for."""
 
     def connect(self, reads: ReadQueue | None) -> None:
-        """Have addresses confirmed by this queue from now on; `None`: the engine is away, so nothing confirms them."""
+        """Have this queue confirm addresses from now on; `None`: the engine is away, so nothing confirms them."""
         self._reads = reads
 
     def forget(self, key: ContainerKey) -> None:
@@ -77,9 +77,9 @@ class EarlyAddresses:
             self._reads.confirm(key)
 
     def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """The hosts file of a running container has these addresses: ask its networks whether it does.
+        """The hosts file of a running container has these addresses: ask its networks whether the container has them.
 
-        The file is the container's own to write, so nothing in it is believed.
+        The container may write its own file, so nothing in it is believed.
         """
         networks = networks_to_ask(self._store, key, addresses)
         if not networks or self._reads is None or key in self._asking:
@@ -88,10 +88,10 @@ class EarlyAddresses:
             self._asking.add(key)
             self._start(self._ask_networks, key, networks, cause, name=f"claim of {key}")
 
-    # From events, before the inspection that they ask for.
+    # From events, before the inspection that each of them enqueues.
 
     def read_listed(self, key: ContainerKey, cause: str) -> None:
-        """A subscriber is new: read it from the list, as its inspection may wait for its start."""
+        """A new subscriber was created: read it from the list, as its inspection may wait for its start."""
         self._start(self._read_list, key, cause, name=f"list {key}")
 
     def read_early_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
@@ -102,8 +102,8 @@ class EarlyAddresses:
         """A running container is connected to a network: have it read again.
 
         If it was just disconnected, so that its read is delayed, its new endpoint is read first. The network answers
-        without waiting for the container's lock, which the engine holds a millisecond more. The two events together
-        cost two requests.
+        without the container's lock, which the engine holds for another millisecond. The two events together cost two
+        requests.
         """
         self._asking.discard(key)
         if self._reads is not None:
@@ -136,7 +136,7 @@ class EarlyAddresses:
     async def _ask_networks(
         self, key: ContainerKey, networks: Mapping[NetworkKey, frozenset[Address]], cause: str
     ) -> None:
-        """Ask several times, until a network knows one of these addresses as the container's, or the event has come."""
+        """Ask several times, until a network confirms one of these addresses, or the event has come."""
         try:
             for pause in _CLAIM_PAUSES_SECONDS:
                 await anyio.sleep(pause)
@@ -154,7 +154,7 @@ class EarlyAddresses:
             self._asking.discard(key)
 
     async def _endpoint(self, network: NetworkKey, key: ContainerKey) -> Endpoint | None:
-        """A container's endpoint, as its network tells it; `None` if that is not known yet."""
+        """A container's endpoint from its network's inspection; `None` if it is not known yet."""
         try:
             return await self._source.endpoint(network, key)
         except (EngineError, GoneError) as error:

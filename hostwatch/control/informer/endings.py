@@ -1,6 +1,6 @@
-"""Linger: an ended container keeps its names for a while, as most come back at once, and then yields them.
+"""Linger: a container that has ended keeps its names for a while, and then yields them. Most come back at once.
 
-`hostwatch.core.resolve.lookup` decides which containers may take them over.
+`hostwatch.core.resolve.lookup` decides which containers may take the names over.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class Endings:
         self._affected = affected
         self.linger_seconds = linger_seconds
         self._due: dict[ContainerKey, float] = {}
-        """When each yields its names (the event loop's seconds), the soonest first."""
+        """The time at which each yields its names (the event loop's seconds), the soonest first."""
         self._noted = anyio.Event()
 
     def __repr__(self) -> str:
@@ -46,6 +46,6 @@ class Endings:
     async def _end_first(self) -> None:
         key, due = next(iter(self._due.items()))
         await anyio.sleep_until(due)
-        if self._due.get(key) == due:  # otherwise it came back, or has ended once more
+        if self._due.get(key) == due:  # otherwise it has come back, and has perhaps ended once more
             del self._due[key]
             self._affected(self._store.yield_names(key), "linger is over")

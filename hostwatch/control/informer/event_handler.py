@@ -1,4 +1,4 @@
-"""Events: what each has read again, and what it changes in the store by itself.
+"""Events: the reads after each one, and the changes that it makes in the store by itself.
 
 | event | container is | read again | at once |
 | --- | --- | --- | --- |
@@ -13,8 +13,8 @@
 | network: connect | starting | | endpoint, unless it has an address there |
 | network: connect | stopped | container, unless it has an address there | endpoint, unless it has an address there |
 
-The engine rewrites a container's file when it is connected or disconnected, and may overwrite our block with what it
-read before. So these two events have the container's own file compared, too.
+The engine rewrites the file of a container that it connects or disconnects, and may overwrite our block with older
+text. So these two events have the container's own file compared, too.
 """
 
 from collections.abc import Iterable
@@ -28,8 +28,8 @@ from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, NetworkKey, 
 from hostwatch.core.store.store import Store
 
 _DISCONNECTED_DELAY_SECONDS = 0.25
-"""How long the read of a disconnected container is delayed. As a rule its death or another connection comes next, and
-has it read at once. Its lost address lingers meanwhile."""
+"""Delay before a disconnected container is read. As a rule its death or another connection follows, and has it read at
+once. Its lost address lingers meanwhile."""
 
 
 class EventHandler:
@@ -77,7 +77,7 @@ class EventHandler:
             self._store.put(created)
             # Its file may have been written before this event was read.
             self._changes.report(frozenset({key}), FILE_CHANGED)
-            # A subscriber's records depend on its networks, which the event does not name.
+            # A subscriber's records depend on its networks. The event does not name them.
             if self._store.sharing(key).requests:
                 self._early.read_listed(key, str(event))
 
@@ -95,7 +95,7 @@ class EventHandler:
                 self._reads.enqueue(key, cause)
             case "connect", _ if not _has_address(endpoints, network.id):
                 self._early.read_early_endpoint(network, key, cause)
-                if state is State.STOPPED:  # its hosts file is believed only once its networks are known
+                if state is State.STOPPED:  # addresses in its hosts file are believed only once its networks are known
                     self._reads.enqueue(key, cause)
             case _:
                 pass
@@ -105,8 +105,8 @@ class EventHandler:
     def _is_inspected(self, key: ContainerKey, endpoints: Iterable[Endpoint], network: NetworkId) -> bool:
         """Whether a running container was inspected with its endpoint on the network, after it lost an earlier one.
 
-        An early address has it inspected. The engine holds the container's lock until the connection is published, so
-        that an inspection with an address there tells all of it (engines 20.10 to 28.5).
+        An early address has the container inspected. The engine holds the container's lock until the connection is
+        published, so an inspection with an address there holds the whole endpoint (engines 20.10 to 28.5).
         """
         found = (endpoint for endpoint in endpoints if endpoint.network == network)
         is_whole = any(endpoint.addresses and endpoint.aliases is not None for endpoint in found)

@@ -1,11 +1,11 @@
-"""The event stream: one connection after the other without a gap, and the proof that the engine still answers.
+"""The event stream: one connection after the other without a gap, and a check that the engine still answers.
 
 A stream has no sign of life. A dead one (a proxy or a firewall forgot the connection, or aiohttp 3.14 cannot parse it
 any more) looks like an engine on which nothing happens. So each stream is soon replaced by a new one that begins where
-the last one ended: it delivers what a dead one has missed, and no proxy finds a stream idle for long. A ping shows
-whether the engine answers. Its identity is asked for beside that, as some engines take long to tell it.
+the last one ended: it delivers the events that a dead one has missed, and no proxy finds a stream idle for long. A ping
+shows whether the engine answers. Its identity is a request of its own, as some engines take long to answer it.
 
-This module does not know what events mean.
+This module does not know the meaning of events.
 """
 
 import math
@@ -22,24 +22,24 @@ from loguru import logger
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source
 
 _RENEWAL_SECONDS = 10.0
-"""How long a stream is read; then the engine is pinged. As often it is asked for its identity."""
+"""A stream is replaced, the engine pinged and its identity verified this often."""
 _ANSWER_SECONDS = 5.0
-"""An engine that does not answer a ping, or begin a stream, in this time is away. Its identity may take longer: the
-engine looks at its images and at its storage for that."""
+"""An engine that does not answer a ping, or begin a stream, in this time is away. Its identity may take longer, as the
+engine looks at its images and at its storage first."""
 _LATE_SECONDS = 2.0
-"""How much later than others an event may come before some are taken for lost. While hostwatch does not read (it was
+"""If an event comes so much later than others do, some are taken for lost. While hostwatch does not read (it was
 stopped, or the machine has no free processor), the engine silently drops all beyond 1,024 events."""
 
 
 class EventStream:
-    """The events of one engine, for as long as it answers."""
+    """The events of one engine while it answers."""
 
     def __init__(self, source: Source, engine: EngineInfo, tasks: TaskGroup) -> None:
         self._source = source
         self._engine = engine
         self._tasks = tasks
         self._latest = engine.clock
-        """The engine's time of the newest event; at first of its identity."""
+        """The engine's time of the newest event; at first the time of its identity."""
         self._least_delay = time.time() - engine.clock / 1e9 if engine.clock is not None else math.inf
         """The shortest time from an event to its arrival (seconds), between two clocks that may disagree."""
         self._early_events: deque[Event | None] = deque()
@@ -47,12 +47,12 @@ class EventStream:
         self._apply: Callable[[Event | None], None] = self._early_events.append
 
     async def begin(self) -> None:
-        """Subscribe, and stay subscribed. Raises `EngineError`; a later one ends the task group."""
+        """Subscribe, and stay subscribed. Raises `EngineError`; a later error ends the task group."""
         self._tasks.start_soon(self._renew, await self._stream(None), name="renew the event stream")
         self._tasks.start_soon(self._verify, name="verify the engine")
 
     async def apply_to(self, apply: Callable[[Event | None], None]) -> None:
-        """Apply the events so far, and from now on each event as it comes, in the task that reads it.
+        """Apply the events so far; from now on the task that reads an event applies it at once.
 
         `None` stands for lost or unreadable events.
         """
@@ -79,7 +79,7 @@ class EventStream:
             try:
                 found = (await self._source.info()).id
             except (EngineError, GoneError) as error:
-                logger.debug("the engine does not say who it is: {}", error)
+                logger.debug("the engine does not tell its identity: {}", error)
                 continue
             if found != self._engine.id:
                 raise EngineError("another engine answers in its place")
@@ -116,7 +116,7 @@ class EventStream:
 
 
 async def identified(source: Source) -> EngineInfo:
-    """The engine's identity, however long it takes while pings are answered. Raises `EngineError`, also in a group."""
+    """The engine's identity. It may take any time while pings are answered. Raises `EngineError`, also in a group."""
     await pinged(source)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_ping_meanwhile, source, name="ping")
@@ -135,7 +135,7 @@ async def _ping_meanwhile(source: Source) -> None:
 
 
 async def pinged(source: Source) -> None:
-    """Have the engine show that it answers. Raises `EngineError`."""
+    """Check that the engine answers. Raises `EngineError`."""
     with _answer_in_time():
         await source.ping()
 

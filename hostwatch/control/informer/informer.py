@@ -1,7 +1,7 @@
-"""Following one engine: subscribe, list, apply the events of meanwhile, go on; and from the start when anything ends.
+"""Following one engine: subscribe, list, apply the events so far, follow. After any error, all of it begins anew.
 
-The informer keeps the store like the engine, and reports the hosts files that a change may affect. The files themselves
-are the business of `hostwatch.control.reconcile.reconciler`.
+The informer keeps the store like the engine, and reports the hosts files that a change may affect.
+`hostwatch.control.reconcile.reconciler` handles the files themselves.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,17 +26,17 @@ from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
 
 _RESYNC_DELAY_SECONDS = 1.0
-"""How long a resync that an event asks for waits, so that it serves further events that ask for one."""
+"""Delay of a resync after a lost or unreadable event, so that one resync serves several of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long things may take."""
+    """The informer's times."""
 
     resync_seconds: float
     """Between two comparisons of everything."""
     linger_seconds: float
-    """How long a container that has ended keeps its names from others."""
+    """A container that has ended keeps its names from others for this time."""
 
 
 class Informer:
@@ -45,7 +45,7 @@ class Informer:
     def __init__(
         self, source: Source, store: Store, affected: Affected, resynced: Callable[[], None], timing: Timing
     ) -> None:
-        """`affected` gets the hosts files to compare; `resynced` is called each time that everything has been read."""
+        """`affected` gets the hosts files to compare; `resynced` is called each time everything has been read."""
         self._source = source
         self._store = store
         self._resynced = resynced
@@ -63,7 +63,7 @@ class Informer:
     async def run(self, told: Callable[[EngineInfo], Awaitable[None]], lost: Callable[[], None]) -> NoReturn:
         """Follow the engine for ever.
 
-        `told` is called each time that it tells its identity, `lost` each time that it is found to be away.
+        `told` is called each time it tells its identity, `lost` each time it is found to be away.
         """
         while True:
             try:
@@ -74,7 +74,7 @@ class Informer:
             await self.connection.pause()
 
     def adopt(self, timing: Timing) -> None:
-        """Follow another configuration, in which other labels may count and other times hold."""
+        """Follow another configuration. It may enable other labels and set other times."""
         self._endings.linger_seconds = timing.linger_seconds
         for container in self._store.containers:
             self._labels.tell(container.key, self._store)
@@ -105,7 +105,7 @@ class Informer:
                 self._changes.incomplete()
 
     def _drop_others(self, engine: EngineId) -> None:
-        """Drop what another engine has said: the same containers may have come with it, and be known by both keys."""
+        """Drop all facts from another engine: this one may have the same containers, which would be known twice."""
         for key in [container.key for container in self._store.containers if container.key.engine != engine]:
             self._changes.read(self._store.drop(key) | {key}, "another engine")
             self._was_read(key)
@@ -117,7 +117,7 @@ class Informer:
             with anyio.move_on_after(self._resync_seconds):
                 await self._resync_asked.wait()
                 await anyio.sleep(_RESYNC_DELAY_SECONDS)
-            self._resync_asked = anyio.Event()  # what happens from here on may be missing in what is read
+            self._resync_asked = anyio.Event()  # a later event may be newer than the answers, so it counts anew
             await relist(self._source, self._store, reader, reads, RESYNC)
             self._resynced()
 
@@ -125,7 +125,7 @@ class Informer:
         if event is not None:
             events.handle(event)
         else:
-            at_debug("event that is lost or cannot be read: everything will be compared")
+            at_debug("an event is lost or cannot be read: everything will be compared")
             self._resync_asked.set()
 
     def _was_read(self, key: ContainerKey) -> None:

@@ -1,7 +1,7 @@
-"""The queue of containers and networks to read again: when each is read.
+"""The queue of containers and networks to read again, and the time at which each is read.
 
-Each queued key has a task of its own, so that none waits for a key that the engine holds up, as it does with the
-inspection of a starting container. Equal keys collapse.
+Each queued key has a task of its own, so that no key waits for another one that the engine holds up. The engine does so
+with the inspection of a starting container. Equal keys collapse.
 
 | state of a key | enqueued again | time is up | read | reading failed |
 | --- | --- | --- | --- | --- |
@@ -12,9 +12,9 @@ inspection of a starting container. Equal keys collapse.
 | backing off | limited | limited | | |
 | given up | limited | limited | | |
 
-A key that is limited waits for tokens: one that changes all the time, as in a crash loop, is read some times a second
-at most. The newest state is always read in the end. Whatever fails leaves the store as it is. A container that is given
-up is read from the list, too (`hostwatch.control.informer.reader`), and less often.
+A key that is limited waits for tokens: one that changes all the time, as in a crash loop, is read a few times a second
+at most. The newest state is always read in the end. A failure leaves the store as it is. A container that is given up
+is read from the list, too (`hostwatch.control.informer.reader`), and less often.
 """
 
 import random
@@ -33,22 +33,22 @@ from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff, RateLimiter
 
 _BACKOFF_SECONDS = (0.2, 10.0)
-"""How long to wait after a failure, unless an event asks for the key."""
+"""Back-off after a failure, at first and at most, unless an event enqueues the key."""
 _GIVEN_UP_BACKOFF_SECONDS = (1.0, 60.0)
-"""How long to wait with the next attempt on a key that is given up, unless an event asks for it."""
+"""Back-off of a key that is given up, at first and at most, unless an event enqueues it."""
 _STALE_BACKOFF_SECONDS = (0.5, 5.0)
-"""How long a container may be stale without an event that has it read again: at first, and at most."""
+"""A container that stays stale without an event is read again after this time, at first and at most."""
 _FAILURES_TOLD = 5
 """After this many failures in a row, some seconds, a warning says that a key cannot be read."""
 _BULK = 16
-"""How many containers are read at once when all are; one that hangs takes one of these places, no more."""
+"""Containers that are read at once during a full read. A container that hangs takes only one of these places."""
 _BULK_PATIENCE_SECONDS = 1.0
-"""How long reading them all waits for one of them; a slower one is read in the background."""
+"""A full read waits this long for each container; a slower one is read in the background."""
 
 _READ_COST_SECONDS = 0.25
 """Price of one read of a container or network: it is read four times a second in the long run."""
 _READ_CREDIT_SECONDS = 5.0
-"""20 reads at once, where a start has four and a restart six."""
+"""20 reads at once. A start takes four, a restart six."""
 
 
 @dataclass(slots=True)
@@ -68,14 +68,14 @@ class _Pending:
 
 
 class ReadQueue:
-    """Reads again what events, early addresses and resyncs ask for."""
+    """Reads containers and networks again after events, early addresses and resyncs."""
 
     def __init__(self, reader: Reader, store: Store, affected: Affected, tasks: TaskGroup) -> None:
         self._reader = reader
         self._store = store
         self._affected = affected
         self.tasks = tasks
-        """They end with the connection to the engine."""
+        """Its tasks end with the connection to the engine."""
         self._pending: dict[Key, _Pending] = {}
         self._limiter: RateLimiter[Key] = RateLimiter(_READ_CREDIT_SECONDS)
         self._stale: set[ContainerKey] = set()
@@ -155,7 +155,7 @@ class ReadQueue:
             if self._reader.is_overdue(key):
                 is_new = self._reader.give_up(key, fault)
                 if is_new or pending.again or await self._wait(pending, rare.failed(chance)):
-                    rare.succeeded()  # the list may be a little behind the event that asked
+                    rare.succeeded()  # the list may be a little behind the event
             elif not pending.again:
                 await self._wait(pending, min(backoff.failed(chance), self._reader.patience(key)))
                 if backoff.failures == _FAILURES_TOLD:
@@ -202,24 +202,24 @@ class ReadQueue:
             await first()
 
     def _follow_up(self, key: Key, *, is_there: bool) -> None:
-        """Enqueue what the answer calls into question, and the unknown container whose network this one joins."""
+        """Enqueue the containers that the answer makes stale, and the unknown one whose network this one joins."""
         if not is_there:
             self._limiter.forget(key)
         elif isinstance(key, ContainerKey):
-            # The answer may be older than the store, or give this container another one's address.
+            # The answer may be older than the store, or may give this container the address of another one.
             for stale in self._store.newly_stale():
                 self.confirm(stale)
             container = self._store.container(key)
             parent = self._store.joins.unread_parent(container) if container is not None else None
             if parent is not None and parent not in self._pending:
-                self.enqueue(parent, "it is joined")
+                self.enqueue(parent, "another container joins its network")
 
     async def _until_confirmed(self, key: ContainerKey) -> None:
         backoff = Backoff(*_STALE_BACKOFF_SECONDS)
         while self._is_stale(key):
             await anyio.sleep(backoff.failed(0.0))
             if self._is_stale(key) and key not in self._pending:
-                self.enqueue(key, "an early hint was not confirmed")
+                self.enqueue(key, "an early address was not confirmed")
         self._stale.discard(key)
 
     def _is_stale(self, key: Key) -> bool:

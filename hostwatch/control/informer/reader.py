@@ -19,14 +19,14 @@ from hostwatch.core.timing import RateLimiter
 Key = ContainerKey | NetworkKey
 
 Affected = Callable[[FileKeys, str], None]
-"""Called with the hosts files that a change may affect, and its cause."""
+"""Called with the hosts files that a change may affect, and with its cause."""
 Read = Callable[[ContainerKey], None]
-"""Called after each container that was read, or is gone, once the store knows."""
+"""Called once the store knows that a container was read, or is gone."""
 
 _LIST_COST_SECONDS = 2.5
-"""Price of listing a container that is given up: its labels may take a tenth of a second to parse."""
+"""Price of listing a container that is given up: parsing its labels may take a tenth of a second."""
 _LIST_CREDIT_SECONDS = 5.0
-"""Two lists at once: an event often comes with a second one."""
+"""Two lists at once: events often come in pairs."""
 
 
 class Reader:
@@ -41,7 +41,7 @@ class Reader:
         self._lists: RateLimiter[ContainerKey] = RateLimiter(_LIST_CREDIT_SECONDS)
 
     def name(self, key: Key) -> str:
-        """The name of a container, for people; the key of one that is not known, and of a network."""
+        """The name for the log: a container's own; the key of a network, or of an unknown container."""
         container = self._store.container(key) if isinstance(key, ContainerKey) else None
         return container.name if container is not None else str(key)
 
@@ -58,7 +58,7 @@ class Reader:
         return self._unread.patience(key, anyio.current_time())
 
     def is_overdue(self, key: Key) -> bool:
-        """Whether inspecting a container has failed for so long that it is to be given up."""
+        """Whether inspections of a container have failed for so long that it is given up."""
         return self._unread.is_overdue(key, anyio.current_time())
 
     def give_up(self, key: Key, fault: str) -> bool:
@@ -74,7 +74,7 @@ class Reader:
         return is_new
 
     def take_listed(self, container: Container, asked: int, cause: str) -> None:
-        """Take a container's entry in the list for it, if it is given up; `asked` is the mark from before the list."""
+        """Believe a container's entry in the list if it is given up; `asked` is the mark from before the list."""
         if self._unread.is_given_up(container.key):
             self._affected(self._store.put_unreadable(container, asked), cause)
             self._was_read(container.key)
@@ -106,7 +106,7 @@ class Reader:
         return True
 
     async def _is_unlisted(self, key: ContainerKey, cause: str) -> bool:
-        """Read a container from the list, if it was not just listed; returns whether it is gone."""
+        """Read a container from the list, unless it was just listed; returns whether it is gone."""
         if self._lists.wait(key, anyio.current_time()) > 0:
             return False
         self._lists.spend(key, anyio.current_time(), _LIST_COST_SECONDS)

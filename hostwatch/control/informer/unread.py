@@ -1,4 +1,4 @@
-"""Containers that cannot be inspected: since when, and whether the list is believed instead.
+"""Containers that cannot be inspected: the time of the first attempt, and whether the list is believed instead.
 
 Pure: the time is an argument, in the event loop's seconds.
 """
@@ -9,21 +9,21 @@ from collections.abc import Hashable
 from hostwatch.core.model import ContainerKey
 
 UNREAD_SECONDS = 30.0
-"""After this time without an inspection the list is believed: until then the container's unknown aliases hold up every
-name on its networks. A start holds its inspection up for 0.3 s to a few seconds."""
+"""After this time without an inspection the list is believed. Until then the container's unknown aliases hold up every
+name on its networks. A start holds up its inspection for 0.3 s to a few seconds."""
 ATTEMPT_SECONDS = 5.0
 """Time limit of one attempt after that."""
 
 
 class Unread:
-    """Containers whose inspection was asked for and has not come yet."""
+    """Containers with an inspection that has not been answered yet."""
 
     def __init__(self) -> None:
         self._since: dict[ContainerKey, float] = {}
         self._given_up: set[Hashable] = set()
 
     def patience(self, key: Hashable, now: float) -> float:
-        """Seconds that a container's inspection may take if it begins now; a network's may take any time."""
+        """Seconds that an inspection may take if it begins now; that of a network may take any time."""
         if not isinstance(key, ContainerKey):
             return math.inf
         left = self._since.setdefault(key, now) + UNREAD_SECONDS - now
