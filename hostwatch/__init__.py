@@ -1,5 +1,1 @@
 """Keeps /etc/hosts right inside running containers."""
-
-from importlib.metadata import version
-
-__version__ = version("hostwatch")

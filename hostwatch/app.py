@@ -16,7 +16,8 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch import signals, systemd
-from hostwatch.config import ConfigError, Settings
+from hostwatch.config.faults import ConfigError
+from hostwatch.config.settings import Settings
 from hostwatch.control.keeper import SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Survey, surveyed

@@ -6,7 +6,8 @@ from typing import NoReturn, Protocol
 import anyio
 from loguru import logger
 
-from hostwatch.config import Settings, cautions
+from hostwatch.config import cautions
+from hostwatch.config.settings import Settings
 from hostwatch.core.model import EngineId
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.lister import Lister

@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.caution_log import CautionLog
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.control.delivery import RunOnHost
 from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.informer.informer import Informer, Timing

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.terminal import on_terminal
 
 COMMAND = [sys.executable, "-m", "hostwatch"]
@@ -13,6 +15,18 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
     "DOCKER_HOST": "unix:///no/such.sock",
     "PYTHONUNBUFFERED": "",
 }
+LOADED = """\
+import atexit, sys
+from hostwatch.cli import main
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+sys.argv[0] = "hostwatch"
+main()
+"""
+"""A command that prints the loaded modules to standard error at its end."""
+SLOW = {"aiodocker", "aiohttp", "anyio", "asyncio", "loguru", "rich", "uvloop", "yaml"}
+"""Modules that take long to load."""
+OF_TYPER = {"pydantic", "importlib.metadata"}
+"""More of them, which typer itself loads to read an option's value."""
 
 
 def hostwatch(*arguments: str, out: int = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -125,3 +139,28 @@ def test_completion_is_offered() -> None:
     command = ["bash", "-c", '"$0" -m hostwatch --show-completion; true', sys.executable]
     found = subprocess.run(command, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
     assert "complete -o default -F" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed", "absent"),
+    [(["--help"], "Usage: hostwatch [OPTIONS]", SLOW | OF_TYPER), (["sync", "--help"], "Usage: hostwatch sync", SLOW)],
+)
+def test_the_help_loads_no_library_of_a_command(arguments: list[str], printed: str, absent: set[str]) -> None:
+    """The libraries take most of a second to load."""
+    assert not loaded(printed, *arguments) & absent
+
+
+def test_completion_loads_no_library_of_a_command() -> None:
+    """A shell asks for it at each press of a key."""
+    environ = {"_HOSTWATCH_COMPLETE": "complete_bash", "COMP_WORDS": "hostwatch sta", "COMP_CWORD": "1"}
+    assert not loaded("status", **environ) & SLOW
+
+
+def loaded(printed: str, *arguments: str, **environ: str) -> set[str]:
+    """The modules that are loaded at the end of a command with this output."""
+    command = [sys.executable, "-c", LOADED, *arguments]
+    found = subprocess.run(command, env=ENVIRON | environ, capture_output=True, text=True, timeout=60, check=False)
+    assert found.stdout.startswith(printed)
+    modules = set(found.stderr.split())
+    assert "hostwatch.cli" in modules
+    return modules

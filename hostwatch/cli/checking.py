@@ -1,4 +1,7 @@
-"""The commands that check the configuration and the machine: check, doctor, schema."""
+"""The commands that check the configuration and the machine: check, doctor, schema.
+
+A command imports what only it needs, so that the help and the completion of words load little.
+"""
 
 import dataclasses
 
@@ -6,29 +9,35 @@ import typer
 
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, complain, fail, print_json, say
-from hostwatch.config import LogLevel, cautions, schema
-from hostwatch.control.source import EngineError
-from hostwatch.docker.connect import AddressError
-from hostwatch.doctor import examined, verdict
-from hostwatch.doctor.cautions import configured
-from hostwatch.doctor.connection import unlocated
-from hostwatch.doctor.finding import INDENT, Level
+from hostwatch.config.choices import LogLevel
 
 
 def check(common: Common) -> None:
     """Validate the configuration, and warn of probable mistakes. Status 2 if it is not valid."""
-    settings = common.loaded()
+    from hostwatch.cli.configuring import file_of, loaded
+    from hostwatch.config import cautions
+
+    settings = loaded(common)
     for caution in (*cautions.of_file(settings), *cautions.of_names(settings)):
         complain(f"warning: {caution}")
-    say(f"{common.file}: valid" if common.file is not None else "no configuration file: labels alone count")
+    file = file_of(common)
+    say(f"{file}: valid" if file is not None else "no configuration file: labels alone count")
 
 
 def doctor(common: Common) -> None:
     """Find what prevents hostwatch from working here, each with its remedy. Status 1 for a problem."""
+    from hostwatch.cli.configuring import engine_of, settings_of
+    from hostwatch.control.source import EngineError
+    from hostwatch.docker.connect import AddressError
+    from hostwatch.doctor import examined, verdict
+    from hostwatch.doctor.cautions import configured
+    from hostwatch.doctor.connection import unlocated
+    from hostwatch.doctor.finding import INDENT, Level
+
     # Log lines below ERROR would repeat findings.
-    settings = dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR).settings()
+    settings = settings_of(dataclasses.replace(common, log_level=common.log_level or LogLevel.ERROR))
     try:
-        found = list(examined(settings, common.engine(settings)))
+        found = list(examined(settings, engine_of(common, settings)))
     except AddressError as error:
         fail(str(error), USAGE)
     except EngineError as error:
@@ -42,4 +51,6 @@ def doctor(common: Common) -> None:
 
 def print_schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
+    from hostwatch.config.settings import schema
+
     print_json(schema())

@@ -1,22 +1,20 @@
-"""The commands that show, write or keep the hosts files: run, sync, plan, status, clean."""
+"""The commands that show, write or keep the hosts files: run, sync, plan, status, clean.
+
+A command imports what only it needs, so that the help and the completion of words load little.
+"""
 
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hostwatch import app
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, WOULD_CHANGE, complain, print_json, say
-from hostwatch.cli.running import run_async
-from hostwatch.config import Settings
-from hostwatch.control.status import state
-from hostwatch.control.survey import FileReport, Survey
 from hostwatch.core.names import printable
 from hostwatch.tables import status_text, width_of
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from hostwatch.control.survey import FileReport, Survey
 
 Force = Annotated[bool, typer.Option("--force", help="Do it although a daemon keeps the files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
@@ -24,20 +22,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 def run(common: Common) -> None:
     """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
-    settings = common.settings()
+    from hostwatch.cli.running import follow
 
-    async def follow() -> bool:
-        return await app.run(app.Configured(settings, common.engine(settings)), common.reread)
-
-    if not run_async(follow):
+    if not follow(common):
         raise typer.Exit(FAILED)
 
 
 def sync(common: Common, force: Force = False) -> None:
     """Bring every subscriber right once, and end. Status 1 if some could not be, or a daemon runs."""
-    settings = common.settings()
+    from hostwatch.cli.running import surveyed
 
-    if not _printed(_surveyed(common, settings, Survey.synced, alone=not force), "brought right"):
+    if not _printed(surveyed(common, lambda survey: survey.synced(), alone=not force), "brought right"):
         raise typer.Exit(FAILED)
 
 
@@ -49,8 +44,9 @@ def plan(
     ] = False,
 ) -> None:
     """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
-    settings = common.settings()
-    reports = _surveyed(common, settings, Survey.reports)
+    from hostwatch.cli.running import surveyed
+
+    reports = surveyed(common, lambda survey: survey.reports())
     if as_json:
         print_json([_planned(report) for report in reports])
     else:
@@ -62,12 +58,13 @@ def plan(
 
 def status(common: Common, as_json: Json = False) -> None:
     """Show services with their addresses, and subscribers with their records and whether each file is right."""
-    settings = common.settings()
+    from hostwatch.cli.running import surveyed
+    from hostwatch.control.status import state
 
-    async def described(survey: Survey) -> Any:
+    async def described(survey: "Survey") -> Any:
         return state(survey.engine, survey.store, await survey.reports())
 
-    found = _surveyed(common, settings, described)
+    found = surveyed(common, described)
     if as_json:
         print_json(found)
     else:
@@ -79,23 +76,13 @@ def clean(common: Common, force: Force = False) -> None:
 
     Status 1 if one could not be removed, or a daemon runs, which would put them back.
     """
-    settings = common.settings()
+    from hostwatch.cli.running import surveyed
 
-    if not _printed(_surveyed(common, settings, Survey.cleaned, alone=not force), "block removed"):
+    if not _printed(surveyed(common, lambda survey: survey.cleaned(), alone=not force), "block removed"):
         raise typer.Exit(FAILED)
 
 
-def _surveyed(
-    common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False
-) -> T:
-    async def survey_and_use() -> T:
-        async with app.survey(settings, common.engine(settings), alone=alone) as survey:
-            return await use(survey)
-
-    return run_async(survey_and_use)
-
-
-def _planned(report: FileReport) -> dict[str, object]:
+def _planned(report: "FileReport") -> dict[str, object]:
     return {
         "id": report.container.key.id,
         "name": report.container.name,
@@ -106,7 +93,7 @@ def _planned(report: FileReport) -> dict[str, object]:
     }
 
 
-def _printed(reports: list[FileReport], done: str) -> bool:
+def _printed(reports: list["FileReport"], done: str) -> bool:
     """Print the changed files and the errors; returns whether there was no error."""
     for report in reports:
         if report.changes:
@@ -115,7 +102,7 @@ def _printed(reports: list[FileReport], done: str) -> bool:
     return all(report.error is None for report in reports)
 
 
-def _print_errors(reports: list[FileReport]) -> None:
+def _print_errors(reports: list["FileReport"]) -> None:
     for report in reports:
         if report.error is not None:
             complain(f"{report.container.name}: {report.error}".replace("\n", "\n    "))

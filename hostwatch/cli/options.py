@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hostwatch import __version__, app
-from hostwatch.cli.printing import FAILED, USAGE, fail
-from hostwatch.config import ConfigError, LogFormat, LogLevel, Settings, load, located
-from hostwatch.control.source import EngineError
-from hostwatch.docker.connect import Connection, located_engine
-from hostwatch.log import start_log
+from hostwatch.config.choices import LogFormat, LogLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,51 +20,6 @@ class Common:
     docker_host: str | None
     log_level: LogLevel | None
     log_format: LogFormat | None
-
-    @property
-    def file(self) -> Path | None:
-        """The configuration file in use; `None` if there is none."""
-        return located(self.config, os.environ)
-
-    def loaded(self) -> Settings:
-        """The settings of that file. Ends the program with status 2 if they are wrong."""
-        try:
-            return self._load()
-        except ConfigError as error:
-            fail(str(error), USAGE)
-
-    def settings(self) -> Settings:
-        """The settings of that file. Starts the log by them."""
-        settings = self.loaded()
-        try:
-            self._start_log(settings)
-        except OSError as error:
-            fail(self._log_fault(settings, error), FAILED)
-        return settings
-
-    def reread(self) -> app.Configured:
-        """The settings of the file as it is now. Starts the log anew. Raises `ConfigError` and `EngineError`."""
-        settings = self._load()
-        configured = app.Configured(settings, self.engine(settings))
-        try:
-            self._start_log(settings)  # last, so that after any other error the log stays as it was
-        except OSError as error:
-            raise EngineError(self._log_fault(settings, error)) from error
-        return configured
-
-    def _load(self) -> Settings:
-        return load(self.file) if self.file is not None else Settings()
-
-    def _start_log(self, settings: Settings) -> None:
-        log = settings.log
-        start_log(self.log_level or log.level, self.log_format or log.format, log.file, log.rotation, log.retention)
-
-    def _log_fault(self, settings: Settings, error: OSError) -> str:
-        return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {self.file}"
-
-    def engine(self, settings: Settings) -> Connection:
-        """The connection to the engine. Raises `EngineError`."""
-        return located_engine(self.docker_host or settings.docker.host, os.environ)
 
 
 _OPTIONS: dict[str, tuple[object, tuple[str, ...], dict[str, Any]]] = {
@@ -132,7 +81,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _print_version(is_given: bool) -> None:
     if is_given:
-        typer.echo(f"hostwatch {__version__}")
+        from importlib.metadata import version
+
+        typer.echo(f"hostwatch {version('hostwatch')}")
         raise typer.Exit
 
 

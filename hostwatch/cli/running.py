@@ -1,4 +1,4 @@
-"""Runs a command's coroutine, and ends the program with a message if it fails."""
+"""Runs the daemon, or a survey for a command, and ends the program with a message if that fails."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -6,8 +6,11 @@ from typing import Any, TypeVar
 import anyio
 
 from hostwatch import app
+from hostwatch.cli.configuring import engine_of, reread, settings_of
+from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
 from hostwatch.control.source import EngineError, GoneError, first_leaf
+from hostwatch.control.survey import Survey
 from hostwatch.docker.connect import AddressError
 
 T = TypeVar("T")
@@ -16,9 +19,31 @@ _FORESEEN = (EngineError, GoneError, app.KeptError)
 """Errors with a message that tells the user the remedy."""
 
 
-def run_async(function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+def follow(common: Common) -> bool:
+    """Run the daemon; returns whether a signal ended it."""
+    settings = settings_of(common)
+
+    async def run() -> bool:
+        configured = app.Configured(settings, engine_of(common, settings))
+        return await app.run(configured, lambda: app.Configured(*reread(common)))
+
+    return _run_async(run)
+
+
+def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False) -> T:
+    """The result of a survey; `alone`: only if no daemon keeps the files."""
+    settings = settings_of(common)
+
+    async def survey_and_use() -> T:
+        async with app.survey(settings, engine_of(common, settings), alone=alone) as survey:
+            return await use(survey)
+
+    return _run_async(survey_and_use)
+
+
+def _run_async(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
-        return anyio.run(function, *arguments, backend_options={"use_uvloop": True})
+        return anyio.run(function, backend_options={"use_uvloop": True})
     except AddressError as error:
         fail(str(error), USAGE)
     except _FORESEEN as error:

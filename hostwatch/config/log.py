@@ -5,27 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt, WithJsonSchema
 
+from hostwatch.config.choices import LogFormat, LogLevel
 from hostwatch.config.section import Section
 from hostwatch.config.values import CAPITALS, AbsolutePath, Size
-
-
-class LogLevel(StrEnum):
-    """The least level that is logged."""
-
-    TRACE = "TRACE"
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    SUCCESS = "SUCCESS"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
-    CRITICAL = "CRITICAL"
-
-
-class LogFormat(StrEnum):
-    """The form of log lines."""
-
-    HUMAN = "human"
-    JSON = "json"
 
 
 def _enum(kind: type[StrEnum]) -> WithJsonSchema:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from hostwatch import app
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_leaf
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection

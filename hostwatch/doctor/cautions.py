@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from hostwatch.config import Settings, cautions
+from hostwatch.config import cautions
+from hostwatch.config.settings import Settings
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, warning

@@ -14,7 +14,8 @@ import pytest
 
 from bench import simulated
 from hostwatch import app
-from hostwatch.config import Settings, load
+from hostwatch.config.file import load
+from hostwatch.config.settings import Settings
 from hostwatch.daemon import Daemon, Parts
 from hostwatch.docker.connect import Connection
 

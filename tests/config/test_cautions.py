@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.config import Settings, load
 from hostwatch.config.cautions import beside, of_file, of_names
+from hostwatch.config.file import load
+from hostwatch.config.settings import Settings
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.store import Store
 from tests.core.build import ENGINE, box

@@ -12,7 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostwatch.config import ConfigError, ConfigFault, Settings, load, located, schema
+from hostwatch.config.faults import ConfigError, ConfigFault
+from hostwatch.config.file import load, located
+from hostwatch.config.settings import Settings, schema
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
 from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
 from tests.effort import examples

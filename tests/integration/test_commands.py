@@ -24,7 +24,8 @@ BLOCK = """\
 NOBODY = 65534
 AS_NOBODY = f"""\
 import os
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # late, they may be out of its sight
+import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
+import hostwatch.cli.running, hostwatch.control.status, hostwatch.doctor
 from hostwatch.cli import main
 os.setgroups([])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})

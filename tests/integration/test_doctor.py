@@ -25,7 +25,8 @@ WANTS_DB = {"hostwatch.hosts": "@{db.ip} db\n@{cache.ip} cache"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 AS_NOBODY = f"""\
 import os, sys
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # late, they may be out of its sight
+import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
+import hostwatch.cli.running, hostwatch.control.status, hostwatch.doctor
 from hostwatch.cli import main
 os.setgroups([int(group) for group in sys.argv.pop(1).split()])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})

@@ -8,7 +8,7 @@ import anyio
 
 from bench import simulated
 from hostwatch.app import daemon_for
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually, newest_only

@@ -13,7 +13,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from hostwatch.app import daemon_for
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually

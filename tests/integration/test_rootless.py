@@ -16,7 +16,8 @@ from tests.engine.rootless import USER
 
 AS_USER = """\
 import os, sys
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # late, they may be out of its sight
+import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
+import hostwatch.cli.running, hostwatch.control.status, hostwatch.doctor
 from hostwatch.cli import main
 user = int(sys.argv.pop(1))
 os.setgroups([])

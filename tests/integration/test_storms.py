@@ -23,7 +23,7 @@ import pytest
 from docker.models.containers import Container
 
 from hostwatch.app import daemon_for
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.core.model import ContainerKey
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine

@@ -11,7 +11,7 @@ from typing import NoReturn, Protocol
 import anyio
 from anyio.abc import TaskStatus
 
-from hostwatch.config import Settings
+from hostwatch.config.settings import Settings
 from hostwatch.control.source import ExecResult
 from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
 from hostwatch.core.block.edit import applied
