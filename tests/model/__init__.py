@@ -1,1 +1,1 @@
-"""A model of an engine and of what the contract says about it, to which random histories are put."""
+"""A simulated engine, the real daemon on it, and an oracle of the contract: random histories run on all three."""

@@ -1,4 +1,4 @@
-"""What the simulated engine says of its containers and networks, in the words of Docker's API."""
+"""The simulated engine's answers and events, in the JSON of Docker's API."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def inspected(box: Box) -> Json:
 
 
 def listed(box: Box) -> Json:
-    """Its entry in `GET /containers/json`."""
+    """The container's entry in `GET /containers/json`."""
     state = _status(box)
     base: Json = {"Id": box.id, "Names": [f"/{box.name}"], "Labels": box.recipe.labels, "Image": "busybox"}
     status = f"Up 1 second ({box.health})" if box.running and box.recipe.checked else "Up 1 second"
@@ -32,7 +32,7 @@ def listed(box: Box) -> Json:
 def _network_settings(box: Box, is_running: bool, aliases: bool) -> Json:
     networks: Json = {}
     for name, place in box.places.items():
-        # Before the first start the network's id is not told (20.10), during a start its address.
+        # The API does not tell the network's id before the first start (20.10), nor the address during a start.
         settings = {"NetworkID": network_id(name) if box.text is not None else "", "IPAddress": ""}
         if is_running and place.address:
             settings |= {"IPAddress": place.address, "Gateway": gateway(name)}
@@ -42,7 +42,7 @@ def _network_settings(box: Box, is_running: bool, aliases: bool) -> Json:
 
 
 def network(name: str, boxes: Iterable[Box]) -> Json:
-    """`GET /networks/{id}`, which knows a container that is being started too."""
+    """`GET /networks/{id}`. It lists starting containers, too."""
     members = {
         box.id: {"Name": box.name, "IPv4Address": f"{box.places[name].address}/28"}
         for box in boxes
@@ -60,7 +60,7 @@ def event(box: Box, action: str, more: dict[str, str] | None = None) -> Json:
 
 
 def network_event(box: Box, network: str, action: str) -> Json:
-    """An event of a container's place on a network."""
+    """An event of a container's connection to a network."""
     attributes = {"name": network, "container": box.id}
     return {"Type": "network", "Action": action, "Actor": {"ID": network_id(network), "Attributes": attributes}}
 

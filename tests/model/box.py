@@ -1,4 +1,4 @@
-"""A simulated container, with what it was created from, and its places on the networks."""
+"""A simulated container, the recipe that it was created from, and its places on the networks."""
 
 import hashlib
 import ipaddress
@@ -9,37 +9,37 @@ import anyio
 from hostwatch.core.model import ContainerId
 
 SUBNETS = {"bridge": "172.17.0.0/28", "back": "10.2.0.0/28", "front": "10.1.0.0/28"}
-"""Few addresses, so that they are used again."""
+"""Each subnet has few addresses, so that they are used again."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a container is created with."""
+    """The options that a container is created with."""
 
     networks: tuple[tuple[str, str], ...] = (("front", ""),)
-    """Each with the alias there, empty for none."""
+    """Each network with the container's alias there; empty for none."""
     mode: str = ""
-    """Empty for networks of its own; `host`; `container:NAME`."""
+    """The network mode: empty for networks of its own, `host`, or `container:NAME`."""
     wants: tuple[str, ...] = ()
-    """The names that it has lines for; one makes it a subscriber."""
+    """The names that it requests lines for. One name makes it a subscriber."""
     names: str = ""
     """`hostwatch.names`."""
     compose: str = ""
     """`PROJECT/SERVICE`."""
     label: str = ""
-    """The label `app`; with `conf` it is behind the service of the configuration."""
+    """The label `app`; `conf` makes it a member of the service in the configuration."""
     only: str = ""
     """`hostwatch.network`."""
     checked: bool = False
     """Whether it has a healthcheck and `hostwatch.health: required`."""
     notified: bool = False
-    """Whether it wants SIGHUP."""
+    """Whether it requests SIGHUP."""
     shadows: bool = False
     """Whether it has an `extra_hosts` line of its own for `db`."""
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its labels."""
+        """The container's labels."""
         project, _, service = self.compose.partition("/")
         found = {
             "hostwatch.hosts": "\n".join(f"@{{{name}.ip}} {name}" for name in self.wants),
@@ -78,15 +78,15 @@ class Box:
     started: str = "0001-01-01T00:00:00Z"
     health: str = "starting"
     foreign: list[str] = field(default_factory=list)
-    """The lines of its hosts file that are nobody's but the engine's and the users'."""
+    """The lines of its hosts file that belong to the engine or to users."""
     text: bytes | None = None
     """Its hosts file, `None` before the first start."""
     free: anyio.Event = field(default_factory=anyio.Event)
     """Set when no start is under way."""
     begun: float = 0.0
-    """When its last start began."""
+    """The time at which its last start began."""
     changed: float = 0.0
-    """When it was last touched."""
+    """The time of its last change."""
 
     @property
     def has_run(self) -> bool:
@@ -100,7 +100,7 @@ class Box:
 
     @property
     def addresses(self) -> set[str]:
-        """The addresses that it has now."""
+        """Its present addresses."""
         return {place.address for place in self.places.values()} - {""}
 
 

@@ -44,7 +44,7 @@ def settings_of(configuration: Configuration) -> Settings:
 
 
 class Judge(Protocol):
-    """Told of each write of a hosts file."""
+    """Gets each write of a hosts file."""
 
     def wrote(self, box: Box, before: bytes, after: bytes) -> None:
         """hostwatch has changed the file, or found it right."""
@@ -63,7 +63,7 @@ class MemoryFiles:
         judge: Judge,
         watch: Callable[[Callable[[ContainerId | None], None]], None],
     ) -> None:
-        """`watch` takes what is to be told of each write from then on."""
+        """`watch` takes a function that is called after each later write."""
         self.engine = engine
         self._source = source
         self._seen = seen
@@ -71,11 +71,11 @@ class MemoryFiles:
         self._watch = watch
 
     def path(self, container: Container) -> Path:
-        """Where the file would be."""
+        """The file's path on the host."""
         return PLACE / container.key.id / "hosts"
 
     def limit(self, container: Container) -> Limit:  # noqa: ARG002
-        """How long a file may be."""
+        """The longest text of a file."""
         return OF_CONTAINER
 
     async def read(self, container: Container) -> bytes:
@@ -84,11 +84,11 @@ class MemoryFiles:
         return self._box(container)[1]
 
     def read_now(self, container: Container) -> bytes | None:  # noqa: ARG002
-        """There is a disk to be waited for."""
+        """Always `None`: the simulated disk takes time."""
         return None
 
     def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:  # noqa: ARG002
-        """There is a disk to be waited for."""
+        """Always `None`: the simulated disk takes time."""
         return None
 
     async def is_writable(self, container: Container) -> bool:
@@ -97,12 +97,12 @@ class MemoryFiles:
         return container.key.id in self._source.engine.boxes and not self._seen.is_gone
 
     def says(self, container: Container, text: bytes) -> bool:
-        """Whether the file says just this."""
+        """Whether the file's text is this one."""
         box = self._source.engine.boxes.get(container.key.id)
         return box is not None and box.text == text and not self._seen.is_gone
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
-        """Bring the file to what `change` makes of its text."""
+        """Apply `change` to the file's text."""
         await anyio.sleep(_DISK_SECONDS)
         box, before = self._box(container)
         after = change(before)
@@ -112,7 +112,7 @@ class MemoryFiles:
         return FileUpdate(before, after)
 
     def replace(self, container: Container, text: bytes, edited: Edited) -> bool:
-        """Bring the file to another text, if it says just this."""
+        """Replace the file's text, if it is this one."""
         if not self.says(container, text) or self._source.faults.is_stuck(container.key.id):
             return False
         box, before = self._box(container)
@@ -124,11 +124,11 @@ class MemoryFiles:
     async def watch(
         self,
         changed: Callable[[ContainerKey | None], None],
-        moved: Callable[[], None],  # noqa: ARG002  # the sight sees everything at once
+        moved: Callable[[], None],  # noqa: ARG002  # `MemorySight` sees a moved directory at once
         *,
         task_status: TaskStatus[None],
     ) -> NoReturn:
-        """Tell of each write at once, as long as the directory is the one that it was."""
+        """Report each write at once, while the directory is the same one."""
         number = self._seen.number
 
         def tell(file: ContainerId | None) -> None:
@@ -160,43 +160,43 @@ class MemoryFiles:
 
 
 class NoExecs:
-    """No container has a shell."""
+    """Refuses writes by exec: no simulated container has a shell."""
 
     def path(self, _container: Container) -> Path:
-        """Where the container sees the file."""
+        """The file's path in the container."""
         return Path("/etc/hosts")
 
     def limit(self, _container: Container) -> Limit:
-        """How long a file may be."""
+        """The longest text of a file."""
         return OF_CONTAINER
 
     async def read(self, container: Container) -> bytes:
-        """Refused."""
+        """Always refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
     async def update(self, container: Container, _change: Callable[[bytes], bytes]) -> FileUpdate:
-        """Refused."""
+        """Always refused."""
         raise FileDeniedError(f"{container.name}: no shell")
 
 
 class NoHostFiles:
-    """No file on the host subscribes."""
+    """The files on the host: none subscribes."""
 
     def keep(self, paths: frozenset[Path]) -> None:
-        """None is configured."""
+        """Keep no file: none is configured."""
         assert not paths
 
     async def watch(self, paths: Iterable[Path], changed: Callable[[Path], None]) -> NoReturn:
-        """There is none to watch."""
+        """Never called: there is no file to watch."""
         raise AssertionError(paths, changed)
 
     async def clear(self, paths: Iterable[Path]) -> None:
-        """There is none to clear."""
+        """Clear no file: none is configured."""
         assert not frozenset(paths)
 
 
 async def no_command(words: tuple[str, ...]) -> ExecResult:
-    """Nobody asks for one."""
+    """Never called: no `notify` has a command."""
     raise AssertionError(words)
 
 
@@ -210,7 +210,7 @@ class Hostwatch:
         self._watched: Callable[[ContainerId | None], None] = lambda _file: None
         self._faults = source.faults
         self._unheard: dict[ContainerId, None] = {}
-        """The files whose last change was lost."""
+        """Files with a lost change that is not reported yet."""
         parts = Parts(
             engine=source,
             files=lambda engine: MemoryFiles(engine.id, source, directory, judge, self._watch),
@@ -228,15 +228,15 @@ class Hostwatch:
             await self._daemon.run()
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """End it at once, in any state."""
         self._scope.cancel()
 
     def adopt(self, configuration: Configuration) -> None:
-        """It is sent SIGHUP."""
+        """Send it SIGHUP, with another configuration."""
         self._daemon.adopt(settings_of(configuration))
 
     def written(self, file: ContainerId) -> None:
-        """Somebody has written a file."""
+        """A file was written, by the engine, a user or hostwatch."""
         if self._scope.cancel_called:
             return
         if self._faults.is_deaf:
@@ -245,7 +245,7 @@ class Hostwatch:
             self._watched(file)
 
     def hear_again(self) -> None:
-        """It finds out that changes of files were lost, and of which, as far as these were really written."""
+        """Report that changes were lost, together with the files that were written meanwhile."""
         unheard, self._unheard = self._unheard, {}
         for file in (*unheard, None):
             if not self._scope.cancel_called:

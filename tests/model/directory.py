@@ -1,4 +1,4 @@
-"""The simulated engine's directory as hostwatch sees it: it may go, come back, or be another one."""
+"""The simulated engine's directory as hostwatch sees it: it may vanish, come back, or be replaced by another one."""
 
 import errno
 import os
@@ -13,36 +13,36 @@ PLACE = Path("/simulated/containers")
 
 
 class Directory:
-    """Which directory the path leads to, if to any."""
+    """The directory at the engine's path, if there is one."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self.number = 0
-        """That of the directory which is there, or was last."""
+        """The number of the present directory, or of the last one."""
         self.changed = anyio.Event()
 
     @property
     def is_gone(self) -> bool:
-        """Whether there is none."""
+        """Whether there is no directory."""
         return self._faults.is_directory_gone
 
     def go(self) -> None:
-        """It cannot be seen any more."""
+        """Hide the directory from hostwatch."""
         self._faults.is_directory_gone = True
         self._tell()
 
     def come(self) -> None:
-        """There is another one, with the same files."""
+        """Put another directory there, with the same files."""
         self._faults.is_directory_gone = False
         self.number += 1
         self._tell()
 
     def keep_elsewhere(self) -> None:
-        """Another hostwatch takes the lock on what is there, or will be."""
+        """Have another hostwatch take the lock on the present directory, or on the next one."""
         self._faults.is_kept_elsewhere = True
 
     def let_go(self) -> None:
-        """The other hostwatch ends."""
+        """End the other hostwatch."""
         self._faults.is_kept_elsewhere = False
         self._tell()
 
@@ -52,7 +52,7 @@ class Directory:
         return self._faults.is_kept_elsewhere
 
     def heal(self) -> None:
-        """There is one."""
+        """Put a directory there, if there is none."""
         if self.is_gone:
             self.come()
 
@@ -62,7 +62,7 @@ class Directory:
 
 
 class MemorySight:
-    """The directory that was there at one moment: an implementation of `hostwatch.control.keeper.Sight`."""
+    """The directory at one moment: an implementation of `hostwatch.control.keeper.Sight`."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -71,16 +71,16 @@ class MemorySight:
         self.fault = OSError(errno.ENOENT, os.strerror(errno.ENOENT)) if directory.is_gone else None
 
     def look(self) -> None:
-        """It is known at once in any case."""
+        """Nothing to do: a change of the directory is known at once."""
 
     async def lost(self) -> None:
-        """Wait until there is another one, none any more, or one at last."""
+        """Wait until the directory is replaced, vanishes, or appears."""
         while self._directory.number == self._number and self._directory.is_gone == (self.fault is not None):
             await self._directory.changed.wait()
 
 
 class MemoryKeeper:
-    """Keeps the files unless another one does: an implementation of `hostwatch.control.keeper.Keeper`."""
+    """Keeps the files unless another hostwatch does: an implementation of `hostwatch.control.keeper.Keeper`."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -88,18 +88,18 @@ class MemoryKeeper:
         self.standby: str | None = None
 
     async def opened(self, directory: Path) -> MemorySight:
-        """What is there now."""
+        """The present directory."""
         assert directory == PLACE
         await anyio.lowlevel.checkpoint()
         return MemorySight(self._directory)
 
     def take(self) -> bool:
-        """Take the lock, if there is something to lock and nobody else has it."""
+        """Take the lock, unless another hostwatch has it; without a directory there is nothing to lock."""
         self.is_active = self._directory.is_gone or not self._directory.is_kept_elsewhere
         return self.is_active
 
     async def wait(self, tell_news: Callable[[], None]) -> None:
-        """Wait until nobody else has the lock."""
+        """Wait until the lock is free, and take it."""
         self.standby = "another hostwatch keeps the files"
         tell_news()
         while not self.take():
@@ -108,5 +108,5 @@ class MemoryKeeper:
         tell_news()
 
     async def is_followed(self) -> bool:
-        """There is nobody to follow."""
+        """Always false: no hostwatch waits for this one."""
         return False

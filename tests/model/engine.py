@@ -1,8 +1,8 @@
 """A simulated engine: its containers, networks, addresses and hosts files, in memory and in simulated time.
 
-It does what real ones were seen to do: a start takes a while, rebuilds the hosts file first, gives the lowest free
-address and tells of it late; a stopped container keeps its networks and loses its addresses. What becomes of its
-events and answers on their way is `tests.model.source`.
+It behaves as real engines do: a start takes a while, rebuilds the hosts file first, gives the lowest free address and
+publishes it late; a stopped container keeps its networks and loses its addresses. `tests.model.source` delivers its
+events and answers, with faults.
 """
 
 import hashlib
@@ -18,36 +18,36 @@ from tests.model.api import Json, event, network_event
 from tests.model.box import SUBNETS, Box, Place, Recipe
 
 ENGINE = EngineId("simulated")
-"""The id of an engine at first."""
+"""The engine's first id."""
 SHADOW = "192.0.2.7"
-"""The address that a container's own line (`extra_hosts`) gives to `db`."""
+"""The address of `db` in a container's own line (`extra_hosts`)."""
 Tell = Callable[[Json], None]
 """Passes on one event."""
 
 
 class Engine:
-    """The engine's whole state, and what can be done to it."""
+    """The engine's whole state, and the operations on it."""
 
     def __init__(self) -> None:
         self.boxes: dict[ContainerId, Box] = {}
         self.count = 0
         self.identity = ENGINE
-        """Its id, which it has from a file of its own: without that it makes another one at its next start."""
+        """Its id. A real engine has it in a file, and makes another one if that file is missing at its start."""
         self.observe: Callable[[], None] = lambda: None
         """Called after each change of the state."""
         self.runs: Callable[[Box], None] = lambda _box: None
-        """Called when a container is about to execute its first instruction, before anybody is told."""
+        """Called when a container is about to execute its first instruction, before any event."""
         self.written: Callable[[ContainerId], None] = lambda _id: None
         """Called after each write of a hosts file."""
 
     def named(self, name: str) -> Box | None:
-        """The container of that name."""
+        """The container with that name."""
         return next((box for box in self.boxes.values() if box.name == name), None)
 
-    # What can be done.
+    # Operations.
 
     def create(self, name: str, recipe: Recipe, tell: Tell) -> Box | None:
-        """Create a container; `None` where the engine refuses."""
+        """Create a container; `None` if the engine refuses."""
         other = self.named(recipe.mode.removeprefix("container:")) if recipe.mode.startswith("container:") else None
         if self.named(name) is not None or (recipe.mode.startswith("container:") and other is None):
             return None
@@ -62,7 +62,7 @@ class Engine:
         return box
 
     async def start(self, box: Box, tell: Tell, gap: float, fails: bool = False, rebuilds_twice: bool = False) -> None:
-        """Start a container: its file, its addresses, the events, each a moment after the other."""
+        """Start a container: first its file, then its addresses, then the events, with a pause after each."""
         if box.running or box.starting or not self._may_start(box):
             return
         box.starting, box.free, box.begun = True, anyio.Event(), anyio.current_time()
@@ -87,13 +87,13 @@ class Engine:
         else:
             box.running, box.health = True, "starting"
             box.started = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            if gap:  # else nobody had the time to do anything
+            if gap:  # without a gap hostwatch had no time to do anything
                 self.runs(box)
             tell(event(box, "start"))
         self._settled(box)
 
     def stop(self, box: Box, tell: Tell) -> None:
-        """Its processes have ended."""
+        """Stop a container: its processes have ended."""
         if not box.running:
             return
         box.running = False
@@ -105,21 +105,21 @@ class Engine:
         self._settled(box)
 
     def remove(self, box: Box, tell: Tell) -> None:
-        """Remove it, by force if it runs."""
+        """Remove a container, by force if it runs."""
         self.stop(box, tell)
         del self.boxes[box.id]
         self._settled(box)
         tell(event(box, "destroy"))
 
     def rename(self, box: Box, name: str, tell: Tell) -> None:
-        """Give it another name."""
+        """Give a container another name."""
         if self.named(name) is None:
             old, box.name = box.name, name
             self._settled(box)
             tell(event(box, "rename", {"oldName": f"/{old}"}))
 
     def connect(self, box: Box, network: str, alias: str, tell: Tell) -> None:
-        """Connect it to one more network; of a stopped one nothing is told."""
+        """Connect a container to one more network. There is no event if it is stopped."""
         if box.recipe.mode or network in box.places:
             return
         box.places[network] = Place(alias)
@@ -131,7 +131,7 @@ class Engine:
         self._settled(box)
 
     def disconnect(self, box: Box, network: str, tell: Tell) -> None:
-        """Disconnect it from a network; of a stopped one nothing is told."""
+        """Disconnect a container from a network. There is no event if it is stopped."""
         place = box.places.pop(network, None)
         if place is None:
             return
@@ -143,14 +143,14 @@ class Engine:
         self._settled(box)
 
     def examine(self, box: Box, health: str, tell: Tell) -> None:
-        """Its healthcheck says something else."""
+        """Change a container's health."""
         if box.recipe.checked and box.running and box.health != health:
             box.health = health
             self._settled(box)
             tell(event(box, f"health_status: {health}"))
 
     def edit(self, box: Box, how: str) -> None:
-        """Somebody edits its hosts file."""
+        """Edit a container's hosts file, as a user or a process of the container would."""
         if box.text is None or box.joined is not None:
             return
         lines = _lines(box)
@@ -165,15 +165,15 @@ class Engine:
                 box.foreign = [line.replace("10.1.0.", "10.1.9.") for line in box.foreign]
             case "shadow":
                 self._append(box, "192.0.2.9 cache")
-            case "forge" if box.running:  # by itself, as if the engine had given it another address
+            case "forge" if box.running:  # the container writes a line as if the engine had given it another address
                 self._append(box, f"10.1.0.6\t{box.short}")
         self._settled(box)
 
     def tell_again(self, box: Box, tell: Tell) -> None:
-        """An event of long ago comes once more."""
+        """Repeat an old event."""
         tell(event(box, "start"))
 
-    # How that is done.
+    # Steps of the operations.
 
     def _may_start(self, box: Box) -> bool:
         if box.joined is None:

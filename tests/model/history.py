@@ -1,4 +1,4 @@
-"""How a random history of steps is made."""
+"""Hypothesis strategies for random histories of steps."""
 
 import operator
 
@@ -47,7 +47,7 @@ NAMES = ("db", "web", "api", "tmp")
 WANTED = ("db", "cache", "conf")
 NETWORKS = ("front", "back", "bridge")
 PAUSES = (9.0, 0.0, 0.005, 0.3, 3.0, 9.0, 25.0)
-"""Seconds between two steps; 9 are enough for all that is under way, 25 are a good part of a resync."""
+"""Seconds between two steps. 9 are enough for all work to end, 25 are a good part of a resync's interval."""
 _NAME = st.sampled_from(NAMES)
 _ASKING = st.sampled_from(["web", "api"])
 _SERVING = st.sampled_from(["db", "db", "tmp"])
@@ -97,7 +97,7 @@ _SCENES = st.sampled_from(
         [],
     ]
 )
-"""How a history may begin."""
+"""The possible beginnings of a history."""
 
 
 def _happenings() -> st.SearchStrategy[Step]:
@@ -144,7 +144,7 @@ def _troubles() -> st.SearchStrategy[Step]:
 
 
 def histories(steps: int) -> st.SearchStrategy[list[Step]]:
-    """Histories of at most so many steps; one in four or so is trouble."""
+    """Histories of at most so many steps, about a quarter of them troubles."""
     usual = _happenings()
     each = st.one_of(usual, usual, usual, _troubles())
     short, long = (st.lists(each, min_size=least, max_size=steps) for least in (1, steps // 2))

@@ -1,4 +1,4 @@
-"""The judge: compares what the files say with what is true, was true, and could be known."""
+"""The judge: compares the files' records with the true ones, the earlier ones, and those that hostwatch could know."""
 
 import itertools
 import math
@@ -13,45 +13,47 @@ from tests.model.oracle import LINGER_SECONDS, Ever, Oracle, Records, said
 from tests.model.source import SimulatedSource
 
 SETTLED_SECONDS = 8.5
-"""After this time without trouble all is done: linger (2), a hint that nothing confirms (5), a late answer."""
+"""After this time without trouble all work has ended: linger (2), an early address that stays unconfirmed (5), a late
+answer."""
 _HEARD_SECONDS = 0.05
-"""How long hostwatch may take to compare all files after changes were lost."""
+"""hostwatch may take this long to compare all files after changes were lost."""
 _KNOWN_SECONDS = 6.0
-"""How long after it could know hostwatch may keep an address of somebody else: it may have to read once more."""
+"""hostwatch may keep an address that is another container's by now, for this time after it could know that: it may have
+to read once more."""
 
 
 @dataclass
 class Circumstances:
-    """What may be expected of hostwatch now."""
+    """The circumstances that decide how much can be expected of hostwatch now."""
 
     is_running: bool = False
-    """Whether there is a hostwatch."""
+    """Whether a hostwatch runs."""
     calm: bool = True
-    """Whether hostwatch was told of everything at once, since all files were last right."""
+    """Whether hostwatch got every event and answer in time, since all files were last right."""
     untroubled: bool = True
-    """Whether that was so all the time."""
+    """Whether it was calm all the time, without a fault."""
     informed: bool = True
-    """Whether the engine told hostwatch of everything at once, whatever became of files since."""
+    """Whether the engine's events and answers all came in time; faults of files do not count."""
     heard_again: float = -math.inf
-    """When hostwatch last found out that changes of files were lost."""
+    """The time at which hostwatch last learned that changes of files were lost."""
     slowest: float = 0.0
     """The slowest answer so far, in seconds."""
     healed: float = -math.inf
-    """When the last fault was over, and what had failed was tried again at the latest."""
+    """The time at which the last fault was over, plus the longest back-off of a file."""
     seen_again: float = -math.inf
-    """When the engine's directory was last put in the place of another one."""
+    """The time at which the engine's directory was last replaced by another one."""
 
     @property
     def settle_seconds(self) -> float:
-        """How long after the last change all is done at the latest.
+        """The longest time from the last change until all work has ended.
 
-        One answer may be on its way, a second one be asked for meanwhile, and call a third and a fourth into question.
+        One answer may be under way, a second request may follow, and its answer may make two more containers stale.
         """
         return SETTLED_SECONDS + 4 * self.slowest
 
 
 class Judge:
-    """Compares what the files say with what is true, was true, and could be known."""
+    """Compares the files' records with the true ones, the earlier ones, and those that hostwatch could know."""
 
     def __init__(self, source: SimulatedSource, oracle: Oracle, circumstances: Circumstances) -> None:
         self._source = source
@@ -60,24 +62,24 @@ class Judge:
         self._ever = Ever()
         self._said: dict[ContainerId, Records] = {}
         self._known: dict[ContainerId, Records] = {}
-        """What each running application has read: at its start, if that took its time, or when it was last told."""
+        """The records that each running application has read: at its start, or at its last notification."""
         self._given: dict[str, float] = {}
-        """When each address was last given to somebody."""
+        """The time at which each address was last given to a container."""
         self._gone_at = 0.0
-        """When a container was last removed."""
+        """The time at which a container was last removed."""
         self._configured_at = 0.0
-        """When the configuration was last changed."""
+        """The time at which the configuration last changed."""
         self._count = 0
         self.last_change = 0.0
         self.complaints: list[str] = []
         self.story: list[str] = []
 
     def tell(self, what: str) -> None:
-        """Note something for whoever reads the story of a failure."""
+        """Add a line to the story that a failure shows."""
         self.story.append(f"{anyio.current_time():9.4f}  {what}")
 
     def complain(self, what: str) -> None:
-        """Note what must not be."""
+        """Note a violation."""
         self.tell(f"WRONG: {what}")
         self.complaints.append(what)
 
@@ -122,17 +124,17 @@ class Judge:
                 self.complain(f"{box.name} lost {name} ({old[name]}) although nothing new was known")
 
     def _is_long_past(self, box: Box, name: str, address: str) -> bool:
-        """Whether hostwatch was told some time ago that a record is not true any more."""
+        """Whether hostwatch has known for some time that a record is not true any more."""
         since = anyio.current_time() - self._stale_seconds
         return self._circumstances.informed and not self._ever.was_true(box.id, name, address, since)
 
     def _nothing_is_known(self, box: Box, name: str, addresses: tuple[str, ...]) -> bool:
-        """Whether nobody can have told hostwatch that the name's records are not true any more."""
+        """Whether hostwatch had no way to know that the name's records are not true any more."""
         faults, now = self._source.faults, anyio.current_time()
         if name not in self._oracle.wanted(box):
-            return False  # no line asks for it any more
+            return False  # no line requests it any more
         if any(since + UNREAD_SECONDS <= now for since in faults.refused.values()):
-            return False  # what nobody can inspect for so long counts as the list says
+            return False  # a container that cannot be inspected for so long is taken from the list
         bound = any(name in line.split()[1:] for line in box.foreign)
         since = faults.since if faults.away else now - self._stale_seconds
         if (
@@ -149,11 +151,11 @@ class Judge:
 
     @property
     def _stale_seconds(self) -> float:
-        """How old what hostwatch is told may be: late events, slow answers, linger."""
+        """The greatest age of hostwatch's facts: late events, slow answers, linger."""
         return LINGER_SECONDS + 4.0 + max(self._circumstances.slowest, SETTLED_SECONDS)
 
     def _is_refused(self, owner: Box, name: str) -> bool:
-        """Whether the name is this container's alone, whose inspections fail since before anything last happened."""
+        """Whether only this container ever had the name, and others were long unchanged when its inspections failed."""
         since = self._source.faults.refused.get(owner.name)
         if since is None or self._ever.claims.get(name) != {owner.id}:
             return False
@@ -161,7 +163,7 @@ class Judge:
         return max(others) + self._stale_seconds < since
 
     def runs(self, box: Box) -> None:
-        """A container is about to run: its file is right, and so are those of others that name it."""
+        """A container is about to run: its file must be right, and so must the files that name it."""
         self._known[box.id] = said(box.text or b"").records
         others = [self._gone_at, self._configured_at]
         others += (other.changed for other in self._oracle.engine.boxes.values() if other is not box)
@@ -177,12 +179,12 @@ class Judge:
             for name, addresses in self._oracle.records(file).items():
                 named = bool(box.addresses & set(addresses))
                 if named and box.id not in self._source.known:
-                    continue  # its aliases cannot be asked for during a start
+                    continue  # its aliases cannot be read during a start
                 if (named or file is box) and found.get(name) != addresses:
                     self.complain(f"{box.name} runs and {file.name} says {name} {found.get(name)}, not {addresses}")
 
     def check_addresses(self) -> None:
-        """No file may keep an address of somebody else, once hostwatch could know whose it is."""
+        """No file may keep an address that belongs to another container, once hostwatch could know that."""
         faults = self._source.faults
         if not self._circumstances.is_running or faults.is_unheard or faults.is_kept_elsewhere:
             return
@@ -201,7 +203,7 @@ class Judge:
                     self.complain(f"{file.name} still says {address} {name}, which is {owner.name}'s by now")
 
     def check_calm(self) -> None:
-        """Every file is right, once there is nothing more to wait for."""
+        """Every file must be right, once all work has ended."""
         so = self._circumstances
         self.check_addresses()
         is_quiet = anyio.current_time() - max(self.last_change, so.healed) >= so.settle_seconds
@@ -209,7 +211,7 @@ class Judge:
             self.check_files()
 
     def check_files(self) -> None:
-        """Every file is what the contract says."""
+        """Every file must hold the lines of the contract."""
         oracle = self._oracle
         for file in oracle.files():
             found, wanted, records = said(file.text or b""), oracle.wanted(file), oracle.records(file)
@@ -224,12 +226,12 @@ class Judge:
                     self.complain(f"{file.name} does not say why {name} is withheld")
 
     def check_notices(self) -> None:
-        """Every application that wants to be told knows what its file says."""
+        """Every application that requests a notification must know the records in its file."""
         for file in self._oracle.files():
             now = said(file.text or b"").records
             known = self._known.get(file.id, now)
             changed = {a for name in {*known, *now} for a in {*known.get(name, ())} ^ {*now.get(name, ())}}
-            # Nobody is told of what its own restart has brought about: of its own address.
+            # An application gets no notification of its own address, which its own restart has changed.
             if file.recipe.notified and file.recipe.wants and changed - file.addresses:
                 self.complain(f"{file.name} knows {known} and was not told of {now}")
 

@@ -1,4 +1,4 @@
-"""One history, lived through in simulated time."""
+"""One history, run in simulated time."""
 
 import anyio
 import trio
@@ -11,7 +11,7 @@ from tests.model.world import World
 
 
 def lived(history: list[Step]) -> Judge:
-    """Live through a history and what follows it, up to the first complaint; returns who has judged it."""
+    """Run a history and the quiet time after it, up to the first complaint; returns the judge."""
     return trio.run(_live, history, clock=MockClock(autojump_threshold=0))
 
 

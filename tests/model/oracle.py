@@ -1,7 +1,7 @@
-"""What the contract says that each hosts file must hold, computed naively from the simulated engine's whole state.
+"""The oracle: the lines that each hosts file must hold by the contract, from the simulated engine's whole state.
 
-Sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`. It shares no code with hostwatch and has no
-index, no cache and no time: it looks at everything for every name.
+It follows sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`. It shares no code with hostwatch and has no
+index, no cache and no time: it goes through all containers for every name.
 """
 
 import math
@@ -13,26 +13,26 @@ from tests.model.box import Box, gateway
 from tests.model.engine import Engine
 
 CONFIGURED = "conf"
-"""The service of the configuration: the containers with the label `app` of this value."""
+"""The service of the configuration. Its containers have this value in the label `app`."""
 
 LINGER_SECONDS = 2.0
-"""The longest that is configured."""
+"""The longest linger of any configuration."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the configuration file says."""
+    """The configuration file."""
 
     has_service: bool = True
-    """Whether there is the service `CONFIGURED`."""
+    """Whether it has the service `CONFIGURED`."""
     subscriber: str = ""
-    """The name of the containers that subscribe by it, if any do."""
+    """The name of the container that subscribes by it; empty for none."""
     lines: tuple[str, ...] = ("cache", CONFIGURED)
-    """The names that they have lines for."""
+    """The names that this subscriber requests lines for."""
     linger_seconds: float = LINGER_SECONDS
 
     def wants(self, box: Box) -> tuple[str, ...]:
-        """The names that it gives a container lines for."""
+        """The names that the configuration requests lines for in a container's file."""
         return self.lines if box.name == self.subscriber else ()
 
 
@@ -42,7 +42,7 @@ Records = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Said:
-    """A hosts file, taken apart."""
+    """A parsed hosts file."""
 
     records: Records
     withheld: tuple[str, ...]
@@ -51,7 +51,7 @@ class Said:
 
 
 def said(text: bytes) -> Said:
-    """What a hosts file says; its markers must be whole."""
+    """A hosts file's text, parsed; its markers must be whole."""
     records: Records = {}
     withheld, foreign, blocks, inside = [], [], 0, False
     for line in text.decode().splitlines():
@@ -71,14 +71,14 @@ def said(text: bytes) -> Said:
 
 
 class Oracle:
-    """The contract."""
+    """Computes each file's desired lines."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.configuration = Configuration()
 
     def root(self, box: Box) -> Box | None:
-        """The container whose network and hosts file this one uses."""
+        """The owner of this container's network and hosts file."""
         while box.joined is not None:
             other = self.engine.boxes.get(box.joined)
             if other is None:
@@ -87,11 +87,11 @@ class Oracle:
         return box
 
     def files(self) -> list[Box]:
-        """The containers with a hosts file that counts now."""
+        """The containers with a hosts file that is kept now."""
         return [box for box in self.engine.boxes.values() if box.running and box.joined is None]
 
     def wanted(self, file: Box) -> dict[str, Box]:
-        """The names that the file's readers have lines for, each with the first who has."""
+        """The names that the file's readers request lines for, each with the first reader that does."""
         found: dict[str, Box] = {}
         sharing = sorted((box for box in self.engine.boxes.values() if self.root(box) is file), key=_order)
         for box in sorted(sharing, key=lambda box: box is not file):
@@ -111,9 +111,9 @@ class Oracle:
         return tuple(dict.fromkeys(address for address in found if address))
 
     def _members(self, name: str, subscriber: Box) -> list[Box]:
-        """Who stands behind the name: the first tier that answers, unless several services claim it there.
+        """The containers of the name: those of the first tier that answers, unless several services claim it there.
 
-        Where all of a tier have ended, a name that the engine gives may answer, but no label.
+        If all containers of a tier have ended, a name from the engine may answer, but no label.
         """
         have_ended = False
         for tier, claimants in self.claims(name, subscriber).items():
@@ -127,7 +127,7 @@ class Oracle:
         return []
 
     def claims(self, name: str, subscriber: Box) -> dict[str, list[Box]]:
-        """Who claims the name, by tier."""
+        """The containers that claim the name, by tier."""
         boxes = list(self.engine.boxes.values())
         near = [box for box in boxes if self._in_reach(subscriber, box)]
         project = subscriber.recipe.compose.partition("/")[0]
@@ -168,7 +168,7 @@ class Oracle:
         return bool(self._networks(subscriber) & self._networks(box))
 
     def address(self, subscriber: Box, box: Box) -> str:
-        """The address by which the subscriber reaches a container; empty for none."""
+        """The address at which the subscriber reaches a container; empty for none."""
         source, target = self.root(subscriber), self.root(box)
         if source is None or target is None:
             return ""
@@ -199,17 +199,17 @@ def _is_up(box: Box) -> bool:
 
 @dataclass
 class Ever:
-    """All that was ever true: what may be written at most, whoever heard of what and when."""
+    """All that was ever true: the most that may be written, regardless of lost and late events."""
 
     claims: dict[str, set[ContainerId]] = field(default_factory=dict)
     """The containers that ever claimed a name."""
     networks: dict[ContainerId, set[str]] = field(default_factory=dict)
-    """The networks that a container was ever on; `host` for the host's."""
+    """The networks that a container was ever on; `host` for the host's network."""
     addresses: dict[ContainerId, dict[tuple[str, str], float]] = field(default_factory=dict)
-    """The networks and addresses that a container ever had, each with the time when it had not any more."""
+    """The networks and addresses that a container ever had, each with the time at which it lost it."""
 
     def note(self, oracle: Oracle, now: float) -> None:
-        """Take in what is true now."""
+        """Add the present state."""
         for had in self.addresses.values():
             had |= {place: min(until, now) for place, until in had.items()}
         for box in oracle.engine.boxes.values():
@@ -225,7 +225,7 @@ class Ever:
                 self.claims.setdefault(name, set()).add(box.id)
 
     def was_true(self, file: ContainerId, name: str, address: str, since: float = -math.inf) -> bool:
-        """Whether a container behind that name had that address since then, where the file's readers ever were."""
+        """Whether a container of that name had the address since then, on a network that the file's readers were on."""
         own = self.networks.get(file, set())
         return any(self._reached(own, box, address, since) for box in self.claims.get(name, ()))
 

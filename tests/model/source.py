@@ -1,4 +1,4 @@
-"""The simulated engine as hostwatch sees it: events and answers on their way, each of which may go wrong."""
+"""The simulated engine as hostwatch sees it: its events and answers, each of which may be lost, late or wrong."""
 
 import math
 import time
@@ -33,10 +33,10 @@ from tests.model.faults import (
 )
 
 FATES = ("ok", "lost", "doubled", "late", "swapped", "garbled")
-"""What may happen to an event; `late` is by seconds, `swapped` is behind the next one."""
+"""The possible fates of an event: `late` delays it by seconds, `swapped` puts it behind the next one."""
 _LATE_SECONDS = 3.0
 _RING = 256
-"""How many events the engine remembers."""
+"""The engine remembers this many events."""
 _HANG_SECONDS = 60.0
 _HELD_SECONDS = 60.0
 
@@ -48,9 +48,9 @@ class SimulatedSource:
         self.engine = engine
         self.faults = Faults()
         self.answered: dict[ContainerId, float] = {}
-        """When a running container was last inspected with the addresses that it still has."""
+        """The time at which a running container was last inspected, if it still has the same addresses."""
         self.known: set[ContainerId] = set()
-        """The containers that were ever inspected, and so may have told of their aliases."""
+        """The containers that were ever inspected, so that their aliases are known."""
         self.signalled: Callable[[ContainerId], None] = lambda _id: None
         self._tasks = tasks
         self._streams: set[MemoryObjectSendStream[Json | None]] = set()
@@ -58,12 +58,12 @@ class SimulatedSource:
         self._kept_back: list[Json] = []
         self._epoch = 0
         self._identity = engine.identity
-        """The engine's id as it was told last, which is that of all that is read."""
+        """The last id that the engine has told; all answers and events carry it."""
 
     # Events.
 
     def teller(self, fates: Sequence[str]) -> Callable[[Json], None]:
-        """What passes on the events of one operation; the n-th of them has the n-th fate, and so on in turn."""
+        """A function that delivers the events of one operation. The n-th event has the n-th fate, in a cycle."""
         turns = cycle(fates)
         return lambda event: self._send(event, next(turns))
 
@@ -96,7 +96,7 @@ class SimulatedSource:
 
     @asynccontextmanager
     async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
-        """Subscribe; what the engine still has comes first."""
+        """Subscribe; the events that the engine still remembers come first."""
         await self._answer(self.faults.delay(THE_STREAM))
         send, receive = anyio.create_memory_object_stream[Json | None](math.inf)
         for event in self._ring if after is not None else ():
@@ -118,7 +118,7 @@ class SimulatedSource:
                 yield found
 
     def created(self, event: Event) -> Container | None:
-        """What an event tells of a new container."""
+        """A new container, from its event."""
         return containers.created_container(event)
 
     # Faults.
@@ -135,49 +135,49 @@ class SimulatedSource:
                 stream.close()
 
     def become(self, identity: EngineId) -> None:
-        """Have the engine say that it is another one from now on."""
+        """Have the engine tell another identity from now on."""
         self.engine.identity = identity
         self.forget()
 
     def forget(self) -> None:
-        """Whatever was read does not count any more: hostwatch reads all of it again."""
+        """Earlier answers do not count any more: hostwatch reads everything again."""
         self.answered.clear()
         self.known.clear()
 
     async def _answer(self, seconds: float = ANSWER_SECONDS) -> None:
-        """Take the time that an answer takes; what was asked before a cut is not answered after it."""
+        """Wait as long as an answer takes. A request from before a cut gets no answer after it."""
         epoch = self._epoch
         await anyio.sleep(_HANG_SECONDS if self.faults.away == "hung" else seconds)
         if self.faults.away or epoch != self._epoch:
             raise EngineError("cut off")
 
-    # Answers. Each is made first and then on its way, so that it may be old when it comes.
+    # Answers. Each is made first and then under way, so it may be old when it arrives.
 
     async def ping(self) -> None:
         """The engine answers."""
         await self._answer(self.faults.delay(A_PING))
 
     async def info(self) -> EngineInfo:
-        """Who the engine is."""
+        """The engine's identity."""
         await self._answer(self.faults.delay(THE_ENGINE))
         self._identity = self.engine.identity
         return EngineInfo(self._identity, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
 
     async def containers(self) -> Sequence[Container]:
-        """All containers, as the list tells them."""
+        """All containers, from the list."""
         found = [containers.listed_container(self._identity, api.listed(box)) for box in self.engine.boxes.values()]
         await self._answer(self.faults.delay(THE_LIST))
         return found
 
     async def listed(self, key: ContainerKey) -> Container | None:
-        """One container, as the list tells it."""
+        """One container, from the list."""
         box = self.engine.boxes.get(key.id)
         found = containers.listed_container(self._identity, api.listed(box)) if box is not None else None
         await self._answer(self.faults.delay(AN_ENTRY))
         return found
 
     async def container(self, key: ContainerKey) -> Container:
-        """One container, once no start of it is under way."""
+        """One container's inspection, which waits for the end of its start."""
         box = self.engine.boxes.get(key.id)
         if box is not None and box.name in self.faults.refused:
             raise EngineError("the engine answered 500")
@@ -218,18 +218,18 @@ class SimulatedSource:
     def _network(self, key: NetworkKey) -> Json:
         return api.network(next(name for name in SUBNETS if network_id(name) == key.id), self.engine.boxes.values())
 
-    # What hostwatch does to containers.
+    # Actions of hostwatch on containers.
 
     async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:
-        """Commands are not simulated."""
+        """Always fails: commands are not simulated."""
         raise EngineError(f"no {command} in {key} as {user}")
 
     async def kill(self, key: ContainerKey, signal: str) -> None:
-        """A notice."""
+        """Send a signal, which is a notification."""
         await self._answer(self.faults.delay(A_SIGNAL))
         if signal == "SIGHUP":
             self.signalled(key.id)
 
     async def restart(self, key: ContainerKey) -> None:
-        """Nobody asks for it."""
+        """Never called: no `notify` requests a restart."""
         raise EngineError(f"no restart of {key}")

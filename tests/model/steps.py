@@ -1,4 +1,4 @@
-"""What may happen to containers, one step at a time."""
+"""The steps of a history that concern containers."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,13 +9,13 @@ from tests.model.world import World
 
 @dataclass(frozen=True)
 class Step:
-    """Something happens, the events of it have their fates, and then some time passes."""
+    """One step: an operation, the fates of its events, and a pause after it."""
 
     fates: tuple[str, ...] = field(default=("ok",), kw_only=True)
     pause: float = field(default=0.0, kw_only=True)
 
     def happen(self, world: World) -> None:
-        """Have it happen."""
+        """Carry out the step."""
         raise NotImplementedError
 
     def _teller(self, world: World) -> Tell:
@@ -38,7 +38,7 @@ class Run(Step):
 
 @dataclass(frozen=True)
 class Named(Step):
-    """Something happens to the container of a name, if there is one and it is not being started."""
+    """A step for the container of a name, if there is one and it is not being started."""
 
     name: str
 
@@ -48,13 +48,13 @@ class Named(Step):
             self.befall(world, box)
 
     def befall(self, world: World, box: Box) -> None:
-        """Have it happen to this container."""
+        """Carry out the step on this container."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Start(Named):
-    """It is started, or restarted; perhaps in vain."""
+    """It is started or restarted. The start may fail."""
 
     gap: float = 0.0
     fails: bool = False
@@ -83,7 +83,7 @@ class Remove(Named):
 
 @dataclass(frozen=True)
 class Relabel(Named):
-    """It is recreated with other labels, as compose does it: under another name first."""
+    """It is recreated with other labels, as Compose does: under another name first."""
 
     wants: tuple[str, ...] = ()
     names: str = ""
@@ -110,7 +110,7 @@ class Rename(Named):
 
 @dataclass(frozen=True)
 class Swap(Named):
-    """Two are stopped, and started in the other order: each may get the other's address."""
+    """Two containers are stopped, and started in the other order: each may get the other's address."""
 
     other: str = ""
 
@@ -128,7 +128,7 @@ class Swap(Named):
 
 @dataclass(frozen=True)
 class Supplant(Named):
-    """It is stopped, and at once another one is started and gets its address; only the first one's events are fated."""
+    """It is stopped. Another one starts at once and gets its address. Only the first one's events have fates."""
 
     other: str = ""
 
@@ -149,7 +149,7 @@ class Connect(Named):
     alias: str = ""
 
     def befall(self, world: World, box: Box) -> None:
-        if not box.running:  # nothing is told
+        if not box.running:  # there is no event
             world.circumstances.calm = world.circumstances.informed = False
         world.engine.connect(box, self.network, self.alias, self._teller(world))
 
@@ -168,7 +168,7 @@ class Disconnect(Named):
 
 @dataclass(frozen=True)
 class Examine(Named):
-    """Its healthcheck says this."""
+    """Its healthcheck has this result."""
 
     health: str = "healthy"
 
@@ -178,7 +178,7 @@ class Examine(Named):
 
 @dataclass(frozen=True)
 class Edit(Named):
-    """Somebody edits its hosts file."""
+    """Its hosts file is edited."""
 
     how: str = "wipe"
 

@@ -1,4 +1,4 @@
-"""How an engine is followed, in simulated time: how it may answer, and what it may tell while it is read."""
+"""Following an engine, in simulated time: slow answers, silence, and unreadable events during a read."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -19,7 +19,7 @@ from tests.model.source import SimulatedSource
 
 
 class Counting(SimulatedSource):
-    """An engine of which it is known when it was asked for what."""
+    """An engine that records the times of requests."""
 
     def __init__(self, tasks: TaskGroup) -> None:
         super().__init__(Engine(), tasks)
@@ -42,7 +42,7 @@ class Counting(SimulatedSource):
 
 
 class Follower:
-    """What follows the engine, and when it lost it."""
+    """An informer, and the times at which it lost the engine."""
 
     def __init__(self, source: Counting) -> None:
         self.source = source
@@ -58,7 +58,7 @@ class Follower:
 
 
 def lived(life: Callable[[Follower], Awaitable[None]]) -> Follower:
-    """What became of a follower in this life."""
+    """Run a history of a follower; returns the follower."""
 
     async def live() -> Follower:
         async with anyio.create_task_group() as tasks:
@@ -71,8 +71,8 @@ def lived(life: Callable[[Follower], Awaitable[None]]) -> Follower:
 
 
 @pytest.mark.parametrize("seconds", [6.0, 20.0, 500.0])
-def test_who_is_slow_to_say_who_he_is_is_not_lost(seconds: float) -> None:
-    """Neither at the first connection nor later; nobody asks again before there is an answer."""
+def test_an_engine_that_is_slow_to_tell_its_identity_is_not_lost(seconds: float) -> None:
+    """It stays connected at the first connection and later. No second request is made before the first is answered."""
 
     async def life(follower: Follower) -> None:
         follower.source.faults.slow[THE_ENGINE] = seconds
@@ -93,8 +93,8 @@ def test_who_is_slow_to_say_who_he_is_is_not_lost(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 500.0])
-def test_who_falls_silent_is_lost_within_fifteen_seconds(seconds: float) -> None:
-    """Also before it has said who it is."""
+def test_an_engine_that_falls_silent_is_lost_within_fifteen_seconds(seconds: float) -> None:
+    """That holds even before it has told its identity."""
 
     async def life(follower: Follower) -> None:
         follower.source.faults.slow[THE_ENGINE] = seconds
@@ -111,8 +111,8 @@ def test_who_falls_silent_is_lost_within_fifteen_seconds(seconds: float) -> None
 
 
 @pytest.mark.parametrize("moment", [0.5, 2.5])
-def test_what_could_not_be_read_has_everything_read_again(moment: float) -> None:
-    """Before long, whether it came during the first reading or after it."""
+def test_an_unreadable_event_has_everything_read_again(moment: float) -> None:
+    """The next full read comes before long, both for an event during the first one and for one after it."""
 
     async def life(follower: Follower) -> None:
         follower.source.faults.slow[THE_LIST] = 2.0

@@ -1,8 +1,8 @@
-"""Random histories: whatever happens, the files become right, and never say what they must not.
+"""Random histories: the files always become right, and never have a record that was never true.
 
-The real loop runs against a simulated engine, in simulated time. A failure shows the shortest history that has it,
-and its story. `HOSTWATCH_HISTORIES` is how many are tried, for a longer search of other ones each time. The histories
-by hand are those that a protection was once taken out for, and that random ones seldom hit.
+The real daemon runs on a simulated engine, in simulated time. A failure shows the shortest history that causes it, and
+its story. `HOSTWATCH_HISTORIES` is the number of histories, for a longer search that differs each time. Each history
+below failed once when a protection was taken out, and random histories seldom hit it.
 """
 
 import os
@@ -19,7 +19,7 @@ from tests.model.life import lived
 from tests.model.steps import Remove, Run, Start, Step, Stop, Supplant
 from tests.model.troubles import Again, Away, Become, Kill, Refuse
 
-hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it decides which task is next
+hypothesis.register_random(trio_run._r)  # noqa: SLF001  # it chooses the next task
 _TRIED = int(os.environ.get("HOSTWATCH_HISTORIES", examples(150)))
 
 _DB, _WEB = Run("db", Recipe()), Run("web", Recipe(wants=("db", "cache")), pause=25.0)
@@ -34,7 +34,7 @@ _ANOTHER_ENGINE = [_DB, _CACHE, _WEB, Become("another", pause=25.0), Remove("tmp
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
-@pytest.mark.timeout(900)  # to find the shortest history takes a while
+@pytest.mark.timeout(900)  # finding the shortest history takes a while
 @settings(
     max_examples=_TRIED,
     derandomize="HOSTWATCH_HISTORIES" not in os.environ,
@@ -53,7 +53,7 @@ _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 @example(_TOLD)
 @example(_TIERS)
 def test_every_file_becomes_right_after_any_history(history: list[Step]) -> None:
-    """After each step nothing is written that was never true; after a resync all is as the contract says."""
+    """No step leads to a record that was never true. After a resync every file is as the contract says."""
     judge = lived(history)
     note("\n".join(judge.story))
     assert judge.complaints == []

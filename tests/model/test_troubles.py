@@ -1,6 +1,6 @@
-"""What goes wrong with the world of hostwatch is over: the files become right at once, before the next resync.
+"""Troubles that end: the files become right at once afterwards, before the next resync.
 
-Each history was seen to fail with the code that it is about broken.
+Each history fails if the code that it tests is broken.
 """
 
 import pytest
@@ -39,5 +39,5 @@ HISTORIES: dict[str, list[Step]] = {
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
 def test_the_files_become_right_at_once(history: list[Step]) -> None:
     judge = lived([*_SETTING, *history])
-    print("\n".join(judge.story))  # of a failure
+    print("\n".join(judge.story))  # shown after a failure
     assert judge.complaints == []

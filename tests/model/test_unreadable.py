@@ -1,4 +1,4 @@
-"""A container that cannot be inspected, in simulated time: what it holds up, how long, and what it counts as then."""
+"""A container that cannot be inspected, in simulated time: it delays names for half a minute, then the list counts."""
 
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -20,7 +20,7 @@ Life = Callable[[World], Awaitable[None]]
 
 @pytest.fixture
 def log() -> Iterator[list[str]]:
-    """What is logged as something that somebody should know."""
+    """The log lines at INFO and above."""
     told: list[str] = []
     handler = logger.add(lambda line: told.append(str(line)), level="INFO", format="{message}")
     yield told
@@ -28,7 +28,7 @@ def log() -> Iterator[list[str]]:
 
 
 def lived(life: Life) -> None:
-    """Live through this, beside a database, another container, and who wants both."""
+    """Run a history, beside a database, another container, and a subscriber to both."""
 
     async def live() -> None:
         async with anyio.create_task_group() as tasks:
@@ -45,31 +45,31 @@ def lived(life: Life) -> None:
 
 
 def records(world: World) -> Records:
-    """What the subscriber's file says."""
+    """The records in the subscriber's file."""
     box = world.engine.named("web")
     assert box is not None
     return said(box.text or b"").records
 
 
 def refuse(world: World) -> None:
-    """Each inspection fails."""
+    """Have each inspection of `tmp` fail."""
     world.source.faults.refused["tmp"] = world.now
 
 
 def hang(world: World) -> None:
-    """No inspection ever ends."""
+    """Have no inspection of `tmp` end."""
     world.source.faults.slow["tmp"] = 1e6
 
 
 async def never(key: ContainerKey) -> Container:  # noqa: ARG001
-    """Nobody is ever answered."""
+    """An inspection that is never answered."""
     await anyio.sleep_forever()
     raise AssertionError
 
 
 @pytest.mark.parametrize("fault", [refuse, hang])
-def test_it_holds_up_what_only_it_could_tell_for_half_a_minute(fault: Callable[[World], None], log: list[str]) -> None:
-    """A name that is gone may be its alias. It is named, once, and not waited for any more, whatever else happens."""
+def test_it_holds_up_undecided_names_for_half_a_minute(fault: Callable[[World], None], log: list[str]) -> None:
+    """A name that is gone may be its alias. The log names the container once, and later events do not wait for it."""
 
     async def life(world: World) -> None:
         fault(world)
@@ -92,8 +92,8 @@ def test_it_holds_up_what_only_it_could_tell_for_half_a_minute(fault: Callable[[
 
 
 @pytest.mark.parametrize("fault", [refuse, hang])
-def test_then_it_counts_as_what_the_list_says_of_it(fault: Callable[[World], None], log: list[str]) -> None:
-    """It is stopped and started again, perhaps elsewhere; inspected at last, it has its alias."""
+def test_then_the_list_of_containers_is_believed(fault: Callable[[World], None], log: list[str]) -> None:
+    """The list tells its stop, its start and its new address. Its alias comes with its first inspection."""
 
     async def life(world: World) -> None:
         fault(world)
@@ -122,8 +122,8 @@ def test_then_it_counts_as_what_the_list_says_of_it(fault: Callable[[World], Non
     assert len([line for line in log if "tmp can be inspected again" in line]) == 1
 
 
-def test_what_was_known_of_its_aliases_stays(log: list[str]) -> None:
-    """The list does not say that they are gone."""
+def test_its_known_aliases_stay(log: list[str]) -> None:
+    """The list does not tell whether aliases are gone."""
 
     async def life(world: World) -> None:
         world.run_again()
@@ -140,8 +140,8 @@ def test_what_was_known_of_its_aliases_stays(log: list[str]) -> None:
     lived(life)
 
 
-def test_who_is_gone_is_forgotten(log: list[str]) -> None:
-    """Also where nothing but the list says so."""
+def test_a_removed_container_is_forgotten(log: list[str]) -> None:
+    """That holds even if only the list shows that it is gone."""
 
     async def life(world: World) -> None:
         world.run_again()
@@ -157,8 +157,8 @@ def test_who_is_gone_is_forgotten(log: list[str]) -> None:
     lived(life)
 
 
-def test_a_start_that_takes_some_seconds_is_not_worth_a_word(log: list[str]) -> None:
-    """The engine holds its inspection up meanwhile."""
+def test_a_start_that_takes_some_seconds_is_not_logged(log: list[str]) -> None:
+    """The engine holds up the inspection meanwhile."""
 
     async def life(world: World) -> None:
         world.run_again()

@@ -1,4 +1,4 @@
-"""What may go wrong, and what is done with hostwatch itself, one step at a time."""
+"""The steps of a history that are troubles, or that concern hostwatch itself."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Away(Step):
 
 @dataclass(frozen=True)
 class Refuse(Step):
-    """Inspections of a container fail with a 500, and an event of before has it inspected."""
+    """Inspections of a container fail with a 500, and a repeated event has it inspected."""
 
     name: str
 
@@ -69,7 +69,7 @@ class Hide(Step):
 
 @dataclass(frozen=True)
 class Show(Step):
-    """The path of the engine's directory leads to another one with the same files, be it the first."""
+    """The path of the engine's directory leads to another one, with the same files."""
 
     def happen(self, world: World) -> None:
         world.circumstances.healed = world.circumstances.seen_again = world.now
@@ -78,7 +78,7 @@ class Show(Step):
 
 @dataclass(frozen=True)
 class Occupy(Step):
-    """Another hostwatch takes the lock on the engine's directory, where ours does not hold it."""
+    """Another hostwatch takes the lock on the engine's directory, unless ours holds it."""
 
     def happen(self, world: World) -> None:
         if world.hostwatch is None or world.directory.is_gone:
@@ -96,7 +96,7 @@ class Vacate(Step):
 
 @dataclass(frozen=True)
 class Overflow(Step):
-    """The kernel's queue of changes of files runs over: those of so many seconds are lost, which is found out then."""
+    """The kernel's queue of file changes overflows: hostwatch loses those of so many seconds, and learns of it then."""
 
     seconds: float = 0.0
 
@@ -106,7 +106,7 @@ class Overflow(Step):
 
 @dataclass(frozen=True)
 class Become(Step):
-    """The engine says that it is another one, with the same containers."""
+    """The engine tells another identity, and has the same containers."""
 
     identity: str
 
@@ -135,7 +135,7 @@ class Heal(Step):
 
 @dataclass(frozen=True)
 class Rest(Heal):
-    """All faults end, hostwatch runs, and there is time for a resync: from then on it has missed nothing."""
+    """All faults end, hostwatch runs, and there is time for a resync: after it nothing counts as missed."""
 
     def happen(self, world: World) -> None:
         super().happen(world)

@@ -1,4 +1,4 @@
-"""An engine, hostwatch beside it, and the judge who watches both at every step."""
+"""An engine, hostwatch beside it, and the judge that checks both at every step."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from tests.model.oracle import Configuration, Oracle
 from tests.model.source import SimulatedSource
 
 _BACKOFF_SECONDS = 30.0
-"""How long after a failure hostwatch tries a file again at the latest."""
+"""The longest back-off of a file after a failure."""
 
 
 class World:
-    """The engine, hostwatch, and what may be expected of the files now."""
+    """The engine, hostwatch, and the judge with its circumstances."""
 
     def __init__(self, tasks: TaskGroup) -> None:
         self.tasks = tasks
@@ -37,13 +37,13 @@ class World:
 
     @property
     def now(self) -> float:
-        """The time."""
+        """The simulated time."""
         return anyio.current_time()
 
-    # What steps do.
+    # Operations of the steps.
 
     def teller(self, fates: Sequence[str]) -> Tell:
-        """What passes on the events of an operation."""
+        """A function that delivers the events of an operation with these fates."""
         if not set(fates) <= {"ok", "doubled"}:
             self.circumstances.calm = self.circumstances.informed = False
         return self.source.teller(fates)
@@ -69,7 +69,7 @@ class World:
         self.directory.let_go()
 
     async def overflow(self, seconds: float) -> None:
-        """Have hostwatch lose all changes of files for so long, and find out then."""
+        """Have hostwatch lose all changes of files for so long, and learn of it then."""
         if not self.source.faults.is_deaf:
             self.source.faults.is_deaf = True
             await anyio.sleep(seconds)
@@ -104,10 +104,10 @@ class World:
         if self.hostwatch is not None:
             self.hostwatch.written(file)
 
-    # What must hold.
+    # Checks.
 
     def check(self) -> list[str]:
-        """What must hold after a step; returns the complaints."""
+        """Check the files after a step; returns the complaints."""
         so, faults = self.circumstances, self.source.faults
         is_told = faults.is_told and self.hostwatch is not None
         so.calm &= is_told
@@ -117,7 +117,7 @@ class World:
         return self.judge.complaints
 
     async def settle(self) -> list[str]:
-        """End all trouble and wait for one resync: then every file is right; returns the complaints."""
+        """End all trouble, wait for one resync, and check every file; returns the complaints."""
         self.heal()
         self.run_again()
         await anyio.sleep(RESYNC_SECONDS + 35.0)
