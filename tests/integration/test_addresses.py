@@ -1,4 +1,4 @@
-"""Which address a subscriber gets: each row and column of the contract's section 7, in one world of containers."""
+"""The address that a subscriber gets: each row and column of the contract's section 7, in one world of containers."""
 
 import subprocess
 from collections.abc import Iterator
@@ -55,11 +55,11 @@ class World:
         return {line.partition("  (")[0].split()[-1] for line in lines}
 
     def settled(self) -> bool:
-        """Whether every file is right, by the word of a second hostwatch that asks for everything."""
+        """Whether every file is right, by a second hostwatch that reads everything."""
         return self.plan().returncode == 0
 
     def plan(self) -> subprocess.CompletedProcess[str]:
-        """What a second hostwatch would change."""
+        """The changes that a second hostwatch would make."""
         configuration = str(self.lab.directory / "hostwatch.yaml")
         return self.lab.command("plan", "--exit-code", "-c", configuration, status=None)
 
@@ -74,7 +74,7 @@ class World:
         self.containers[name] = container
 
     def address(self, name: str, network: str, key: str = "IPAddress") -> list[str]:
-        """What the engine says that a container's address on a network is."""
+        """A container's address on a network, from the engine."""
         return [self.containers[name].attrs["NetworkSettings"]["Networks"][network][key]]
 
 
@@ -82,7 +82,7 @@ class World:
 def world(
     engine: engines.Engine, client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """The world is built once for each engine: its tests only look at it."""
+    """The world is built once for each engine: its tests only read it."""
     directory: Path = tmp_path_factory.mktemp("world")
     with make_lab(engine, client, directory) as lab, lab.hostwatch("-c", lab.configured(CONFIGURATION)):
         make_network(client, "back", "10.124.0.0/16")
@@ -131,7 +131,7 @@ def test_one_shared_network_gives_the_address_on_it(world: World) -> None:
 
 
 def test_of_several_shared_networks_the_user_defined_one_comes_first_and_then_the_name(world: World) -> None:
-    """`back` before `front`, and `bridge` only where there is nothing else."""
+    """`back` comes before `front`, and `bridge` counts only if no other network is shared."""
     assert world.records("web")["multi"] == world.address("multi", "back")
     assert world.records("bridged")["multi"] == world.address("multi", "bridge")
 
@@ -148,7 +148,7 @@ def test_a_service_without_a_shared_network_is_withheld(world: World) -> None:
 
 
 def test_any_scope_publishes_addresses_without_a_shared_network(world: World) -> None:
-    """What is shared still comes first; and who is on no network has no address for anybody."""
+    """A shared network still comes first. A service on no network has no address."""
     assert world.records("anyone") == {
         "db": world.address("db", "front"),
         "multi": world.address("multi", "bridge"),
@@ -168,13 +168,13 @@ def test_a_host_mode_service_is_at_the_gateway(world: World) -> None:
 
 
 def test_a_service_that_joined_another_container_has_its_address(world: World) -> None:
-    """`container:X` is reached as X is, be it on networks or in host mode."""
+    """`container:X` has the address of X, on networks and in host mode."""
     assert world.records("web")["joined"] == world.address("db", "front")
     assert world.records("web")["joined-host"] == world.records("web")["hosted"]
 
 
 def test_a_host_mode_subscriber_gets_first_addresses(world: World) -> None:
-    """The host is on every network; its file is the engine's copy, not the machine's own."""
+    """The host is on every network. Its file is the engine's copy, not the machine's own."""
     assert world.records("everywhere") == {
         "db": world.address("db", "front"),
         "multi": world.address("multi", "back"),
@@ -189,15 +189,15 @@ def test_a_host_mode_subscriber_gets_first_addresses(world: World) -> None:
 
 
 def test_containers_that_share_a_file_are_one_subscriber(world: World) -> None:
-    """One block with the union of what both want; what both want is there once."""
+    """Their file has one block with the union of both requests. A name that both request is there once."""
     assert world.records("web")["side"] == world.address("db", "front")
     assert world.records("web")["db"] == world.address("db", "front")
     assert not world.lab.hosts_path(world.containers["sidecar"]).exists()
     assert world.lab.seen(world.containers["sidecar"]) == world.lab.hosts(world.containers["web"])
 
 
-def test_who_joined_another_container_reaches_what_that_one_reaches(world: World) -> None:
-    """Each kind of service; and its own address is that of the container it joined."""
+def test_a_joined_subscriber_reaches_the_services_of_the_container_that_it_joins(world: World) -> None:
+    """This holds for each kind of service. Its own address is that of the container that it joins."""
     for name in ("multi", "hosted", "joined"):
         assert world.records("web")[f"side-{name}"] == world.records("web")[name]
     assert world.records("web")["side-self"] in (world.address("web", "front"), world.address("web", "back"))
@@ -205,13 +205,13 @@ def test_who_joined_another_container_reaches_what_that_one_reaches(world: World
 
 
 def test_a_subscriber_on_no_network_gets_nothing(world: World) -> None:
-    """There is nobody whom it could reach."""
+    """No service is in its reach."""
     assert world.records("loner") == {}
     assert world.withheld("loner") == set(SERVICES)
 
 
 def test_replicas_stand_in_the_order_of_their_compose_numbers(world: World) -> None:
-    """They were created as 3, 1, 2; the compose service of one's own project wins over a container's name."""
+    """They were created as 3, 1, 2. The Compose service of the subscriber's project wins over a container's name."""
     first, second, third = (world.address(f"shop-db-{number}", "front") for number in (1, 2, 3))
     assert world.records("shop-app-1") == {
         "db": first + second + third,
@@ -225,12 +225,12 @@ def test_replicas_stand_in_the_order_of_their_compose_numbers(world: World) -> N
 
 
 def test_both_families_are_published_with_ipv4_first(world: World) -> None:
-    """A template's `ip` is IPv4 where there is one; a service by name has both."""
+    """A template's `ip` is IPv4 if there is one. A service by name has both families."""
     four = world.address("dual", "dual")
     six = world.address("dual", "dual", "GlobalIPv6Address")
     assert world.records("sixer") == {"four": four, "six": six, "dual": four + six}
 
 
 def test_a_restarted_hostwatch_would_change_nothing(world: World) -> None:
-    """What followed from events, one by one, is what follows from asking for everything."""
+    """Following events one by one and reading everything have the same result."""
     assert world.plan().stdout == ""

@@ -1,4 +1,4 @@
-"""The commands that people and scripts run: what they print where, and how they end."""
+"""The commands for people and scripts: their output on each stream, and their exit status."""
 
 import json
 import re
@@ -35,7 +35,7 @@ main()
 
 
 def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
-    """From a file without a block to one with it and back, each step told ahead by `plan`."""
+    """A file gets a block and loses it again, and `plan` announces each step."""
     db = lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     bare = lab.hosts(web)
@@ -72,7 +72,7 @@ def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
 
 
 def test_no_name_is_cut_and_lost_output_is_no_traceback(lab: Lab) -> None:
-    """On a narrow terminal, in a pipe, and on a full disk."""
+    """This holds on a narrow terminal, in a pipe, and on a full disk."""
     long = "mycompany-production-eu-central-database-primary-1"
     lab.run(long)
     lab.run("web", labels={"hostwatch.hosts": f"@{{{long}.ip}} db {long}\n@{{cache.ip}} cache"})
@@ -92,7 +92,7 @@ def test_no_name_is_cut_and_lost_output_is_no_traceback(lab: Lab) -> None:
 
 
 def test_clean_removes_blocks_of_former_and_stopped_subscribers(lab: Lab) -> None:
-    """Whoever wanted it, every block that was ever left in a container goes."""
+    """It removes every block from the container's file, whichever rule once requested it."""
     lab.run("db", address="10.123.7.7")
     containers = [lab.run(name) for name in ("former", "stopped")]
     bare = [lab.hosts(container) for container in containers]
@@ -106,7 +106,7 @@ def test_clean_removes_blocks_of_former_and_stopped_subscribers(lab: Lab) -> Non
 
 
 def test_errors_of_a_configuration_are_told_with_their_places(lab: Lab) -> None:
-    """All at once, on standard error, with status 2; whatever command was given."""
+    """Every command prints all of them on standard error, and ends with status 2."""
     assert lab.command("check").stderr == ""
     assert "valid" in lab.command("check", "-c", lab.configured("labels: false")).stdout
     bad = lab.configured("labels: maybe\nservices:\n  db: {match: {name: '[a'}}\n  db: 1\nnonsense: 1\n")
@@ -123,7 +123,7 @@ def test_errors_of_a_configuration_are_told_with_their_places(lab: Lab) -> None:
 
 
 def test_usage_errors_end_with_status_2(lab: Lab) -> None:
-    """On standard error, and without doing anything."""
+    """The error is on standard error, and the command does nothing."""
     for arguments in (
         ["--nonsense"],
         ["nonsense"],
@@ -148,7 +148,7 @@ def test_version_schema_and_help_need_no_engine(lab: Lab) -> None:
 
 @pytest.mark.parametrize("host", ["unix:///no/such.sock", "tcp://127.0.0.1:1"])
 def test_without_an_engine_commands_end_with_one_clear_line(lab: Lab, host: str) -> None:
-    """Status 1, nothing on standard output, and the address that was tried."""
+    """The status is 1, standard output is empty, and the line has the address that was tried."""
     for command in ("status", "plan", "sync", "clean"):
         found = lab.command(command, "--docker-host", host, status=1)
         assert found.stdout == ""
@@ -157,7 +157,7 @@ def test_without_an_engine_commands_end_with_one_clear_line(lab: Lab, host: str)
 
 
 def test_the_engine_is_found_by_option_configuration_and_environment(lab: Lab) -> None:
-    """In this order; the default socket is the last resort."""
+    """They count in this order. The default socket is the last resort."""
     engine = lab.engine.docker_host
     absent = "unix:///no/such.sock"
     lab.command(
@@ -169,7 +169,7 @@ def test_the_engine_is_found_by_option_configuration_and_environment(lab: Lab) -
 
 
 def test_run_waits_for_an_engine_that_is_not_there_yet(lab: Lab) -> None:
-    """One line says so; when the socket is there it works, without being started again."""
+    """One log line says so. When the socket appears, hostwatch works without a restart."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     socket = lab.directory / "late.sock"
@@ -180,8 +180,8 @@ def test_run_waits_for_an_engine_that_is_not_there_yet(lab: Lab) -> None:
     assert hostwatch.log.count("connected to engine") == 1
 
 
-def test_who_may_not_use_the_socket_is_told_what_to_do(lab: Lab) -> None:
-    """Path, user and remedy in one line."""
+def test_a_user_without_rights_on_the_socket_gets_a_remedy(lab: Lab) -> None:
+    """One line has the path, the user and the remedy."""
     for command in ("status", "sync"):
         found = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, command],
@@ -198,7 +198,7 @@ def test_who_may_not_use_the_socket_is_told_what_to_do(lab: Lab) -> None:
 
 
 def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> None:
-    """With the path writer: `sync` names them and what to set, and ends with 1; `status` shows them; `run` goes on."""
+    """With the path writer, `sync` names them and the setting, and ends with 1. `status` shows them. `run` goes on."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web")
     bare = lab.hosts(web)
@@ -221,7 +221,7 @@ def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> N
 
 
 def test_the_engines_root_may_be_elsewhere(lab: Lab) -> None:
-    """As it is where hostwatch runs in a container: the same directory under another path."""
+    """The same directory has another path, as for a hostwatch in a container."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     root = lab.directory / "root"
@@ -237,7 +237,7 @@ def test_the_engines_root_may_be_elsewhere(lab: Lab) -> None:
 
 
 def test_the_log_has_one_line_for_each_change(lab: Lab) -> None:
-    """When, who, why, the old and the new address and how long it took; to a JSON reader by name."""
+    """It has the time, the file, the cause, both addresses and the delay, and as JSON a field for each."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
     long = lab.configured("timing: {linger: 1h}")  # however long the engine takes to replace the database
@@ -265,8 +265,8 @@ def test_the_log_has_one_line_for_each_change(lab: Lab) -> None:
     assert re.fullmatch(shape, line), line
 
 
-def test_what_changes_nothing_is_silent(lab: Lab) -> None:
-    """Containers, networks and restarts of strangers: not a line but at DEBUG."""
+def test_events_without_effect_are_logged_at_debug_only(lab: Lab) -> None:
+    """These are events of unrelated containers, networks and restarts."""
     with lab.hostwatch("--log-level", "debug") as hostwatch:
         lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
@@ -287,7 +287,7 @@ def test_what_changes_nothing_is_silent(lab: Lab) -> None:
 
 
 def test_the_log_can_go_to_a_file(lab: Lab) -> None:
-    """Then nothing is written to standard error."""
+    """Then hostwatch writes nothing to standard error."""
     path = lab.directory / "logs" / "hostwatch.log"
     configuration = lab.configured(f"log: {{file: {path}, format: json, level: debug}}")
     lab.run("db", address="10.123.7.7")
@@ -300,7 +300,7 @@ def test_the_log_can_go_to_a_file(lab: Lab) -> None:
 
 
 def test_a_log_file_is_rotated_and_old_ones_are_removed(lab: Lab) -> None:
-    """`rotation` is a file's size, `retention` how many old ones stay; the newest lines are in the file itself."""
+    """`rotation` limits a file's size, `retention` the number of old files. The newest lines are in the file itself."""
     path = lab.directory / "logs" / "hostwatch.log"
     configuration = lab.configured(f"log: {{file: {path}, rotation: 500 B, retention: 1}}")
     web = lab.run("web", labels=WANTS_DB)
@@ -321,17 +321,17 @@ def recreate_db(lab: Lab, address: str) -> None:
 
 
 def listed(lab: Lab, *arguments: str) -> Any:
-    """What a command prints as JSON."""
+    """A command's JSON output."""
     return json.loads(lab.command(*arguments).stdout)
 
 
 def status(lab: Lab) -> Any:
-    """What `status --json` prints."""
+    """The output of `status --json`."""
     return listed(lab, "status", "--json")
 
 
 def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]:
-    """The contract's section 10 for the two containers."""
+    """The status of the two containers by the contract's section 10."""
     version = lab.client.version()
     own = lab.client.containers.get("web").attrs["NetworkSettings"]["Networks"]["front"]["IPAddress"]
 

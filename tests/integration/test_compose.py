@@ -1,6 +1,6 @@
-"""Two projects of a real Compose with the same service names side by side: each finds its own, at every step.
+"""Two projects of a real Compose with the same service names: each finds its own services, at every step.
 
-All containers of both are on one network besides their project's own, where each name is an alias of both projects.
+All containers of both share one network besides their own project's, where each name is an alias of both projects.
 """
 
 import json
@@ -72,12 +72,12 @@ class Project:
         return sorted(listed, key=lambda container: int(container.labels["com.docker.compose.container-number"]))
 
     def addresses(self, service: str) -> list[str]:
-        """What the engine says that their addresses are: of the two networks that all share, the first by name."""
+        """Their addresses from the engine, on the first by name of the two networks that all share."""
         places = [container.attrs["NetworkSettings"]["Networks"] for container in self.containers(service)]
         return [place[min(place)]["IPAddress"] for place in places]
 
     def owned(self, service: str) -> set[str]:
-        """All addresses of theirs. While one starts, the engine tells of one network after the other."""
+        """All their addresses. During a start the engine tells one network after the other."""
         places = [container.attrs["NetworkSettings"]["Networks"] for container in self.containers(service)]
         return {endpoint["IPAddress"] for place in places for endpoint in place.values()}
 
@@ -88,12 +88,12 @@ class Project:
         return found
 
     def wanted(self) -> dict[str, list[str]]:
-        """What web's file is to say: a line for each container of its own project's, in their order."""
+        """The desired records in web's file: each name with the containers of its own project, in order."""
         db, cache = self.addresses("db"), self.addresses("cache")
         return {"second": db[1:2], "db": db, "cache": cache} if db[1:] else {"db": db, "cache": cache}
 
     def follows(self) -> None:
-        """Wait until web's file says that."""
+        """Wait until web's file has these records."""
         wanted = self.wanted()
         eventually(lambda: self.lab.records(self.web) == wanted)
 
@@ -114,7 +114,7 @@ class World:
         eventually(lambda: self.lab.records(self.outside) == wanted)
 
     def told(self) -> list[tuple[str, dict[str, list[str]]]]:
-        """The changes of files in the log so far: whose file, and each name that changed with its new addresses."""
+        """The changes of files in the log so far: the subscriber, and each changed name with its new addresses."""
         lines = [json.loads(line) for line in self.hostwatch.log.rpartition("\n")[0].splitlines()]
         return [
             (line["subscriber"], {change["name"]: change["new"] for change in line["changes"]})
@@ -123,7 +123,7 @@ class World:
         ]
 
     def told_all(self) -> int:
-        """How many changes are told, once those of all three files are that have been made until now."""
+        """The number of changes in the log, once it has all changes of the three files so far."""
         files = {"shop-web-1": self.shop.web, "blog-web-1": self.blog.web, "outside": self.outside}
         for name, container in files.items():
             wanted = self.lab.records(container)
@@ -131,7 +131,7 @@ class World:
         return len(self.told())
 
     def addresses(self, subscriber: str) -> dict[str, list[str]]:
-        """What a subscriber's file says of each name, by the log."""
+        """The records in a subscriber's file by the log."""
         found: dict[str, list[str]] = {}
         for name, changes in self.told():
             found |= changes if name == subscriber else {}
@@ -142,7 +142,7 @@ class World:
 def lasting(
     engine: engines.Engine, client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """Both projects; `outside` is in the host's network and subscribes to the databases of both."""
+    """Both projects. `outside` is in the host's network and subscribes to the databases of both."""
     directory = tmp_path_factory.mktemp("compose")
     with make_lab(engine, client, directory) as lab:
         configuration = lab.configured(CONFIGURATION)
@@ -163,7 +163,7 @@ def world(lasting: World) -> World:
 
 @newest_only
 def test_each_project_finds_its_own_services(world: World) -> None:
-    """Scaled up there is a line per replica in the order of their numbers, scaled down again there is the one left."""
+    """Scaled up, a name has a line for each replica in the order of their numbers. Scaled down, it has one line."""
     shop, blog = world.shop, world.blog
     untouched = world.lab.hosts(blog.web)
     assert not {*shop.addresses("db")} & {*blog.addresses("db")}
@@ -171,7 +171,7 @@ def test_each_project_finds_its_own_services(world: World) -> None:
     assert len(shop.addresses("db")) == 3
     shop.follows()
     world.outside_follows()
-    shop.compose("run", "--detach", "--no-deps", "db")  # serves nobody: it is there for one command
+    shop.compose("run", "--detach", "--no-deps", "db")  # it has no name: it runs a single command
     shop.compose("up", "--detach", "--scale", "db=1")
     shop.follows()
     reason = "# withheld: @{db.ip[1]} second  (db: no replica 1 (there are 1))"
@@ -180,8 +180,8 @@ def test_each_project_finds_its_own_services(world: World) -> None:
 
 
 @oldest_and_newest
-def test_what_is_recreated_is_never_announced_at_a_wrong_address(world: World) -> None:
-    """Compose creates under other names, stops, removes, renames and starts; addresses go from one to another."""
+def test_a_recreated_service_is_never_announced_at_a_wrong_address(world: World) -> None:
+    """Compose creates under other names, stops, removes, renames and starts. Addresses go from one to another."""
     shop, blog = world.shop, world.blog
     shop.compose("up", "--detach", "--scale", "db=3")
     shop.follows()
@@ -212,7 +212,7 @@ def test_what_is_recreated_is_never_announced_at_a_wrong_address(world: World) -
 
 @newest_only
 def test_a_recreated_project_ends_right(world: World) -> None:
-    """The subscriber itself is recreated too, and has the address of a database of before, perhaps."""
+    """The subscriber is recreated, too, and may get an address that a database had before."""
     for project in (world.shop, world.blog):
         told = world.told_all()
         before = project.web.id
@@ -230,7 +230,7 @@ def test_a_recreated_project_ends_right(world: World) -> None:
 
 @newest_only
 def test_a_project_that_is_down_leaves_nothing(world: World) -> None:
-    """Whoever subscribes from outside sees why; the other project is not touched, nor told of in the log."""
+    """A subscriber from outside gets the reason. The other project's files and log lines do not change."""
     shop, blog = world.shop, world.blog
     untouched = world.lab.hosts_path(blog.web).stat().st_mtime_ns
     told = world.told_all()

@@ -23,7 +23,7 @@ SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
 COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
-"""Where a kernel shares real-time out to control groups, if it does."""
+"""The control group of real-time shares, on a kernel that has them."""
 
 TAKE_LEASE = "import fcntl, sys; fcntl.fcntl(open(sys.argv[1], 'r+'), fcntl.F_SETLEASE, fcntl.F_WRLCK)"
 READ_HOSTS = "print(open('/etc/hosts').read())"
@@ -37,13 +37,13 @@ print(os.sched_getscheduler(daemon) == os.SCHED_RR)
 
 @pytest.fixture(scope="module")
 def built(engine: engines.Engine, client: docker.DockerClient) -> None:
-    """The engine has the image."""
+    """Build the image on the engine."""
     image.import_base(client)
     compose(engine, [COMPOSE_FILE], "build")
 
 
 def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, socket: Path | None = None) -> str:
-    """What Docker Compose prints, with the variables that config/compose.yaml knows."""
+    """Run Docker Compose with the variables of config/compose.yaml; returns its output."""
     environ = {
         "PATH": "/usr/bin",
         "HOME": "/root",
@@ -62,7 +62,7 @@ def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, sock
 
 @contextmanager
 def contained(lab: Lab, *more: Path, socket: Path | None = None) -> Iterator[Container]:
-    """hostwatch in its container; it neither fails nor shows a traceback, and ends by itself when it is asked to."""
+    """hostwatch in its container. It does not fail, shows no traceback, and ends by itself after a stop request."""
     compose(lab.engine, [COMPOSE_FILE, *more], "up", "--detach", socket=socket)
     [container] = lab.client.containers.list(filters={"label": "com.docker.compose.service=hostwatch"})
     eventually(lambda: "connected to engine" in log(container))
@@ -73,14 +73,14 @@ def contained(lab: Lab, *more: Path, socket: Path | None = None) -> Iterator[Con
 
 
 def override(lab: Lab, text: str) -> Path:
-    """A file that changes the service hostwatch of config/compose.yaml."""
+    """A file that changes the `hostwatch` service of config/compose.yaml."""
     path = lab.directory / "override.yaml"
     path.write_text(f"services: {{hostwatch: {{{text}}}}}\n")
     return path
 
 
 def real_time(lab: Lab) -> list[Path]:
-    """What config/compose.yaml asks for where the kernel shares real-time out; dockerd's option does the first step."""
+    """Give the container a share of real-time, as config/compose.yaml says; dockerd's option does so for the engine."""
     if not (REAL_TIME / "cpu.rt_runtime_us").exists():
         return []
     (REAL_TIME / f"hostwatch-{lab.engine.name}" / "cpu.rt_runtime_us").write_text("200000")
@@ -88,7 +88,7 @@ def real_time(lab: Lab) -> list[Path]:
 
 
 def log(container: Container) -> str:
-    """All that the container has printed."""
+    """The container's whole output."""
     return container.logs().decode()
 
 
@@ -103,7 +103,7 @@ def followed(lab: Lab, container: Container, address: str) -> None:
 
 
 def test_files_are_right_before_the_first_instruction(lab: Lab) -> None:
-    """A service is recreated, a subscriber is new: what each reads as its first act is right."""
+    """A service is recreated, and a subscriber is new. Each reads the right file as its first act."""
     with contained(lab, *real_time(lab)):
         peer = lab.run("web", labels=SUBSCRIBER)
         mounts = {str(lab.hosts_path(peer)): {"bind": "/peer", "mode": "ro"}}
@@ -119,13 +119,13 @@ def test_files_are_right_before_the_first_instruction(lab: Lab) -> None:
 
 
 def test_it_takes_the_real_time_priority(lab: Lab) -> None:
-    """The capabilities that config/compose.yaml leaves are enough for it."""
+    """The capabilities in config/compose.yaml suffice for it."""
     with contained(lab, *real_time(lab)) as hostwatch:
         assert hostwatch.exec_run(["python3", "-c", SCHEDULER]).output == b"True\n"
 
 
 def test_it_can_be_stopped_while_it_starts(lab: Lab) -> None:
-    """A signal that comes before it listens for signals is not lost."""
+    """A signal is not lost, even if it comes before hostwatch listens for signals."""
     with contained(lab) as hostwatch:
         hostwatch.stop(timeout=10)
         hostwatch.start()
@@ -136,7 +136,7 @@ def test_it_can_be_stopped_while_it_starts(lab: Lab) -> None:
 
 
 def test_it_writes_and_leases_files_that_are_not_roots(lab: Lab) -> None:
-    """A container gives its hosts file to somebody else and forbids writing it."""
+    """A container gives its hosts file to another user and makes it read-only."""
     with contained(lab) as hostwatch:
         web = lab.run("web", "chown 1000 /etc/hosts; chmod 400 /etc/hosts; exec sleep 1000", labels=SUBSCRIBER)
         eventually(lambda: lab.hosts_path(web).stat().st_uid == 1000)
@@ -147,7 +147,7 @@ def test_it_writes_and_leases_files_that_are_not_roots(lab: Lab) -> None:
 
 
 def test_without_any_capability_files_that_are_not_roots_are_written_by_exec(lab: Lab) -> None:
-    """It says so, once, and serves all others by their path."""
+    """It says so once, and writes all other files by their path."""
     with contained(lab, override(lab, "cap_add: !reset []")) as hostwatch:
         own = "chown 1000 /etc/hosts; chmod 600 /etc/hosts; exec sleep 1000"
         stranger = lab.run("stranger", own, labels=SUBSCRIBER)
@@ -160,8 +160,8 @@ def test_without_any_capability_files_that_are_not_roots_are_written_by_exec(lab
         assert "web: its hosts file" not in log(hostwatch)
 
 
-def test_what_the_proxy_lets_pass_is_enough(lab: Lab, tmp_path: Path) -> None:
-    """The requests that config/compose.proxy.yaml allows are all that hostwatch makes, and all others are refused."""
+def test_the_requests_that_the_proxy_allows_suffice(lab: Lab, tmp_path: Path) -> None:
+    """hostwatch makes only requests that config/compose.proxy.yaml allows. The proxy refuses all others."""
     services = yaml.safe_load(compose(lab.engine, [COMPOSE_FILE, PROXY_FILE], "config"))["services"]
     [allowed] = [option for option in services["engine-proxy"]["command"] if option.startswith("-allow")]
     pattern = allowed.removeprefix("-allowGET=")
@@ -182,7 +182,7 @@ def test_what_the_proxy_lets_pass_is_enough(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_behind_the_proxy_it_has_no_socket_of_the_engine(lab: Lab) -> None:
-    """config/compose.proxy.yaml takes the engine's socket away, and leaves the rest as it is."""
+    """config/compose.proxy.yaml removes the engine's socket, and leaves the rest as it is."""
     [alone, behind] = (
         yaml.safe_load(compose(lab.engine, files, "config"))["services"]["hostwatch"]
         for files in ([COMPOSE_FILE], [COMPOSE_FILE, PROXY_FILE])
@@ -195,12 +195,12 @@ def test_behind_the_proxy_it_has_no_socket_of_the_engine(lab: Lab) -> None:
 
 
 def test_it_serves_its_own_container_like_any_other(lab: Lab) -> None:
-    """Its own hosts file gets a block, once, although its root is read-only."""
+    """Its own hosts file gets one block, although its root is read-only."""
     own = "network_mode: bridge, labels: {hostwatch.hosts: '@{self.ip} myself'}"
     with contained(lab, override(lab, own)) as hostwatch:
         eventually(lambda: b"myself" in hostwatch.exec_run(["python3", "-c", READ_HOSTS]).output)
         web = lab.run("web", labels=SUBSCRIBER)
         lab.run("db", address="10.123.5.5")
         followed(lab, web, "10.123.5.5")
-        eventually(lambda: "web: db - → 10.123.5.5" in log(hostwatch))  # what came before is told by then
+        eventually(lambda: "web: db - → 10.123.5.5" in log(hostwatch))  # earlier lines are logged by then
         assert log(hostwatch).count("myself") == 1

@@ -1,7 +1,7 @@
-"""A random history on a real engine, whose events are lost, doubled and late: afterwards every file is right.
+"""Random histories on a real engine, with events that are lost, doubled and late: every file is right afterwards.
 
-The same contract in other words as for the simulated engine decides what is right (`tests.model.oracle`); here it
-reads what the real one says of its containers. `HOSTWATCH_SEEDS` chooses other histories, by their numbers.
+The oracle of the simulated engine decides (`tests.model.oracle`), from the real engine's answers about its containers.
+`HOSTWATCH_SEEDS` chooses other histories, by their numbers.
 """
 
 import os
@@ -37,7 +37,7 @@ RECIPES = {
 
 
 class History:
-    """Containers to which random things happen; what the engine refuses does not happen."""
+    """Containers with a random history. Steps that the engine refuses are left out."""
 
     def __init__(self, lab: Lab, chance: random.Random) -> None:
         self.lab = lab
@@ -46,7 +46,7 @@ class History:
         self.told: list[str] = []
 
     def step(self) -> None:
-        """One more thing happens."""
+        """Take one more step."""
         name, other = self.chance.choice([*RECIPES]), self.chance.choice([*RECIPES])
         network, alias = self.chance.choice(["front", "back"]), self.chance.choice(["", "db", "cache"])
         what = self.chance.choice(["run", "run", "run", "restart", "kill", "start", "rename", "connect", "disconnect"])
@@ -71,7 +71,7 @@ class History:
         steps[what]()
 
     def run(self, name: str, recipe: Recipe) -> None:
-        """Run a container, in the place of the one of that name."""
+        """Run a container in the place of the one with that name."""
         with suppress(docker.errors.NotFound):
             self.lab.client.containers.get(name).remove(force=True)
         if recipe.mode:
@@ -86,7 +86,7 @@ class History:
         container.start()
 
     def faults(self) -> list[str]:
-        """Where the files are not what the contract says."""
+        """The differences between the files and the contract."""
         engine = Engine()
         for number, container in enumerate(sorted(self.lab.client.containers.list(all=True), key=_created)):
             box = self._box(container, number)
@@ -121,7 +121,7 @@ def _created(container: Container) -> str:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_file_becomes_right_on_a_real_engine(lab: Lab, proxy: Proxy, seed: str) -> None:
-    """Events are lost, doubled and late, the connection is cut, hostwatch is killed: a resync later all is right."""
+    """Events are lost, doubled and late, connections cut, hostwatch killed. After a resync all files are right."""
     make_network(lab.client, "back", "10.124.0.0/28")
     chance = random.Random(seed)
     history = History(lab, random.Random(seed))
@@ -139,7 +139,7 @@ def test_every_file_becomes_right_on_a_real_engine(lab: Lab, proxy: Proxy, seed:
     with lab.hostwatch(*arguments):
         for _ in range(OPERATIONS // 2):
             history.step()
-        proxy.upset = lambda: ()  # nothing is told of the last change: only a resync finds it
+        proxy.upset = lambda: ()  # the last change has no event: only a resync finds it
         history.run("web", WEB)
         history.run("db", Recipe())
         proxy.upset = None

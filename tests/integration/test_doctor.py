@@ -1,5 +1,7 @@
-"""`hostwatch doctor` on a machine that is well, and on one where one thing is wrong: really wrong, in a namespace of
-its own where the whole machine would be, and each remedy that can be followed in a test is followed."""
+"""`hostwatch doctor` on a sound machine, and on machines with one real fault each.
+
+A namespace stands in for the machine. Each remedy is followed if a test can do so.
+"""
 
 import os
 import re
@@ -37,7 +39,7 @@ main()
 
 @dataclass(frozen=True)
 class Findings:
-    """What a doctor printed."""
+    """The parsed output of a doctor."""
 
     findings: tuple[tuple[str, str, str], ...]
     """Level, what was found, and the remedy."""
@@ -61,7 +63,7 @@ class Findings:
 
 
 def parsed(done: subprocess.CompletedProcess[str], status: int) -> Findings:
-    """What was printed: each finding but the good ones with a remedy, and the status that follows from them."""
+    """Parse the output: each finding that is not good has a remedy, and the status follows from the findings."""
     assert done.returncode == status, done
     assert done.stderr == "", done.stderr
     *lines, verdict = done.stdout.splitlines()
@@ -79,12 +81,12 @@ def parsed(done: subprocess.CompletedProcess[str], status: int) -> Findings:
 
 
 def doctor(lab: Lab, *arguments: str, status: int = 1, **environ: str) -> Findings:
-    """What `hostwatch doctor` finds."""
+    """The findings of `hostwatch doctor`."""
     return parsed(lab.command("doctor", *arguments, status=status, **environ), status)
 
 
 def doctor_after(lab: Lab, script: str, *namespaces: str, status: int = 1) -> Findings:
-    """What it finds after a shell script in namespaces of its own, a mount namespace among them."""
+    """The findings after a shell script in namespaces of its own, a mount namespace among them."""
     command = shlex.join([sys.executable, "-m", "hostwatch", "doctor"])
     return parsed(
         subprocess.run(
@@ -100,7 +102,7 @@ def doctor_after(lab: Lab, script: str, *namespaces: str, status: int = 1) -> Fi
 
 
 def doctor_as_nobody(lab: Lab, *groups: int, status: int = 1) -> Findings:
-    """What it finds as a user with no rights but those of the groups."""
+    """The findings as a user with no rights but those of these groups."""
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, " ".join(map(str, groups)), "doctor"],
         env=lab.environ | {"HOME": "/"},
@@ -121,7 +123,7 @@ def containers(lab: Lab) -> Path:
 
 
 def test_where_all_is_well_it_tells_engine_root_and_subscribers(lab: Lab) -> None:
-    """Nothing is written on the way; a line that is withheld is no finding."""
+    """It writes nothing. A withheld line is no finding."""
     lab.run("db")
     web = lab.run("web", labels=WANTS_DB)
     before = lab.hosts(web), sorted(lab.hosts_path(web).parent.iterdir())
@@ -135,7 +137,7 @@ def test_where_all_is_well_it_tells_engine_root_and_subscribers(lab: Lab) -> Non
 
 
 def test_without_any_container_all_is_well(lab: Lab) -> None:
-    """As on a machine where hostwatch is the first to be there."""
+    """This is the state of a machine on which hostwatch starts first."""
     told = "\n".join(what for what, _ in doctor(lab, status=0).of("ok"))
     assert "0 of 0" in told
     assert "no containers yet" in told
@@ -145,15 +147,15 @@ def test_without_any_container_all_is_well(lab: Lab) -> None:
 
 
 def test_a_bad_configuration_comes_before_anything_else(lab: Lab) -> None:
-    """Status 2, and what `check` says."""
+    """The status is 2, with the output of `check`."""
     bad = lab.configured("labels: maybe\n")
     found = lab.command("doctor", "-c", bad, status=2)
     assert found.stdout == ""
     assert found.stderr == lab.command("check", "-c", bad, status=2).stderr
 
 
-def test_an_address_that_is_none_is_a_usage_error(lab: Lab) -> None:
-    """Wherever it comes from."""
+def test_an_invalid_address_is_a_usage_error(lab: Lab) -> None:
+    """This holds for an option and for the environment."""
     for arguments, environ in (
         (["doctor", "--docker-host", "npipe:////./pipe/engine"], {}),
         (["run"], {"DOCKER_HOST": "tcp://a b"}),
@@ -178,23 +180,23 @@ class Web(socketserver.BaseRequestHandler):
     """A web server that is no engine."""
 
     def handle(self) -> None:
-        """Answer whatever is asked."""
+        """Answer any request."""
         self.request.recv(4096)
         self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n<p>\x1b[1m\nhello</p>")
 
 
 class Json(socketserver.BaseRequestHandler):
-    """One that even speaks JSON."""
+    """A web server that speaks JSON and is no engine."""
 
     def handle(self) -> None:
-        """Answer whatever is asked."""
+        """Answer any request."""
         self.request.recv(4096)
         self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
 
 
 @pytest.fixture
 def sockets(tmp_path: Path) -> Iterator[Path]:
-    """A directory with everything that a socket's path may lead to but an engine."""
+    """A directory with everything that may be at a socket's path, except an engine."""
     (tmp_path / "directory").mkdir()
     (tmp_path / "file").touch()
     with socket.socket(socket.AF_UNIX) as bound:
@@ -225,7 +227,7 @@ def sockets(tmp_path: Path) -> Iterator[Path]:
     ],
 )
 def test_a_wrong_socket_is_told_apart(lab: Lab, sockets: Path, name: str, what: str, remedy: str) -> None:
-    """Each kind by itself, and with its path."""
+    """Each kind has a message of its own, with the path."""
     found = doctor(lab, "--docker-host", f"unix://{sockets / name}").of("problem")
     assert len(found) == 1
     assert what in found[0][0]
@@ -235,7 +237,7 @@ def test_a_wrong_socket_is_told_apart(lab: Lab, sockets: Path, name: str, what: 
 
 
 def test_a_wrong_tcp_address_is_told_apart(lab: Lab, tmp_path: Path) -> None:
-    """Nobody there, an unknown name, a server that is none, a server with TLS for one without, missing certificates."""
+    """No server, an unknown name, no engine, TLS against plain HTTP, missing certificates: each has its message."""
     assert "nothing listens at 127.0.0.1:1" in doctor(lab, "--docker-host", "tcp://127.0.0.1:1").problem
     assert "not known" in doctor(lab, "--docker-host", "tcp://no-such-host.invalid:2375").problem
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
@@ -250,7 +252,7 @@ def test_a_wrong_tcp_address_is_told_apart(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_context_that_names_no_engine_is_a_problem(lab: Lab) -> None:
-    """As after `docker context rm` by another tool, and where no socket is there either."""
+    """Another tool may have removed the context. The message is the same if there is no socket either."""
     del lab.environ["DOCKER_HOST"]
     assert "docker context" in doctor(lab, DOCKER_CONTEXT="gone").problem
     (lab.directory / "config.json").write_text('{"currentContext": "gone"}')
@@ -258,8 +260,8 @@ def test_a_context_that_names_no_engine_is_a_problem(lab: Lab) -> None:
     assert "docker context" in doctor_after(lab, "mount -t tmpfs none /run").problem
 
 
-def test_who_may_not_use_the_socket_is_told_who_may(lab: Lab) -> None:
-    """The user, the owners and the mode; the group only where that has a right that root does not need."""
+def test_a_socket_without_permission_is_told_with_its_owners(lab: Lab) -> None:
+    """The message has the user, the owners and the mode. The remedy names the group only if it has a right."""
     found = doctor_as_nobody(lab).problem
     assert all(part in found for part in (str(NOBODY), str(lab.engine.socket), "srw-rw----", "as root"))
     assert "--group-add" not in found
@@ -270,8 +272,8 @@ def test_who_may_not_use_the_socket_is_told_who_may(lab: Lab) -> None:
         os.chown(lab.engine.socket, -1, 0)
 
 
-def test_who_may_use_the_socket_but_not_the_files_is_told_so(lab: Lab) -> None:
-    """A member of the socket's group, on the engine's host; there is neither priority nor a word of the subscribers."""
+def test_a_right_to_the_socket_alone_is_a_limit(lab: Lab) -> None:
+    """A member of the socket's group lacks the files and the priority. The subscribers are no findings."""
     lab.run("web", labels=WANTS_DB)
     found = doctor_as_nobody(lab, 0, status=0)
     assert f"may not read the engine's {containers(lab)}" in found.late
@@ -279,8 +281,8 @@ def test_who_may_use_the_socket_but_not_the_files_is_told_so(lab: Lab) -> None:
     assert any("CAP_SYS_NICE" in remedy for _, remedy in found.of("note"))
 
 
-def test_what_a_socket_proxy_refuses_is_a_problem(lab: Lab, tmp_path: Path) -> None:
-    """Requests that no other command needs, or whose failure it survives, too."""
+def test_a_request_that_a_socket_proxy_refuses_is_a_problem(lab: Lab, tmp_path: Path) -> None:
+    """That includes requests that only the doctor needs, and those that other commands can do without."""
     web = lab.run("web", labels=WANTS_DB)
     with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
         doctor(lab, "--docker-host", proxy.host, status=0)
@@ -298,7 +300,7 @@ def test_what_a_socket_proxy_refuses_is_a_problem(lab: Lab, tmp_path: Path) -> N
 
 
 def test_a_data_root_elsewhere_is_a_problem_until_it_is_put_right(lab: Lab) -> None:
-    """Absent, a file, empty, or another engine's; the remedy names the right one. By exec it is a limit, no problem."""
+    """It is absent, a file, empty, or another engine's. The remedy names the right one. By exec it is only a limit."""
     lab.run("web")
     by_path = "subscribers: {web: {match: {name: web}, services: [db], writer: path}}"
     (lab.directory / "empty/containers").mkdir(parents=True)
@@ -321,7 +323,7 @@ def test_a_data_root_elsewhere_is_a_problem_until_it_is_put_right(lab: Lab) -> N
 
 
 def test_in_a_container_without_the_data_root_the_mount_is_named(lab: Lab) -> None:
-    """The machine of this test looks like a container of Podman's; what is hidden is mounted in the way it says."""
+    """The test's machine looks like a Podman container. The mount that the remedy names makes the files visible."""
     lab.run("web", labels=WANTS_DB)
     directory = containers(lab)
     marked = "mount -t tmpfs none /run; touch /run/.containerenv"
@@ -332,7 +334,7 @@ def test_in_a_container_without_the_data_root_the_mount_is_named(lab: Lab) -> No
 
 
 def test_a_read_only_mount_is_told(lab: Lab) -> None:
-    """For root, who writes by exec then; said once, with the mount to be changed, and not for each subscriber again."""
+    """Root then writes by exec. One finding names the mount to change, for all subscribers together."""
     for name in ("web-1", "web-2"):
         lab.run(name, labels=WANTS_DB)
     directory = containers(lab)
@@ -346,8 +348,8 @@ def test_a_read_only_mount_is_told(lab: Lab) -> None:
 # Subscribers.
 
 
-def test_who_cannot_be_served_is_told_by_name(lab: Lab) -> None:
-    """A mount of its own on /etc/hosts, a file that may not be written, one that is none; others are served."""
+def test_a_subscriber_that_cannot_be_served_is_told_by_name(lab: Lab) -> None:
+    """Its /etc/hosts is a mount of its own, is read-only, or has a second link. Others are served."""
     own = lab.directory / "hosts"
     own.write_text("127.0.0.1 localhost\n")
     bound = lab.run("bound", labels=WANTS_DB, volumes={str(own): {"bind": "/etc/hosts", "mode": "rw"}})
@@ -369,7 +371,7 @@ def test_who_cannot_be_served_is_told_by_name(lab: Lab) -> None:
 
 
 def test_an_immutable_file_is_a_problem(lab: Lab) -> None:
-    """Not even root may write it, and no mode says so."""
+    """Even root cannot write it, and its mode does not show that."""
     web = lab.run("web", labels=WANTS_DB)
     try:
         subprocess.run(["chattr", "+i", lab.hosts_path(web)], check=True)
@@ -379,7 +381,7 @@ def test_an_immutable_file_is_a_problem(lab: Lab) -> None:
 
 
 def test_a_refused_label_is_a_problem_while_its_container_runs(lab: Lab) -> None:
-    """Each with the container and the label; a stopped one is history."""
+    """Each finding has the container and the label. A stopped container has none."""
     lab.create("old", labels={"hostwatch.names": "not/a/name"})
     doctor(lab, status=0)
     web = lab.run("web", labels={"hostwatch.names": "not/a/name", "hostwatch.health": "maybe"})
@@ -397,7 +399,7 @@ def test_a_refused_label_is_a_problem_while_its_container_runs(lab: Lab) -> None
 
 
 def test_too_few_inotify_watches_are_a_problem(lab: Lab) -> None:
-    """In a user namespace, which has limits of its own; there, real-time priority is out of reach, and that is none."""
+    """A user namespace has limits of its own. Real-time priority is out of reach there, which is only a note."""
     for name in ("web-1", "web-2"):
         lab.run(name, labels=WANTS_DB)
     user = ("--user", "--map-root-user")
@@ -415,7 +417,7 @@ def test_too_few_inotify_watches_are_a_problem(lab: Lab) -> None:
 
 
 def test_in_a_real_container_each_remedy_helps(lab: Lab) -> None:
-    """From nothing but the program to a container in which it works, one remedy after the other."""
+    """The container has only the program at first. It works after one remedy after the other."""
     lab.run("web", labels=WANTS_DB)
     absent = in_container(lab)
     assert f"`-v {lab.engine.socket}:{lab.engine.socket}`" in absent.problem
@@ -426,7 +428,7 @@ def test_in_a_real_container_each_remedy_helps(lab: Lab) -> None:
     slow = in_container(lab, *mounts, status=0)
     capability = [found for _, remedy in slow.of("note") for found in re.findall(r"(--cap-add) (\w+)", remedy)]
     assert capability == [("--cap-add", "SYS_NICE")]
-    # Control groups of version 1 withhold what the capability stands for, unless the engine was told otherwise.
+    # Control groups of version 1 withhold real-time priority despite the capability, unless the engine has an option.
     left = in_container(lab, *mounts, *capability[0], status=0).of("note")
     assert all("--cpu-rt-runtime" in remedy for _, remedy in left)
     read_only = in_container(lab, *mounts[:3], f"{mounts[3]}:ro", status=0).late
@@ -435,7 +437,7 @@ def test_in_a_real_container_each_remedy_helps(lab: Lab) -> None:
 
 
 def in_container(lab: Lab, *options: str, status: int = 1) -> Findings:
-    """What the doctor finds in a container of this engine that was started with these options of `docker run`."""
+    """The doctor's findings in a container of this engine with these options of `docker run`."""
     mounted = dict.fromkeys(["/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix, str(REPOSITORY)])
     program = [f"-v=/host{path}:{path}:ro" for path in mounted if Path(path).exists()]
     environ = [f"--env=DOCKER_HOST={lab.engine.docker_host}", "--env=PYTHONDONTWRITEBYTECODE=1"]

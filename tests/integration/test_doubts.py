@@ -1,4 +1,4 @@
-"""What is valid and can hardly be meant is told with its place: by `check`, by `doctor`, once in the log of `run`."""
+"""Valid but probably mistaken entries of a configuration: `check`, `doctor` and the log of `run` tell their places."""
 
 import signal
 
@@ -18,8 +18,8 @@ subscribers:
 """
 
 
-def test_what_can_hardly_be_meant_is_told_once(lab: Lab) -> None:
-    """An entry without a container, a regular expression, a name that nothing has, a notice that nobody gets."""
+def test_a_probable_mistake_is_told_once(lab: Lab) -> None:
+    """An entry without a container, a regular expression, a name of no service, a notification of nobody."""
     path = lab.configured(CONFIGURATION)
     alone = f"{path}:4:23: `^` looks like a regular expression"
     beside = [

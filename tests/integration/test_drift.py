@@ -1,4 +1,4 @@
-"""Whoever edits a file, and whatever hostwatch missed: the block becomes right again, and nothing else is touched."""
+"""Edits of files, and events that hostwatch missed: the block becomes right again, and nothing else is touched."""
 
 import io
 import os
@@ -28,7 +28,7 @@ WITH_CACHE = WITHOUT_CACHE | {"cache": ["10.123.7.9"]}
 
 
 def overwrite(path: Path, text: bytes) -> None:
-    """Write in place, as a shell's `>` does: the container reads this very file."""
+    """Write in place, as a shell's `>` does: the container reads the same file."""
     path.write_bytes(text)
 
 
@@ -49,7 +49,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @newest_only
 @pytest.mark.parametrize("by_exec", [False, True])
 def test_a_block_that_is_changed_back_and_forth(lab: Lab, *, by_exec: bool) -> None:
-    """Healed at once five times; then it is said, once, and slowed down. What is new is written at once."""
+    """hostwatch heals it at once five times, then logs that once and slows down. New records are written at once."""
     db = lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
     elsewhere = (
@@ -61,7 +61,7 @@ def test_a_block_that_is_changed_back_and_forth(lab: Lab, *, by_exec: bool) -> N
         for number in range(5):
             path.write_text(theirs)
             eventually(lambda: path.read_text() == right)
-            # The line about the change comes after the one that says so.
+            # The line about the change comes after the one about the rivalry.
             eventually(lambda number=number: hostwatch.log.count("other 192.0.2.7 → -") == number + 1)  # type: ignore[misc]
             assert hostwatch.log.count("again and again") == (number == 4)
         # The wait begins when ours is written; a command takes its time for that.
@@ -76,7 +76,7 @@ def test_a_block_that_is_changed_back_and_forth(lab: Lab, *, by_exec: bool) -> N
 
 
 def test_every_damage_to_the_block_is_mended(lab: Lab) -> None:
-    """Each is mended into the very text of before, in the same file, with a line in the log that says drift."""
+    """The same file gets back the same text, with a log line that says drift."""
     with lab.hostwatch() as hostwatch:
         lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels=WANTS)
@@ -94,7 +94,7 @@ def test_every_damage_to_the_block_is_mended(lab: Lab) -> None:
 
 
 def test_foreign_lines_stay_byte_for_byte(lab: Lab) -> None:
-    """Other encodings, CRs, blank lines, tabs, before the block and behind it; also an owner and mode of their own."""
+    """Encodings, CRs, blank lines, tabs, before the block and behind it; the owner and the mode stay, too."""
     with lab.hostwatch():
         db = lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels=WANTS)
@@ -115,7 +115,7 @@ def test_foreign_lines_stay_byte_for_byte(lab: Lab) -> None:
 
 @newest_only
 def test_a_file_without_records_is_never_written(lab: Lab) -> None:
-    """No block, no write: not even a missing newline is added. What was foreign before hostwatch stays foreign."""
+    """It gets no block, and not even a missing newline. Lines that were foreign before hostwatch stay foreign."""
     with lab.hostwatch() as hostwatch:
         web = lab.run("web", labels={"hostwatch.services": "*"}, network_mode="none")
         stranger = lab.run("stranger", network_mode="none")
@@ -132,7 +132,7 @@ def test_a_file_without_records_is_never_written(lab: Lab) -> None:
 
 
 def test_containers_that_cannot_help_are_served_alike(lab: Lab) -> None:
-    """Paused, with a read-only root, without any shell: the file is written from outside."""
+    """They are paused, have a read-only root, or have no shell: the file is written from outside."""
     image_with_sleep_alone(lab)
     with lab.hostwatch():
         db = lab.run("db", address="10.123.7.7")
@@ -155,7 +155,7 @@ def test_containers_that_cannot_help_are_served_alike(lab: Lab) -> None:
 
 @newest_only
 def test_a_killed_hostwatch_makes_it_right_when_it_is_back(lab: Lab) -> None:
-    """Whatever happened while it was away; and a subscriber that left meanwhile loses its block."""
+    """It repairs all changes since. A container that is no subscriber any more loses its block."""
     with lab.hostwatch() as hostwatch:
         db = lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels=WANTS)
@@ -176,7 +176,7 @@ def test_a_killed_hostwatch_makes_it_right_when_it_is_back(lab: Lab) -> None:
 
 @pytest.fixture
 def lasting(engine: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
-    """A lab on an engine of its own, whose containers live on while its daemon is away."""
+    """A lab on an engine of its own. Its containers live on without their daemon."""
     own = engines.start(engine.version, f"{engine.name}-live", args=["--live-restore"])
     client = docker.DockerClient(base_url=own.docker_host, timeout=60)
     try:
@@ -188,7 +188,7 @@ def lasting(engine: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
 
 
 def test_while_the_engine_is_away_records_stay(lasting: Lab) -> None:
-    """Unknown changes nothing; one line says that it is lost and one that it is back; then all becomes right."""
+    """Unknown facts change nothing. One line tells the loss and one the return. Then all becomes right."""
     lab = lasting
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")) as hostwatch:
         lab.run("db", address="10.123.7.7")
@@ -199,7 +199,7 @@ def test_while_the_engine_is_away_records_stay(lasting: Lab) -> None:
         lab.engine.kill()
         eventually(lambda: "lost the engine" in hostwatch.log)
         end_inside(lab.engine, cache.attrs["State"]["Pid"])
-        # Longer than the first few attempts to connect again; nothing can be waited for where nothing may happen.
+        # Longer than the first few attempts to connect again. No event shows that nothing happens, so the test sleeps.
         time.sleep(1)
         assert lab.hosts_path(web).read_bytes() == right
         lab.engine.start()
@@ -220,7 +220,7 @@ def settled(lab: Lab, web: Container) -> bytes:
 
 
 def with_block_at_end(lab: Lab, web: Container) -> bytes:
-    """The file's text once its block is right; it stands at the end, though the engine may have written behind it."""
+    """The file's text once its block is right and at the end, although the engine may have written behind it."""
     foreign = settled(lab, web).replace(BLOCK.encode(), b"")
     overwrite(lab.hosts_path(web), foreign + BLOCK.encode())
     return foreign + BLOCK.encode()
@@ -252,5 +252,5 @@ def has_shell(container: Container) -> bool:
 
 
 def end_inside(engine: engines.Engine, pid: int) -> None:
-    """End a process of a container without the engine, by its id in the engine's namespaces."""
+    """Kill a process of a container without the engine, by its id in the engine's namespaces."""
     subprocess.run(engine.enter("sh", "-c", f"kill -KILL {pid}"), check=True, timeout=10)

@@ -1,6 +1,6 @@
-"""Who reaches the host, and whom it reaches, over networks of each driver; each claim is tried by a ping.
+"""Containers that reach the host, and those that the host reaches, over each driver's networks; pings check it.
 
-But for ipvlan, which the kernel of a machine may lack: what holds for it is in `tests/core/test_reach.py`.
+ipvlan is left out, as a machine's kernel may lack it: `tests/core/test_reach.py` has its rules.
 """
 
 import subprocess
@@ -36,7 +36,7 @@ def card(lab: Lab) -> Iterator[str]:
 def network(
     lab: Lab, name: str, subnet: str, gateway: str | None = None, router: str | None = None, **options: object
 ) -> None:
-    """A network with this gateway; `router` is the one that its containers are told instead."""
+    """A network with this gateway. `router` is the gateway that its containers get instead."""
     aux = {"DefaultGatewayIPv4": router} if router is not None else None
     pool = docker.types.IPAMPool(subnet=subnet, gateway=gateway, aux_addresses=aux)
     ipam = docker.types.IPAMConfig(pool_configs=[pool])
@@ -58,12 +58,12 @@ def answers(container: Container, host: str) -> bool:
 
 
 def reasons(lab: Lab, container: Container) -> list[str]:
-    """Why the lines of a container's block are withheld."""
+    """The reasons for the withheld lines in a container's block."""
     return [line.partition("  (")[2].removesuffix(")") for line in lab.block(container) if line.startswith("#")]
 
 
 def test_the_host_and_a_macvlan_network_do_not_reach_each_other(lab: Lab, card: str) -> None:
-    """A bridge is taken where there is one, whatever its name; else a line is withheld, and the doctor explains it."""
+    """A bridge is used if there is one, by any name. Otherwise the line is withheld, and the doctor explains it."""
     network(lab, "a-lan", "192.168.77.0/24", "192.168.77.254", driver="macvlan", options={"parent": card})
     lan = on_networks(lab, "lan", "a-lan", labels=HOSTED)
     both = on_networks(lab, "both", "a-lan", "front", labels=HOSTED)
@@ -81,7 +81,7 @@ def test_the_host_and_a_macvlan_network_do_not_reach_each_other(lab: Lab, card: 
     lan.reload()
     beyond = lan.attrs["NetworkSettings"]["Networks"]["a-lan"]["IPAddress"]
     assert lab.records(anyone) == {"lan": [beyond], "both": [address["front"]["IPAddress"]]}
-    # And so it is.
+    # The pings confirm this.
     eventually(lambda: answers(both, "hosted"))
     eventually(lambda: answers(hosted, "both"))
     eventually(lambda: answers(both, beyond))
@@ -95,7 +95,7 @@ def test_the_host_and_a_macvlan_network_do_not_reach_each_other(lab: Lab, card: 
 
 
 def test_the_host_is_at_a_bridge_s_own_address(lab: Lab) -> None:
-    """Which is not always the containers' gateway: that may be a router, or none, or nobody."""
+    """The containers' gateway may be another one: a router, or none."""
     network(lab, "routed", "10.131.0.0/24", router="10.131.0.9")
     network(lab, "told", "10.132.0.0/24", "10.132.0.77", router="10.132.0.9")
     network(lab, "inner", "10.133.0.0/24", internal=True)
@@ -118,7 +118,7 @@ def test_the_host_is_at_a_bridge_s_own_address(lab: Lab) -> None:
 @newest_only
 @pytest.mark.usefixtures("card")
 def test_an_overlay_network_s_way_to_the_host_is_another_bridge(lab: Lab) -> None:
-    """The one that the engine adds for the way out; the host itself is not on an overlay network."""
+    """The engine adds this bridge for the way out. The host itself is not on an overlay network."""
     lab.client.swarm.init(advertise_addr="192.168.77.200", listen_addr="192.168.77.200:2377")
     try:
         lab.client.networks.create("a-mesh", driver="overlay", attachable=True)

@@ -1,4 +1,4 @@
-"""The end of `hostwatch run`, also where a thread or the event loop itself hangs: real processes, really stuck."""
+"""The end of `hostwatch run`, also if a thread or the event loop itself hangs: real processes that really hang."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 
 @contextmanager
 def running(directory: Path, config: Path, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon without an engine, once it listens to signals."""
+    """A daemon without an engine, once it listens for signals."""
     log = directory / "log"
     arguments = ["-m", "hostwatch", "run", "-c", str(config), "--docker-host", f"unix://{directory}/nowhere.sock"]
     with log.open("wb") as file:
@@ -40,7 +40,7 @@ def listens(pid: int) -> bool:
 
 
 def waits_for(pid: int, number: int) -> bool:
-    """Whether a signal has not reached the process yet."""
+    """Whether a signal is still pending for the process."""
     status = Path(f"/proc/{pid}/status").read_text()
     pending = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
     return any(int(each, 16) >> (number - 1) & 1 for each in pending)
@@ -48,7 +48,7 @@ def waits_for(pid: int, number: int) -> bool:
 
 @contextmanager
 def stuck_thread(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon with a thread that waits in the kernel: its configuration became a pipe that nobody writes."""
+    """A daemon with a thread that hangs in the kernel: its configuration is a pipe without a writer."""
     config = directory / "hostwatch.yaml"
     config.write_text("labels: true\n")
     with running(directory, config) as process:
@@ -62,7 +62,7 @@ def stuck_thread(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def stuck_loop(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon whose event loop waits in the kernel: nobody reads its log."""
+    """A daemon with an event loop that hangs in the kernel: its log has no reader."""
     config = directory / "hostwatch.yaml"
     config.write_text("labels: true\n")
     reader, writer = os.pipe()
@@ -91,7 +91,7 @@ either = pytest.mark.parametrize("stuck", [stuck_thread, stuck_loop])
 
 
 def test_it_ends_by_the_first_signal(tmp_path: Path) -> None:
-    """Where nothing hangs: with status 0."""
+    """Nothing hangs, so the status is 0."""
     config = tmp_path / "hostwatch.yaml"
     config.write_text("labels: true\n")
     with running(tmp_path, config) as process:
@@ -102,11 +102,11 @@ def test_it_ends_by_the_first_signal(tmp_path: Path) -> None:
 
 @either
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, stuck: Stuck) -> None:
-    """Whatever is in work, with the status of that signal."""
+    """It ends in any state, with that signal's status."""
     with stuck(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
         eventually(lambda: not waits_for(process.pid, signal.SIGTERM))
-        time.sleep(0.3)  # nothing more is seen of the first one where the loop hangs
+        time.sleep(0.3)  # if the loop hangs, nothing shows that the first one has come
         assert process.poll() is None
         before = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -115,8 +115,8 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, stuck: Stuck) -> None:
 
 
 @either
-def test_what_hangs_does_not_hold_up_the_end_for_ever(tmp_path: Path, stuck: Stuck) -> None:
-    """The first signal alone ends it after some seconds, as a failure, which is said."""
+def test_a_hanging_part_does_not_hold_up_the_end_for_ever(tmp_path: Path, stuck: Stuck) -> None:
+    """After some seconds the first signal alone ends it as a failure, with a log line."""
     with stuck(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
         assert process.wait(9) == 1

@@ -1,7 +1,7 @@
-"""The engine goes away and comes back, falls silent, tells nonsense, or is another one: real daemons, really killed.
+"""The engine goes away and comes back, falls silent, sends nonsense, or is another one: real daemons, really killed.
 
-Whatever happens, records stay while nothing is known, all is right within two seconds of the engine's return, each loss
-and each return is one line in the log, and hostwatch is idle meanwhile.
+Records always stay while facts are unknown. All is right within two seconds of the engine's return. Each loss and each
+return is one line in the log, and hostwatch is idle meanwhile.
 """
 
 import itertools
@@ -26,9 +26,9 @@ from tests.proxy import Proxy
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
 RETURN_SECONDS = 2.0
-"""How long after the engine's return everything may take to be right."""
+"""The longest time from the engine's return until everything is right."""
 IDLE = 0.05
-"""How much of a core hostwatch may use while the engine is away."""
+"""The largest share of a core that hostwatch may use while the engine is away."""
 
 down = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 
@@ -40,17 +40,17 @@ def end(engine: engines.Engine, number: signal.Signals) -> None:
 
 
 def cpu_seconds(hostwatch: Hostwatch) -> float:
-    """How long hostwatch has been computing."""
+    """The seconds of processor time that hostwatch has used."""
     fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def idle(hostwatch: Hostwatch, seconds: float) -> Iterator[None]:
-    """What is done within, and this time at least, must cost next to nothing."""
+    """The body, which takes at least this time, must cost hostwatch next to nothing."""
     before, begin = cpu_seconds(hostwatch), time.monotonic()
     yield
-    # Nothing can be waited for where nothing may happen.
+    # No event shows that nothing happens, so the test sleeps.
     time.sleep(max(0.0, begin + seconds - time.monotonic()))
     share = (cpu_seconds(hostwatch) - before) / (time.monotonic() - begin)
     print(f"{share:.1%} of a core")
@@ -58,19 +58,19 @@ def idle(hostwatch: Hostwatch, seconds: float) -> Iterator[None]:
 
 
 def move(lab: Lab, container: Container, given: str) -> None:
-    """Have a running container go to another address."""
+    """Give a running container another address."""
     lab.network.disconnect(container)
     lab.network.connect(container, ipv4_address=given)
 
 
 def hand_over(lab: Lab, other: Container) -> None:
-    """Give the name of the database to another running container: nothing but events tells of that."""
+    """Give the name of the database to another running container. Only events tell that."""
     lab.client.containers.get("db").rename(f"before-{other.name}")
     other.rename("db")
 
 
 def nonsense(*words: bytes) -> Callable[[bytes], bytes]:
-    """What makes of each line of the event stream one of these, in turn, as long as it was."""
+    """A function that replaces each line of the event stream by one of these, in turn, at the same length."""
     turn = itertools.cycle(words)
 
     def garbled(chunk: bytes) -> bytes:
@@ -81,13 +81,13 @@ def nonsense(*words: bytes) -> Callable[[bytes], bytes]:
 
 
 def address(lab: Lab, container: Container) -> str:
-    """Where the container is by now, as the engine says."""
+    """The container's present address, from the engine."""
     container.reload()
     return str(container.attrs["NetworkSettings"]["Networks"][lab.network.name]["IPAddress"])
 
 
 def losses(hostwatch: Hostwatch, wanted: int) -> None:
-    """Check that each loss and each return has been told, and nothing more."""
+    """Check that the log has each loss and each return, and no more."""
     told = ("lost the engine", "connected to engine")
     eventually(lambda: [hostwatch.log.count(each) for each in told] == [wanted, wanted + 1])
     assert "ERROR" not in hostwatch.log
@@ -95,7 +95,7 @@ def losses(hostwatch: Hostwatch, wanted: int) -> None:
 
 @pytest.fixture(scope="module", params=["--live-restore=true", "--live-restore=false"])
 def daemon(request: pytest.FixtureRequest, engine: engines.Engine) -> Iterator[engines.Engine]:
-    """An engine whose daemon may be ended: its containers live on, or die with it."""
+    """An engine with a daemon that may be ended: its containers live on, or die with it."""
     own = engines.start(engine.version, f"{engine.name}-down", args=[request.param])
     yield own
     own.stop()
@@ -103,7 +103,7 @@ def daemon(request: pytest.FixtureRequest, engine: engines.Engine) -> Iterator[e
 
 @pytest.fixture
 def frail(daemon: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
-    """A lab on it."""
+    """A lab on that engine."""
     with (
         closing(docker.DockerClient(base_url=daemon.docker_host, timeout=60)) as client,
         make_lab(daemon, client, tmp_path) as lab,
@@ -117,10 +117,10 @@ mortal = pytest.mark.parametrize("daemon", ["--live-restore=false"], indirect=Tr
 
 @live
 def test_containers_live_on_without_their_engine(frail: Lab) -> None:
-    """Two die meanwhile: nothing says so, so nothing goes. One stays dead and lingers from when that is known."""
+    """Two die meanwhile. No event tells that, so their lines stay. One stays dead, and lingers from the return."""
     lab, restarted = frail, {"Name": "always"}
     lab.run("db")
-    # An address that nobody else takes: a line whose address belongs to another container goes at once.
+    # No other container may take the address: a line with another container's address goes at once.
     lab.run("cache", address="10.123.5.5")
     queue = lab.run("queue", restart_policy=restarted)
     web = lab.run("web", labels={"hostwatch.services": "db, cache, queue"})
@@ -150,7 +150,7 @@ def test_containers_live_on_without_their_engine(frail: Lab) -> None:
 @mortal
 @down
 def test_containers_come_back_with_their_engine_on_other_addresses(frail: Lab, number: signal.Signals) -> None:
-    """In another order, so that they take each other's addresses."""
+    """They start in another order, so that they take each other's addresses."""
     lab, restarted = frail, {"Name": "always"}
     lab.run("first")  # does not come back, so that the others move up
     names = [f"db-{number}" for number in range(5)]
@@ -176,7 +176,7 @@ def test_containers_come_back_with_their_engine_on_other_addresses(frail: Lab, n
         losses(hostwatch, 1)
 
 
-# What a proxy between the two does.
+# Faults from a proxy between the two.
 
 
 def swap(lab: Lab, *pair: Container) -> None:
@@ -188,8 +188,8 @@ def swap(lab: Lab, *pair: Container) -> None:
         lab.network.connect(container, ipv4_address=given)
 
 
-def test_what_happens_meanwhile_is_known_at_once_afterwards(lab: Lab, proxy: Proxy) -> None:
-    """Swapped addresses, a removal, a death, a restart, a new name: all while hostwatch is cut off; and it is idle."""
+def test_changes_during_a_cut_are_known_at_once_afterwards(lab: Lab, proxy: Proxy) -> None:
+    """Swapped addresses, a removal, a death, a restart, a new name, all while hostwatch is cut off and idle."""
     names = ("one", "two", "gone", "dead", "moved", "named")
     services = {name: lab.run(name, address=f"10.123.5.{number + 1}") for number, name in enumerate(names)}
     web = lab.run("web", labels={"hostwatch.services": ", ".join((*names, "renamed"))})
@@ -216,13 +216,13 @@ def test_what_happens_meanwhile_is_known_at_once_afterwards(lab: Lab, proxy: Pro
         assert lab.records(web).items() >= lingering.items()
         eventually(lambda: lab.records(web) == expected, 4)
         eventually(lambda: "gone 10.123.5.3 → -" in hostwatch.log)
-        # The swap is one change: neither name has ever been without an address, or with a wrong one.
+        # The swap is one change: neither name ever lacks its address or has a wrong one.
         assert len(re.findall(r"web: .*\bone ", hostwatch.log)) == 2
         losses(hostwatch, 1)
 
 
 def test_an_engine_that_falls_silent_is_away(lab: Lab, proxy: Proxy) -> None:
-    """Every connection stands, but events are never answered, and later no byte passes any more."""
+    """Every connection stands, but event requests are not answered, and later no byte passes any more."""
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     proxy.freeze("/events")
@@ -244,8 +244,8 @@ def test_an_engine_that_falls_silent_is_away(lab: Lab, proxy: Proxy) -> None:
         connections(hostwatch, 2)
 
 
-def test_an_engine_that_is_slow_to_say_who_it_is_is_not_away(lab: Lab, proxy: Proxy) -> None:
-    """It is waited for, which is said once, and followed as soon as it has said so."""
+def test_an_engine_that_is_slow_to_tell_its_identity_is_not_away(lab: Lab, proxy: Proxy) -> None:
+    """hostwatch says once that it waits, and follows the engine as soon as it has answered."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     proxy.freeze("/info")
@@ -257,8 +257,8 @@ def test_an_engine_that_is_slow_to_say_who_it_is_is_not_away(lab: Lab, proxy: Pr
         losses(hostwatch, 0)
 
 
-def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
-    """Everything else is answered, so nothing is lost; the next stream begins where the deaf one ended."""
+def test_a_dead_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
+    """All other requests are answered, so nothing is lost: the next stream begins where the dead one ended."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     other = lab.run("other", address="10.123.5.6")
@@ -274,7 +274,7 @@ def test_an_event_stream_that_has_gone_deaf_is_made_up_for(lab: Lab, proxy: Prox
 
 
 def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Proxy) -> None:
-    """At once: each return is followed by a loss, at an even pace. Then again and again: all is followed."""
+    """A cut at once: each return is followed by a loss, at an even pace. Repeated later cuts: all is followed."""
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
@@ -296,7 +296,7 @@ def test_a_proxy_that_cuts_every_event_stream_costs_little(lab: Lab, proxy: Prox
 
 
 def test_nonsense_in_the_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> None:
-    """Half a line, lines that are no JSON, and JSON that is no event: each is compared for, none ends the stream."""
+    """Half a line, no JSON, or JSON that is no event: each leads to a comparison, and none ends the stream."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     words = (b'{"Type":', b"\xff\x00}{", b"7", b'{"Type":"container","Actor":{"ID":7}}')
@@ -311,7 +311,7 @@ def test_nonsense_in_the_event_stream_is_made_up_for(lab: Lab, proxy: Proxy) -> 
 
 
 def test_nonsense_during_a_comparison_leads_to_another_one(lab: Lab, proxy: Proxy) -> None:
-    """It tells of a service that has been read already, while the comparison waits for somebody else."""
+    """The lost event concerns a service that is read already, while the comparison waits for another container."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     first, second, other = (lab.run(name, address=f"10.123.5.{n}") for n, name in enumerate(("one", "two", "other"), 6))
@@ -325,8 +325,8 @@ def test_nonsense_during_a_comparison_leads_to_another_one(lab: Lab, proxy: Prox
         losses(hostwatch, 0)
 
 
-def test_what_happens_after_the_list_was_made_is_applied(lab: Lab, proxy: Proxy) -> None:
-    """The events come while hostwatch still reads; nothing else would tell of the service until the next resync."""
+def test_events_after_the_list_was_made_are_applied(lab: Lab, proxy: Proxy) -> None:
+    """They come while hostwatch still reads. Without them the service would be unknown until the next resync."""
     web = lab.run("web", labels=SUBSCRIBER)
     proxy.freeze(r"/containers/json")
     with lab.hostwatch(ready="") as hostwatch:
@@ -362,10 +362,10 @@ def test_a_stream_that_breaks_off_in_a_line_is_taken_up_again(lab: Lab, proxy: P
         losses(hostwatch, 1)
 
 
-def test_who_cannot_be_read_is_asked_for_again_by_an_event(lab: Lab, proxy: Proxy) -> None:
-    """Whether its inspection fails or hangs, its record stays; what has failed for long need not wait long.
+def test_an_event_has_an_unreadable_container_read_again(lab: Lab, proxy: Proxy) -> None:
+    """Its inspection fails or hangs, and its record stays. An event ends the wait of a long back-off.
 
-    Its network, which is asked first, fails as well; where that answers, its word is enough for the address.
+    Its network, which is asked first, fails as well. Once it answers, its answer is enough for the address.
     """
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
@@ -393,7 +393,7 @@ def test_who_cannot_be_read_is_asked_for_again_by_an_event(lab: Lab, proxy: Prox
 
 @mortal
 def test_another_engine_in_the_same_place_is_followed_instead(lab: Lab, frail: Lab, proxy: Proxy) -> None:
-    """First no connection is lost, then all; the files of the one that is not there stay as they are."""
+    """First no connection is lost, then all are. The files of the absent engine stay as they are."""
     here, there = lab.run("web", labels=SUBSCRIBER), frail.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     frail.run("db", address="10.123.7.7")
@@ -414,7 +414,7 @@ def test_another_engine_in_the_same_place_is_followed_instead(lab: Lab, frail: L
 
 @mortal
 def test_blocks_go_from_an_engine_that_was_left_for_another(lab: Lab, frail: Lab) -> None:
-    """By SIGHUP, with `on_exit: remove`: as soon as the other one is there, and no file of that one is touched."""
+    """SIGHUP with `on_exit: remove` removes them as soon as the other engine is there, and leaves its files alone."""
     here, there = lab.run("web", labels=SUBSCRIBER), frail.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     frail.run("db", address="10.123.7.7")

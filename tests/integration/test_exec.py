@@ -35,7 +35,7 @@ def follows(lab: Lab, *containers: Container, address: str, seconds: float = 10.
 
 
 def test_a_subscriber_out_of_sight_is_served(lab: Lab) -> None:
-    """From its start on, through moves of the service, its own restarts and networks that come and go."""
+    """From its start on, through moves of the service, its own restarts, and changes of its networks."""
     with lab.hostwatch(*out_of_sight(lab)) as hostwatch:
         db = lab.run("db", address="10.123.7.1")
         web = lab.run("web", labels=WANTS_DB, user="1000", working_dir="/nowhere")
@@ -65,7 +65,7 @@ def test_a_subscriber_out_of_sight_is_served(lab: Lab) -> None:
 
 @newest_only
 def test_the_writer_can_be_chosen(lab: Lab) -> None:
-    """`exec` though the path is there, and `path` though only exec would do; `auto` takes the path."""
+    """`exec` is used although the path is there, `path` although only exec would work. `auto` takes the path."""
     lab.run("db", address="10.123.7.1")
     for writer in ("exec", "path", "auto"):
         lab.run(f"by-{writer}")
@@ -84,13 +84,13 @@ def test_the_writer_can_be_chosen(lab: Lab) -> None:
 
 @newest_only
 def test_a_look_by_exec_is_no_change_of_the_file(lab: Lab, proxy: Proxy) -> None:
-    """It opens the file for writing, which whoever watches its path is told."""
+    """A read by exec opens the file for writing, and the watch of its path reports that."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web")
     with lab.hostwatch("-c", lab.configured("subscribers: {web: {match: {name: web}, services: [db], writer: exec}}")):
         follows(lab, web, address="10.123.7.1")
         before = executed(proxy, web)
-        time.sleep(3)  # a look follows another after half a second
+        time.sleep(3)  # one read follows another after half a second
         assert executed(proxy, web) <= before + 2
         path = lab.hosts_path(web)
         path.write_text(path.read_text().replace("10.123.7.1 ", "192.0.2.99 "))
@@ -98,7 +98,7 @@ def test_a_look_by_exec_is_no_change_of_the_file(lab: Lab, proxy: Proxy) -> None
 
 
 DASH = {"/host/lib": {"bind": "/lib"}, "/host/lib64": {"bind": "/lib64"}, "/host/bin/dash": {"bind": "/dash"}}
-"""A shell of the machine's own: busybox's has `cat` and `dd` within."""
+"""The machine's own shell: that of busybox has `cat` and `dd` built in."""
 
 
 def without(lab: Lab, *programs: str) -> Container:
@@ -114,7 +114,7 @@ def without(lab: Lab, *programs: str) -> Container:
 @newest_only
 @pytest.mark.parametrize("programs", [(), ("dd",)], ids=["with dd", "without dd"])
 async def test_any_text_becomes_any_other(lab: Lab, programs: tuple[str, ...]) -> None:
-    """Bytes of all kinds, growing and shrinking; what is read back is what is there."""
+    """Texts of any bytes grow and shrink. The file then has exactly the new text."""
     container = without(lab, *programs)
     chance = random.Random(7)
     path = lab.hosts_path(container)
@@ -131,7 +131,7 @@ async def test_any_text_becomes_any_other(lab: Lab, programs: tuple[str, ...]) -
 
 
 def random_line(chance: random.Random) -> bytes:
-    """A line such as a hosts file has, or of any bytes."""
+    """A line of a hosts file, or one of any bytes."""
     if chance.random() < 0.7:
         return b"10.0.0.%d      name-%d\n" % (chance.randrange(256), chance.randrange(3))
     return chance.randbytes(chance.randrange(60)).replace(b"\n", b"").replace(b"\0", b"") + b"%s\\n\xe9'\"$x`-\n"
@@ -139,7 +139,7 @@ def random_line(chance: random.Random) -> bytes:
 
 @newest_only
 def test_no_reader_finds_the_file_empty(lab: Lab) -> None:
-    """Through 20 moves of the database, a line that comes and goes among them."""
+    """The database moves 20 times, and another line comes and goes."""
     addresses = [f"10.123.7.{number}" for number in range(1, 22)]
     lines = {f"{address:<16}db" for address in addresses} | {"# hostwatch: begin", "# hostwatch: end"}
     lines.add("# withheld: @{db.ip} db  (db: no running container)")
@@ -168,10 +168,10 @@ def test_no_reader_finds_the_file_empty(lab: Lab) -> None:
     ],
     ids=["no shell", "no cat", "read-only"],
 )
-def test_what_cannot_be_reached_is_reported_once(
+def test_a_file_that_cannot_be_reached_is_reported_once(
     lab: Lab, proxy: Proxy, start: Callable[[Lab], Container], reason: str
 ) -> None:
-    """With the reason and what to do, and not tried again at each event; a neighbour is served."""
+    """The line has the reason and a remedy. Events do not lead to further tries. Another subscriber is served."""
     lab.run("db", address="10.123.7.1")
     odd = start(lab)
     with lab.hostwatch(*out_of_sight(lab)) as hostwatch:
@@ -189,13 +189,13 @@ def test_what_cannot_be_reached_is_reported_once(
 
 
 def executed(proxy: Proxy, container: Container) -> int:
-    """How many commands were begun in a container."""
+    """The number of commands that were begun in a container."""
     return sum(f"/containers/{container.id}/exec" in request for request in proxy.requests)
 
 
 @newest_only
 def test_a_command_that_hangs_delays_nobody_and_is_not_repeated(lab: Lab, proxy: Proxy) -> None:
-    """Six containers in which every command hangs: those by path go on at once, and the engine is not swamped."""
+    """Every command hangs in six containers. Files by path go on at once, and the engine gets few requests."""
     lab.run("db", address="10.123.7.1")
     hanging = [lab.run(f"hang-{number}", labels={"wants": "exec"}) for number in range(6)]
     proxy.hold = re.compile("|".join(f"/containers/{container.id}/exec" for container in hanging))
@@ -214,7 +214,7 @@ def test_a_command_that_hangs_delays_nobody_and_is_not_repeated(lab: Lab, proxy:
 
 @newest_only
 def test_a_proxy_that_refuses_commands_is_named(lab: Lab, proxy: Proxy) -> None:
-    """It keeps refusing, and hostwatch keeps quiet about it."""
+    """It keeps refusing, and hostwatch says so only once."""
     proxy.refuse = EXECS
     lab.run("db", address="10.123.7.1")
     lab.run("web", labels=WANTS_DB)
@@ -224,7 +224,7 @@ def test_a_proxy_that_refuses_commands_is_named(lab: Lab, proxy: Proxy) -> None:
 
 @newest_only
 def test_a_paused_container_is_served_afterwards(lab: Lab) -> None:
-    """The engine runs no command in it; that is tried again."""
+    """The engine runs no command in it, so the write is tried again."""
     db = lab.run("db", address="10.123.7.1")
     with lab.hostwatch(*out_of_sight(lab)) as hostwatch:
         web = lab.run("web", labels=WANTS_DB)

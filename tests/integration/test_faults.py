@@ -1,4 +1,4 @@
-"""What goes wrong between hostwatch and an engine, injected by a proxy between the two real ones."""
+"""Faults between hostwatch and an engine, injected by a proxy between the two real ones."""
 
 import re
 import time
@@ -31,7 +31,7 @@ def connections(hostwatch: Hostwatch, wanted: int) -> None:
 
 
 def test_a_held_up_request_delays_nobody_else(lab: Lab, proxy: Proxy) -> None:
-    """Each inspection of a stranger hangs; the database is followed all the same."""
+    """Each inspection of another container hangs, and the database is still followed."""
     web = lab.run("web", labels=SUBSCRIBER)
     with lab.hostwatch():
         stranger = lab.create("stranger")
@@ -45,7 +45,7 @@ def test_a_held_up_request_delays_nobody_else(lab: Lab, proxy: Proxy) -> None:
 
 
 def test_a_hung_inspection_does_not_delay_the_start(lab: Lab, proxy: Proxy) -> None:
-    """hostwatch starts while an inspection hangs; the files are right all the same."""
+    """hostwatch starts while an inspection hangs, and the files become right."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     stranger = lab.run("stranger")
@@ -66,7 +66,7 @@ def test_with_the_path_writer_only_get_requests_are_made(lab: Lab, proxy: Proxy)
 
 
 def test_a_start_costs_at_most_two_requests_for_each_event(lab: Lab, proxy: Proxy) -> None:
-    """create, connect and start are three events of one container; ten containers start."""
+    """create, connect and start are the three events of a container. Ten containers start."""
     with lab.hostwatch():
         before = len(proxy.requests)
         web = [lab.run(f"web-{number}", labels=SUBSCRIBER) for number in range(10)]
@@ -77,7 +77,7 @@ def test_a_start_costs_at_most_two_requests_for_each_event(lab: Lab, proxy: Prox
 
 
 def test_a_huge_event_neither_ends_the_stream_nor_delays_others(lab: Lab, proxy: Proxy) -> None:
-    """A container with 700 kB of labels comes before the database; one connection serves all events."""
+    """A container with 700 kB of labels comes before the database. One connection serves all events."""
     web = lab.run("web", labels=SUBSCRIBER)
     begun = time.monotonic()
     with lab.hostwatch():
@@ -88,8 +88,8 @@ def test_a_huge_event_neither_ends_the_stream_nor_delays_others(lab: Lab, proxy:
     assert 1 <= streams <= 1 + (time.monotonic() - begun) // 10, "each is replaced after ten seconds"
 
 
-def test_one_whose_labels_are_too_long_is_not_waited_for(lab: Lab) -> None:
-    """With 1.2 MB of labels it cannot be inspected, and might have any alias: the database's name goes all the same."""
+def test_a_container_with_too_long_labels_is_not_waited_for(lab: Lab) -> None:
+    """1.2 MB of labels prevent its inspection, so it may have any alias. The database's name still goes."""
     web = lab.run("web", labels={"hostwatch.services": "db, big"})
     service = lab.run("db", address="10.123.5.5")
     big = lab.run("big", address="10.123.5.6", labels={f"label-{number}": "x" * 60_000 for number in range(20)})
@@ -106,7 +106,7 @@ def test_one_whose_labels_are_too_long_is_not_waited_for(lab: Lab) -> None:
 
 
 def test_a_stream_that_is_cut_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
-    """A change falls into the gap; nothing is lost, and the log has a line for each loss and return."""
+    """A change falls into the gap. Nothing is lost, and the log has a line for each loss and return."""
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
@@ -120,7 +120,7 @@ def test_a_stream_that_is_cut_is_taken_up_again(lab: Lab, proxy: Proxy) -> None:
 
 
 def test_lost_events_are_made_up_for_by_the_resync(lab: Lab, proxy: Proxy, tmp_path: Path) -> None:
-    """No event of the database arrives at all, nor does the file's watch tell of a running container."""
+    """No event of the database arrives, and the watch of files does not show a running container."""
     config = tmp_path / "hostwatch.yaml"
     config.write_text("timing: {resync: 1s}\n")
     web = lab.run("web", labels=SUBSCRIBER)
@@ -131,7 +131,7 @@ def test_lost_events_are_made_up_for_by_the_resync(lab: Lab, proxy: Proxy, tmp_p
 
 
 def test_records_stay_while_a_container_cannot_be_read(lab: Lab, proxy: Proxy) -> None:
-    """An inspection fails with 500: that is unknown, not gone; others go on. It is told once, when it lasts."""
+    """An inspection fails with 500: its facts are unknown, not gone. Others go on. A lasting fault is told once."""
     web = lab.run("web", labels=SUBSCRIBER)
     service = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
@@ -148,7 +148,7 @@ def test_records_stay_while_a_container_cannot_be_read(lab: Lab, proxy: Proxy) -
 
 
 def test_records_stay_while_the_engine_is_away(lab: Lab, proxy: Proxy) -> None:
-    """Every request fails; the files stay, and drift is healed from what is known."""
+    """Every request fails. The files stay, and hostwatch heals drift from its last facts."""
     web = lab.run("web", labels=SUBSCRIBER)
     lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:

@@ -1,4 +1,4 @@
-"""The promise that nobody else makes: a file is right before the first instruction. Counted, not timed."""
+"""The promise of the project: a file is right before the first instruction. Counted, not timed."""
 
 from docker.models.containers import Container
 
@@ -23,7 +23,7 @@ def test_a_new_subscriber_finds_its_block_before_its_first_instruction(lab: Lab)
 
 
 def test_a_restarted_subscriber_finds_its_block_before_its_first_instruction(lab: Lab) -> None:
-    """The engine empties the file of its block at each start; it is back in time."""
+    """The engine removes the block from the file at each start, and hostwatch puts it back in time."""
     with lab.hostwatch() as hostwatch:
         lab.run("db", address="10.123.7.7")
         web = lab.run("web", "cat /etc/hosts; echo ---; exec sleep 1000", labels=SUBSCRIBER)
@@ -51,13 +51,13 @@ def test_peers_follow_a_recreated_service_before_its_first_instruction(lab: Lab)
 
 
 def reads_so_far(container: Container, wanted: int) -> list[str]:
-    """What the container has read at each of its starts, once there are that many."""
+    """The text that the container has read at each of its starts, once there are that many."""
     eventually(lambda: output(container, wait=False).count("---") == wanted)
     return output(container, wait=False).split("---\n")[:-1]
 
 
 def output(container: Container, *, wait: bool = True) -> str:
-    """What the container printed, once it has ended."""
+    """The container's output, once it has ended."""
     if wait:
         container.wait(timeout=20)
     return container.logs().decode()

@@ -1,4 +1,4 @@
-"""Files on the host that subscribe: every name of the engine in them, and foreign lines as they were."""
+"""Files on the host that subscribe: they get every name of the engine, and keep their foreign lines."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def compose(project: str, service: str, number: int = 1) -> dict[str, str]:
 
 
 def block(path: Path) -> list[str]:
-    """The lines of the block in a file; none while it is not there as a whole."""
+    """The lines of the block in a file; none before the whole block is there."""
     _, _, rest = path.read_text().partition("# hostwatch: begin\n")
     lines, end, _ = rest.partition("# hostwatch: end\n")
     return lines.splitlines() if end else []
@@ -51,7 +51,7 @@ def configuration(lab: Lab, path: Path, more: str = 'services: "*"', linger: str
 
 
 def test_every_name_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
-    """Containers, aliases, `service` and `service.project`, replicas; a service that moves; the container that goes."""
+    """Containers, aliases, `service` and `service.project`, replicas, a service that moves, and a removed container."""
     back = make_network(lab.client, "back", "10.124.0.0/16")
     lab.run("db", address="10.123.7.7")
     for number in (1, 2):
@@ -84,7 +84,7 @@ def test_every_name_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
 
 @newest_only
 def test_the_only_name_of_the_engine_lingers(lab: Lab, hosts: Path) -> None:
-    """A restart at the same address is no change, with nothing else to be published either."""
+    """A restart at the same address is no change, even if the file has no other name."""
     db = lab.run("db", address="10.123.7.7")
     with lab.hostwatch("-c", configuration(lab, hosts, linger="1h")) as hostwatch:
         eventually(lambda: records(hosts) == {"db": ["10.123.7.7"]})
@@ -98,7 +98,7 @@ def test_the_only_name_of_the_engine_lingers(lab: Lab, hosts: Path) -> None:
 
 
 def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None:
-    """And reported; the long ones stand, and so does the short one when only one project has it."""
+    """They are reported. The long names stay, and so does a short name that only one project has."""
     for number, project in enumerate(("shop", "blog")):
         lab.run(f"{project}-db-1", address=f"10.123.8.{number}", labels=compose(project, "db"))
     with lab.hostwatch("-c", configuration(lab, hosts)) as hostwatch:
@@ -115,7 +115,7 @@ def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None
 
 @newest_only
 def test_templates_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
-    """References to all kinds of names, the names of others' lines and of the host itself, `self`."""
+    """They have references to all kinds of names, names of foreign lines and of the host itself, and `self`."""
     lab.run("shop-db-1", address="10.123.8.1", labels=compose("shop", "db") | {"hostwatch.names": "mysql"})
     lines = ["@{db.ip} a", "@{db.shop.ip} b", "@{mysql.ip} c", "@{shop-db-1.ip} given", "@{self.ip} @{self.name}.here"]
     text = json.dumps("\n".join(lines))
@@ -127,7 +127,7 @@ def test_templates_in_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
 
 @newest_only
 def test_commands_show_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
-    """`plan` before, `status` after a `sync`."""
+    """`plan` shows it before a `sync`, and `status` after it."""
     lab.run("db", address="10.123.7.7")
     chosen = configuration(lab, hosts)
     diff = lab.command("plan", "-c", chosen).stdout
@@ -147,8 +147,8 @@ def test_commands_show_a_file_on_the_host(lab: Lab, hosts: Path) -> None:
 
 @newest_only
 @pytest.mark.parametrize("missing", ["directory", "file"])
-def test_what_is_missing_is_told_and_kept_once_it_is_there(lab: Lab, hosts: Path, missing: str) -> None:
-    """A clear error at start and of `sync`; what appears later is picked up without a resync, replaced or not."""
+def test_a_missing_file_is_told_and_kept_once_it_is_there(lab: Lab, hosts: Path, missing: str) -> None:
+    """Start and `sync` print a clear error. hostwatch notices the new file, or its replacement, before any resync."""
     lab.run("db", address="10.123.7.7")
     hosts.unlink()
     if missing == "directory":
@@ -173,7 +173,7 @@ def test_what_is_missing_is_told_and_kept_once_it_is_there(lab: Lab, hosts: Path
 
 @newest_only
 def test_a_link_is_not_followed(lab: Lab, hosts: Path) -> None:
-    """The file is refused; a directory that is a link, as /var/run is, will do."""
+    """The file is refused. Its directory may be a link, as /var/run is."""
     lab.run("db", address="10.123.7.7")
     link = hosts.with_name("link")
     link.symlink_to(hosts)
@@ -187,7 +187,7 @@ def test_a_link_is_not_followed(lab: Lab, hosts: Path) -> None:
 
 @newest_only
 def test_a_command_tells_of_a_change(lab: Lab, hosts: Path) -> None:
-    """Once for each that has settled; that it fails is told with what it printed, and it is tried again."""
+    """It runs once for each settled change. A failure is logged with the command's output, and tried again."""
     told, refuse = hosts.with_name("told"), hosts.with_name("refuse")
     script = f'if [ -e {refuse} ]; then echo "not now" >&2; exit 7; fi; echo "$0" >>{told}'
     more = f"services: [db], notify: {{command: [sh, -c, '{script}', 'a b']}}"
@@ -204,7 +204,7 @@ def test_a_command_tells_of_a_change(lab: Lab, hosts: Path) -> None:
 
 @pytest.mark.parametrize("labels", [{}, {"hostwatch.hosts": "@{web.ip} own"}], ids=["nobody's", "a subscriber's"])
 def test_a_copy_of_the_host_s_file_keeps_no_block_of_it(lab: Lab, labels: dict[str, str]) -> None:
-    """A container in host mode begins with one, which nobody would keep right."""
+    """A container in host mode begins with a copy of the host's file. Its block would never be updated."""
     holder = lab.engine.holder
     assert holder is not None
     own = Path(f"/proc/{holder.pid}/root/etc/hosts")

@@ -1,4 +1,4 @@
-"""Containers that mean harm: what they may put in labels, names and files, and what that does to others."""
+"""Hostile containers: their labels, names and files, and the effect on others."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ODD = "\n# hostwatch: end\n10.9.9.9 evil\n\x1b[2J\u202e\x9b\r\x7f"
 
 
 def moved(lab: Lab, number: int) -> float:
-    """Put the database at another address; returns the milliseconds until the subscriber `web` says so."""
+    """Give the database another address; returns the milliseconds until the file of the subscriber `web` has it."""
     web, db, address = lab.client.containers.get("web"), lab.client.containers.get("db"), f"10.123.200.{number}"
     lab.network.disconnect(db)
     lab.network.connect(db, ipv4_address=address)
@@ -36,7 +36,7 @@ def honest(lab: Lab) -> None:
 
 
 def delays(lab: Lab, times: int = 10) -> list[float]:
-    """The milliseconds that so many moves took to be followed, sorted."""
+    """The milliseconds until each of so many moves was in the file, sorted."""
     return sorted(moved(lab, number) for number in range(2, times + 2))
 
 
@@ -50,13 +50,13 @@ WRITERS = (
     "exec 9<>/etc/hosts; while :; do echo '10.9.9.9 db' > /etc/hosts; done",
 )
 LOOKED = f"hostile-{len(WRITERS) - 1}: "
-"""In the log, a line for each look at the last of them."""
+"""The beginning of a log line for each look at the last of them."""
 
 
 def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None:
-    """One of each kind, all subscribers; a pair of others is followed as fast as without them, but for 100 ms.
+    """One of each kind subscribes. Others are followed as fast as without them, but for 100 ms.
 
-    How often it looks at their files is bounded, too: it runs with a priority that nobody else has.
+    The number of looks at their files is bounded, too, as hostwatch runs with real-time priority.
     """
     honest(lab)
     with lab.hostwatch() as hostwatch:
@@ -79,8 +79,8 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
 
 
-def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None:
-    """Labels, host names, mounts and networks with text of all kinds: one file, one log line, one row each."""
+def test_hostile_labels_and_names_change_only_their_own_container(lab: Lab) -> None:
+    """Labels, host names, mounts and networks have texts of all kinds: one file, one log line, one row each."""
     victim = lab.directory / "shadow"
     victim.write_text("root:secret\n")
     before = victim.read_bytes(), victim.stat().st_mtime_ns
@@ -116,7 +116,7 @@ def test_whatever_containers_say_of_themselves_stays_their_own(lab: Lab) -> None
 
 
 def test_a_rename_to_the_name_of_a_service_takes_nothing(lab: Lab) -> None:
-    """A compose service that comes back in time keeps its name; what the engine has as a name it gives once only."""
+    """A Compose service that comes back in time keeps its name. The engine gives a container's name only once."""
     shop = {"com.docker.compose.project": "shop", "com.docker.compose.container-number": "1"}
     service = lab.run("shop-db-1", address="10.123.200.1", labels=shop | {"com.docker.compose.service": "db"})
     web = lab.run("shop-web-1", labels=shop | {"com.docker.compose.service": "web"} | WANTS_DB)
@@ -126,7 +126,7 @@ def test_a_rename_to_the_name_of_a_service_takes_nothing(lab: Lab) -> None:
     with lab.hostwatch("-c", lab.configured("timing: {linger: 30s}")) as hostwatch:
         eventually(lambda: lab.records(web) == {"db": ["10.123.200.1"]})
         for name in ("db", "cache"):
-            with suppress(docker.errors.APIError):  # the engine refuses a name that somebody has
+            with suppress(docker.errors.APIError):  # the engine refuses a name that is taken
                 evil.rename(name)
         service.kill()
         named.kill()
@@ -146,8 +146,8 @@ while :; do printf '10.123.200.1\\t%s\\n' "$(hostname)" > /etc/hosts; usleep 200
 """
 
 
-def test_a_forged_hint_takes_no_address_of_others(lab: Lab, proxy: Proxy) -> None:
-    """A container writes itself the database's address, and nothing else is told of it for a while."""
+def test_a_forged_early_address_takes_no_address_of_others(lab: Lab, proxy: Proxy) -> None:
+    """A container writes the database's address into its own file, and its events and inspections are held up."""
     honest(lab)
     evil = lab.create("evil", FORGE, address="10.123.200.9")
     web, follower = lab.client.containers.get("web"), lab.run("follower", labels={"hostwatch.hosts": "@{evil.ip} evil"})
@@ -172,8 +172,8 @@ while :; do for n in 1 8 9; do printf "10.123.200.$n\\t%s\\n" "$(hostname)" > /e
 """
 
 
-def test_a_forged_claim_is_asked_for_now_and_then_and_comes_to_nothing(lab: Lab, proxy: Proxy) -> None:
-    """A running container writes itself addresses: the database's, and some of nobody's."""
+def test_a_forged_address_of_a_running_container_has_no_effect_and_few_requests(lab: Lab, proxy: Proxy) -> None:
+    """A running container writes addresses into its file: that of the database, and unused ones."""
     honest(lab)
     lab.run("evil", CLAIM, address="10.123.200.9")
     web, follower = lab.client.containers.get("web"), lab.run("follower", labels={"hostwatch.hosts": "@{evil.ip} evil"})
@@ -191,7 +191,7 @@ def test_a_forged_claim_is_asked_for_now_and_then_and_comes_to_nothing(lab: Lab,
 
 
 def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:
-    """Each of its events carries all of them; nobody parses that, and the rest of the events are read."""
+    """Each of its events has all of them. hostwatch does not parse these, and reads the other events."""
     honest(lab)
     with lab.hostwatch() as hostwatch:
         eventually(lambda: "db" in lab.records(lab.client.containers.get("web")))

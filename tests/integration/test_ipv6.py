@@ -24,7 +24,7 @@ def dual_network(lab: Lab) -> str:
 
 
 def six_network(lab: Lab) -> str:
-    """A network without IPv4: fd00:66::/64. Engines before 28 have none: they give it an IPv4 subnet all the same."""
+    """A network without IPv4: fd00:66::/64. Engines before 28 give it an IPv4 subnet all the same."""
     lab.engine.docker("network", "create", "--ipv6", "--ipv4=false", "--subnet=fd00:66::/64", "six")
     return "six"
 
@@ -36,7 +36,7 @@ def run_db(lab: Lab, network: str, four: str | None, six: str, **options: str | 
 
 
 def own(container: Container, network: str, key: str) -> list[str]:
-    """What the engine says that the container has on the network."""
+    """The container's addresses on the network, from the engine."""
     container.reload()
     return [container.attrs["NetworkSettings"]["Networks"][network][key]]
 
@@ -46,8 +46,8 @@ def expected(ip: list[str], six: list[str], gate: list[str], gate6: list[str], *
     return {"ip": ip, "ip6": six, "gate": gate, "gate6": gate6} | services
 
 
-def test_families_come_in_the_order_that_is_asked_for(lab: Lab) -> None:
-    """`ip` is the first of them, `ip6` what it says; the host is at the gateway, which has both families, too."""
+def test_families_come_in_the_requested_order(lab: Lab) -> None:
+    """`ip` is the first family, `ip6` is IPv6. The host is at the gateway, which has both families, too."""
     dual = dual_network(lab)
     run_db(lab, dual, "10.124.7.7", "fd00:77::7:7")
     lab.run("hosted", network_mode="host")
@@ -70,7 +70,7 @@ def test_families_come_in_the_order_that_is_asked_for(lab: Lab) -> None:
 
 
 def test_peers_follow_both_addresses_before_the_first_instruction(lab: Lab) -> None:
-    """The engine writes a line for each family; each recreation reads its own new addresses in its peers' files."""
+    """The engine writes a line for each family. Each new container reads its own new addresses in its peers' files."""
     dual = dual_network(lab)
     label = {"hostwatch.services": "db"}
     with lab.hostwatch() as hostwatch:
@@ -85,7 +85,7 @@ def test_peers_follow_both_addresses_before_the_first_instruction(lab: Lab) -> N
 
 @newest_only
 def test_a_network_without_ipv4(lab: Lab) -> None:
-    """`ip` is IPv6 there, and so is the gateway; a recreation is followed in time; who wants IPv4 alone gets none."""
+    """`ip` and the gateway are IPv6 there. A recreation is followed in time. A request for IPv4 gets no line."""
     six = six_network(lab)
     with lab.hostwatch("-c", lab.configured(CONFIGURATION)) as hostwatch:
         lab.run("hosted", network_mode="host")
@@ -103,7 +103,7 @@ def test_a_network_without_ipv4(lab: Lab) -> None:
 
 
 def recreated(lab: Lab, peers: list[Container], network: str, four: str | None, six: str) -> str:
-    """What a new database reads in its peers' files as its first act; it is removed again."""
+    """The text that a new database reads in its peers' files as its first act; it is removed again."""
     mounts = {str(lab.hosts_path(peer)): {"bind": f"/peer-{peer.name}", "mode": "ro"} for peer in peers}
     service = run_db(lab, network, four, six, command="cat /peer-*", volumes=mounts)
     service.wait(timeout=20)

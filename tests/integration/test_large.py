@@ -1,4 +1,4 @@
-"""How the daemon behaves on a large engine, which is a simulated one here."""
+"""The daemon on a large engine, which is simulated here."""
 
 import gc
 from contextlib import AsyncExitStack
@@ -14,8 +14,8 @@ from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually, newest_only
 
 
-async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
-    """Each time that would hold the event loop up for 0.2 s with 10,000 containers."""
+async def test_the_first_read_is_frozen_for_the_garbage_collector(tmp_path: Path) -> None:
+    """Otherwise each collection would hold up the event loop for 0.2 s with 10,000 containers."""
     made, socket = simulated.world(200, tmp_path), tmp_path / "engine.sock"
     gc.unfreeze()
     try:
@@ -38,8 +38,8 @@ async def test_what_was_read_first_is_not_looked_through_for_garbage(tmp_path: P
 
 
 @newest_only
-def test_what_is_too_much_for_a_file_is_withheld(lab: Lab) -> None:
-    """As many lines as fit stand in a container's file, by path and by exec; the host's own may have megabytes."""
+def test_lines_beyond_a_files_limit_are_withheld(lab: Lab) -> None:
+    """A container's file gets the lines that fit, by path and by exec. The host's own may have megabytes."""
     names = [" ".join(f"service-{n}-{m}.of-a-large-project.internal.example" for m in range(10)) for n in range(600)]
     lines = [f"10.1.{n >> 8}.{n & 255} {each}" for n, each in enumerate(names)]
     hosts = lab.directory / "hosts"

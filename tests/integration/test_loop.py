@@ -1,4 +1,4 @@
-"""How the daemon behaves inside: nothing blocks its event loop, and nothing of it is left when it ends."""
+"""The daemon inside: nothing blocks its event loop, and nothing of it is left after its end."""
 
 import re
 import signal
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
 
 async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
-    """A start, a move, drift and an end, with every blocking call in the loop an error."""
+    """Every blocking call in the loop is an error, in a start, a move, drift and an end."""
 
     def history() -> None:
         web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
@@ -48,7 +48,7 @@ async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
 
 
 def test_it_ends_at_once_while_requests_hang(lab: Lab, tmp_path: Path) -> None:
-    """SIGTERM does not wait for an engine that holds requests up."""
+    """SIGTERM does not wait for an engine that holds up requests."""
     with proxied(lab.engine.socket, tmp_path / "proxy.sock") as proxy:
         lab.environ["DOCKER_HOST"] = proxy.host
         with lab.hostwatch() as hostwatch:
@@ -60,7 +60,7 @@ def test_it_ends_at_once_while_requests_hang(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
-    """With `on_exit: remove` the files are as they were before."""
+    """`on_exit: remove` restores the files."""
     config = tmp_path / "hostwatch.yaml"
     config.write_text("on_exit: remove\n")
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
@@ -71,7 +71,7 @@ def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_block_that_cannot_be_removed_at_the_end_is_told(lab: Lab) -> None:
-    """The others go all the same."""
+    """The other blocks are still removed."""
     web, stuck = (lab.run(name, labels={"hostwatch.hosts": "192.0.2.1 fixed"}) for name in ("web", "stuck"))
     with lab.hostwatch("-c", lab.configured("on_exit: remove")) as hostwatch:
         eventually(lambda: "fixed" in lab.hosts(web) and "fixed" in lab.hosts(stuck))

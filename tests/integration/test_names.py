@@ -1,4 +1,4 @@
-"""Who answers to a name on real engines: case, host names, who does not run, one-offs, networks by their key."""
+"""The owner of a name on real engines: case, host names, stopped containers, one-offs, networks by their key."""
 
 from functools import partial
 from pathlib import Path
@@ -7,8 +7,8 @@ from tests.conftest import Lab, eventually, make_network, newest_only
 from tests.integration.test_host_file import compose
 
 
-def test_what_the_engine_s_dns_answers_is_an_alias_on_every_version(lab: Lab) -> None:
-    """The host name, the alias and the short id, in any case: `getent`'s way in the container and ours agree."""
+def test_the_names_of_the_engine_s_dns_are_aliases_on_every_version(lab: Lab) -> None:
+    """`getent` in the container and hostwatch agree on the host name, the alias and the short id, in any case."""
     service = lab.create("broker", hostname="kafka", network=None)
     lab.network.connect(service, aliases=["queue"])
     service.start()
@@ -26,8 +26,8 @@ def test_what_the_engine_s_dns_answers_is_an_alias_on_every_version(lab: Lab) ->
         assert f"Address: {address}" in output.decode(), name
 
 
-def test_who_joined_one_that_was_restarted_is_told(lab: Lab) -> None:
-    """`container:X` keeps the network of before, which is dead: it is at no address until it is restarted, too."""
+def test_a_container_that_joins_a_restarted_one_is_told(lab: Lab) -> None:
+    """`container:X` keeps the old network, which is dead. It has no address until it is restarted, too."""
     error = "its network ended when the container whose network it uses was started anew; restart it, too"
     reason = "(joined: the network that joined uses ended when vpn was started anew)"
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")) as hostwatch:
@@ -50,7 +50,7 @@ def test_who_joined_one_that_was_restarted_is_told(lab: Lab) -> None:
 
 @newest_only
 def test_a_label_in_capitals_steals_no_name(lab: Lab) -> None:
-    """The name's owner has it in the file, and nobody else's address stands there under it."""
+    """Only the owner's address is in the file under this name."""
     labels = compose("shop", "web") | {"hostwatch.services": "*"}
     web = lab.run("web", address="10.123.7.2", labels=labels)
     lab.run("shop-db-1", address="10.123.7.3", labels=compose("shop", "db"))
@@ -62,15 +62,15 @@ def test_a_label_in_capitals_steals_no_name(lab: Lab) -> None:
 
 
 @newest_only
-def test_who_does_not_run_yields(lab: Lab) -> None:
-    """A rollback: the new one is created, started, and the old one stopped; later the alias of a running one counts."""
+def test_a_stopped_container_yields_its_name(lab: Lab) -> None:
+    """A rollback starts the new one and stops the old one. A running container's alias beats a created name."""
     app = {"hostwatch.names": "app"}
     web = lab.run("web", labels={"hostwatch.hosts": "@{app.ip} app\n@{cache.ip} cache"})
     old = lab.run("app-v1", address="10.123.7.5", labels=app)
     with lab.hostwatch():
         eventually(lambda: lab.records(web).get("app") == ["10.123.7.5"])
         new = lab.create("app-v2", address="10.123.7.6", labels=app)
-        lab.create("cache")  # never started, so nobody's name
+        lab.create("cache")  # never started, so it does not claim its name
         redis = lab.create("redis", network=None)
         lab.network.connect(redis, aliases=["cache"], ipv4_address="10.123.7.8")
         redis.start()
@@ -90,7 +90,7 @@ def test_who_does_not_run_yields(lab: Lab) -> None:
 
 @newest_only
 def test_a_one_off_gets_no_name(lab: Lab) -> None:
-    """As `docker compose run` leaves it, with the labels of its service."""
+    """`docker compose run` makes one, with the labels of its service."""
     labels = compose("shop", "app") | {"hostwatch.names": "main"}
     web = lab.run("web", labels={"hostwatch.hosts": "@{main.ip} main"})
     lab.run("shop-app-1", address="10.123.7.5", labels=labels)
@@ -105,7 +105,7 @@ def test_a_one_off_gets_no_name(lab: Lab) -> None:
 
 @newest_only
 def test_a_network_goes_by_its_key_in_the_compose_file(lab: Lab) -> None:
-    """`networks: {proxy: {name: web_proxy}}`, and the service of another project that is on it."""
+    """The key is in `networks: {proxy: {name: web_proxy}}`. A service of another project is on that network, too."""
     keyed = {"com.docker.compose.project": "shop", "com.docker.compose.network": "proxy"}
     proxy = make_network(lab.client, "web_proxy", "10.124.0.0/16", labels=keyed)
     wanted = {"hostwatch.network": "proxy"}
@@ -123,7 +123,7 @@ def test_a_network_goes_by_its_key_in_the_compose_file(lab: Lab) -> None:
 
 @newest_only
 def test_a_name_with_a_dot_does_not_reach_the_host_s_file(lab: Lab, tmp_path: Path) -> None:
-    """`docker run --name github.com`: withheld, and said; a container's own file is its own affair."""
+    """`docker run --name github.com` is withheld and reported. A container's own file still gets the name."""
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 localhost\n")
     lab.run("github.com", address="10.123.7.7")
@@ -138,12 +138,12 @@ def test_a_name_with_a_dot_does_not_reach_the_host_s_file(lab: Lab, tmp_path: Pa
 
 @newest_only
 def test_a_recreation_is_no_chance_for_a_stranger(lab: Lab) -> None:
-    """Nobody who reads the file all the time sees the address of a label's container under the name."""
+    """A process reads the file all the time, and never sees the address of a label's container under the name."""
     watching = "while :; do grep -q '10.123.7.9 .*db' /etc/hosts && echo stolen >>/seen; done"
     lab.run("db", address="10.123.7.3")
     lab.run("stranger", address="10.123.7.9", labels={"hostwatch.names": "db"})
     web = lab.run("web", watching, labels={"hostwatch.hosts": "@{db.ip} db"})
-    # Longer than the engine takes to replace the database, however busy the machine is.
+    # Longer than the engine takes to replace the database on a busy machine.
     with lab.hostwatch("-c", lab.configured("timing: {linger: 6s}")):
         for address in ("10.123.7.4", "10.123.7.5"):
             lab.client.containers.get("db").remove(force=True)

@@ -1,4 +1,4 @@
-"""A real nginx, which looks its upstream up when it reads its configuration and never again: it needs the notice."""
+"""A real nginx: it looks up its upstream when it reads its configuration, so it needs a notification."""
 
 import pytest
 from docker.models.containers import Container
@@ -25,7 +25,7 @@ PROGRAM = "nginx -c /conf/nginx.conf"
 
 
 def started(lab: Lab, name: str, **labels: str) -> Container:
-    """An nginx in front of `db`, of the configuration in the lab's directory."""
+    """An nginx in front of `db`, with the configuration in the lab's directory."""
     root = f"/host{image.nginx()}/usr"
     volumes = {root: "/usr", f"{root}/lib": "/lib", f"{root}/lib64": "/lib64", str(lab.directory): "/conf"}
     volumes |= {str(lab.directory / "nsswitch.conf"): "/etc/nsswitch.conf"}
@@ -40,7 +40,7 @@ def served(lab: Lab, text: str, address: str) -> Container:
 
 
 def answer(client: Container, server: Container) -> str:
-    """What the server answers to a request for its front page."""
+    """The server's answer to a request for its front page."""
     server.reload()
     (network,) = server.attrs["NetworkSettings"]["Networks"].values()
     request = f"(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 0.5) | nc -w 3 {network['IPAddress']} 80"
@@ -51,8 +51,8 @@ def answer(client: Container, server: Container) -> str:
 
 @pytest.mark.parametrize("notification", ["SIGHUP", f"exec: {PROGRAM} -s reload"], ids=["signal", "exec"])
 def test_nginx_follows_its_upstream(lab: Lab, notification: str) -> None:
-    """It finds `db` at its start, and the new one after one reload; one that is not told is lost."""
-    # Once for both: written again for the second, the file is empty for a moment in which the first may read it.
+    """It finds `db` at its start, and the new one after one reload. An nginx without notification does not."""
+    # Written once for both: a second write empties the file for a moment, and the first server may read it then.
     (lab.directory / "nginx.conf").write_text(CONFIGURATION)
     (lab.directory / "nsswitch.conf").write_text("hosts: files\n")
     with lab.hostwatch("-c", lab.configured("timing: {notify_debounce: 200ms}")) as hostwatch:

@@ -1,4 +1,4 @@
-"""Applications are told of a change of their records: once it has settled, not for their own restart, in no loop."""
+"""Notifications of changed records: once the change has settled, not after an own restart, and in no loop."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ pytestmark = newest_only
 
 CHANGES = 50
 COUNTS = "trap 'echo told' USR1; echo ready; while :; do sleep 1000 & wait; kill %1 2>/dev/null; done"
-"""A program that says so each time that it is told."""
+"""A program that prints a line at each notification."""
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db", "hostwatch.notify": "SIGUSR1"}
 QUICK = "timing: {linger: 0, notify_debounce: 100ms}"
 
@@ -28,12 +28,12 @@ def counting(lab: Lab, name: str = "web", **labels: str) -> Container:
 
 
 def told(container: Container) -> int:
-    """How many times the application was told."""
+    """The number of notifications that the application has got."""
     return container.logs().decode().count("told")
 
 
 def known(lab: Lab, container: Container, address: str) -> None:
-    """Wait until the container's file gives this address to `db`."""
+    """Wait until `db` has this address in the container's file."""
     eventually(lambda: lab.records(container).get("db") == [address])
 
 
@@ -44,12 +44,12 @@ def moved(lab: Lab, service: Container, address: str) -> None:
 
 
 def quiet(seconds: float = 0.8) -> None:
-    """Wait for what must not come: longer than the debounce."""
+    """Wait for a notification that must not come: longer than the debounce."""
     time.sleep(seconds)
 
 
 def starts(container: Container) -> str:
-    """When the container was started last."""
+    """The time of the container's last start."""
     container.reload()
     started: str = container.attrs["State"]["StartedAt"]
     return started
@@ -67,8 +67,8 @@ def busy() -> Iterator[None]:
             loop.wait()
 
 
-def test_one_notice_for_each_of_fifty_changes_under_load(lab: Lab) -> None:
-    """The service moves, with both cores kept busy and a neighbour that comes and goes."""
+def test_one_notification_for_each_of_fifty_changes_under_load(lab: Lab) -> None:
+    """The service moves while both cores are busy and a neighbour comes and goes."""
     lingering = lab.configured("timing: {linger: 30s, notify_debounce: 100ms}")
     with lab.hostwatch("-c", lingering) as hostwatch, busy():
         db = lab.run("db", address="10.123.1.1")
@@ -85,8 +85,8 @@ def test_one_notice_for_each_of_fifty_changes_under_load(lab: Lab) -> None:
         assert told(web) == CHANGES, hostwatch.log
 
 
-def test_what_is_no_change_of_the_records_tells_nobody(lab: Lab) -> None:
-    """Its own start and restart, drift, a restart of hostwatch, a service that is back where it was in time."""
+def test_unchanged_records_cause_no_notification(lab: Lab) -> None:
+    """Its own start and restart, drift, a restart of hostwatch, a service that is back at its address in time."""
     slow = lab.configured("timing: {linger: 30s, notify_debounce: 2s}")  # a busy machine takes a while for a move
     db = lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", slow) as hostwatch:
@@ -109,8 +109,8 @@ def test_what_is_no_change_of_the_records_tells_nobody(lab: Lab) -> None:
     assert told(web) == 0
 
 
-def test_what_changed_while_hostwatch_was_away_is_told(lab: Lab) -> None:
-    """Its file held the old address until now."""
+def test_a_change_while_hostwatch_was_away_causes_a_notification(lab: Lab) -> None:
+    """The file had the old address until now."""
     db = lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", lab.configured(QUICK)):
         web = counting(lab)
@@ -122,8 +122,8 @@ def test_what_changed_while_hostwatch_was_away_is_told(lab: Lab) -> None:
     assert told(web) == 1
 
 
-def test_a_service_that_never_rests_starves_nobody(lab: Lab) -> None:
-    """It moves again before the debounce is over, each time; after ten times that its reader is told anyway."""
+def test_a_service_that_always_moves_does_not_prevent_notifications(lab: Lab) -> None:
+    """Each move comes before the debounce is over. After ten times the debounce the notification comes anyway."""
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0, notify_debounce: 1s}")):
         db = lab.run("db", address="10.123.1.1")
         web = counting(lab)
@@ -138,7 +138,7 @@ def test_a_service_that_never_rests_starves_nobody(lab: Lab) -> None:
 
 
 def test_a_restart_is_no_reason_for_a_restart(lab: Lab) -> None:
-    """Two that know each other by moving addresses, both restarted on a change: each once, for one change."""
+    """Two containers name each other, and both restart on a change: each once for one change."""
     lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0, notify_debounce: 2s}")) as hostwatch:
         pair = []
@@ -160,7 +160,7 @@ def test_a_restart_is_no_reason_for_a_restart(lab: Lab) -> None:
 
 
 def test_a_restart_lets_the_application_see_the_new_address(lab: Lab) -> None:
-    """It is restarted once, after the change, and its block is there from its first instruction."""
+    """It is restarted once, after the change, and its block is there at its first instruction."""
     db = lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", lab.configured(QUICK)) as hostwatch:
         labels = WANTS_DB | {"hostwatch.notify": "restart"}
@@ -177,7 +177,7 @@ def test_a_restart_lets_the_application_see_the_new_address(lab: Lab) -> None:
 
 
 def test_a_command_in_the_container(lab: Lab) -> None:
-    """As its own user; what fails is a warning with its output, and so is what cannot be run."""
+    """It runs as the container's own user. A failure, or a missing program, is a warning with the output."""
     db = lab.run("db", address="10.123.1.1")
     notifications = {
         "good": "exec: sh -c 'id -u > /tmp/told'",
@@ -199,8 +199,8 @@ def test_a_command_in_the_container(lab: Lab) -> None:
     assert "missing: could not be notified by exec: nginx -s reload: exit status 127" in warnings
 
 
-def test_notices_of_the_configuration(lab: Lab) -> None:
-    """Beside the label's; of two that are the same, one."""
+def test_notifications_of_the_configuration(lab: Lab) -> None:
+    """They come beside the label's. Of two equal ones only one is sent."""
     db = lab.run("db", address="10.123.1.1")
     configuration = f"{QUICK}\nsubscribers: {{web: {{match: {{name: web}}, services: [db], notify: {{signal: usr1}}}}}}"
     with lab.hostwatch("-c", lab.configured(configuration)) as hostwatch:
@@ -213,8 +213,8 @@ def test_notices_of_the_configuration(lab: Lab) -> None:
     assert "web: notified by SIGUSR1 (db 10.123.1.1 → 10.123.1.2)" in hostwatch.log
 
 
-def test_by_exec_too_a_start_tells_nobody(lab: Lab) -> None:
-    """Where the file is written after the start, that is no change either; a later one is."""
+def test_by_exec_too_a_start_causes_no_notification(lab: Lab) -> None:
+    """The file is written after the start. That is no change, but a later write is."""
     db = lab.run("db", address="10.123.1.1")
     more = f"docker: {{root: {lab.directory}/nothing}}\n{QUICK}"
     with lab.hostwatch("-c", lab.configured(more)) as hostwatch:
@@ -231,8 +231,8 @@ def test_by_exec_too_a_start_tells_nobody(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("state", ["stopped", "gone"])
-def test_who_does_not_run_is_not_told(lab: Lab, state: str) -> None:
-    """It will start with the records as they are."""
+def test_a_stopped_application_gets_no_notification(lab: Lab, state: str) -> None:
+    """It will start with the present records."""
     db = lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0, notify_debounce: 3s}")) as hostwatch:
         web = counting(lab)

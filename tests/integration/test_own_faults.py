@@ -1,4 +1,4 @@
-"""What goes wrong with hostwatch itself: killed, stopped, without room, descriptors or watches. All by the kernel."""
+"""Faults of hostwatch itself: killed, stopped, without space, descriptors or watches. The kernel causes all of them."""
 
 import os
 import re
@@ -25,7 +25,7 @@ pytestmark = newest_only
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
 LOCALHOST = "127.0.0.1\tlocalhost\n"
 USER = ("unshare", "--user", "--map-root-user", "sh", "-ec")
-"""What gives the daemon limits of its own."""
+"""The beginning of a command that gives the daemon limits of its own."""
 
 
 def line(address: str) -> str:
@@ -39,7 +39,7 @@ def followed(lab: Lab, container: Container, address: str, seconds: float = 10.0
 
 
 def move(lab: Lab, service: Container, address: str) -> None:
-    """Give the running database another address; of the files, the engine writes its own alone."""
+    """Give the running database another address. The engine writes only its own hosts file."""
     lab.network.disconnect(service)
     lab.network.connect(service, ipv4_address=address)
 
@@ -65,7 +65,7 @@ def stopped(hostwatch: Hostwatch) -> Iterator[None]:
 
 
 def test_killed_in_a_write(lab: Lab) -> None:
-    """SIGKILL in place of the first and the second write of a change, and of its cut: the next daemon repairs."""
+    """SIGKILL replaces the first or second write of a change, or its truncation. The next daemon repairs the file."""
     web = lab.run("web", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
     chosen = lab.configured("timing: {linger: 0}\n")
@@ -95,7 +95,7 @@ def test_killed_in_a_write(lab: Lab) -> None:
 
 
 def test_stopped_for_longer_than_the_engine_remembers(lab: Lab) -> None:
-    """More events than the engine keeps for a reader, then a move, and then more than it keeps at all: right soon."""
+    """A move comes between more events than the engine queues and more than it keeps. The file is right soon."""
     web = lab.run("web", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
     huge = str(lab.create("huge", labels={"huge": "x" * 100_000}).id)
@@ -103,7 +103,7 @@ def test_stopped_for_longer_than_the_engine_remembers(lab: Lab) -> None:
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         with stopped(hostwatch):
-            renamed(lab, huge, 10)  # what the socket holds
+            renamed(lab, huge, 10)  # as much as the socket holds
             with ThreadPoolExecutor(len(noise)) as pool:
                 list(pool.map(lambda each: renamed(lab, each, 270), noise))
             move(lab, service, "10.123.6.6")
@@ -113,7 +113,7 @@ def test_stopped_for_longer_than_the_engine_remembers(lab: Lab) -> None:
 
 
 def renamed(lab: Lab, container: str, times: int) -> None:
-    """Rename a container again and again: an event each, of a kind that hostwatch reads."""
+    """Rename a container many times: each is an event that hostwatch reads."""
     for number in range(times):
         lab.client.api.rename(container, f"{container[:12]}-{number}")
 
@@ -123,7 +123,7 @@ def renamed(lab: Lab, container: str, times: int) -> None:
 
 @pytest.fixture
 def small(lab: Lab, tmp_path: Path) -> str:
-    """A file system of two pages, at this path, for the daemon alone: at its process, see `inside`."""
+    """A file system of two pages at this path, for the daemon alone; see `inside` for the path through its process."""
     place = tmp_path / "small"
     place.mkdir()
     script = f'mount -t tmpfs -o size=8k none {place}; printf "$LOCALHOST" >{place}/hosts; exec "$@"'
@@ -138,13 +138,13 @@ def inside(hostwatch: Hostwatch, path: str) -> Path:
 
 
 def remount(hostwatch: Hostwatch, path: str, option: str) -> None:
-    """Mount the file system anew, where the daemon sees it."""
+    """Remount the file system in the daemon's mount namespace."""
     pid = str(hostwatch.process.pid)
     subprocess.run(["nsenter", "--target", pid, "--mount", "mount", "-o", f"remount,{option}", path], check=True)
 
 
 def test_a_full_disk(lab: Lab, small: str) -> None:
-    """The change does not fit: told once with what to do, nothing of it is left, and made when there is room."""
+    """The change does not fit. The log has the remedy once. The file stays whole, and follows once there is space."""
     chosen = lab.configured(f"subscribers: {{this: {{file: {small}/hosts, services: [db]}}}}\n")
     with lab.hostwatch("-c", chosen) as hostwatch:
         hosts, fill = inside(hostwatch, f"{small}/hosts"), inside(hostwatch, f"{small}/fill")
@@ -162,7 +162,7 @@ def test_a_full_disk(lab: Lab, small: str) -> None:
 
 
 def test_a_file_system_that_becomes_read_only(lab: Lab, small: str) -> None:
-    """And writable again: told once with what to do, and right before long, as it is tried again."""
+    """It is writable again later. The log has the remedy once, and a retry makes the file right before long."""
     lab.run("db", address="10.123.5.5")
     subscriber = f"subscribers: {{this: {{file: {small}/hosts, services: [db]}}}}"
     with lab.hostwatch("-c", lab.configured(f"{subscriber}\ntiming: {{resync: 1s, linger: 0}}\n")) as hostwatch:
@@ -172,7 +172,7 @@ def test_a_file_system_that_becomes_read_only(lab: Lab, small: str) -> None:
         lab.client.containers.get("db").remove(force=True)
         lab.run("db", address="10.123.5.6")
         eventually(lambda: "its file system is read-only; mount it read-write" in hostwatch.log)
-        time.sleep(1)  # all that happened has been seen to
+        time.sleep(1)  # all events are handled by then
         remount(hostwatch, small, "rw")
         eventually(lambda: line("10.123.5.6") in hosts.read_text())
     assert hostwatch.log.count("is read-only") == 1
@@ -196,7 +196,7 @@ def link(path: Path) -> None:
 
 
 def fifo(path: Path) -> None:
-    """Put a pipe in its place, that keeps whoever opens it waiting."""
+    """Put a pipe in its place, which blocks any process that opens it."""
     away(path)
     os.mkfifo(path)
 
@@ -209,7 +209,7 @@ def device(path: Path) -> None:
 
 @pytest.mark.parametrize("replace", [away, directory, link, fifo, device])
 def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]) -> None:
-    """By nothing or by something else: left alone, others are served, and it is kept again when it is back."""
+    """The replacement, if any, is left alone, and others are served. The file is kept again when it is back."""
     path_only = "subscribers: {web: {match: {name: web}, services: [db], writer: path}}\n"
     web, other = lab.run("web"), lab.run("other", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
@@ -229,7 +229,7 @@ def test_a_hosts_file_that_is_replaced(lab: Lab, replace: Callable[[Path], None]
 
 
 def test_a_containers_directory_that_becomes_read_only(lab: Lab, proxy: Proxy) -> None:
-    """What was written by its path is written by exec, the change that found out included; and by its path again.
+    """Its files are written by exec, from the first failed change on, and later by their paths again.
 
     Each is told once.
     """
@@ -254,19 +254,19 @@ def test_a_containers_directory_that_becomes_read_only(lab: Lab, proxy: Proxy) -
     assert len([request for request in proxy.requests if request.endswith("/exec")]) <= 3
 
 
-# What the kernel has too little of.
+# Too few resources of the kernel.
 
 
 def overflow(beside: Path) -> None:
-    """Write more often than an inotify queue holds, into files beside this one."""
+    """Write into two files beside this one, more often than an inotify queue holds."""
     size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for number in range(size + 100):
-        # Two in turn: equal ones one after the other are one.
+        # Two files in turn, as the kernel merges equal events in a row.
         beside.with_name(f"other-{number % 2}").open("w").close()
 
 
 def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
-    """More writes than it holds while the daemon is stopped, and then drift: healed at once, and told once."""
+    """Too many writes and a drift come while the daemon is stopped. The drift is healed at once, with one log line."""
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
@@ -275,14 +275,14 @@ def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
         with stopped(hostwatch):
             overflow(lab.hosts_path(web))
             lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
-        # By the overflow, or as the directory is watched again after a flood: whichever comes first.
+        # The overflow heals it, or the new watch of the directory after a flood, if that comes first.
         eventually(lambda: lab.hosts(web) == text)
         eventually(lambda: "changes of hosts files were lost; all are compared" in hostwatch.log)
     assert hostwatch.log.count("changes of hosts files were lost; all are compared") == 1
 
 
 def test_a_stopped_container_when_an_inotify_queue_runs_over(lab: Lab) -> None:
-    """An address that it gave itself is in its file still, and comes into no other one."""
+    """Its file still has an address that it wrote itself, which must not enter another file."""
     db = lab.run("db", r'printf "10.123.9.9\t%s\n" $(hostname) >>/etc/hosts; exec sleep 1000')
     web = lab.run("web", labels=WANTS_DB)
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0}\n")) as hostwatch:
@@ -308,7 +308,7 @@ def test_a_stopped_container_when_an_inotify_queue_runs_over(lab: Lab) -> None:
     ],
 )
 def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) -> None:
-    """None, or not enough for all: events and resyncs do it, which is said once for each kind of file."""
+    """There are no watches, or too few. Events and resyncs suffice, and each kind of file has one warning."""
     web = lab.run("web", labels=WANTS_DB)
     hosts = tmp_path / "hosts"
     hosts.write_text(LOCALHOST)
@@ -328,7 +328,7 @@ def test_too_little_of_inotify(lab: Lab, tmp_path: Path, limit: str, told: str) 
 
 @pytest.mark.parametrize(("limit", "some"), [("max_inotify_watches", 12), ("max_inotify_instances", 0)])
 def test_inotify_that_is_there_again(lab: Lab, limit: str, some: int) -> None:
-    """What the kernel had too little of is tried again, by itself: drift is healed at once from then on."""
+    """hostwatch tries again by itself. Then drift is healed at once."""
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
     for number in range(some):
@@ -349,7 +349,7 @@ def test_inotify_that_is_there_again(lab: Lab, limit: str, some: int) -> None:
 
 
 def test_no_descriptor_left(lab: Lab) -> None:
-    """The limit of open files is reached, and raised again: told with what to do, at rest meanwhile, then right."""
+    """The limit of open files is reached, and raised again: one log line has the remedy, and no time is wasted."""
     web = lab.run("web", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
@@ -370,7 +370,7 @@ def test_no_descriptor_left(lab: Lab) -> None:
 
 
 def test_started_with_too_few_descriptors(lab: Lab) -> None:
-    """Neither the engine nor inotify is to be had: each is told with what to do; right once there are more."""
+    """Neither the engine nor inotify works. Each has a line with the remedy, and all is right once there are more."""
     web = lab.run("web", labels=WANTS_DB)
     lab.run("db", address="10.123.5.5")
     lab.within = ("prlimit", "--nofile=14:1024")
@@ -382,7 +382,7 @@ def test_started_with_too_few_descriptors(lab: Lab) -> None:
 
 
 def test_a_full_disk_for_the_log(lab: Lab, small: str) -> None:
-    """Said once on standard error, no traceback; work goes on, and so does the log when there is room again."""
+    """Standard error has one line and no traceback. hostwatch goes on, and so does the log once there is space."""
     web = lab.run("web", labels=WANTS_DB)
     service = lab.run("db", address="10.123.5.5")
     chosen = lab.configured(f"log: {{file: {small}/log}}\n")

@@ -1,4 +1,4 @@
-"""Podman behind its Docker-compatible API: another engine with other habits, see tests/engine/README.md."""
+"""Podman behind its Docker-compatible API, an engine with other habits: see tests/engine/README.md."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class PodmanLab(Lab):
     """Podman keeps hosts files below its run root, not its data root."""
 
     def hosts_path(self, container: Container) -> Path:
-        """What the engine says; a container that was never started has none."""
+        """The file's path, from the engine; a container that was never started has none."""
         container.reload()
         return Path(container.attrs["HostsPath"])
 
@@ -50,7 +50,7 @@ def lab(podman: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
 
 
 def test_a_subscriber_follows_a_service(lab: Lab) -> None:
-    """The block is there, in the container too, and follows the service through a new address and new names."""
+    """The block is there, in the container too. It follows the service to a new address and to new names."""
     with lab.hostwatch():
         db = lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels=WANTS_DB)
@@ -66,7 +66,7 @@ def test_a_subscriber_follows_a_service(lab: Lab) -> None:
 
 
 def test_an_image_goes_by_its_short_name(lab: Lab) -> None:
-    """Podman says the whole one; a glob is read as Docker reads it."""
+    """Podman tells the full name. A glob matches as with Docker."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels={"hostwatch.hosts": "@{boxes.ip[0]} boxes"})
     lab.command("sync", "-c", lab.configured("services: {boxes: {match: {image: busybox, name: db}}}\n"))
@@ -96,7 +96,7 @@ def test_the_block_is_back_at_each_start(lab: Lab) -> None:
 
 
 def test_the_block_is_there_at_the_first_instruction(lab: Lab) -> None:
-    """Podman writes the file some 50 ms before; in time at each restart. Of a new container it tells late."""
+    """Podman writes the file some 50 ms before: in time for a restart. Its event of a new container is late."""
     command = "cat /etc/hosts >>/seen; exec sleep 1000"
     with lab.hostwatch():
         lab.run("db", address="10.123.7.7")
@@ -112,7 +112,7 @@ def test_the_block_is_there_at_the_first_instruction(lab: Lab) -> None:
 
 
 def test_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
-    """Podman then drops all comments, so the markers, and writes our lines like its own: one block, no line twice."""
+    """Podman drops all comments, so the markers, and keeps our lines. The file then has one block and no line twice."""
     back = make_network(lab.client, "back")
     with lab.hostwatch():
         db = lab.run("db", address="10.123.7.7")
@@ -130,7 +130,7 @@ def test_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
 
 
 def test_a_move_during_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
-    """The old line, now without its marker, must not shadow the new one for ever."""
+    """The old line has lost its marker, and must not shadow the new one for ever."""
     back = make_network(lab.client, "back")
     with lab.hostwatch():
         lab.run("db", address="10.123.7.7")
@@ -146,7 +146,7 @@ def test_a_move_during_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
 
 
 def test_a_subscriber_that_changes_networks_gets_its_line(lab: Lab) -> None:
-    """What an event of the network does not say is read from the container."""
+    """The event does not have the addresses, so the container is read."""
     back = make_network(lab.client, "back")
     with lab.hostwatch():
         db = lab.run("db", network="back")
@@ -162,14 +162,14 @@ def test_a_subscriber_that_changes_networks_gets_its_line(lab: Lab) -> None:
 
 
 async def test_the_engine_has_one_identity(lab: Lab) -> None:
-    """All that is known of its containers is kept under it."""
+    """It is part of the key of each container."""
     async with DockerEngine(located_engine(lab.engine.docker_host, {})) as source:
         first, second = await source.info(), await source.info()
     assert first.id == second.id
 
 
 def test_a_service_that_is_restarted_is_the_same_engine(lab: Lab) -> None:
-    """Its containers live on; none of them is taken for two."""
+    """Its containers live on, and none is taken for two."""
     with lab.hostwatch() as hostwatch:
         lab.run("db", address="10.123.7.7")
         web = lab.run("web", labels=WANTS_DB)
@@ -186,7 +186,7 @@ def test_a_service_that_is_restarted_is_the_same_engine(lab: Lab) -> None:
 
 
 def test_the_commands(lab: Lab) -> None:
-    """What sync writes, status finds right and clean removes."""
+    """`sync` writes a block, `status` finds it right, and `clean` removes it."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     before = lab.hosts(web)
@@ -203,7 +203,7 @@ def test_the_commands(lab: Lab) -> None:
 
 
 def test_status_needs_no_file(lab: Lab) -> None:
-    """Services and their addresses."""
+    """It shows services and their addresses."""
     lab.run("db", address="10.123.7.7")
     status = json.loads(lab.command("status", "--json").stdout)
     [service] = status["services"]
@@ -211,13 +211,13 @@ def test_status_needs_no_file(lab: Lab) -> None:
 
 
 def settled(lab: Lab, web: Container, address: str) -> None:
-    """Wait until `db` has this address: in the one block, in no line outside of it, and as the container sees it."""
+    """Wait until `db` has this address: in the one block, in no line outside of it, and in the container."""
     eventually(lambda: lab.records(web) == {"db": [address]} and bindings(lab, web) == [address])
     assert bindings(lab, web, lab.seen(web)) == [address]
 
 
 def bindings(lab: Lab, web: Container, text: str | None = None) -> list[str]:
-    """The addresses of all lines that name `db`, wherever they stand; by default in the file as the host sees it."""
+    """The addresses of all lines that name `db`, in any place; by default in the file on the host."""
     lines = (line.partition("#")[0].split() for line in (text or lab.hosts(web)).splitlines())
     return [fields[0] for fields in lines if "db" in fields[1:]]
 

@@ -1,4 +1,4 @@
-"""What a process sees that does nothing but read the file, while the database moves."""
+"""A process that only reads the file, while the database moves."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ print(json.dumps([reads, empty, homeless, torn]))
 
 
 def test_a_spinning_reader_sees_only_whole_files(lab: Lab) -> None:
-    """Through 200 changes of the address: never empty, never without localhost, never a line neither old nor new."""
+    """Through 200 moves the file is never empty, never lacks localhost, and each line is an old or a new one."""
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db\n192.0.2.1 fixed"})
     service = lab.run("db", address="10.123.1.1")
     addresses = [f"10.123.{2 + number // 100}.{1 + number % 100 * 2}" for number in range(CHANGES)]

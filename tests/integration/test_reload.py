@@ -1,4 +1,4 @@
-"""SIGHUP: a valid configuration takes effect at once, another one not at all. And blocks that nobody wants any more."""
+"""SIGHUP: a valid configuration takes effect at once, an invalid one has no effect. Blocks without a subscriber go."""
 
 import json
 import re
@@ -16,7 +16,7 @@ LEFT = "# hostwatch: begin\n192.0.2.1       left\n# hostwatch: end\n"
 def reloaded(
     lab: Lab, hostwatch: Hostwatch, text: str, answer: str = "SIGHUP: the configuration was read again"
 ) -> None:
-    """Give a running hostwatch another configuration, and wait until it says so."""
+    """Give a running hostwatch another configuration, and wait for its log line."""
     before = hostwatch.log.count("SIGHUP:")
     lab.configured(text)
     hostwatch.process.send_signal(signal.SIGHUP)
@@ -30,7 +30,7 @@ def subscriber(name: str, more: str = "") -> str:
 
 
 def test_another_configuration_is_followed_at_once(lab: Lab) -> None:
-    """Who subscribes no more loses the block, who does from now on has it; services change; the connection stays."""
+    """A former subscriber loses the block, a new one gets it, services change, and the connection stays."""
     lab.run("db", address="10.123.7.1")
     lab.run("other", address="10.123.7.2")
     one, two = lab.run("one"), lab.run("two")
@@ -49,7 +49,7 @@ def test_another_configuration_is_followed_at_once(lab: Lab) -> None:
 
 
 def test_an_invalid_configuration_is_reported_and_the_old_one_stays(lab: Lab) -> None:
-    """With the place and the value; a valid one that follows is taken."""
+    """The message has the place and the value. A later valid one takes effect."""
     db = lab.run("db", address="10.123.7.1")
     web = lab.run("web")
     with lab.hostwatch("-c", lab.configured(subscriber("web"))) as hostwatch:
@@ -67,7 +67,7 @@ def test_an_invalid_configuration_is_reported_and_the_old_one_stays(lab: Lab) ->
 
 
 def test_everything_else_is_reread_too(lab: Lab) -> None:
-    """The engine's data root, a file on the host, the log's format, how long a service lingers."""
+    """The engine's data root, a file on the host, the log's format, and the linger of a service."""
     db = lab.run("db", address="10.123.7.1")
     web = lab.run("web")
     hosts = lab.directory / "hosts"
@@ -92,7 +92,7 @@ def test_everything_else_is_reread_too(lab: Lab) -> None:
 
 
 def test_on_exit_is_reread(lab: Lab) -> None:
-    """What becomes of the blocks is decided by the last valid configuration."""
+    """The last valid configuration decides whether blocks stay."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web")
     with lab.hostwatch("-c", lab.configured(subscriber("web"))) as hostwatch:
@@ -101,8 +101,8 @@ def test_on_exit_is_reread(lab: Lab) -> None:
     assert "hostwatch" not in lab.hosts(web)
 
 
-def test_blocks_that_nobody_wants_are_swept_away(lab: Lab) -> None:
-    """At the start and at each resync; but not in containers that are to be left alone."""
+def test_orphaned_blocks_are_removed(lab: Lab) -> None:
+    """They go at the start and at each resync, except in containers with `hostwatch.enable: false`."""
     former, alone = lab.run("former"), lab.run("alone", labels={"hostwatch.enable": "false"})
     bare = lab.hosts(former)
     for container in (former, alone):
@@ -122,7 +122,7 @@ def test_blocks_that_nobody_wants_are_swept_away(lab: Lab) -> None:
 
 
 def test_a_file_that_is_configured_no_longer_loses_its_block_without_an_engine(lab: Lab, proxy: Proxy) -> None:
-    """Before the engine was ever there, and after it went away."""
+    """This works before the first connection, and after its loss."""
     lab.run("db", address="10.123.7.1")
     files = [lab.directory / name for name in ("first", "second", "kept")]
     for file in files:
@@ -147,7 +147,7 @@ def test_a_file_that_is_configured_no_longer_loses_its_block_without_an_engine(l
 
 
 def test_timing_is_reread_before_the_engine_is_there(lab: Lab, proxy: Proxy) -> None:
-    """What was not in use yet, too: how long a notice waits, and a service lingers."""
+    """That includes times which are not in use yet: the debounce of notifications, and linger."""
     db = lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db", "hostwatch.notify": "exec: touch /told"})
     proxy.refuse = re.compile("")
@@ -161,8 +161,8 @@ def test_timing_is_reread_before_the_engine_is_there(lab: Lab, proxy: Proxy) -> 
         eventually(lambda: web.exec_run(["test", "-e", "/told"]).exit_code == 0)
 
 
-def test_the_log_stays_as_it_was_where_anything_is_wrong(lab: Lab) -> None:
-    """The configuration is valid by itself, but the engine that it names cannot be used."""
+def test_the_log_stays_as_it_was_after_any_error(lab: Lab) -> None:
+    """The configuration is valid by itself, but it names an engine that cannot be used."""
     host = lab.environ.pop("DOCKER_HOST")
     text = lab.configured(f"docker: {{host: '{host}'}}")
     with lab.hostwatch("-c", text, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(lab.directory)) as hostwatch:
@@ -175,7 +175,7 @@ def test_the_log_stays_as_it_was_where_anything_is_wrong(lab: Lab) -> None:
 
 
 def test_blocks_are_removed_at_the_end_from_an_engine_that_was_left_too(lab: Lab, proxy: Proxy) -> None:
-    """The same engine by another address keeps its blocks all the time; it is left for one that is not there."""
+    """Another address of the same engine keeps its blocks. Then hostwatch leaves it for one that is not there."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     hosts = lab.directory / "hosts"

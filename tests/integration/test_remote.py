@@ -1,6 +1,6 @@
-"""Engines elsewhere: by TCP, with TLS and without, by the environment and by docker's contexts.
+"""Remote engines: by TCP, with TLS and without, by the environment and by docker's contexts.
 
-The engines listen on loopback in their own network namespaces, so hostwatch runs in these; all else is the machine's.
+The engines listen on loopback in network namespaces of their own. hostwatch runs in these, and shares all else.
 """
 
 import os
@@ -32,7 +32,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def listening(directory: Path, version: str, name: str, *args: str) -> Iterator[Lab]:
-    """An engine that listens by TCP as well, with hostwatch in its network namespace and a home of its own."""
+    """An engine that also listens by TCP, with hostwatch in its network namespace, and a home directory of its own."""
     engine = engines.start(version, f"pytest-{name}-{os.getpid()}", args=args)
     try:
         client = docker.DockerClient(base_url=engine.docker_host)
@@ -47,7 +47,7 @@ def listening(directory: Path, version: str, name: str, *args: str) -> Iterator[
 
 @pytest.fixture(scope="module")
 def remote_engine(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Lab]:
-    """An engine that wants certificates."""
+    """An engine that requires certificates."""
     own = certificates / "engine"
     tls = (f"--tlscacert={own}/ca.pem", f"--tlscert={own}/cert.pem", f"--tlskey={own}/key.pem")
     with listening(tmp_path_factory.mktemp("remote"), NEWEST, "tls", f"--host={TLS_URL}", "--tlsverify", *tls) as lab:
@@ -56,7 +56,7 @@ def remote_engine(tmp_path_factory: pytest.TempPathFactory, certificates: Path) 
 
 @pytest.fixture
 def remote(remote_engine: Lab) -> Iterator[Lab]:
-    """The engine that wants certificates, without containers and without docker's files in the user's home."""
+    """The engine that requires certificates, without containers and without docker's files in the user's home."""
     yield remote_engine
     remote_engine.clear()
     shutil.rmtree(remote_engine.directory / ".docker", ignore_errors=True)
@@ -70,7 +70,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def refused(lab: Lab, *arguments: str, **environ: str) -> str:
-    """The one line that `status` ends with, where it fails."""
+    """The line of `status` about a failed connection."""
     found = lab.command("status", *arguments, status=1, **environ)
     assert found.stdout == ""
     assert found.stderr.count("\n") == 1, found.stderr
@@ -78,7 +78,7 @@ def refused(lab: Lab, *arguments: str, **environ: str) -> str:
 
 
 def test_an_engine_is_followed_by_tls(remote: Lab, certificates: Path) -> None:
-    """Events, inspections and all."""
+    """This includes events and inspections."""
     environ = {"DOCKER_HOST": TLS_URL, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "good")}
     db = remote.run("db", address="10.123.7.7")
     web = remote.run("web", labels=WANTS_DB)
@@ -92,7 +92,7 @@ def test_an_engine_is_followed_by_tls(remote: Lab, certificates: Path) -> None:
 
 
 def test_hosts_files_of_another_machine_are_written_by_tls(remote: Lab, certificates: Path) -> None:
-    """Out of sight, as they are there."""
+    """They are out of sight."""
     environ = {"DOCKER_HOST": TLS_URL, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "good")}
     configuration = remote.configured(f"docker: {{root: {remote.directory}/nothing}}")
     remote.run("db", address="10.123.7.7")
@@ -102,7 +102,7 @@ def test_hosts_files_of_another_machine_are_written_by_tls(remote: Lab, certific
 
 
 def test_tls_holds_wherever_the_url_comes_from(remote: Lab, certificates: Path) -> None:
-    """Option, configuration, environment; certificates in the docker command's own directory where none is named."""
+    """The URL is an option or in the configuration. The certificates are in the docker command's directory."""
     shutil.copytree(certificates / "good", remote.directory / ".docker")
     configuration = remote.configured(f"docker: {{host: '{TLS_URL}'}}")
     remote.command("status", "--docker-host", TLS_URL, DOCKER_TLS_VERIFY="1")
@@ -110,7 +110,7 @@ def test_tls_holds_wherever_the_url_comes_from(remote: Lab, certificates: Path) 
 
 
 def test_without_verification_any_engine_is_trusted(remote: Lab, certificates: Path) -> None:
-    """`DOCKER_TLS` speaks TLS, and asks not who is there; `DOCKER_TLS_VERIFY` beside it does."""
+    """`DOCKER_TLS` encrypts without verification. `DOCKER_TLS_VERIFY` beside it verifies."""
     environ = {"DOCKER_HOST": TLS_URL, "DOCKER_TLS": "1", "DOCKER_CERT_PATH": str(certificates / "unsure")}
     remote.command("status", status=0, **environ)
     assert "is not signed by" in refused(remote, DOCKER_TLS_VERIFY="1", **environ)
@@ -126,17 +126,17 @@ def test_without_verification_any_engine_is_trusted(remote: Lab, certificates: P
         ("nobody", "127.0.0.1", ["wants a certificate of ours", "nobody/cert.pem", "nobody/key.pem"]),
     ],
 )
-def test_what_is_wrong_with_certificates_is_told(
+def test_a_fault_of_certificates_is_told(
     remote: Lab, certificates: Path, client: str, host: str, words: list[str]
 ) -> None:
-    """What, where, and what to do, in one line."""
+    """One line has the fault, the file and the remedy."""
     cert_path = str(certificates / client)
     told = refused(remote, DOCKER_HOST=f"tcp://{host}:2376", DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=cert_path)
     assert all(word in told for word in words), told
 
 
 def test_doctor_tells_the_same(remote: Lab, certificates: Path) -> None:
-    """What, and behind it the remedy."""
+    """It prints the fault, and the remedy below."""
     environ = {"DOCKER_HOST": TLS_URL, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "expired")}
     told = remote.command("doctor", status=1, **environ).stdout
     assert "refuses our certificate" in told.splitlines()[0]
@@ -144,7 +144,7 @@ def test_doctor_tells_the_same(remote: Lab, certificates: Path) -> None:
 
 
 def test_tls_and_plain_http_are_told_apart(remote: Lab, plain: Lab, certificates: Path) -> None:
-    """Whichever of the two sides expects the other one."""
+    """Either side may expect the other protocol."""
     told = refused(remote, DOCKER_HOST=TLS_URL)
     assert "127.0.0.1:2376 speaks TLS" in told
     assert "DOCKER_TLS_VERIFY=1" in told
@@ -154,14 +154,14 @@ def test_tls_and_plain_http_are_told_apart(remote: Lab, plain: Lab, certificates
 
 
 def test_plain_tcp_needs_no_certificates(plain: Lab) -> None:
-    """Nothing but the URL."""
+    """The URL is enough."""
     web = plain.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
     with plain.hostwatch("--docker-host", PLAIN_URL):
         eventually(lambda: plain.records(web) == {"fixed": ["192.0.2.1"]})
 
 
-def test_an_engine_that_does_not_answer_keeps_nobody_waiting(remote: Lab, certificates: Path) -> None:
-    """Here it takes connections, and then never says a word."""
+def test_an_engine_that_does_not_answer_is_given_up_in_time(remote: Lab, certificates: Path) -> None:
+    """It accepts connections, and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         remote.within, within = (), remote.within
@@ -171,7 +171,7 @@ def test_an_engine_that_does_not_answer_keeps_nobody_waiting(remote: Lab, certif
 
 
 def test_a_renewed_certificate_is_taken_up(remote: Lab, certificates: Path) -> None:
-    """Without a restart."""
+    """No restart is needed."""
     own = remote.directory / ".docker"
     shutil.copytree(certificates / "expired", own)
     with remote.hostwatch(ready="trying again", DOCKER_HOST=TLS_URL, DOCKER_TLS_VERIFY="1") as hostwatch:
@@ -184,7 +184,7 @@ def test_a_renewed_certificate_is_taken_up(remote: Lab, certificates: Path) -> N
 
 
 def docker_command(lab: Lab, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """What the docker command of the engine's version does where hostwatch runs, in the same environment."""
+    """Run the docker command of the engine's version beside hostwatch, in the same environment."""
     command = lab.engine.enter("docker", *arguments)
     environ = lab.environ | {"PATH": "/usr/bin"} | environ
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -199,7 +199,7 @@ def make_context(lab: Lab, name: str, **endpoint: object) -> None:
 
 @pytest.fixture
 def contexts(remote: Lab, certificates: Path) -> Lab:
-    """The engine with contexts of the user's that lead to it, and others that do not."""
+    """The engine, and contexts of its user: some lead to it, others do not."""
 
     def files(name: str) -> dict[str, object]:
         return {key: certificates / name / f"{key}.pem" for key in ("ca", "cert", "key")}
@@ -211,8 +211,8 @@ def contexts(remote: Lab, certificates: Path) -> Lab:
     return remote
 
 
-def test_contexts_lead_where_they_lead_the_docker_command(contexts: Lab) -> None:
-    """By `docker context use`, and by `DOCKER_CONTEXT`, which goes before; `DOCKER_HOST` before both."""
+def test_contexts_lead_to_the_same_engine_as_the_docker_command(contexts: Lab) -> None:
+    """`DOCKER_HOST` comes before `DOCKER_CONTEXT`, and that before `docker context use`."""
     for name, leads in [("tls", 0), ("skip", 0), ("unsure", 1), ("naked", 1), ("no", 1)]:
         assert docker_command(contexts, "version", DOCKER_CONTEXT=name).returncode == leads, name
         found = contexts.command("status", status=leads, DOCKER_CONTEXT=name)

@@ -43,7 +43,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def test_root_serves_a_users_engine(rootless: Lab) -> None:
-    """Through the files in the user's home, which stay the user's."""
+    """hostwatch writes the files in the user's home, and their owner stays."""
     rootless.run("db", address="10.123.7.7")
     web = rootless.run("web", labels=WANTS_DB)
     assert rootless.hosts_path(web).stat().st_uid == USER
@@ -56,7 +56,7 @@ def test_root_serves_a_users_engine(rootless: Lab) -> None:
 
 
 def test_the_user_serves_the_engine_without_privileges(rootless: Lab) -> None:
-    """The socket and the files are the user's own."""
+    """The socket and the files belong to the user."""
     rootless.clear()
     rootless.run("db", address="10.123.7.7")
     web = rootless.run("web", labels=WANTS_DB)

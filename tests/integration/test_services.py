@@ -1,4 +1,4 @@
-"""What a service publishes, and who owns a name: health, networks, `advertise`, claims."""
+"""A service's published addresses, and the owner of a name: health, networks, `advertise`, claims."""
 
 from docker.models.containers import Container
 
@@ -13,13 +13,13 @@ COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "
 
 
 def withheld(lab: Lab, container: Container) -> dict[str, str]:
-    """The names that are withheld in the container's block, each with the reason."""
+    """The withheld names in the container's block, each with the reason."""
     lines = [line.removesuffix(")") for line in lab.block(container) if line.startswith("# withheld: ")]
     return {line.partition("  (")[0].split()[-1]: line.partition("  (")[2] for line in lines}
 
 
 def test_a_service_that_must_be_healthy_is_published_only_while_it_is(lab: Lab) -> None:
-    """By the configuration as by the label: starting, healthy, unhealthy and back; without a healthcheck it is well."""
+    """The configuration or a label requires it. A container without a healthcheck counts as healthy."""
     configuration = AT_ONCE + "services: {db: {match: {name: [sick, plain, slow]}, health: required}}"
     slow = HEALTH | {"interval": 3600 * 10**9}
     required = {"hostwatch.health": "required"}
@@ -46,7 +46,7 @@ def test_a_service_that_must_be_healthy_is_published_only_while_it_is(lab: Lab) 
 
 
 def test_a_container_that_is_left_alone_has_no_role(lab: Lab) -> None:
-    """`hostwatch.enable: false` counts against the configuration, too, in both roles; `labels: false` against that."""
+    """`hostwatch.enable: false` also wins over the configuration, in both roles, unless it has `labels: false`."""
     off = {"hostwatch.enable": "false", "hostwatch.names": "mysql"}
     lab.run("db", address="10.123.7.7", labels=off)
     shy = lab.run("shy", labels={"hostwatch.enable": "FALSE"})
@@ -66,7 +66,7 @@ subscribers: {all: {match: {name: [web, shy]}, services: [data, db, mysql]}}
 
 
 def test_a_service_may_publish_one_network_alone(lab: Lab) -> None:
-    """By label or configuration, by the engine's name or the one of the compose file; and not at all elsewhere."""
+    """A label or the configuration names it as the engine or the Compose file does. No other network counts."""
     back = make_network(lab.client, "back", "10.124.0.0/16")
     shop = make_network(lab.client, "shop_data", "10.125.0.0/16", labels=DATA)
     networks = {
@@ -108,8 +108,8 @@ subscribers: {{web: {{match: {{name: web}}, services: [{", ".join(networks)}]}}}
     }
 
 
-def test_the_hosts_own_address_is_what_the_configuration_says(lab: Lab) -> None:
-    """`PublicIp` is `advertise`, while the service runs; without it the line is withheld, whatever the engine knows."""
+def test_the_hosts_own_address_comes_from_the_configuration(lab: Lab) -> None:
+    """`PublicIp` is `advertise` while the service runs. Without `advertise` the line is withheld."""
     db = lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.PublicIp} db.example\n@{db.ip} db"})
     lab.command("sync")
@@ -124,7 +124,7 @@ def test_the_hosts_own_address_is_what_the_configuration_says(lab: Lab) -> None:
 
 
 def test_a_name_that_two_services_of_the_configuration_claim_is_neithers(lab: Lab) -> None:
-    """Running or not, since the names are written down; each keeps those that are its own."""
+    """This holds even if one does not run, as the names are in the configuration. Each keeps its own names."""
     lab.run("one", address="10.123.7.1")
     two = lab.run("two", address="10.123.7.2")
     web = lab.run("web", labels={"hostwatch.services": "one, two, both", "hostwatch.hosts": "@{both.ip} alias"})
@@ -139,7 +139,7 @@ def test_a_name_that_two_services_of_the_configuration_claim_is_neithers(lab: La
 
 
 def test_an_alias_of_two_networks_is_neithers_until_one_goes(lab: Lab) -> None:
-    """One alias on one network is one service of two replicas; on two networks it is two services."""
+    """Two containers with an alias on one network are replicas of a service. On two networks they are two services."""
     back = make_network(lab.client, "back", "10.124.0.0/16")
 
     def run_on(name: str, network: str, address: str) -> Container:
@@ -162,7 +162,7 @@ def test_an_alias_of_two_networks_is_neithers_until_one_goes(lab: Lab) -> None:
 
 
 def test_the_first_tier_that_answers_wins(lab: Lab) -> None:
-    """The configuration, one's own project, a container's name, an alias, a label; each when the one before is gone."""
+    """Configuration, own project, container's name, alias, label: each answers when the one before is gone."""
     endpoint = lab.client.api.create_endpoint_config(aliases=["db"], ipv4_address="10.123.7.4")
     tiers = [
         lab.run("shop-database-1", address="10.123.7.2", labels=COMPOSE),
@@ -183,8 +183,8 @@ def test_the_first_tier_that_answers_wins(lab: Lab) -> None:
         eventually(lambda: withheld(lab, web) == {"database": "db: no running container"})
 
 
-def test_what_a_container_is_called_may_be_part_of_a_name(lab: Lab) -> None:
-    """Its name and its host name, the default one too; a MAC address cannot be, and its line says so."""
+def test_a_containers_name_may_be_part_of_a_name(lab: Lab) -> None:
+    """Its name and its host name work, also the default one. A MAC address does not, and its line says so."""
     lab.run("db", address="10.123.7.7", hostname="mysql", mac_address="02:42:00:00:00:07")
     cache = lab.run("cache", address="10.123.7.8")
     lines = [
@@ -208,8 +208,8 @@ def test_what_a_container_is_called_may_be_part_of_a_name(lab: Lab) -> None:
     }
 
 
-def test_an_operator_may_ask_for_every_name_in_reach(lab: Lab) -> None:
-    """`services: "*"` in the configuration, written through the path alone; who is out of reach is not named."""
+def test_an_operator_may_request_every_name_in_reach(lab: Lab) -> None:
+    """The configuration has `services: "*"` and writes by path alone. A container out of reach has no line."""
     make_network(lab.client, "back", "10.124.0.0/16")
     lab.run("db", address="10.123.7.7", labels={"hostwatch.names": "mysql"})
     lab.run("far", network="back")

@@ -1,4 +1,4 @@
-"""The containers directory as hostwatch sees it: missing, and another one later. The engine says nothing of it."""
+"""The containers directory as hostwatch sees it: first missing, then another one. The engine has no event for that."""
 
 import subprocess
 import time
@@ -17,19 +17,19 @@ ANEW = "is another directory now: it is watched anew"
 
 @pytest.fixture
 def seen(lab: Lab) -> Path:
-    """Where hostwatch looks for the containers, in mounts of its own: there is nothing yet."""
+    """The path at which hostwatch looks for the containers, in mounts of its own. It does not exist yet."""
     lab.within = ("unshare", "--mount")
     (lab.directory / "root").mkdir()
     return lab.directory / "root" / "containers"
 
 
 def linked(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:  # noqa: ARG001
-    """It appears."""
+    """The directory appears."""
     seen.symlink_to(lab.engine.data_root / "containers")
 
 
 def replaced(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
-    """It is put in the place of another one, by a rename."""
+    """The directory replaces another one, by a rename."""
     link = seen.with_name("link")
     linked(lab, hostwatch, link)
     seen.rename(seen.with_name("former"))
@@ -37,7 +37,7 @@ def replaced(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
 
 
 def remade(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
-    """The directory above is deleted with it, and made again."""
+    """The parent directory is removed with it, and created again."""
     seen.rmdir()
     seen.parent.rmdir()
     eventually(lambda: "cannot be read (No such file or directory)" in hostwatch.log)
@@ -46,14 +46,14 @@ def remade(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
 
 
 def mounted(lab: Lab, hostwatch: Hostwatch, seen: Path) -> None:
-    """It is mounted over an empty one."""
+    """The directory is mounted over an empty one."""
     mount = ("mount", "--bind", str(lab.engine.data_root / "containers"), str(seen))
     subprocess.run(["nsenter", "--target", str(hostwatch.process.pid), "--mount", *mount], check=True)
 
 
 @pytest.mark.parametrize("appear", [linked, replaced, remade, mounted])
 def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[Lab, Hostwatch, Path], None]) -> None:
-    """Files are in sight from then on: all are compared, and watched again; said once."""
+    """All files are then compared and watched. The log says so once."""
     db = lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     config = lab.configured(f"docker: {{root: {seen.parent}}}\ntiming: {{linger: 0}}\n")
@@ -65,7 +65,7 @@ def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[La
         lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
         appear(lab, hostwatch, seen)
         eventually(lambda: lab.hosts(web) == right)
-        eventually(lambda: ANEW in hostwatch.log)  # a file may come right before: whoever asks for it follows the path
+        eventually(lambda: ANEW in hostwatch.log)  # a file may be right before, as each access follows the path
         lab.hosts_path(web).write_text(right.replace("10.123.7.1", "10.123.7.9"))
         eventually(lambda: lab.hosts(web) == right)
         late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels={"hostwatch.services": "db"})
@@ -76,7 +76,7 @@ def test_a_directory_that_comes_later(lab: Lab, seen: Path, appear: Callable[[La
 
 
 def test_a_file_on_the_host_that_is_mounted_over(lab: Lab) -> None:
-    """No event tells of it; it is found, brought right and watched all the same."""
+    """There is no event for that. The new file is still found, made right and watched."""
     lab.run("db", address="10.123.7.1")
     lab.within = ("unshare", "--mount")
     etc, other = lab.directory / "etc", lab.directory / "other"
@@ -95,7 +95,7 @@ def test_a_file_on_the_host_that_is_mounted_over(lab: Lab) -> None:
 
 @pytest.mark.parametrize("how", ["deleted", "moved away"])
 def test_a_view_that_cannot_come_back(lab: Lab, seen: Path, how: str) -> None:
-    """What is mounted is another one where it comes from: it says so, and ends with a failure, to be started anew."""
+    """The mount's source was replaced. hostwatch says so, and ends as a failure, so that it is started anew."""
     source = lab.directory / "source"
     for place in (seen, source):
         place.mkdir()

@@ -1,4 +1,4 @@
-"""Two daemons for one engine: one keeps the files, the other waits, and takes over however the first ends."""
+"""Two daemons for one engine: one keeps the files, the other waits and takes over after any kind of end."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def configured(lab: Lab, name: str, text: str) -> str:
 
 
 def test_the_second_takes_over(lab: Lab) -> None:
-    """Until then it is ready, says whom it waits for, and writes nothing, whatever its own configuration wants."""
+    """Until then it is ready, names the process that it waits for, and writes nothing, whatever its configuration."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels=WANTS_DB)
     other = configured(lab, "other", "subscribers: {web: {match: {name: web}, hosts: 192.0.2.1 other}}\n")
@@ -48,7 +48,7 @@ def test_the_second_takes_over(lab: Lab) -> None:
 
 
 def test_blocks_are_left_to_the_one_that_waits(lab: Lab) -> None:
-    """Whatever `on_exit` says; the last one removes them."""
+    """`on_exit: remove` does not count then. The last daemon removes the blocks."""
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
     bare = lab.hosts(web)
     config = lab.configured("on_exit: remove")
@@ -65,7 +65,7 @@ def test_blocks_are_left_to_the_one_that_waits(lab: Lab) -> None:
 
 
 def test_the_lock_follows_the_directory(lab: Lab) -> None:
-    """Who finds another directory in the place of its own finds another lock: perhaps somebody has it."""
+    """A replaced directory has another lock, which another process may hold."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels=WANTS_DB)
     seen = lab.directory / "root" / "containers"
@@ -83,7 +83,7 @@ def test_the_lock_follows_the_directory(lab: Lab) -> None:
 
 
 def test_a_file_of_the_host_is_kept_by_one(lab: Lab) -> None:
-    """Of hostwatches that know nothing of each other, as those of two engines: the other says so, and waits for it."""
+    """Two hostwatches of two engines do not know each other. The second says so, and waits for the file."""
     lab.run("db", address="10.123.7.1")
     hosts = lab.directory / "hosts"
     hosts.write_text("192.0.2.1 foreign\n")
@@ -114,7 +114,7 @@ def test_a_file_of_the_host_is_kept_by_one(lab: Lab) -> None:
 
 
 def test_a_stranger_is_named(lab: Lab) -> None:
-    """By its process; and nothing is written while it may be a hostwatch that is older or newer than this one."""
+    """Its process is named. Nothing is written meanwhile, as it may be another version of hostwatch."""
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
     bare = lab.hosts(web)
     command = ["flock", "--close", str(lab.engine.data_root / "containers"), "sleep", "1000"]
@@ -134,7 +134,7 @@ def test_a_stranger_is_named(lab: Lab) -> None:
 
 
 def test_commands_beside_a_daemon(lab: Lab) -> None:
-    """What it would undo at once, or do itself, is refused, with who it is and what to do; `--force` does it."""
+    """The daemon would undo or do the work itself, so they are refused with a remedy. `--force` does the work."""
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
     with lab.hostwatch(ready="web: ") as hostwatch:
         right = lab.hosts(web)

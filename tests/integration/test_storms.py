@@ -1,8 +1,8 @@
 """Many changes at once: containers that come and go by the hundred, crash in a loop, or are probed all the time.
 
-What must hold is counted: requests for each event, files that are right, what the process uses before and after. Times
-are those of the engine's events and of the files' last writes, by the same clock; they are printed, and the bounds are
-several times what a busy machine of two cores needs.
+Counts must hold: requests for each event, files that are right, resources before and after. Times are those of the
+engine's events and of the files' last writes, by the same clock. They are printed, and the bounds are several times
+the need of a busy machine of two cores.
 """
 
 import gc
@@ -39,21 +39,21 @@ WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
 CHANGES = ["create", "start", "die", "destroy", "rename", "health_status", "connect", "disconnect"]
 
 RENEWAL = re.compile(r"/(_ping|events|version|info)\b")
-"""One of each is made every ten seconds, whatever happens."""
+"""One of each is made every ten seconds in any case."""
 
 
 @dataclass
 class Record:
-    """The engine's events that hostwatch gets as well, as they come."""
+    """The engine's events that hostwatch gets, too."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def count(self, action: str) -> int:
-        """How many there are of one action."""
+        """The number of events with one action."""
         return sum(event["Action"] == action for event in self.events)
 
     def last(self, action: str | None = None, of: Container | None = None) -> float:
-        """When the last event was, or the last of an action or container; in seconds since the epoch."""
+        """The time of the last event, or of the last one of an action or container; in seconds since the epoch."""
         times = (
             int(event["timeNano"]) / 1e9
             for event in self.events
@@ -62,7 +62,7 @@ class Record:
         return max(times, default=0.0)
 
     def settled(self) -> int:
-        """How many there are, once no more come."""
+        """The number of events, once no more come."""
         while True:
             before = len(self.events)
             time.sleep(0.2)
@@ -76,7 +76,7 @@ def _who(event: dict[str, Any]) -> tuple[str, str]:
 
 @pytest.fixture
 def record(lab: Lab) -> Iterator[Record]:
-    """The events from now on."""
+    """Record all events from now on."""
     made = Record()
     with closing(docker.APIClient(base_url=lab.engine.docker_host, timeout=600)) as client:
         stream = client.events(filters={"type": ["container", "network"], "event": CHANGES}, decode=True)
@@ -89,7 +89,7 @@ def record(lab: Lab) -> Iterator[Record]:
 
 @dataclass
 class Storm:
-    """What hostwatch has spent since its begin."""
+    """The resources that hostwatch has used since the storm began."""
 
     hostwatch: Hostwatch
     proxy: Proxy
@@ -106,11 +106,11 @@ class Storm:
 
     @property
     def caused(self) -> int:
-        """How many requests were made, but for those that renew the connection."""
+        """The number of requests, without those that renew the connection."""
         return sum(RENEWAL.search(request) is None for request in self.proxy.requests)
 
     def over(self) -> None:
-        """At most two requests for each event were made, besides those that renew the connection."""
+        """Check that at most two requests were made for each event, besides those that renew the connection."""
         events, requests = self.record.settled(), self.caused
         renewing = len(self.proxy.requests) - requests
         seconds, after = time.monotonic() - self.begun, usage(self.hostwatch.process.pid)
@@ -122,7 +122,7 @@ class Storm:
         assert renewing <= 4 * (1 + seconds // 10)
 
     def left_nothing(self) -> None:
-        """Descriptors, threads and watches are as before, and memory is flat."""
+        """Check that descriptors, threads and watches are as before, and memory is flat."""
         before, deadline = self.before, time.monotonic() + 10
         after = usage_at_rest(self.hostwatch.process.pid)
         while (after.watches, after.descriptors) != (before.watches, before.descriptors):
@@ -135,7 +135,7 @@ class Storm:
 
 @contextmanager
 def during(storm: Callable[[int], object], workers: int) -> Iterator[None]:
-    """Go on with a storm, in this many threads, each with its number, until the end."""
+    """Repeat a storm in this many threads, each with its number, until the end of the body."""
     over = threading.Event()
 
     def blow(number: int) -> None:
@@ -153,12 +153,12 @@ def during(storm: Callable[[int], object], workers: int) -> Iterator[None]:
 
 
 def written(lab: Lab, *containers: Container) -> float:
-    """When the last of their hosts files was written, in seconds since the epoch."""
+    """The time of the last write to one of their hosts files, in seconds since the epoch."""
     return max(lab.hosts_path(container).stat().st_mtime_ns for container in containers) / 1e9
 
 
 def told_in_time(lab: Lab, record: Record, watchers: list[Container]) -> None:
-    """The files are right since 500 ms after the last event; four times that on a busy machine."""
+    """Check that the files are right 500 ms after the last event; four times that on a busy machine."""
     record.settled()
     late = written(lab, *watchers) - record.last()
     print(f"the last file was right {late * 1000:.0f} ms after the last event")
@@ -166,7 +166,7 @@ def told_in_time(lab: Lab, record: Record, watchers: list[Container]) -> None:
 
 
 def follow_seconds(lab: Lab, record: Record, db: Container, web: Container, moves: int = 7) -> float:
-    """How long after the engine's event a running service's new address stands in a subscriber's file; a median."""
+    """The median time from the engine's event of a new address until a subscriber's file has it."""
     found = []
     for number in range(moves):
         address = f"10.123.9.{number + 1}"
@@ -180,7 +180,7 @@ def follow_seconds(lab: Lab, record: Record, db: Container, web: Container, move
 
 
 def test_a_hundred_and_fifty_containers_start_and_are_killed(lab: Lab, proxy: Proxy, record: Record) -> None:
-    """Eight at a time. Whoever wants every name has each of them, and then none, soon after the last event."""
+    """They do so eight at a time. Subscribers to `*` get each name, and lose it, soon after the last event."""
     watchers = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(3)]
     with lab.hostwatch("-c", lab.configured(AT_ONCE)) as hostwatch, ThreadPoolExecutor(8) as pool:
         storm = Storm(hostwatch, proxy, record)
@@ -197,7 +197,7 @@ def test_a_hundred_and_fifty_containers_start_and_are_killed(lab: Lab, proxy: Pr
 
 
 def test_crash_loops_delay_nobody(lab: Lab, proxy: Proxy, record: Record) -> None:
-    """As many starts as the engine can do, each of which ends at once; ten containers want every name."""
+    """The engine starts as many as it can, and each ends at once. Ten containers subscribe to every name."""
     everyone = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(10)]
     web, db = lab.run("web", labels=WANTS_DB), lab.run("db")
     loopers = [lab.create(f"looper-{number}", "exit 1") for number in range(6)]
@@ -214,7 +214,7 @@ def test_crash_loops_delay_nobody(lab: Lab, proxy: Proxy, record: Record) -> Non
 
 
 def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: Proxy, record: Record) -> None:
-    """An engine comes to three deaths of one container a second, so each of its events is told four times."""
+    """An engine has at most three deaths of a container a second, so each of its events is sent four times."""
     everyone = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(10)]
     web, db, looper = lab.run("web", labels=WANTS_DB), lab.run("db"), lab.create("looper", "exit 1")
     with lab.hostwatch() as hostwatch:
@@ -226,7 +226,7 @@ def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: 
         with during(lambda _: looper.start(), 1):
             while time.monotonic() < storm.begun + 60:
                 stormy.append(follow_seconds(lab, record, db, web, moves=1 + len(stormy) % 2))
-                time.sleep(4)  # more often, and it were damped itself
+                time.sleep(4)  # more frequent moves would be rate-limited themselves
         seconds, deaths = time.monotonic() - storm.begun, 4 * record.count("die")
         told_in_time(lab, record, everyone)
         print(f"{deaths / seconds:.1f} deaths a second")
@@ -238,7 +238,7 @@ def test_a_container_that_dies_ten_times_a_second_for_a_minute(lab: Lab, proxy: 
 
 
 def test_a_container_that_changes_all_the_time_is_damped(lab: Lab, proxy: Proxy, record: Record) -> None:
-    """Its reads, and the rewrites of others that it causes, follow time and not its rate; the newest name is told."""
+    """Time limits its reads and the rewrites of others, not the rate of changes. The newest name is in the files."""
     watchers = [lab.run(f"watcher-{number}", labels=EVERYTHING) for number in range(10)]
     changing = lab.run("changing-0")
     with lab.hostwatch("-c", lab.configured(AT_ONCE)) as hostwatch:
@@ -255,7 +255,7 @@ def test_a_container_that_changes_all_the_time_is_damped(lab: Lab, proxy: Proxy,
 
 
 def test_probes_cost_nothing(lab: Lab, proxy: Proxy, record: Record) -> None:
-    """Over a thousand a minute, from healthchecks and by the API: no request, and next to no time of the processor."""
+    """Healthchecks and the API cause over a thousand a minute: no request, and next to no processor time."""
     probed = {"test": ["CMD", "true"], "interval": 1_000_000_000}
     watchers = [lab.run(f"watcher-{number}", labels=EVERYTHING, healthcheck=probed) for number in range(15)]
     with lab.hostwatch() as hostwatch:
@@ -269,11 +269,11 @@ def test_probes_cost_nothing(lab: Lab, proxy: Proxy, record: Record) -> None:
 
 
 async def test_nothing_of_a_removed_container_is_kept(lab: Lab) -> None:
-    """The key of a container is what everything remembered of it goes by: once it is gone, there is none left."""
+    """Everything known of a container goes by its key. Once the container is gone, no key is left."""
     watcher = lab.run("watcher", labels=EVERYTHING)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(DockerEngine(located_engine(lab.engine.docker_host, {})))
-        daemon = stack.enter_context(daemon_for(Settings(), source))  # it keeps the engine's files until then
+        daemon = stack.enter_context(daemon_for(Settings(), source))  # it holds the engine's lock until then
         tasks = await stack.enter_async_context(anyio.create_task_group())
         tasks.start_soon(daemon.run)
         await until(lambda: "connected" in repr(daemon))
@@ -281,7 +281,7 @@ async def test_nothing_of_a_removed_container_is_kept(lab: Lab) -> None:
         await until(lambda: len(lab.records(watcher)) == 1)
 
         def forgotten() -> bool:
-            watcher.rename(f"watcher-{time.monotonic_ns()}")  # whoever waits still has in hand what was last done
+            watcher.rename(f"watcher-{time.monotonic_ns()}")  # a waiting worker still holds its last file
             return not remembered(gone)
 
         await until(forgotten)

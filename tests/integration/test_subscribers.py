@@ -1,4 +1,4 @@
-"""Who subscribes to what, by labels and by the configuration; and what time does to a line."""
+"""Subscribers by labels and by the configuration, their lines, and the effect of time on a line."""
 
 import json
 
@@ -14,18 +14,18 @@ GONE = ["# withheld: @{db.ip} db  (db: no running container)"]
 
 
 def synced(lab: Lab, *containers: Container, configuration: str | None = None) -> list[dict[str, list[str]]]:
-    """What the containers' blocks say after one `sync`."""
+    """The records in the containers' blocks after one `sync`."""
     lab.command("sync", *(["-c", lab.configured(configuration)] if configuration is not None else []))
     return [lab.records(container) for container in containers]
 
 
 def withheld(lab: Lab, container: Container) -> list[str]:
-    """The lines of the container's block that are withheld."""
+    """The withheld lines of the container's block."""
     return [line for line in lab.block(container) if line.startswith("# withheld: ")]
 
 
 def test_labels_of_subscribers(lab: Lab) -> None:
-    """A template, services under their own names, everything in reach; a template's line wins over `services`."""
+    """A template, services under their own names, all names in reach. A template's line wins over `services`."""
     lab.run("db", address="10.123.7.7", labels={"hostwatch.names": "mysql.internal db-main"})
     lab.run("cache", address="10.123.7.8")
     template = (
@@ -80,7 +80,7 @@ def test_labels_of_services(lab: Lab) -> None:
 
 
 def test_the_configuration_matches_by_every_key(lab: Lab) -> None:
-    """Name, label, label's value, image, project and service; all keys of one match must hold, any glob of a list."""
+    """Name, label, its value, image, project, service: all keys of a match must hold, and any glob of a list."""
     compose = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
     lab.run("shop-db-1", address="10.123.7.1", labels={"app": "db"})
     lab.run("other-db", address="10.123.7.2", labels={"app": "db"})
@@ -108,7 +108,7 @@ subscribers:
 
 
 def test_the_configuration_comes_before_labels(lab: Lab) -> None:
-    """Its services keep their names whatever labels say; with `labels: false` labels count for nothing."""
+    """Its services keep their names against any label. With `labels: false` labels have no effect."""
     lab.run("real", address="10.123.7.1")
     lab.run("db", address="10.123.7.2", labels={"hostwatch.names": "db"})
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db\n192.0.2.1 name"})
@@ -157,7 +157,7 @@ BAD_LABELS = {
 
 
 def test_a_bad_label_stops_nothing(lab: Lab) -> None:
-    """The other labels of the same container count, and so does everybody else."""
+    """The other labels of the container count, and so do other containers."""
     lab.run("db", address="10.123.7.7")
     with lab.hostwatch():
         for name in ("reserved", "notice"):
@@ -169,7 +169,7 @@ def test_a_bad_label_stops_nothing(lab: Lab) -> None:
 
 
 def test_each_kind_of_bad_label_is_reported_once_by_name(lab: Lab) -> None:
-    """On containers of before and of later, with the label's name; nothing that happens afterwards says it again."""
+    """Containers from before and after the start have a report with the label's name, and never a second one."""
     names = list(BAD_LABELS)
 
     def reports(name: str) -> list[str]:
@@ -193,7 +193,7 @@ def test_each_kind_of_bad_label_is_reported_once_by_name(lab: Lab) -> None:
 
 
 def test_names_that_belong_to_others_are_withheld(lab: Lab) -> None:
-    """The image's, the subscriber's own, and those of lines outside the block; with the reason in a comment."""
+    """These are names of the image, of the subscriber, and of foreign lines. A comment has the reason."""
     lab.run("localhost", address="10.123.7.6")
     lab.run("db", address="10.123.7.7")
     own = {"hostwatch.hosts": "@{db.ip} web Web db\n@{db.ip} given given-here", "hostwatch.services": "*"}
@@ -205,7 +205,7 @@ def test_names_that_belong_to_others_are_withheld(lab: Lab) -> None:
 
 
 def test_no_label_can_add_a_line(lab: Lab) -> None:
-    """Control characters, line ends of all kinds, markers of the block: refused, or within the one record's names."""
+    """Control characters, any line ends, and markers are refused, or stay within the names of one record."""
     lab.run("db", address="10.123.7.7")
     tricks = ["\r192.0.2.9 x", "\x85192.0.2.9 x", "\u2028192.0.2.9 x", "\x0b192.0.2.9 x", " # hostwatch: end"]
     webs = []
@@ -219,7 +219,7 @@ def test_no_label_can_add_a_line(lab: Lab) -> None:
 
 
 def test_a_vanished_service_lingers_and_is_then_withheld(lab: Lab) -> None:
-    """Its line stays for `timing.linger`, then a comment gives the reason; the log has a line for each step."""
+    """Its line stays for `timing.linger`, then a comment has the reason. The log has a line for each step."""
     with lab.hostwatch("-c", lab.configured("timing: {linger: 3s}")) as hostwatch:  # longer than a removal takes
         web = lab.run("web", labels=WANTS_DB)
         db = lab.run("db", address="10.123.7.7")
@@ -241,7 +241,7 @@ def test_a_vanished_service_lingers_and_is_then_withheld(lab: Lab) -> None:
 
 
 def test_a_recreation_within_linger_is_one_change(lab: Lab) -> None:
-    """Nothing is withheld between the old and the new address; and a restart at the same address is no change."""
+    """The line is not withheld between the two addresses. A restart at the same address is no change."""
     with lab.hostwatch("-c", lab.configured("timing: {linger: 1h}")) as hostwatch:
         web = lab.run("web", labels=WANTS_DB)
         db = lab.run("db", address="10.123.7.7")
@@ -258,7 +258,7 @@ def test_a_recreation_within_linger_is_one_change(lab: Lab) -> None:
 
 
 def test_an_address_that_another_container_has_goes_at_once(lab: Lab) -> None:
-    """However long the linger: a name must not lead to a stranger. Whose it is now is said for as long as it is so."""
+    """Linger does not count: a name must not lead to a stranger. A comment names the new owner meanwhile."""
     now = "db: no running container; its last address 10.123.7.7 is stranger's now"
     with lab.hostwatch("-c", lab.configured("timing: {linger: 1h}")) as hostwatch:
         web = lab.run("web", labels=WANTS_DB)
@@ -274,7 +274,7 @@ def test_an_address_that_another_container_has_goes_at_once(lab: Lab) -> None:
 
 
 def test_two_services_that_claim_a_name_are_both_withheld(lab: Lab) -> None:
-    """By `hostwatch.names`; until one is gone. Compose replicas are one service, and no conflict."""
+    """Both claim it by `hostwatch.names`, until one is gone. Compose replicas are one service, and no conflict."""
     names = {"hostwatch.names": "mysql"}
     compose = {"com.docker.compose.project": "shop", "com.docker.compose.service": "db"}
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0}")):
@@ -293,7 +293,7 @@ def test_two_services_that_claim_a_name_are_both_withheld(lab: Lab) -> None:
 
 @pytest.mark.parametrize("on_exit", ["keep", "remove"])
 def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
-    """`on_exit` decides; without a running hostwatch nothing else changes."""
+    """`on_exit` decides. Nothing else changes after the end."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     bare = lab.hosts(web)
@@ -306,10 +306,10 @@ def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
 
 
 def test_a_subscriber_whose_network_is_gone_is_told(lab: Lab) -> None:
-    """`container:X` goes on when X is recreated, with nothing but the file that it had, which an exec still reaches.
+    """`container:X` lives on without X. It has only its old file, which an exec still reaches.
 
-    Its lines are withheld, for the addresses are others' by and by, and it is said, once, what to do; who names it is
-    told, too. A daemon that comes later finds the same.
+    Its lines are withheld, as others will get the addresses. The log has the remedy once, and so do the lines that name
+    it. A later daemon finds the same.
     """
     reason = "the subscriber's network is gone, with the container whose network it used"
     error = "its network is gone with the container whose network it used (--network container:…); recreate it"
@@ -341,6 +341,6 @@ def test_a_subscriber_whose_network_is_gone_is_told(lab: Lab) -> None:
 
 
 def subscribers(lab: Lab) -> list[dict[str, object]]:
-    """What `status` says of each subscriber."""
+    """The subscribers in the output of `status`."""
     found: list[dict[str, object]] = json.loads(lab.command("status", "--json").stdout)["subscribers"]
     return found

@@ -1,6 +1,6 @@
 """Under systemd: the unit of `config/` on a machine of its own, with systemd as process 1, beside a real engine.
 
-What it tells of itself is looked at closer without systemd, at a socket in the place of systemd's.
+A socket in the place of systemd's shows its notifications in detail.
 """
 
 import fcntl
@@ -25,14 +25,14 @@ from tests.proxy import Proxy
 CONFIG = "docker: {root: /var/lib/docker}\n"
 AWAY = CONFIG.replace("{", "{host: 'unix:///run/nobody.sock', ")
 HASTY = "WatchdogSec=2\nRestartSec=100ms\n"
-"""All that is other than in the unit as it is shipped: nobody wants to wait that long here."""
+"""The only differences from the shipped unit: shorter times."""
 FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
 DAC_OVERRIDE, LEASE = 1 << 1, 1 << 28
 
 
 @pytest.fixture
 def boot(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
-    """Boots a machine with hostwatch installed, and not started yet."""
+    """Boots a machine with hostwatch installed and not started."""
     (tmp_path / "machine").mkdir()
     with booted(lab.engine, tmp_path / "machine", HASTY) as machine:
 
@@ -45,7 +45,7 @@ def boot(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
 
 @newest_only
 def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """Right when `systemctl start` returns; for files of any owner; with two capabilities and real-time priority."""
+    """Files of any owner are right when `systemctl start` returns, with two capabilities and real-time priority."""
     lab.run("db", address="10.123.7.1")
     labels = {"hostwatch.services": "db"}
     web, odd = lab.run("web", labels=labels), lab.run("odd", labels=labels)
@@ -61,14 +61,14 @@ def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) ->
     assert told.startswith("connected to engine 28.5")
     _assert_confined(machine.main_pid)
     assert machine.run("ls", "/run/hostwatch").endswith(".lock\n")
-    # What is not in ReadWritePaths= is out of reach, root or not.
+    # A path outside of ReadWritePaths= is read-only, even for root.
     assert "its file system is read-only" in machine.log
     machine.run("systemctl", "stop", "hostwatch")
     assert machine.show("Result", "ExecMainStatus", "NRestarts") == ["success", "0", "0"]
 
 
 def _assert_confined(pid: int) -> None:
-    """Hold a process to what the unit promises."""
+    """Check a process against the unit's promises."""
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     assert {int(status[f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Bnd")} == {DAC_OVERRIDE | LEASE}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
@@ -88,7 +88,7 @@ ExecReload=/bin/sh -c 'echo reloaded >>/var/log/other'
 
 @newest_only
 def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """Not at our priority, which takes a line more in the unit; that it is missing is said."""
+    """It runs without hostwatch's priority. This takes a line more in the unit, and the log says if it is missing."""
     lab.run("db", address="10.123.7.1")
     subscriber = "{file: /etc/hosts, services: [db], notify: {command: [systemctl, reload, other]}}"
     machine = boot(f"{CONFIG}timing: {{notify_debounce: 0}}\nsubscribers: {{this-host: {subscriber}}}\n")
@@ -109,7 +109,7 @@ def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Mac
 
 @newest_only
 def test_an_engine_that_is_away_holds_up_no_boot(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """It is started all the same, and says why it waits. A reload brings it another engine; nothing is restarted."""
+    """The unit starts and tells the reason of its wait. A reload names another engine, and nothing is restarted."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     machine = boot(AWAY)
@@ -127,7 +127,7 @@ def test_an_engine_that_is_away_holds_up_no_boot(lab: Lab, boot: Callable[[str],
 
 @newest_only
 def test_the_watchdog_starts_it_anew(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """A process that stands still is ended, and the next one does the work."""
+    """A process that hangs is ended, and the next one does the work."""
     lab.run("db", address="10.123.7.1")
     machine = boot(CONFIG)
     machine.run("systemctl", "start", "hostwatch")
@@ -140,7 +140,7 @@ def test_the_watchdog_starts_it_anew(lab: Lab, boot: Callable[[str], Machine]) -
 
 @newest_only
 def test_the_unit_is_as_tight_as_it_says(boot: Callable[[str], Machine]) -> None:
-    """Valid, and at most 0.9 in systemd's own judgement."""
+    """It is valid, and systemd rates it at 0.9 at most."""
     machine = boot("")
     unit = "/etc/systemd/system/hostwatch.service"
     assert machine.run("systemd-analyze", "verify", unit) == ""
@@ -157,7 +157,7 @@ class Manager:
     told: list[str] = field(default_factory=list)
 
     def read(self) -> list[str]:
-        """All that was told until now, an entry for each datagram."""
+        """All notifications so far, an entry for each datagram."""
         try:
             while True:
                 self.told.append(self.channel.recv(65536).decode())
@@ -165,7 +165,7 @@ class Manager:
             return self.told
 
     def heard(self, word: str) -> bool:
-        """Whether a datagram that begins so has come."""
+        """Whether a datagram with this beginning has come."""
         return any(told.startswith(word) for told in self.read())
 
     def is_silent(self, seconds: float) -> bool:
@@ -177,7 +177,7 @@ class Manager:
 
 @contextmanager
 def managed(place: str) -> Iterator[Manager]:
-    """Listen where NOTIFY_SOCKET points to."""
+    """Listen at the path of NOTIFY_SOCKET."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("\0" + place[1:] if place.startswith("@") else place)
         channel.setblocking(False)
@@ -185,8 +185,8 @@ def managed(place: str) -> Iterator[Manager]:
 
 
 @newest_only
-def test_what_is_told(lab: Lab, proxy: Proxy) -> None:
-    """Ready when all is right, and not while the engine keeps an answer to itself. Reloads, outages, the end."""
+def test_notifications_of_the_service_manager(lab: Lab, proxy: Proxy) -> None:
+    """Ready comes when all is right, and not while the engine holds back an answer. Then reloads, outages, the end."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     place = f"@hostwatch-{os.getpid()}"  # an abstract socket, as some managers have
@@ -206,7 +206,7 @@ def test_what_is_told(lab: Lab, proxy: Proxy) -> None:
                 hostwatch.process.send_signal(signal.SIGHUP)
                 reloading = eventually(lambda: next((t for t in manager.read() if t.startswith("RELOADING=1\n")), ""))
                 assert before < int(reloading.partition("MONOTONIC_USEC=")[2]) < time.monotonic_ns() // 1000
-                eventually(lambda: "READY=1" in manager.read())  # how it stands may be told at once after it
+                eventually(lambda: "READY=1" in manager.read())  # a status may follow at once
                 manager.told.clear()
             proxy.refuse = re.compile("")
             proxy.cut()
@@ -217,8 +217,8 @@ def test_what_is_told(lab: Lab, proxy: Proxy) -> None:
 
 
 @newest_only
-def test_nobody_has_to_listen(lab: Lab) -> None:
-    """A service manager that is gone, or does not read, is no fault of ours."""
+def test_no_service_manager_has_to_listen(lab: Lab) -> None:
+    """It may be gone, or not read its socket."""
     lab.run("db", address="10.123.7.1")
     web = lab.run("web", labels={"hostwatch.services": "db"})
     with lab.hostwatch(NOTIFY_SOCKET="/nowhere/notify", WATCHDOG_USEC="20000"):
@@ -233,7 +233,7 @@ def test_nobody_has_to_listen(lab: Lab) -> None:
 
 
 def test_a_status_is_one_line(tmp_path: Path) -> None:
-    """Whatever an error says, it can tell the service manager nothing else."""
+    """The text of an error cannot add another notification."""
     place = str(tmp_path / "notify")
     tell = "from hostwatch import systemd; systemd.tell('STATUS=no\\nMAINPID=1', 'READY=1')"
     with managed(place) as manager:
@@ -243,7 +243,7 @@ def test_a_status_is_one_line(tmp_path: Path) -> None:
 
 @newest_only
 def test_hung_workers_are_not_alive(lab: Lab) -> None:
-    """A file system that stands still takes all workers; the event loop runs on, but the watchdog is told nothing."""
+    """A frozen file system takes all workers. The event loop runs on, but the watchdog gets no notification."""
     lab.run("db", address="10.123.7.1")
     disk, inside, place = lab.directory / "disk", lab.directory / "mounted", str(lab.directory / "notify")
     with disk.open("wb") as image:
@@ -273,7 +273,7 @@ def test_hung_workers_are_not_alive(lab: Lab) -> None:
 
 @contextmanager
 def frozen(directory: Path) -> Iterator[None]:
-    """Have the file system of a directory stand still: who writes to it waits, in the kernel."""
+    """Freeze the file system of a directory: a process that writes to it hangs in the kernel."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.ioctl(handle, FIFREEZE, 0)
