@@ -80,7 +80,7 @@ def override(lab: Lab, text: str) -> Path:
 
 
 def real_time(lab: Lab) -> list[Path]:
-    """Give the container a share of real-time, as config/compose.yaml says; dockerd's option does so for the engine."""
+    """Set the engine's share of real-time, if the kernel divides it; returns a file that sets the container's share."""
     if not (REAL_TIME / "cpu.rt_runtime_us").exists():
         return []
     (REAL_TIME / f"hostwatch-{lab.engine.name}" / "cpu.rt_runtime_us").write_text("200000")

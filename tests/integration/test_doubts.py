@@ -19,7 +19,7 @@ subscribers:
 
 
 def test_a_probable_mistake_is_told_once(lab: Lab) -> None:
-    """An entry without a container, a regular expression, a name of no service, a notification of nobody."""
+    """An entry without a container, a regular expression, an unknown name, and a notification without a receiver."""
     path = lab.configured(CONFIGURATION)
     alone = f"{path}:4:23: `^` looks like a regular expression"
     beside = [

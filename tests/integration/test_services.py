@@ -46,7 +46,7 @@ def test_a_service_that_must_be_healthy_is_published_only_while_it_is(lab: Lab) 
 
 
 def test_a_container_that_is_left_alone_has_no_role(lab: Lab) -> None:
-    """`hostwatch.enable: false` also wins over the configuration, in both roles, unless it has `labels: false`."""
+    """`hostwatch.enable: false` wins over the configuration, in both roles. With `labels: false` it has no effect."""
     off = {"hostwatch.enable": "false", "hostwatch.names": "mysql"}
     lab.run("db", address="10.123.7.7", labels=off)
     shy = lab.run("shy", labels={"hostwatch.enable": "FALSE"})

@@ -308,8 +308,8 @@ def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
 def test_a_subscriber_whose_network_is_gone_is_told(lab: Lab) -> None:
     """`container:X` lives on without X. It has only its old file, which an exec still reaches.
 
-    Its lines are withheld, as others will get the addresses. The log has the remedy once, and so do the lines that name
-    it. A later daemon finds the same.
+    Its lines are withheld, as others will get the addresses. The log has the remedy once. Lines that name the container
+    have the reason, too. A later daemon finds the same.
     """
     reason = "the subscriber's network is gone, with the container whose network it used"
     error = "its network is gone with the container whose network it used (--network container:…); recreate it"
