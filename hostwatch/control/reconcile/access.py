@@ -34,11 +34,11 @@ _SHORT = 1 << 14
 _COSTLY_SECONDS = 0.02
 """The processor time that a rewrite may take, for others not to be kept waiting: some thousand lines."""
 _LOOK_SECONDS = 0.5
-"""What a look at a file costs that is made only because its running container changed it."""
+"""The price of a look at a file that has no other cause than a change by its running container."""
 _LOOK_CREDIT_SECONDS = 10.0
 """The credit for that: 20 looks at once."""
 _COST = 10.0
-"""What a second of processor time costs besides, in seconds."""
+"""The price of a second of processor time in a rewrite, in seconds."""
 _PATH_BACKOFF_SECONDS = (2.0, 300.0)
 """Between tries of a path: the kernel denied what it granted before (a file system that became read-only)."""
 
@@ -74,7 +74,7 @@ class FileAccess:
         # A file that is not there may be that of a container which is just being removed.
         level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
         logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
-        # Where no file is in sight, a try of each of them by itself would be too much.
+        # If no file is in sight, a try of each one by itself would be too much.
         self._detours[container.key] = Detour(is_timed=not isinstance(error, OutOfSightError))
         return True
 
@@ -95,7 +95,7 @@ class FileAccess:
         else:
             self._detours.pop(key, None)
 
-    # What was seen.
+    # Texts as last seen.
 
     def is_as_seen(self, container: Container) -> bool:
         """Whether the file is known, and says what it did then.

@@ -22,7 +22,7 @@ from hostwatch.core.store.sharing import Sharing
 GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
 REMOVAL = "removal"
-"""The cause of a last look at a file: its block is to be removed, whether somebody subscribes or not."""
+"""The cause of a last look at a file: its block is removed, with or without a subscriber."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
 
@@ -52,24 +52,24 @@ class Moment(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What is known of one file at one moment."""
+    """All that is known of one file at one moment."""
 
     container: Container
     """The owner of the file."""
     sharing: Sharing
-    """What the containers that read it want of it."""
+    """The containers that read it, and their requests."""
     state: FileState
     moment: Moment
     is_running: bool
-    """Whether the owner runs, so that its file stays as it is unless somebody writes it."""
+    """Whether the owner runs, so that the engine does not rebuild its file."""
     is_kept: bool
-    """Whether the file is ours to keep: somebody subscribes to it, or did so when it was last written."""
+    """Whether the file is ours to keep: it has a subscriber, or had one when it was last written."""
     writer: Writer
     """How the file is reached: by path or by exec."""
     is_path_due: bool
     """Whether that is by exec only because its path did not do, and the path is worth another try."""
     desired: Desired | None
-    """What the file is to hold; `None` where nobody is to decide that, or what it held before is not read yet."""
+    """The desired block with its memory; `None` if the file is not kept, or its earlier block is not read yet."""
 
     @property
     def key(self) -> ContainerKey:
@@ -83,7 +83,7 @@ class Observation(NamedTuple):
 
     @property
     def is_changed(self) -> bool:
-        """Whether somebody wrote the file."""
+        """Whether the file was written."""
         return FILE_CHANGED in self.moment.causes
 
     @property
@@ -169,7 +169,7 @@ _UNKNOWN = FileState()
 
 
 def decide(seen: Observation) -> Plan:
-    """What is to be done with the file."""
+    """The plan for the file."""
     if REMOVAL in seen.moment.causes:
         return _of_removal(seen)
     if not seen.is_kept:
@@ -196,7 +196,7 @@ def _of_foreign(seen: Observation) -> Plan:
 
 
 def _of_exec(seen: Observation) -> Plan | None:
-    """What keeps a file from being written by exec now: its container must run, and must not just have failed to."""
+    """The plan if the file cannot be written by exec now: its container does not run, or has just failed to."""
     if not seen.is_running:
         return Keep()
     fault = seen.state.fault

@@ -153,7 +153,7 @@ class WorkQueue:
             self._line_up(self._waiting[key], anyio.current_time())
 
     async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
-        """Wait until those of these files that are in the queue by now have been worked on, whoever adds them again."""
+        """Wait until those of these files that are in the queue now have been worked on, without later additions."""
         left = Counter([*self._waiting, *self._busy])
         left = Counter({key: left[key] for key in keys if key in left})
         if left:

@@ -104,7 +104,7 @@ class Reconciler:
         return wait > 0
 
     def _slots_for(self, seen: Observation, is_drift: bool) -> anyio.CapacityLimiter | None:
-        """Where a file is compared that may keep others waiting; `None`: by the worker itself."""
+        """The limiter under which a slow file is compared; `None`: the worker itself compares it."""
         if seen.writer is Writer.EXEC:
             fault = seen.state.fault
             return self._failed_execs if fault is not None and fault.failures > 0 else self._execs

@@ -34,14 +34,14 @@ _RIVAL = (
 
 
 class Recorded(NamedTuple):
-    """What follows from a result."""
+    """The consequences of a result."""
 
     state: FileState
     comparison: Comparison | None = None
-    """What is to be logged as a change."""
+    """The change to log."""
     level: str = "DEBUG"
     message: str | None = None
-    """What is to be logged besides, and how loudly."""
+    """A further line for the log, at `level`."""
     again_at: float | None = None
     """When the file is to be looked at again (the event loop's seconds)."""
 

@@ -8,7 +8,7 @@ from hostwatch.core.model import Container
 from hostwatch.core.names import folded
 
 LOST_NETWORK = "its network is gone with the container whose network it used (--network container:…); recreate it"
-"""What is wrong with a subscriber that goes on without a network: its file may be right, but nothing is reached."""
+"""The fault of a subscriber that runs on without a network: its file may be right, but it reaches nothing."""
 OUTLIVED = "its network ended when the container whose network it uses was started anew; restart it, too"
 """The same, where that container is there again."""
 
@@ -33,7 +33,7 @@ _NOTHING = Block()
 
 
 class Rewriting:
-    """The change that is made to a file's text; it may be called again when somebody else wrote."""
+    """The change of a file's text. It is called again if another process writes meanwhile."""
 
     def __init__(
         self,

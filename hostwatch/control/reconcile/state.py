@@ -13,7 +13,7 @@
 `starts`: the container does not run yet, and the engine may rebuild its file up to three times. `right`: the file
 holds what it is to hold; while the container does not run, the state stays `starting` or `rebuilt`. `rebuilt`: the
 same, and the engine had written it without a block. `unreached`: there is no file, or another way to it is tried.
-`contested`: somebody else puts back a block of his own, and ours waits.
+`contested`: another writer puts back its own block, and ours waits.
 
 What follows: `right` logs a change and notifies the application, `rebuilt` logs once per start, `retrying` and
 `contested` requeue the file, `refused` logs its reason once; an event, a start or a resync tries it again. `new` and
@@ -63,7 +63,7 @@ class Fault:
 
 
 class FileState(NamedTuple):
-    """What is known of one hosts file; each transition returns a new value."""
+    """The state of one hosts file, as far as is known; each transition returns a new value."""
 
     phase: Phase = Phase.NEW
     fault: Fault | None = None
