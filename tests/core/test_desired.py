@@ -11,6 +11,7 @@ from hostwatch.core.resolve.desired import desired_block, outcomes
 from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Published, Refused, Unknown
+from hostwatch.core.resolve.tiers import Tiers
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
 from tests.core.build import (
@@ -328,18 +329,22 @@ def test_a_star_is_a_line_for_each_service_in_reach() -> None:
 
 
 def test_a_star_makes_a_number_of_look_ups_that_grows_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for each name, for any number of containers."""
+    """One for each name, for any number of containers; after a change, one for each name of what has changed."""
     asked: list[str] = []
-    look_up = Resolver.service
+    look_up = Tiers.answer
 
-    def counted(self: Resolver, name: str) -> object:
+    def counted(self: Tiers, name: str) -> object:
         asked.append(name)
         return look_up(self, name)
 
-    monkeypatch.setattr(Resolver, "service", counted)
+    monkeypatch.setattr(Tiers, "answer", counted)
     many = [box(f"s{n}", on("front", f"10.0.{n // 250}.{n % 250}", aliases=(f"a{n}",))) for n in range(300)]
-    assert len(outcomes(store(*many, web(services="*")), key("web"))) == 301
+    made = store(*many, web(services="*"))
+    assert len(outcomes(made, key("web"))) == 301
     assert len(asked) == 601
+    made.put(box("s7", on("front", "10.0.9.9", aliases=("a7",))))
+    assert "10.0.9.9 s7 a7" in told(made, "web") or "10.0.9.9 a7 s7" in told(made, "web")
+    assert sorted(asked[601:]) == ["a7", "s7"]
 
 
 def test_subscribers_in_one_network_context_share_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,8 @@ from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.reach import LOST_NETWORK
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from hostwatch.core.store.early import networks_to_ask
-from hostwatch.core.store.lister import FileKeys
+from hostwatch.core.store.lister import FileKeys, Lister
+from hostwatch.core.store.results import Results
 from hostwatch.core.store.sharing import Sharing
 from hostwatch.core.store.store import Store
 from tests.core.build import (
@@ -230,6 +232,21 @@ def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
         fresh.drop(gone)
     assert answers(made) == answers(fresh)
     assert everything_told(made) == everything_told(fresh)
+
+
+@often
+@given(histories)
+def test_kept_results_are_those_of_a_new_computation(history: list[Step]) -> None:
+    """After each step; a result that depends on what it does not record would outlast the change of it."""
+    made = watched()
+    for method, arguments in history:
+        method(made, *arguments)
+        kept = everything_told(made)
+        with (
+            patch.object(Results, "get", lambda _, __, make: make()),
+            patch.object(Lister, "cached", lambda _, __, ___, compute: compute()),
+        ):
+            assert kept == everything_told(made), method.__name__
 
 
 @often

@@ -180,11 +180,27 @@ def _service_outcomes(
         if isinstance(service, Ambiguous | Excluded):
             yield Refused(line, service.reason)
         elif free := taken.free(names):
-            outcome = _addressed(resolver, subscription, service, dict.fromkeys(free, service.ids), line)
-            if isinstance(outcome, Published):
-                yield Published(line, outcome.records, outcome.origins, of_all=True)
-            elif not isinstance(outcome, Gone):
+            outcome = _outcome_of_all(resolver, subscription, service, free, line)
+            if not isinstance(outcome, Gone):
                 yield outcome
+
+
+def _outcome_of_all(
+    resolver: Resolver, subscription: Subscription, service: Service, free: tuple[str, ...], line: str
+) -> Outcome:
+    """The outcome of a service for which nothing but `*` asks. It is kept, as one change concerns few of thousands."""
+
+    def computed() -> Outcome:
+        for container in service.containers:
+            resolver.lister.container(container.key)
+        outcome = _addressed(resolver, subscription, service, dict.fromkeys(free, ids), line)
+        if isinstance(outcome, Published):
+            return Published(line, outcome.records, outcome.origins, of_all=True)
+        return outcome
+
+    ids, rule = service.ids, service.rule.key if service.rule is not None else None
+    families = subscription.ipv4, subscription.ipv6, subscription.ipv6_first
+    return resolver.lister.kept(("outcome", resolver.place, line, free, ids, rule, families), computed)
 
 
 def _service_outcome(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hostwatch.core.model import Claim, Container
 from hostwatch.core.names import folded, name_fault
@@ -19,6 +20,16 @@ class Excluded:
     """A name in reach that `services: "*"` leaves out."""
 
     reason: str
+
+
+class _InReach(NamedTuple):
+    """The answer to a name in reach."""
+
+    answer: Service | Ambiguous | Excluded | None
+    ids: frozenset[str] = frozenset()
+    """The ids of the service's containers."""
+    near: Service | None = None
+    """The service with those of its containers that are in reach."""
 
 
 Found = tuple[Service | Ambiguous | Excluded, tuple[str, ...]]
@@ -39,12 +50,16 @@ class Resolver:
         self._tiers = Tiers(lister, context, self._reachable)
         self._services: dict[str, Answer] = {}
         self._all: list[Found] = []
+        self.place: object = lister.kept(("context", context, any_scope), object)
+        """Stands for the context in the keys of kept results."""
 
     def service(self, name: str) -> Answer:
         """The service behind the name; `None` if nothing answers, and for `self`, which differs by subscriber."""
         name = folded(name)
         if name == SELF:
             return None
+        if self.lister.is_recording:
+            return self._tiers.answer(name)
         if name not in self._services:
             self._services[name] = self._tiers.answer(name)
         return self._services[name]
@@ -65,12 +80,22 @@ class Resolver:
     def names_in_reach(self) -> dict[str, list[tuple[str, str]]]:
         """Every folded name of a container in reach, with each spelling and that container's id."""
         names: dict[str, list[tuple[str, str]]] = {}
-        for container in self._reachable:
-            for name in self._names_of(container):
-                known = folded(name)
-                if known in names or (known != SELF and name_fault(name) is None):
-                    names.setdefault(known, []).append((name, container.key.id))
+        for container in self._reachable.candidates():
+            for known, name in self._written(container):
+                names.setdefault(known, []).append((name, container.key.id))
         return names
+
+    def _written(self, container: Container) -> list[tuple[str, str]]:
+        """The names of a container that may be published here, folded and as written; none if it is out of reach."""
+
+        def computed() -> list[tuple[str, str]]:
+            self.lister.container(container.key)
+            if not self.lister.roles(container.key).enabled or container not in self._reachable:
+                return []
+            folds = [(folded(name), name) for name in self._names_of(container)]
+            return [(known, name) for known, name in folds if known != SELF and name_fault(name) is None]
+
+        return self.lister.kept(("names", self.place, container.key), computed)
 
     def _names_of(self, container: Container) -> set[str]:
         """All names of the container that this context sees, except its short id."""
@@ -97,24 +122,35 @@ class Resolver:
         return self._all
 
     def _services_in_reach(self) -> Iterator[Found]:
-        found: dict[object, tuple[Service | Ambiguous | Excluded, list[str]]] = {}
+        found: dict[object, tuple[_InReach, list[str]]] = {}
         written = self.names_in_reach()
         for name in sorted(written):
-            answer = self.service(name)
-            if answer is not None and (exclusion := self._exclusion(name)) is not None:
-                found[name] = (exclusion, [name])
-            elif isinstance(answer, Service):
-                ids = answer.ids
+            known = self._in_reach(name)
+            if isinstance(known.answer, Service):
+                ids = known.ids
                 spelling = min((text for text, identity in written[name] if identity in ids), default=name)
-                found.setdefault((answer.rule, ids), (answer, []))[1].append(spelling)
-            elif answer is not None and not answer.yields:
-                found[name] = (answer, [name])
-        for service, names in found.values():
-            if isinstance(service, Service):
-                near = tuple(container for container in service.containers if container in self._reachable)
-                yield service if near == service.containers else replace(service, containers=near), tuple(names)
-            else:
-                yield service, tuple(names)
+                found.setdefault((known.answer.rule, ids), (known, []))[1].append(spelling)
+            elif known.answer is not None:
+                found[name] = (known, [name])
+        for known, names in found.values():
+            if known.answer is not None:
+                yield known.near or known.answer, tuple(names)
+
+    def _in_reach(self, name: str) -> "_InReach":
+        """The service that `services: "*"` gives the name to, or the reason why it is left out."""
+
+        def computed() -> _InReach:
+            answer = self._tiers.answer(name)
+            if answer is not None and (exclusion := self._exclusion(name)) is not None:
+                return _InReach(exclusion)
+            if not isinstance(answer, Service):
+                return _InReach(answer if answer is not None and not answer.yields else None)
+            near = tuple(container for container in answer.containers if container in self._reachable)
+            return _InReach(
+                answer, answer.ids, answer if near == answer.containers else replace(answer, containers=near)
+            )
+
+        return self.lister.kept(("service", self.place, name), computed)
 
     def _exclusion(self, name: str) -> Excluded | None:
         """The reason why a file on the host must not get a name that no line of it requests; `None` if it may.

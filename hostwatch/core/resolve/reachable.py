@@ -1,6 +1,6 @@
 """The containers that one network context can reach."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from hostwatch.core.model import Container, ContainerKey
 from hostwatch.core.resolve.reach import in_reach
@@ -19,21 +19,21 @@ class Reachable:
         """Answers so far. Each container is looked up several times for each name."""
 
     def __contains__(self, container: Container) -> bool:
+        if self._lister.is_recording:
+            return self._is_reached(container)
         found = self._found.get(container.key)
         if found is None:
-            same_engine = container.key.engine == self._context.engine
-            found = same_engine and in_reach(self._lister, self._context, container, self._any_scope)
-            self._found[container.key] = found
+            found = self._found[container.key] = self._is_reached(container)
         return found
 
-    def __iter__(self) -> Iterator[Container]:
-        """All of them that are enabled."""
-        if self._context.is_known:
-            for container in self._candidates():
-                if self._lister.roles(container.key).enabled and container in self:
-                    yield container
+    def _is_reached(self, container: Container) -> bool:
+        same_engine = container.key.engine == self._context.engine
+        return same_engine and in_reach(self._lister, self._context, container, self._any_scope)
 
-    def _candidates(self) -> Iterable[Container]:
+    def candidates(self) -> Iterable[Container]:
+        """All containers that may be in reach."""
+        if not self._context.is_known:
+            return ()
         lister, context = self._lister, self._context
         if self._any_scope or not context.attachments:
             return lister.containers

@@ -26,6 +26,7 @@ from hostwatch.core.rules import Rules, ServiceRule, Subscription
 from hostwatch.core.store.index import Entry, Index
 from hostwatch.core.store.joins import Joins
 from hostwatch.core.store.network_context import NetworkContext, network_context_of
+from hostwatch.core.store.results import Results
 from hostwatch.core.store.selection import Roles
 from hostwatch.core.store.sharing import Query, Sharing, sharing_of
 
@@ -45,7 +46,8 @@ class Lister:
         self._containers: dict[ContainerKey, Container] = {}
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
-        self._index = Index()
+        self._kept_results = Results()
+        self._index = Index(self._kept_results)
         self._gone: set[ContainerKey] = set()
         self._results: dict[Hashable, Any] = {}
         """Results of cached queries. Any change empties it."""
@@ -66,10 +68,24 @@ class Lister:
 
         `compute` may depend on the store and the key alone.
         """
+        if self._kept_results.is_recording:
+            return compute()
         found: Result | None = self._results.get((kind, key))
         if found is None:
             found = self._results[kind, key] = compute()
         return found
+
+    def kept(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """The result of a query, computed once until a container changes that it was computed from.
+
+        `compute` may depend on the key, the rules, the networks, and on containers that it looks up here.
+        """
+        return self._kept_results.get(key, compute)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a kept result is being computed, so that all look-ups must be made here and anew."""
+        return self._kept_results.is_recording
 
     @property
     def containers(self) -> Iterable[Container]:
@@ -88,6 +104,7 @@ class Lister:
 
     def container(self, key: ContainerKey) -> Container | None:
         """The container of that key; `None` if there is none, or if it was removed."""
+        self._kept_results.read(key)
         found = self._containers.get(key)
         return None if found is None or found.claim is Claim.DEPARTED else found
 

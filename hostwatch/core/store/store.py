@@ -70,6 +70,7 @@ class Store(Lister):
         """Take in new rules; returns the hosts files with a subscriber under the old or the new rules."""
         before = self.subscriber_files
         self.rules = rules
+        self._kept_results.clear()
         for container in list(self._containers.values()):
             self._leave(container)
             self._enter(container, roles(container, rules))
@@ -136,6 +137,7 @@ class Store(Lister):
             return frozenset()
         self._gone.add(key)
         self._results.clear()
+        self._kept_results.clear()
         self._sharing.clear()
         return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
 
@@ -197,6 +199,7 @@ class Store(Lister):
             return frozenset()
         self._networks[network.key] = network
         self._results.clear()
+        self._kept_results.clear()
         affected = affected_by_network(self, network)
         if network.name == WAY_OUT:  # no container's inspection shows that it is attached to this network
             affected |= self.subscriber_files
@@ -206,6 +209,7 @@ class Store(Lister):
         """Forget a network that is gone; returns the hosts files this may affect."""
         old = self._networks.pop(key, None)
         self._results.clear()
+        self._kept_results.clear()
         return affected_by_network(self, old) if old is not None else frozenset()
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
@@ -265,8 +269,9 @@ class Store(Lister):
             self._index.add(entry, new.key)
 
     def _forget_results(self, container: Container) -> None:
-        """Empty the caches that a change of this container may make wrong."""
+        """Drop the cached results that a change of this container may make wrong. Its index entries drop others."""
         self._results.clear()
+        self._kept_results.changed(container.key)
         if container.joined is None and ("joined", container.key) not in self._index:
             self._sharing.pop(container.key, None)
         else:
