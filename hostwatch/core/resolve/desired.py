@@ -84,6 +84,9 @@ def _resolved(lister: Lister, requests: tuple[Request, ...]) -> Resolved:
 def _outcomes(lister: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
     parts = [(request.subscriber, _resolver(lister, request.query), request.query.subscription) for request in requests]
     taken = _Names()
+    if len(parts) == 1 and parts[0][2].everything and not parts[0][2].lines:
+        subscriber, resolver, subscription = parts[0]
+        return tuple(_service_outcomes(resolver, subscriber, subscription, taken))  # each name occurs once in them
     asked = [
         [line_outcome(resolver, subscriber, subscription, line) for line in subscription.lines]
         for subscriber, resolver, subscription in parts
@@ -128,6 +131,8 @@ class _Names:
 
     def free(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names that no request has given yet."""
+        if not self._given:
+            return tuple(names)
         return tuple(name for name in names if folded(name) not in self._given)
 
     def assign(self, found: Iterable[Outcome]) -> list[Outcome]:

@@ -156,11 +156,13 @@ class Resolved:
 def after_linger(resolved: Resolved, memory: Memory, now: float, linger: float, others: Others) -> Desired:
     """The desired block for these outcomes at `now`."""
     outcomes, holders = resolved.outcomes, others.holders
-    bound = _bound(outcomes)
+    vanished = _vanished(resolved, memory)
+    lingers = vanished or any(isinstance(outcome, Gone) for outcome in outcomes)
+    bound = _bound(outcomes) if lingers else frozenset[str]()
     lasting: dict[str, Last] = {}
     kept: set[Address] = set()
     ends: list[float] = []
-    for outcome in (*outcomes, *_vanished(resolved, memory)):
+    for outcome in (*outcomes, *vanished):
         last = _last(outcome, memory.get(outcome.line), now, holders)
         if isinstance(outcome, Gone):
             last = _lingering(last, now, linger, bound)
@@ -209,6 +211,9 @@ def _last(outcome: Outcome, last: Last | None, now: float, holders: Holders) -> 
     """The line's records that may stay and its lost addresses; `None` if it has neither."""
     match outcome:
         case Published(_, records, origins, of_all):
+            # Most lines of a long file stay as they were, down to the very objects.
+            if last is not None and last.records is records and last.of_all is of_all:
+                return last if last.gone_since is None and not last.lost else Last(records, origins, of_all=of_all)
             return Last(records, origins, of_all=of_all)
         case Refused():
             return None
@@ -262,11 +267,14 @@ def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
 
 def _merged(records: Iterable[Record]) -> tuple[Record, ...]:
     """The records without repetitions: each pair of a name and an address occurs once."""
-    given: set[tuple[Address, str]] = set()
-    merged = []
+    given: dict[str, tuple[Address, ...]] = {}
+    merged: list[Record] = []
     for record in records:
-        names = tuple(name for name in record.names if (record.address, folded(name)) not in given)
-        given.update((record.address, folded(name)) for name in names)
+        names = record.names
+        if any(folded(name) in given for name in names):
+            names = tuple(name for name in names if record.address not in given.get(folded(name), ()))
+        for name in names:
+            given[folded(name)] = (*given.get(folded(name), ()), record.address)
         if names:
-            merged.append(Record(record.address, names))
+            merged.append(record if names is record.names else Record(record.address, names))
     return tuple(merged)
