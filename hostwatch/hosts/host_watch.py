@@ -11,6 +11,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from hostwatch.hosts.inotify import Event, Inotify, Mask, Watcher
+from hostwatch.hosts.looks import Looks
 
 _DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR
 _FILE = Mask.CLOSE_WRITE | Mask.DONT_FOLLOW
@@ -65,14 +66,16 @@ class HostFileWatch(Watcher):
             self._changed(path)
 
     async def _look(self) -> None:
-        """Report at intervals the paths that lead to another file now, and watch that file."""
+        """Report the paths that lead to another file now, and watch that file."""
         self._seen = await anyio.to_thread.run_sync(self._found)
+        looks = Looks(_LOOK_SECONDS)
         while True:
-            await anyio.sleep(_LOOK_SECONDS)
-            before, self._seen = self._seen, await anyio.to_thread.run_sync(self._found)
-            moved = [path for path, found in self._seen.items() if before.get(path) != found]
-            if moved:
-                await self._report(moved)
+            await self._report(await looks.first(self._moved))
+
+    def _moved(self, _requested: bool) -> list[Path]:
+        """The paths that lead to another file than at the last look."""
+        before, self._seen = self._seen, self._found()
+        return [path for path, found in self._seen.items() if before.get(path) != found]
 
     def _found(self) -> dict[Path, tuple[int, int]]:
         found: dict[Path, tuple[int, int]] = {}

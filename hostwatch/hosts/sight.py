@@ -8,13 +8,12 @@ kernel reports most changes of a path, but no mounts, so the path is also checke
 import errno
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-import anyio
-import anyio.to_thread
 
 from hostwatch.control.keeper import SightLostError
 from hostwatch.hosts.lock import DirectoryLock, holder_of
+from hostwatch.hosts.looks import Looks
 
 _LOOK_SECONDS = 2.0
 """Time between looks at the path, each some microseconds long. Nothing else shows a mount over the path."""
@@ -36,17 +35,22 @@ class Sight:
         """The lock on the directory, not taken yet; `None` if there is nothing to lock."""
         self.fault: OSError | None = None
         """The error if the directory cannot be opened."""
-        self._looks = 0
+        self._looks_for_mount = 0
+        """The looks until the mounts are read."""
         self._source: bytes | None = None
         """The path inside the mounted file system, if the directory is a mount point."""
-        self._look_due = anyio.Event()
+        self._looks = Looks(_LOOK_SECONDS)
         try:
             self.file = os.open(path, _FOLDER)
         except OSError as error:
             self.fault = error
         else:
             self.lock = DirectoryLock(self.file)
-            self._refuse_deleted(os.fstat(self.file))
+            try:
+                self._refuse_deleted(os.fstat(self.file))
+            except SightLostError:
+                self.close()
+                raise
 
     def __repr__(self) -> str:
         return f"<Sight of {self.path}: {self.file if self.fault is None else self.fault}>"
@@ -66,36 +70,34 @@ class Sight:
 
     def look(self) -> None:
         """Look at the path now, as it may lead elsewhere."""
-        self._look_due.set()
+        self._looks.request()
 
     async def lost(self) -> None:
         """Wait until the path leads to another directory, to none, or to one for the first time.
 
         Raises `SightLostError`.
         """
-        while not await anyio.to_thread.run_sync(self._is_lost):
-            with anyio.move_on_after(_LOOK_SECONDS):
-                await self._look_due.wait()
-                self._looks = 0
-            self._look_due = anyio.Event()
+        await self._looks.first(partial(self._is_lost, self.file))
 
-    def _is_lost(self) -> bool:
+    def _is_lost(self, opened: int | None, requested: bool) -> bool:
+        """Look at the path. Another task may close the open directory meanwhile; the result is dropped then."""
         try:
             found = os.open(self.path, _FOLDER)
         except OSError as error:
-            return self.file is not None and error.errno in _GONE
+            return opened is not None and error.errno in _GONE
         try:
-            if self.file is None:
+            if opened is None:
                 return True
-            there, ours = os.fstat(found), os.fstat(self.file)
+            there, ours = os.fstat(found), os.fstat(opened)
         finally:
             os.close(found)
         self._refuse_deleted(there)
         if not os.path.samestat(there, ours):
             return True
-        if self._looks % _LOOKS_FOR_MOUNT == 0:
+        if requested or self._looks_for_mount == 0:
+            self._looks_for_mount = _LOOKS_FOR_MOUNT
             self._refuse_moved()
-        self._looks += 1
+        self._looks_for_mount -= 1
         return False
 
     def _refuse_moved(self) -> None:
@@ -107,7 +109,6 @@ class Sight:
     def _refuse_deleted(self, status: os.stat_result) -> None:
         """Refuse a directory that was deleted: only a mount still leads to it, and none leads to its successor."""
         if status.st_nlink == 0:
-            self.close()
             raise self._dead("deleted")
 
     def _dead(self, how: str) -> SightLostError:

@@ -1,0 +1,48 @@
+"""Looks at paths at intervals, where no event tells of a change.
+
+A file system may hang, so a thread makes the looks. It also waits by itself: a look that finds nothing wakes nobody. A
+look by the event loop's order cost ten times as much.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+T = TypeVar("T")
+
+
+class Looks:
+    """Looks at intervals, and whenever one is requested."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due = threading.Event()
+
+    def request(self) -> None:
+        """Look now."""
+        self._due.set()
+
+    async def first(self, look: Callable[[bool], T]) -> T:
+        """The first true result of `look`, which is called at once and then again and again, in a thread.
+
+        Its argument tells whether the look was requested; the first one is. The result is false only after a
+        cancellation, which waits for no look.
+        """
+        ended = False
+
+        def looked() -> T:
+            requested = True
+            while not (found := look(requested)) and not ended:
+                requested = self._due.wait(self._seconds)
+                self._due.clear()
+            return found
+
+        try:
+            return await anyio.to_thread.run_sync(looked, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        except anyio.get_cancelled_exc_class():
+            ended = True
+            self._due.set()
+            raise
