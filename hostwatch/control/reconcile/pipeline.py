@@ -1,11 +1,11 @@
-"""One file's way: observe, decide, apply, record. A file is handed on in this order, and never back.
+"""One file's way: observe, decide, apply, record. A file is handed on in this order.
 
-`plan.observe` takes one snapshot of a file, and `plan.decide` makes a plan of it. `FileAccess` applies the plan,
-at once where nothing has to be waited for. The result goes through `record`, and what follows from it is carried out
-here: the next state, a log line, a notification, another look at some time.
+`plan.observe` takes one snapshot of a file, and `plan.decide` makes a plan of it. If more must be known first, the file
+is prepared, and observed and decided again. `FileAccess` applies the plan, at once if nothing has to be waited for. The
+result goes through `record`. Its consequences are carried out here: the next state, a log line, a notification.
 
-The engine's own line in a changed file may tell of a container's address before any event does; that is passed on to
-the informer, which knows when to believe it.
+The engine's own line in a changed file may have a container's address before any event. It is passed on to the
+informer, which decides when to believe it.
 """
 
 import random
@@ -27,9 +27,11 @@ from hostwatch.control.reconcile.plan import (
     Collect,
     Keep,
     Look,
+    LookEarly,
     Moment,
     Observation,
     Plan,
+    Preparation,
     Recall,
     Refuse,
     Rewrite,
@@ -136,7 +138,7 @@ class Pipeline:
 
     def is_done_at_once(self, work: Work, seen: Observation, plan: Plan) -> bool:
         """Whether the plan could be carried out without waiting: what happens to each subscriber of a moved service."""
-        if seen.is_changed and (not seen.is_running or not isinstance(plan, Keep | Wait)):
+        if seen.is_changed and not isinstance(plan, Keep | Wait):
             return False  # the file is to be read in any case
         if not isinstance(plan, Rewrite):
             return self._is_left(seen, plan)
@@ -158,9 +160,9 @@ class Pipeline:
     async def go(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         """Take a file the rest of its way."""
         try:
-            if seen.is_changed and not seen.is_running:
-                container = await self._look_early(seen.container, early)
-                seen, plan = self.decided(container, seen.moment._replace(now=anyio.current_time()))
+            while isinstance(plan, LookEarly | TryPath | Recall):
+                moment = await self._prepared(seen, plan, early)
+                seen, plan = self.decided(self._store.container(seen.key) or seen.container, moment)
             text = await self._applied(work, seen, plan)
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)
@@ -169,43 +171,46 @@ class Pipeline:
             addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
             early.running(seen.key, addresses, f"connection of {seen.container.name}")
 
-    async def _look_early(self, container: Container, early: Early) -> Container:
-        """Tell what the file of a container that is being started says of its address; returns what is known then.
+    async def _prepared(self, seen: Observation, plan: Preparation, early: Early) -> Moment:
+        """Make more known of a file, before it is decided again.
 
-        Other files come before its own one, which is compared next in any case. Raises `FileGoneError` where there is
-        no file: the container is not being started then, or not yet.
+        Raises `FileGoneError` if a starting container has no file: it is not being started then, or not yet.
         """
-        key, text = container.key, await self._access.glance(container)
-        early.starting(key, hostsfile.own_addresses(text, container.own_hostname), f"start of {container.name}")
-        self._note_orphan(key, text)
-        return self._store.container(key) or container
-
-    async def _applied(self, work: Work, seen: Observation, plan: Plan) -> bytes:
-        """Carry out a plan; returns the file's text of before, where it was read."""
-        container = seen.container
+        container, moment = seen.container, seen.moment
         match plan:
-            case Refuse(reason):
-                raise FileRefusedError(reason)
+            case LookEarly():
+                # Other files come before its own one, which is compared next in any case.
+                text = await self._access.glance(container)
+                addresses = hostsfile.own_addresses(text, container.own_hostname)
+                early.starting(seen.key, addresses, f"start of {container.name}")
+                self._note_orphan(seen.key, text)
+                return moment._replace(is_looked_at=True, now=anyio.current_time())
             case TryPath():
                 await self._access.try_path(container)
-                return await self._applied(work, *self.decided(container, seen.moment._replace(is_path_tried=True)))
+                return moment._replace(is_path_tried=True)
             case Recall():
                 block = await block_in(await self._access.read(container, seen.writer))
                 memory = memory_of(outcomes(self._store, seen.key), block) if block is not None else {}
                 self._states[seen.key] = seen.state.recalled(memory)
-                return await self._applied(work, *self.decided(container, seen.moment))
+                return moment
+
+    async def _applied(self, work: Work, seen: Observation, plan: Plan) -> bytes:
+        """Carry out a plan; returns the file's text of before, where it was read."""
+        match plan:
+            case Refuse(reason):
+                raise FileRefusedError(reason)
             case Rewrite(block):
                 return await self._rewritten(work, seen, block)
             case Collect(last):
                 update = await self._collected(seen, last)
                 if update.changed:
-                    logger.info("{}: block removed, as nobody subscribes to it", container.name)
+                    logger.info("{}: block removed, as nobody subscribes to it", seen.container.name)
                 return update.before
             case Look():
-                text = await self._access.glance(container)
+                text = await self._access.glance(seen.container)
                 self._note_orphan(seen.key, text)
                 return text
-            case Keep() | Wait():
+            case _:
                 self._is_left(seen, plan)
         return b""
 
@@ -271,7 +276,7 @@ class Pipeline:
             for cause in work.causes:
                 self._queue.add(seen.key, cause, work.since)
         elif isinstance(error, FileKeptError) and not seen.sharing.requests:
-            self.forget(seen.key)  # what is in there is not ours
+            self.forget(seen.key)  # the block in there is another one's
         else:
             self._follow(seen, record.failed(seen, error, random.random()))  # noqa: S311
 
@@ -285,9 +290,9 @@ class Pipeline:
             self._queue.add_at(following.again_at, seen.key, "trying again")
 
     def _note_orphan(self, key: ContainerKey, text: bytes) -> None:
-        """Have a block removed that has appeared in a file without a subscriber.
+        """Have a block removed from a file without a subscriber.
 
-        A container in host mode, or any of Podman's, begins with a copy of the host's own file, our block included.
+        A container in host mode, and any of Podman's, begins with a copy of the host's own file, our block included.
         """
         if not hostsfile.may_hold_block(text) or key in self._states or not self._store.roles(key).enabled:
             return

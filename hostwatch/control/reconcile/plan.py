@@ -47,6 +47,8 @@ class Moment(NamedTuple):
     linger_seconds: float
     """How long a line stays that is gone."""
     causes: Sequence[str] = ()
+    is_looked_at: bool = False
+    """Whether the file of a starting container was read just now."""
     is_path_tried: bool = False
     """Whether the path of a file that is written by exec was tried just now."""
 
@@ -93,6 +95,25 @@ class Observation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class LookEarly:
+    """The file of a starting container is read for its address, which the engine may have just written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryPath:
+    """The path is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The file is read for the block that an earlier run left in it."""
+
+
+Preparation = LookEarly | TryPath | Recall
+"""A step that makes more known of the file. Then it is observed and decided again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Nothing is to be done."""
 
@@ -109,16 +130,6 @@ class Refuse:
     """The file must be left alone."""
 
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TryPath:
-    """It is to be seen whether the path does again, and decided again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """The file is to be read for what an earlier run published in it, and decided again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,7 @@ class Look:
     """The file is not ours, and may say something about its container all the same."""
 
 
-Plan = Keep | Wait | Refuse | TryPath | Recall | Rewrite | Collect | Look
+Plan = Preparation | Keep | Wait | Refuse | Rewrite | Collect | Look
 
 
 def observe(
@@ -172,6 +183,8 @@ def decide(seen: Observation) -> Plan:
     """The plan for the file."""
     if REMOVAL in seen.moment.causes:
         return _of_removal(seen)
+    if seen.is_changed and not seen.is_running and not seen.moment.is_looked_at:
+        return LookEarly()
     if not seen.is_kept:
         return _of_foreign(seen)
     if (reason := refusal(seen.container)) is not None:
