@@ -102,6 +102,9 @@ class Source(Protocol):
     async def info(self) -> EngineInfo:
         """The engine's identity and properties. May take long, as an engine looks at its images and storage for it."""
 
+    async def identity(self) -> EngineId:
+        """The id of `info` alone, for a check that it is still the same engine. May take as long."""
+
     def events(self, after: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Event | None]]:
         """Subscribe; once entered, no event is missed. `None` stands for an event that could not be read.
 

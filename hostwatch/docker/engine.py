@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio.lowlevel
 
@@ -15,7 +15,7 @@ from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult,
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.decode import containers, framing, networks
-from hostwatch.docker.decode.engine_info import api_version, engine_info, is_podman, podman_info
+from hostwatch.docker.decode.engine_info import api_version, engine_id, engine_info, is_podman, podman_info
 from hostwatch.docker.events import event_parameters, read_events
 from hostwatch.docker.failures import readable
 from hostwatch.docker.session import CONTAINER_LIMIT, LONG_TIMEOUT, Session
@@ -33,6 +33,7 @@ class DockerEngine:
     def __init__(self, connection: Connection) -> None:
         self._session = Session(connection)
         self._id = EngineId("")
+        self._is_podman = False
 
     def __repr__(self) -> str:
         return f"<DockerEngine {self.address}>"
@@ -65,16 +66,27 @@ class DockerEngine:
         version = await self._session.get("/version", versioned=False)
         with readable(self.address):
             self._session.use_api(api_version(version))
-        info = await self._session.get("/info", timeout=LONG_TIMEOUT)
+        info = await self._info()
         with readable(self.address):
             found = engine_info(self.address, version, info)
-            podman = is_podman(version)
-        if podman:
+            self._is_podman = is_podman(version)
+        if self._is_podman:
             libpod = await self._session.get("/libpod/info")
             with readable(self.address):
                 found = podman_info(found, self.address, libpod)
         self._id = found.id
         return found
+
+    async def identity(self) -> EngineId:
+        """The id of `info` alone. Podman has none that lasts."""
+        if self._is_podman:
+            return self._id
+        info = await self._info()
+        with readable(self.address):
+            return engine_id(self.address, info)
+
+    async def _info(self) -> Any:
+        return await self._session.get("/info", timeout=LONG_TIMEOUT)
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
@@ -125,6 +137,7 @@ class DockerEngine:
     @asynccontextmanager
     async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
         """Subscribe to the events that may change an address; events since `after` come first."""
+        await self._session.renew_tls()
         async with self._session.stream("/events", event_parameters(after)) as content:
             yield read_events(self._id, content)
 

@@ -19,11 +19,14 @@ class Looks:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._due = threading.Event()
+        self._due = threading.Lock()
+        """Released when a look is due. A thread waits more cheaply for a lock than for `threading.Event`."""
+        self._due.acquire()
 
     def request(self) -> None:
         """Look now."""
-        self._due.set()
+        if self._due.locked():
+            self._due.release()
 
     async def first(self, look: Callable[[bool], T]) -> T:
         """The first true result of `look`, which is called at once and then again and again, in a thread.
@@ -36,13 +39,12 @@ class Looks:
         def looked() -> T:
             requested = True
             while not (found := look(requested)) and not ended:
-                requested = self._due.wait(self._seconds)
-                self._due.clear()
+                requested = self._due.acquire(timeout=self._seconds)
             return found
 
         try:
             return await anyio.to_thread.run_sync(looked, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
         except anyio.get_cancelled_exc_class():
             ended = True
-            self._due.set()
+            self.request()
             raise

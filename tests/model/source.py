@@ -163,6 +163,11 @@ class SimulatedSource:
         self._identity = self.engine.identity
         return EngineInfo(self._identity, "28.5.2", "1.51", Path("/simulated"), clock=time.time_ns())
 
+    async def identity(self) -> EngineId:
+        """The engine's id alone."""
+        await self._answer(self.faults.delay(THE_ENGINE))
+        return self.engine.identity
+
     async def containers(self) -> Sequence[Container]:
         """All containers, from the list."""
         found = [containers.listed_container(self._identity, api.listed(box)) for box in self.engine.boxes.values()]

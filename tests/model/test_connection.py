@@ -1,6 +1,7 @@
 """Following an engine, in simulated time: slow answers, silence, and unreadable events during a read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import anyio
 import pytest
@@ -10,7 +11,7 @@ from trio.testing import MockClock
 
 from hostwatch.control.informer.informer import Informer, Timing
 from hostwatch.control.source import EngineInfo
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, EngineId
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.store import Store
 from tests.model.engine import Engine
@@ -32,11 +33,20 @@ class Counting(SimulatedSource):
         return await super().containers()
 
     async def info(self) -> EngineInfo:
+        with self._noted():
+            return await super().info()
+
+    async def identity(self) -> EngineId:
+        with self._noted():
+            return await super().identity()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
         self.asked.append(anyio.current_time())
         self.asking += 1
         self.most_asking = max(self.most_asking, self.asking)
         try:
-            return await super().info()
+            yield
         finally:
             self.asking -= 1
 

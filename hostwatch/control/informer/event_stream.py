@@ -2,8 +2,8 @@
 
 A stream has no sign of life. A dead one (a proxy or a firewall forgot the connection, or aiohttp 3.14 cannot parse it
 any more) looks like an engine on which nothing happens. So each stream is soon replaced by a new one that begins where
-the last one ended: it delivers the events that a dead one has missed, and no proxy finds a stream idle for long. A ping
-shows whether the engine answers. Its identity is a request of its own, as some engines take long to answer it.
+the last one ended: it delivers the events that a dead one has missed, no proxy finds a stream idle for long, and its
+beginning shows that the engine answers. Its identity is a request of its own, as some engines take long to answer it.
 
 This module does not know the meaning of events.
 """
@@ -22,9 +22,9 @@ from loguru import logger
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source
 
 _RENEWAL_SECONDS = 10.0
-"""A stream is replaced, the engine pinged and its identity verified this often."""
+"""A stream is replaced, and the engine's identity verified, this often: a new stream may be another engine's."""
 _ANSWER_SECONDS = 5.0
-"""An engine that does not answer a ping, or begin a stream, in this time is away. Its identity may take longer, as the
+"""An engine that does not begin a stream, or answer a ping, in this time is away. Its identity may take longer, as the
 engine looks at its images and at its storage first."""
 _LATE_SECONDS = 2.0
 """If an event comes so much later than others do, some are taken for lost. While hostwatch does not read (it was
@@ -64,7 +64,6 @@ class EventStream:
     async def _renew(self, current: anyio.CancelScope) -> None:
         while True:
             await anyio.sleep(_RENEWAL_SECONDS)
-            await pinged(self._source)
             following = await self._stream(self._latest)
             current.cancel()
             current = following
@@ -77,7 +76,7 @@ class EventStream:
         while True:
             await anyio.sleep(_RENEWAL_SECONDS)
             try:
-                found = (await self._source.info()).id
+                found = await self._source.identity()
             except (EngineError, GoneError) as error:
                 logger.debug("the engine does not tell its identity: {}", error)
                 continue

@@ -27,10 +27,15 @@ def is_podman(version: Json) -> bool:
     return any(part.get("Name") == "Podman Engine" for part in version.get("Components") or ())
 
 
+def engine_id(address: str, info: Json) -> EngineId:
+    """The id in `GET /info`; an engine without one is identified by its address."""
+    return EngineId(info.get("ID") or address)
+
+
 def engine_info(address: str, version: Json, info: Json) -> EngineInfo:
-    """The engine of `GET /version` and `GET /info`; one without an id is identified by its address."""
+    """The engine of `GET /version` and `GET /info`."""
     return EngineInfo(
-        id=EngineId(info.get("ID") or address),
+        id=engine_id(address, info),
         version=version.get("Version", ""),
         api=api_version(version),
         root=Path(info.get("DockerRootDir") or "/var/lib/docker"),
