@@ -11,7 +11,7 @@ VERSION = "28.5"
 CONTAINERS, SUBSCRIBERS = 20, 5
 SECONDS, SECONDS_QUICK = 60.0, 6.0
 SETTLED_SECONDS = 15.0
-"""Wait after the start: an idle thread ends after ten seconds."""
+"""Wait after the start: everything has been read, and the event stream renewed once."""
 LABELS = {"hostwatch.hosts": "@{db.ip} db"}
 
 
