@@ -5,9 +5,11 @@ once, and once more when it is over. No error of inotify ends anything.
 """
 
 import asyncio
+import ctypes
 import errno
 import os
 import random
+import struct
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,7 +21,6 @@ from typing import NamedTuple, NoReturn, Self
 
 import anyio
 import anyio.to_thread
-import inotify_simple
 from anyio.abc import TaskGroup, TaskStatus
 from loguru import logger
 
@@ -28,6 +29,10 @@ from hostwatch.core.timing import Backoff
 _AGAIN_SECONDS = (1.0, 60.0)
 """Shortest and longest wait for a watch or an instance: another process must free one, or a person raise a limit."""
 _EXHAUSTED = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+"""The C library of this process. The libraries for inotify make a Path of each event, or start a program to find it."""
+_EVENT = struct.Struct("iIII")
+"""`struct inotify_event`: the watch, the mask, a cookie, the length of the name."""
 _PIECE = 1 << 13
 """Bytes read between two steps of the event loop: some 200 events, which take less than a millisecond."""
 
@@ -62,8 +67,7 @@ class Inotify:
     """An inotify instance, with the place of each watch. Raises `OSError` if the kernel grants none."""
 
     def __init__(self) -> None:
-        self._instance = inotify_simple.INotify(nonblocking=True)
-        self.file: int = self._instance.fileno()
+        self.file = _checked(_LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         self._places: dict[int, Path] = {}
         self._watches: dict[Path, int] = {}
 
@@ -73,11 +77,11 @@ class Inotify:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._instance.close()
+        os.close(self.file)
 
     def add(self, place: Path, mask: Mask) -> None:
         """Watch a place. Raises `OSError`."""
-        watch: int = self._instance.add_watch(place, mask)
+        watch = _checked(_LIBC.inotify_add_watch(self.file, os.fsencode(place), int(mask)))
         self._places[watch], self._watches[place] = place, watch
 
     def remove(self, place: Path) -> None:
@@ -85,7 +89,7 @@ class Inotify:
         watch = self._watches.pop(place, None)
         if watch is not None:
             with suppress(OSError):
-                self._instance.rm_watch(watch)
+                _checked(_LIBC.inotify_rm_watch(self.file, watch))
 
     def read(self) -> Iterator[Event]:
         """The next events, as far as there are any: no more than one step of the event loop may take."""
@@ -93,7 +97,7 @@ class Inotify:
             data = os.read(self.file, _PIECE)
         except BlockingIOError:
             return
-        for watch, mask, _, name in inotify_simple.parse_events(data):
+        for watch, mask, name in _parsed(data):
             if mask & _IGNORED:  # the watch is gone
                 place = self._places.pop(watch, None)
                 if place is not None and self._watches.get(place) == watch:
@@ -102,6 +106,23 @@ class Inotify:
                 place = self._places.get(watch)
             if place is not None or mask & _OVERFLOW:
                 yield Event(place, mask, name)
+
+
+def _parsed(data: bytes) -> Iterator[tuple[int, int, str]]:
+    """The watch, the mask and the name of each event (inotify(7))."""
+    start = 0
+    while start < len(data):
+        watch, mask, _, length = _EVENT.unpack_from(data, start)
+        start += _EVENT.size + length
+        yield watch, mask, os.fsdecode(data[start - length : start].rstrip(b"\0"))
+
+
+def _checked(result: int) -> int:
+    """The result of a call of the C library. Raises `OSError`."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
 
 
 _IGNORED, _OVERFLOW = int(Mask.IGNORED), int(Mask.Q_OVERFLOW)

@@ -86,6 +86,11 @@ class Oracle:
             box = other
         return box
 
+    def _has_outlived(self, box: Box) -> bool:
+        """Whether the container whose network it joined was started again since, so that its own network is dead."""
+        root = self.root(box)
+        return box.joined is not None and root is not None and box.running and box.started < root.started
+
     def files(self) -> list[Box]:
         """The containers with a hosts file that is kept now."""
         return [box for box in self.engine.boxes.values() if box.running and box.joined is None]
@@ -170,7 +175,7 @@ class Oracle:
     def address(self, subscriber: Box, box: Box) -> str:
         """The address at which the subscriber reaches a container; empty for none."""
         source, target = self.root(subscriber), self.root(box)
-        if source is None or target is None:
+        if source is None or target is None or self._has_outlived(subscriber) or self._has_outlived(box):
             return ""
         if target.recipe.mode == "host":
             if source.recipe.mode == "host":

@@ -31,6 +31,8 @@ _TOLD = [_DB, Run("web", Recipe(wants=("db",), notified=True), 1.0, pause=9.0), 
 _TIERS = [_DB, Run("tmp", Recipe(compose="p/db")), Run("web", Recipe(wants=("db",), compose="p/web"), pause=9.0)]
 _CACHE, _RENEWED = Run("tmp", Recipe(names="cache")), [Remove("db"), Run("db", Recipe(), pause=95.0)]
 _ANOTHER_ENGINE = [_DB, _CACHE, _WEB, Become("another", pause=25.0), Remove("tmp", pause=9.0), *_RENEWED]
+_JOINER = Run("api", Recipe(mode="container:db", wants=("db", "cache")), pause=9.0)
+_OUTLIVED = [Run("db", Recipe(), pause=9.0), _CACHE, _JOINER, Start("db", 0.04, pause=9.0)]
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
@@ -49,6 +51,7 @@ _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 @example(_STOPPED_UNREADABLY)
 @example(_ALIAS_UNREAD)
 @example(_AWAY)
+@example(_OUTLIVED)
 @example(_ANOTHER_ENGINE)
 @example(_TOLD)
 @example(_TIERS)
