@@ -171,8 +171,8 @@ def observe(
     if memory is not None and (is_kept or REMOVAL in moment.causes):
         desired = desired_block(store, container.key, memory, moment.now, moment.linger_seconds)
     writer = Writer.EXEC if detour is not None or sharing.writer is Writer.EXEC else Writer.PATH
-    may_try_path = detour is not None and not moment.is_path_tried
-    is_path_due = may_try_path and detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
+    is_due = detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
+    is_path_due = is_due and not moment.is_path_tried
     return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, desired)
 
 

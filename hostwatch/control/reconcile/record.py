@@ -51,7 +51,7 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
 
     It held the block `before` (`None`: it held none, or that was not looked for), and now holds `block`.
     """
-    old, changed = seen.state, update.before != update.after
+    old, changed = seen.state, update.changed
     rebuilt = changed and not seen.is_running and before is None
     state = old.right(seen.desired, block, running=seen.is_running, rebuilt=rebuilt, changed=changed)
     if not changed and old.block.withheld == block.withheld:

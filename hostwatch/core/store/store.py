@@ -70,7 +70,7 @@ class Store(Lister):
         """Take in new rules; returns the hosts files with a subscriber under the old or the new rules."""
         before = self.subscriber_files
         self.rules = rules
-        self._kept_results.clear()
+        self._forget_all_results()
         for container in list(self._containers.values()):
             self._leave(container)
             self._enter(container, roles(container, rules))
@@ -136,8 +136,7 @@ class Store(Lister):
         if not joiners or key in self._gone:
             return frozenset()
         self._gone.add(key)
-        self._results.clear()
-        self._kept_results.clear()
+        self._forget_all_results()
         self._sharing.clear()
         return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
 
@@ -198,8 +197,7 @@ class Store(Lister):
         if old == network:
             return frozenset()
         self._networks[network.key] = network
-        self._results.clear()
-        self._kept_results.clear()
+        self._forget_all_results()
         affected = affected_by_network(self, network)
         if network.name == WAY_OUT:  # no container's inspection shows that it is attached to this network
             affected |= self.subscriber_files
@@ -208,8 +206,7 @@ class Store(Lister):
     def drop_network(self, key: NetworkKey) -> FileKeys:
         """Forget a network that is gone; returns the hosts files this may affect."""
         old = self._networks.pop(key, None)
-        self._results.clear()
-        self._kept_results.clear()
+        self._forget_all_results()
         return affected_by_network(self, old) if old is not None else frozenset()
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
@@ -267,6 +264,11 @@ class Store(Lister):
         self._roles[new.key] = own
         for entry in index_entries(new, own):
             self._index.add(entry, new.key)
+
+    def _forget_all_results(self) -> None:
+        """Empty the caches of look-ups: networks, rules and lost networks are in no result's facts."""
+        self._results.clear()
+        self._kept_results.clear()
 
     def _forget_results(self, container: Container) -> None:
         """Drop the cached results that a change of this container may make wrong. Its index entries drop others."""
