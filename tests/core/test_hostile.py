@@ -1,8 +1,5 @@
 """Hostile texts in a label or in a container's own hosts file: they must neither cost much time nor stop hostwatch."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from hostwatch.core.block import hostsfile
@@ -15,15 +12,9 @@ from hostwatch.core.resolve.outcome import Unknown
 from hostwatch.core.rules import Match, Rules
 from hostwatch.core.store.selection import Roles, roles
 from tests.core.build import ENGINE, STOPPED, box, hosts, ip, key, net, on, store, told
+from tests.noise import cpu_seconds
 
 pytestmark = pytest.mark.timeout(20)
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """The processor time of the call."""
-    before = time.process_time()
-    work()
-    return time.process_time() - before
 
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "-1", "1e3", "\u0663", ""])
@@ -71,7 +62,7 @@ def test_a_thousand_lines_are_found_again_among_many_records() -> None:
 def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value: str, reason: str) -> None:
     """Any user who may start a container may write it."""
     found: list[Roles] = []
-    assert cpu_seconds(lambda: found.append(roles(box("web", labels={f"hostwatch.{label}": value}), Rules()))) < 0.1
+    assert cpu_seconds(lambda: found.append(roles(box("web", labels={f"hostwatch.{label}": value}), Rules()))) < 0.3
     assert [reason in fault.reason for fault in found[0].faults] == [True]
 
 
@@ -100,7 +91,7 @@ def test_the_largest_request_of_a_label_is_soon_answered(labels: dict[str, str])
         *strangers,
     )
     assert made.roles(key("web")).subscriptions
-    assert cpu_seconds(lambda: outcomes(made, key("web"))) < 0.5
+    assert cpu_seconds(lambda: outcomes(made, key("web"))) < 1
 
 
 def _names(number: int) -> list[str]:
@@ -127,10 +118,10 @@ def test_a_look_at_the_largest_file_takes_some_tenths_of_a_second(text: bytes) -
     """A thread does that. The event loop looks for the engine's own lines, which takes some 10 ms."""
     block = Block((Record(ip("10.0.0.1"), ("db",)),))
     new: list[bytes] = []
-    assert cpu_seconds(lambda: new.append(hostsfile.rewritten(text, block).text)) < 0.5
-    assert cpu_seconds(lambda: steps(text, new[0])) < 0.5
-    assert cpu_seconds(lambda: hostsfile.found(text)) < 0.7
-    assert cpu_seconds(lambda: hostsfile.own_addresses(text, "db")) < 0.1
+    assert cpu_seconds(lambda: new.append(hostsfile.rewritten(text, block).text)) < 1
+    assert cpu_seconds(lambda: steps(text, new[0])) < 1
+    assert cpu_seconds(lambda: hostsfile.found(text)) < 1
+    assert cpu_seconds(lambda: hostsfile.own_addresses(text, "db")) < 0.3
 
 
 GLOBS = ("*a*a*a*a*a*a*a*a*b", "*" * 50 + "b", "*a?" * 10 + "b", "[a-z]*" * 10 + "!", "*a" * 100 + "*b")
@@ -140,7 +131,7 @@ GLOBS = ("*a*a*a*a*a*a*a*a*b", "*" * 50 + "b", "*a?" * 10 + "b", "[a-z]*" * 10 +
 def test_globs_take_linear_time(glob: str) -> None:
     """The operator writes the globs, but any user the labels that are matched."""
     value = "a" * (1 << 20)
-    assert cpu_seconds(lambda: Match(label_values=(("tier", (glob,)),)).holds(box("web", labels={"tier": value}))) < 0.5
+    assert cpu_seconds(lambda: Match(label_values=(("tier", (glob,)),)).holds(box("web", labels={"tier": value}))) < 1
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\x9b31m", "\x7f", "a\rb", "\u2028", "\0", "\udc80"])

@@ -8,6 +8,7 @@ from contextlib import suppress
 import docker
 
 from tests.conftest import Lab, eventually, make_network, newest_only
+from tests.noise import slowness
 from tests.proxy import Proxy
 from tests.usage import usage
 
@@ -75,7 +76,7 @@ def test_containers_that_keep_writing_their_files_delay_nobody(lab: Lab) -> None
     assert meanwhile[len(meanwhile) // 2] < before[len(before) // 2] + 100
     assert looks < 24 + 2 * seconds, "two each second at one that wipes its block, and a credit of twenty"
     assert LOOKED in hostwatch.log, "it may fail for a while, as somebody keeps writing"
-    assert share < 0.8, "with a credit of seconds, that is spent here"
+    assert share < 0.8 * slowness(), "with a credit of seconds, that is spent here"
     assert max(map(len, hostwatch.log.splitlines())) < 5_000, "what they put between the markers is not told in full"
 
 
@@ -192,17 +193,22 @@ def test_a_forged_address_of_a_running_container_has_no_effect_and_few_requests(
 
 def test_a_container_with_400_000_labels_delays_nobody(lab: Lab) -> None:
     """Each of its events has all of them. hostwatch does not parse these, and reads the other events."""
+    labels = {f"{number}": "" for number in range(400_000)}
+    text, times = json.dumps(labels), 5
     honest(lab)
     with lab.hostwatch() as hostwatch:
         eventually(lambda: "db" in lab.records(lab.client.containers.get("web")))
-        huge = lab.create("huge", labels={f"{number}": "" for number in range(400_000)})
+        huge = lab.create("huge", labels=labels)
         used = usage(hostwatch.process.pid).cpu_seconds
-        for number in range(5):
+        for number in range(times):
             huge.rename(f"huge-{number}")
             moved(lab, number + 2)
         used = usage(hostwatch.process.pid).cpu_seconds - used
-    print(f"{used:.2f} s of processor time for 5 renames and moves")
-    assert used < 0.8
+    before = time.process_time()
+    json.loads(text)
+    parsing = (time.process_time() - before) * times
+    print(f"{used:.2f} s of processor time for {times} renames and moves; parsing alone takes {parsing:.2f} s")
+    assert used < parsing
 
 
 LABELS: tuple[dict[str, str], ...] = (
