@@ -126,8 +126,11 @@ class Source(Protocol):
     async def network(self, key: NetworkKey) -> Network:
         """One network. May raise `GoneError`."""
 
-    async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
-        """A container's endpoint on a network. It is known even while the container is being started."""
+    async def endpoint(self, network: NetworkKey, container: ContainerKey, name: str) -> Endpoint | None:
+        """The endpoint on a network of the container with this name.
+
+        It is known while the container is being started or connected.
+        """
 
     def created(self, event: Event) -> Container | None:
         """The new container that an event describes, if it does."""

@@ -124,11 +124,11 @@ class DockerEngine:
         with readable(self.address):
             return networks.network(self._id, data)
 
-    async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
+    async def endpoint(self, network: NetworkKey, container: ContainerKey, name: str) -> Endpoint | None:
         """A container's endpoint on a network."""
         data = await self._session.get(f"/networks/{network.id}")
         with readable(self.address):
-            return networks.network_endpoint(data, container.id)
+            return networks.network_endpoint(data, container.id, name)
 
     def created(self, event: Event) -> Container | None:
         """The new container of a `create` event."""

@@ -217,6 +217,26 @@ def test_reserved_addresses() -> None:
     assert [str(address) for address in found.auxiliary] == ["192.168.20.7"]
 
 
+def test_an_endpoint_that_is_not_joined_to_its_container_yet_is_found_by_name() -> None:
+    """The engine lists it so before it writes the container's file. The container's id comes first."""
+    entry = {"Name": "web", "MacAddress": "", "IPv6Address": ""}
+    other = entry | {"Name": "w", "IPv4Address": "10.0.0.3/24"}
+    unjoined = {"ep-5123": entry | {"IPv4Address": "10.0.0.2/24"}, "ep-6": other}
+    joined = {WEB: entry | {"IPv4Address": "10.0.0.4/24"}}
+    data: dict[str, Any] = {"Id": "5123", "Name": "x", "Containers": unjoined}
+
+    def found(name: str) -> str | None:
+        endpoint = networks.network_endpoint(data, ContainerId(WEB), name)
+        return str(endpoint.ipv4) if endpoint is not None else None
+
+    assert found("web") == "10.0.0.2"
+    assert found("db") is None
+    data["Containers"] = {"a" * 64: entry, "b" * 64: None}
+    assert found("web") is None
+    data["Containers"] = unjoined | joined
+    assert found("web") == "10.0.0.4"
+
+
 @pytest.mark.parametrize(
     ("status", "health"),
     [

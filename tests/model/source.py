@@ -214,9 +214,9 @@ class SimulatedSource:
         await self._answer(self.faults.delay(A_NETWORK))
         return found
 
-    async def endpoint(self, network: NetworkKey, container: ContainerKey) -> Endpoint | None:
+    async def endpoint(self, network: NetworkKey, container: ContainerKey, name: str) -> Endpoint | None:
         """A container's endpoint on a network."""
-        found = networks.network_endpoint(self._network(network), container.id)
+        found = networks.network_endpoint(self._network(network), container.id, name)
         await self._answer(self.faults.delay(A_NETWORK))
         return found
 

@@ -31,11 +31,10 @@ from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import RateLimiter
 
-_CLAIM_PAUSES_SECONDS = (*[0.002] * 10, 0.004, 0.008, 0.016)
-"""The pauses before each request for a new address in a running container's file. Its network tells the address 2 to
-25 ms after the engine has written the file. The connection is published 1 to 60 ms later (engines 20.10 to 28.5). With
-pauses that grow from the first on, half of the requests are saved, and a reconnected service is followed a millisecond
-later."""
+_CLAIM_PAUSES_SECONDS = (0.0, 0.002, 0.004, 0.008, 0.016, 0.032)
+"""The pauses before each request for a new address in a running container's file. Its network lists the address before
+the engine writes the file, 10 to 60 ms before the connection is published (engines 20.10 to 28.5): one request is
+enough."""
 _CLAIM_COST_SECONDS = 2.0
 """Price of requests in vain: a container may write any address into its file."""
 _CLAIM_CREDIT_SECONDS = 5.0
@@ -53,14 +52,18 @@ class EarlyAddresses:
         self._claims: RateLimiter[ContainerKey] = RateLimiter(_CLAIM_CREDIT_SECONDS)
         self._asking: set[ContainerKey] = set()
         """Running containers with an address in their file that their networks are being asked for."""
+        self._answered: dict[ContainerKey, NetworkKey] = {}
+        """The network that has confirmed such an address, until the container is inspected."""
 
     def connect(self, reads: ReadQueue | None) -> None:
         """Have this queue confirm addresses from now on; `None`: the engine is away, so nothing confirms them."""
         self._reads = reads
 
-    def forget(self, key: ContainerKey) -> None:
-        """The container is gone."""
-        self._claims.forget(key)
+    def was_read(self, key: ContainerKey) -> None:
+        """The container was inspected, or is gone."""
+        self._answered.pop(key, None)
+        if self._store.container(key) is None:
+            self._claims.forget(key)
 
     # From hosts files.
 
@@ -88,6 +91,13 @@ class EarlyAddresses:
         if self._claims.wait(key, anyio.current_time()) <= 0:
             self._asking.add(key)
             self._start(self._ask_networks, key, networks, cause, name=f"claim of {key}")
+
+    def has_confirmed(self, network: NetworkKey, key: ContainerKey) -> bool:
+        """Whether this network has confirmed a running container's address since the container was last inspected.
+
+        The engine holds the container's lock already, so the inspection that follows is newer than the connection.
+        """
+        return self._answered.get(key) == network
 
     # From events, before the inspection that each of them enqueues.
 
@@ -149,6 +159,7 @@ class EarlyAddresses:
                         self._changes.read(self._store.put_new_endpoint(key, endpoint), cause)
                         if self._reads is not None:
                             self._reads.enqueue(key, cause)
+                            self._answered[key] = network
                         return
             self._claims.spend(key, anyio.current_time(), _CLAIM_COST_SECONDS)
         finally:
@@ -156,8 +167,9 @@ class EarlyAddresses:
 
     async def _endpoint(self, network: NetworkKey, key: ContainerKey) -> Endpoint | None:
         """A container's endpoint from its network's inspection; `None` if it is not known yet."""
+        container = self._store.container(key)
         try:
-            return await self._source.endpoint(network, key)
+            return await self._source.endpoint(network, key, container.name if container is not None else "")
         except (EngineError, GoneError) as error:
             logger.debug("the endpoint of {} is not known yet: {}", key, error)
             return None

@@ -8,7 +8,7 @@
 | container: any other | any | container | |
 | network: create, destroy | | network | |
 | network: disconnect | any | container, a little later | |
-| network: connect | running | container, unless it was inspected with it | endpoint, if a read is delayed |
+| network: connect | running | container, unless it is inspected with it | endpoint, if a read is delayed |
 | network: connect | unknown to the store | container | |
 | network: connect | starting | | endpoint, unless it has an address there |
 | network: connect | stopped | container, unless it has an address there | endpoint, unless it has an address there |
@@ -87,7 +87,7 @@ class EventHandler:
         match event.action, state:
             case "disconnect", _:
                 self._reads.enqueue(key, cause, delay=_DISCONNECTED_DELAY_SECONDS)
-            case "connect", State.RUNNING if self._is_inspected(key, endpoints, network.id):
+            case "connect", State.RUNNING if self._is_known(key, endpoints, network):
                 pass
             case "connect", State.RUNNING:
                 self._early.read_new_endpoint(network, key, cause)
@@ -102,15 +102,16 @@ class EventHandler:
         if self._store.sharing(key).requests:
             self._changes.report(frozenset({key}), cause)
 
-    def _is_inspected(self, key: ContainerKey, endpoints: Iterable[Endpoint], network: NetworkId) -> bool:
-        """Whether a running container was inspected with its endpoint on the network, after it lost an earlier one.
+    def _is_known(self, key: ContainerKey, endpoints: Iterable[Endpoint], network: NetworkKey) -> bool:
+        """Whether a running container was, or will be, inspected with its endpoint on the network.
 
         An early address has the container inspected. The engine holds the container's lock until the connection is
         published, so an inspection with an address there holds the whole endpoint (engines 20.10 to 28.5).
         """
-        found = (endpoint for endpoint in endpoints if endpoint.network == network)
-        is_whole = any(endpoint.addresses and endpoint.aliases is not None for endpoint in found)
-        return is_whole and not self._reads.is_queued(key)
+        if self._reads.is_queued(key):
+            return self._early.has_confirmed(network, key)
+        found = (endpoint for endpoint in endpoints if endpoint.network == network.id)
+        return any(endpoint.addresses and endpoint.aliases is not None for endpoint in found)
 
     def _described(self, event: Event) -> str:
         known = self._store.container(event.container) if event.container is not None else None

@@ -131,8 +131,7 @@ class Informer:
     def _was_read(self, key: ContainerKey) -> None:
         self._labels.tell(key, self._store)
         self._endings.note(key)
-        if self._store.container(key) is None:
-            self.early.forget(key)
+        self.early.was_read(key)
 
     def _regained(self) -> None:
         self.connection.made()

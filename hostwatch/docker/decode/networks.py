@@ -7,6 +7,8 @@ from hostwatch.docker.decode.fields import Json, address, ipv4, ipv6, mapping, s
 
 _BRIDGE = "com.docker.network.bridge"
 """The prefix of the bridge driver's options."""
+_UNJOINED = "ep-"
+"""The prefix of an endpoint's own id, where a network lists it without its container."""
 _TRUE = ("1", "t", "true")
 """Docker takes these for true in an option."""
 _SMALLEST = 4
@@ -33,9 +35,15 @@ def network(engine: EngineId, data: Json) -> Network:
     )
 
 
-def network_endpoint(data: Json, container: ContainerId) -> Endpoint | None:
-    """The container's endpoint in `GET /networks/{id}`, which shows it before an inspection of the container does."""
-    found = mapping(mapping(data.get("Containers")).get(container))
+def network_endpoint(data: Json, container: ContainerId, name: str) -> Endpoint | None:
+    """The container's endpoint in `GET /networks/{id}`, which shows it before an inspection of the container does.
+
+    Until the engine has joined an endpoint to its container, it lists it by an id of its own, with the container's name
+    (moby: daemon/network.go, api/server/router/network).
+    """
+    members = mapping(data.get("Containers"))
+    unjoined = (mapping(member) for key, member in members.items() if key.startswith(_UNJOINED))
+    found = mapping(members.get(container)) or next((member for member in unjoined if member.get("Name") == name), {})
     if not found:
         return None
     return Endpoint(
