@@ -4,21 +4,22 @@ An outcome has its line's records, or the reason why there are none. `hostwatch.
 a line that is gone may linger, an unknown one changes nothing, a refused one goes at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hostwatch.core.block.records import Record
-from hostwatch.core.model import Address, Container, ContainerKey
+from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.references import SELF
+from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.linger import Desired, Memory, Others, Resolved, after_linger
-from hostwatch.core.resolve.lookup import Excluded, Resolver, resolver_of
-from hostwatch.core.resolve.members import addresses, member_of, unanswered, why_none
+from hostwatch.core.resolve.lookup import Resolver, resolver_of
+from hostwatch.core.resolve.members import addressed, service_line, unanswered
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.resolve.reach import in_reach
-from hostwatch.core.resolve.services import Ambiguous, Service, own_service
+from hostwatch.core.resolve.services import Service, own_service
 from hostwatch.core.resolve.templates import line_outcome
-from hostwatch.core.rules import Subscription
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Query, Request
 
@@ -70,33 +71,34 @@ class _Answer:
     """The desired block, if it depends neither on time nor on what was published before."""
 
 
-def _answer(lister: Lister, requests: tuple[Request, ...]) -> _Answer:
-    if len(requests) != 1 or requests[0].query.is_own:
-        return _Answer(_resolved(lister, requests))
-    return lister.cached(_Answer, requests[0].query, lambda: _Answer(_resolved(lister, requests)))
+def _answer(lister: Lister, requests: Iterable[Request]) -> _Answer:
+    queries = [request.query for request in requests]
+    if any(query.subscription.everything for query in queries):
+        return _Answer(Resolved(_outcomes(lister, queries), asks_for_all=True))
+    return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_outcomes(lister, queries)))
 
 
-def _resolved(lister: Lister, requests: tuple[Request, ...]) -> Resolved:
-    everything = any(request.query.subscription.everything for request in requests)
-    return Resolved(_outcomes(lister, requests), everything)
+def _answer_to(lister: Lister, query: Query) -> _Answer:
+    return _Answer(Resolved(_outcomes(lister, [query])))
 
 
-def _outcomes(lister: Lister, requests: Iterable[Request]) -> tuple[Outcome, ...]:
-    parts = [(request.subscriber, _resolver(lister, request.query), request.query.subscription) for request in requests]
+def _outcomes(lister: Lister, queries: Sequence[Query]) -> tuple[Outcome, ...]:
+    if len(queries) == 1 and queries[0].subscription.everything and not queries[0].subscription.lines:
+        return everything_of(lister, queries[0]).outcomes()  # each name occurs once in them
     taken = _Names()
-    if len(parts) == 1 and parts[0][2].everything and not parts[0][2].lines:
-        subscriber, resolver, subscription = parts[0]
-        return tuple(_service_outcomes(resolver, subscriber, subscription, taken))  # each name occurs once in them
+    parts = [(query, resolver_of(lister, query.context, query.subscription.any_scope)) for query in queries]
     asked = [
-        [line_outcome(resolver, subscriber, subscription, line) for line in subscription.lines]
-        for subscriber, resolver, subscription in parts
+        [line_outcome(resolver, query.own, query.subscription, line) for line in query.subscription.lines]
+        for query, resolver in parts
     ]
     answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
     found: list[Outcome] = []
     for lines in asked:  # a line has the place of its first request, even if another request has the answer
         found += taken.assign([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
-    for subscriber, resolver, subscription in parts:
-        found += taken.assign(_service_outcomes(resolver, subscriber, subscription, taken))
+    for query, resolver in parts:
+        if query.subscription.everything:
+            found += taken.assign(everything_of(lister, query).without(taken.given))
+        found += taken.assign(_service_outcome(resolver, query, name, taken) for name in query.subscription.services)
     return tuple(_by_line(found).values())
 
 
@@ -117,10 +119,6 @@ _PRECEDENCE = (Published, Unknown, Gone, Refused)
 """Of several outcomes of one line the first in this order counts."""
 
 
-def _resolver(lister: Lister, query: Query) -> Resolver:
-    return resolver_of(lister, query.context, query.subscription.any_scope)
-
-
 class _Names:
     """The names that earlier requests have given, with their addresses."""
 
@@ -129,10 +127,13 @@ class _Names:
         self._undecided: set[str] = set()
         """Names of lines whose records are unknown."""
 
+    @property
+    def given(self) -> AbstractSet[str]:
+        """The names that requests have given so far, folded."""
+        return self._given.keys()
+
     def free(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names that no request has given yet."""
-        if not self._given:
-            return tuple(names)
         return tuple(name for name in names if folded(name) not in self._given)
 
     def assign(self, found: Iterable[Outcome]) -> list[Outcome]:
@@ -169,84 +170,16 @@ class _Names:
         return address in self._given.get(folded(name), {address})
 
 
-# `services:`, by name or with `*`.
-
-
-def _service_outcomes(
-    resolver: Resolver, subscriber: Container, subscription: Subscription, taken: _Names
-) -> Iterator[Outcome]:
-    """A line for each service that is requested by name; with `*` a line for each service in reach."""
-    if not subscription.everything:
-        for name in subscription.services:
-            yield _service_outcome(resolver, subscriber, subscription, name, taken)
-        return
-    for service, names in resolver.services_in_reach():
-        line = _service_line(names[0], names)
-        if isinstance(service, Ambiguous | Excluded):
-            yield Refused(line, service.reason)
-        elif free := taken.free(names):
-            outcome = _outcome_of_all(resolver, subscription, service, free, line)
-            if not isinstance(outcome, Gone):
-                yield outcome
-
-
-def _outcome_of_all(
-    resolver: Resolver, subscription: Subscription, service: Service, free: tuple[str, ...], line: str
-) -> Outcome:
-    """The outcome of a service for which nothing but `*` asks. It is kept, as one change concerns few of thousands."""
-
-    def computed() -> Outcome:
-        for container in service.containers:
-            resolver.lister.container(container.key)
-        outcome = _addressed(resolver, subscription, service, dict.fromkeys(free, ids), line)
-        if isinstance(outcome, Published):
-            return Published(line, outcome.records, outcome.origins, of_all=True)
-        return outcome
-
-    ids, rule = service.ids, service.rule.key if service.rule is not None else None
-    families = subscription.ipv4, subscription.ipv6, subscription.ipv6_first
-    return resolver.lister.kept(("outcome", resolver.place, line, free, ids, rule, families), computed)
-
-
-def _service_outcome(
-    resolver: Resolver, subscriber: Container, subscription: Subscription, name: str, taken: _Names
-) -> Outcome:
-    service = resolver.service(name) if folded(name) != SELF else own_service(subscriber)
+def _service_outcome(resolver: Resolver, query: Query, name: str, taken: _Names) -> Outcome:
+    """The outcome of a service that is requested by name."""
+    service = own_service(query.own) if query.own is not None and folded(name) == SELF else resolver.service(name)
     # The line identifies the service, so it must not change while containers and their labels come and go.
     own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
-    line = _service_line(name, own_names)
+    line = service_line(name, own_names)
     if not isinstance(service, Service):
         return unanswered(resolver, service, name, line)
     names = resolver.published_names(service, own_names)
     if not names:
         return Refused(line, f"{name}: {name_fault(name) or 'its names belong to several services'}")
     free = taken.free(names) or tuple(names)
-    return _addressed(resolver, subscription, service, {name: names[name] for name in free}, line)
-
-
-def _service_line(name: str, names: Iterable[str]) -> str:
-    return " ".join((f"@{{{name}.ip}}", *names))
-
-
-def _addressed(
-    resolver: Resolver, subscription: Subscription, service: Service, names: Mapping[str, frozenset[str]], line: str
-) -> Outcome:
-    """The service's addresses, each with the names that stand for its container."""
-    own = {c.key: tuple(name for name, ids in names.items() if c.key.id in ids) for c in service.containers}
-    members = [
-        member_of(resolver, service, container, addressed=True)
-        for container in service.containers
-        if own[container.key]
-    ]
-    owned = [
-        (Record(address, own[member.container.key]), member.origin)
-        for member in members
-        for address in addresses(member.reached, subscription)
-    ]
-    if owned:
-        return published(line, owned)
-    found = [member for member in members if member.missing is None]
-    if not found:
-        return why_none(service.name, line, members)
-    kind = Unknown if any(member.is_stale for member in found) else Gone
-    return kind(line, f"{service.name}: no address of the families that are asked for")
+    return addressed(resolver, query.subscription, service, {name: names[name] for name in free}, line)

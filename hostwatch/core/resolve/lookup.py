@@ -1,18 +1,18 @@
 """Look-ups from one network context: the service behind a name, and all names in reach."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hostwatch.core.model import Claim, Container
+from hostwatch.core.model import Claim, Container, ContainerKey
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.references import SELF
-from hostwatch.core.resolve.reachable import Reachable
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service
 from hostwatch.core.resolve.tiers import Tiers
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
+from hostwatch.core.store.results import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,47 +22,36 @@ class Excluded:
     reason: str
 
 
-class _InReach(NamedTuple):
+Group = tuple[object, ...]
+"""What the names of one service have in common: the key of its entry in the configuration, and its containers' ids. A
+name without a service is a group of its own."""
+
+
+class InReach(NamedTuple):
     """The answer to a name in reach."""
 
     answer: Service | Ambiguous | Excluded | None
+    """A service only has those of its containers that are in reach."""
+    groups: tuple[Group, ...]
+    """The group of the name; empty if nothing has the name."""
     ids: frozenset[str] = frozenset()
     """The ids of the service's containers."""
-    near: Service | None = None
-    """The service with those of its containers that are in reach."""
-
-
-Found = tuple[Service | Ambiguous | Excluded, tuple[str, ...]]
-"""An answer, with the names in reach that have it, as written."""
 
 
 class Resolver:
-    """Looks up names for one network context. It is valid until anything in the store changes.
-
-    It keeps its answers: a common name has hundreds of subscribers, and most of them share one context.
-    """
+    """Looks up names for one network context. Its answers are kept: a common name has hundreds of subscribers."""
 
     def __init__(self, lister: Lister, context: NetworkContext, any_scope: bool) -> None:
         self.lister = lister
         self.context = context
         self.any_scope = any_scope
-        self._reachable = Reachable(lister, context, any_scope)
-        self._tiers = Tiers(lister, context, self._reachable)
-        self._services: dict[str, Answer] = {}
-        self._all: list[Found] = []
-        self.place: object = lister.kept(("context", context, any_scope), object)
-        """Stands for the context in the keys of kept results."""
+        self._tiers = Tiers(lister, context, any_scope)
+        self._services: Kept[str, Answer] = Kept(lister.results, self._tiers.answer)
 
     def service(self, name: str) -> Answer:
         """The service behind the name; `None` if nothing answers, and for `self`, which differs by subscriber."""
         name = folded(name)
-        if name == SELF:
-            return None
-        if self.lister.is_recording:
-            return self._tiers.answer(name)
-        if name not in self._services:
-            self._services[name] = self._tiers.answer(name)
-        return self._services[name]
+        return self._services(name) if name != SELF else None
 
     def is_complete(self) -> bool:
         """Whether all names are known: the context's networks, and all aliases on them."""
@@ -77,25 +66,26 @@ class Resolver:
         """A container of that name anywhere on the engine. If `service` finds nothing, this one is out of reach."""
         return next(iter(self.lister.named(self.context.engine, name)), None)
 
-    def names_in_reach(self) -> dict[str, list[tuple[str, str]]]:
-        """Every folded name of a container in reach, with each spelling and that container's id."""
-        names: dict[str, list[tuple[str, str]]] = {}
-        for container in self._reachable.candidates():
-            for known, name in self._written(container):
-                names.setdefault(known, []).append((name, container.key.id))
-        return names
+    def candidates(self) -> frozenset[ContainerKey]:
+        """All containers that may be in reach."""
+        lister, context, engine = self.lister, self.context, self.context.engine
+        if not context.is_known:
+            return frozenset()
+        if self.any_scope or not context.attachments:
+            return frozenset(lister.by_index("container", engine))
+        near = [lister.by_index("network", engine, attachment.network_name) for attachment in context.attachments]
+        return frozenset().union(*near, lister.by_index("host", engine), lister.by_index("joins"))
 
-    def _written(self, container: Container) -> list[tuple[str, str]]:
+    def names_of(self, key: ContainerKey) -> dict[str, str]:
         """The names of a container that may be published here, folded and as written; none if it is out of reach."""
-
-        def computed() -> list[tuple[str, str]]:
-            self.lister.container(container.key)
-            if not self.lister.roles(container.key).enabled or container not in self._reachable:
-                return []
-            folds = [(folded(name), name) for name in self._names_of(container)]
-            return [(known, name) for known, name in folds if known != SELF and name_fault(name) is None]
-
-        return self.lister.kept(("names", self.place, container.key), computed)
+        container = self.lister.container(key)
+        if container is None or not self.lister.roles(key).enabled or not self._tiers.reaches(container):
+            return {}
+        names: dict[str, str] = {}
+        for name in sorted(self._names_of(container)):
+            if folded(name) != SELF and name_fault(name) is None:
+                names.setdefault(folded(name), name)
+        return names
 
     def _names_of(self, container: Container) -> set[str]:
         """All names of the container that this context sees, except its short id."""
@@ -115,42 +105,17 @@ class Resolver:
         shared = filter(self.context.is_on, container.endpoints)
         return frozenset(alias for endpoint in shared for alias in endpoint.aliases or ())
 
-    def services_in_reach(self) -> list[Found]:
-        """Each service in reach with all its names, and each name in reach without a service."""
-        if not self._all:
-            self._all.extend(self._services_in_reach())
-        return self._all
-
-    def _services_in_reach(self) -> Iterator[Found]:
-        found: dict[object, tuple[_InReach, list[str]]] = {}
-        written = self.names_in_reach()
-        for name in sorted(written):
-            known = self._in_reach(name)
-            if isinstance(known.answer, Service):
-                ids = known.ids
-                spelling = min((text for text, identity in written[name] if identity in ids), default=name)
-                found.setdefault((known.answer.rule, ids), (known, []))[1].append(spelling)
-            elif known.answer is not None:
-                found[name] = (known, [name])
-        for known, names in found.values():
-            if known.answer is not None:
-                yield known.near or known.answer, tuple(names)
-
-    def _in_reach(self, name: str) -> "_InReach":
+    def in_reach(self, name: str) -> InReach:
         """The service that `services: "*"` gives the name to, or the reason why it is left out."""
-
-        def computed() -> _InReach:
-            answer = self._tiers.answer(name)
-            if answer is not None and (exclusion := self._exclusion(name)) is not None:
-                return _InReach(exclusion)
-            if not isinstance(answer, Service):
-                return _InReach(answer if answer is not None and not answer.yields else None)
-            near = tuple(container for container in answer.containers if container in self._reachable)
-            return _InReach(
-                answer, answer.ids, answer if near == answer.containers else replace(answer, containers=near)
-            )
-
-        return self.lister.kept(("service", self.place, name), computed)
+        answer = self._tiers.answer(name)
+        if answer is not None and (exclusion := self._exclusion(name)) is not None:
+            return InReach(exclusion, ((name,),))
+        if not isinstance(answer, Service):
+            is_said = answer is not None and not answer.yields
+            return InReach(answer, ((name,),)) if is_said else InReach(None, ())
+        near = tuple(filter(self._tiers.reaches, answer.containers))
+        group = (answer.rule.key if answer.rule is not None else None, answer.ids)
+        return InReach(replace(answer, containers=near), (group,), answer.ids)
 
     def _exclusion(self, name: str) -> Excluded | None:
         """The reason why a file on the host must not get a name that no line of it requests; `None` if it may.
@@ -202,4 +167,8 @@ class Resolver:
 
 def resolver_of(lister: Lister, context: NetworkContext, any_scope: bool) -> Resolver:
     """The resolver of a network context, shared by all its subscribers."""
-    return lister.cached(Resolver, (context, any_scope), lambda: Resolver(lister, context, any_scope))
+    return lister.kept(_resolver, (context, any_scope))
+
+
+def _resolver(lister: Lister, key: tuple[NetworkContext, bool]) -> Resolver:
+    return Resolver(lister, *key)

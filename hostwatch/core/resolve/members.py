@@ -1,11 +1,12 @@
 """The containers behind a name, each with the address at which a subscriber reaches it, or why it cannot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Unknown
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
 from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.rules import Subscription
@@ -115,3 +116,32 @@ def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
     if reached.ipv6 is not None and subscription.ipv6:
         found.append(reached.ipv6)
     return found[::-1] if subscription.ipv6_first else found
+
+
+def service_line(name: str, names: Iterable[str]) -> str:
+    """The line of a service with these names, which identifies the service."""
+    return " ".join((f"@{{{name}.ip}}", *names))
+
+
+def addressed(
+    resolver: Resolver, subscription: Subscription, service: Service, names: Mapping[str, frozenset[str]], line: str
+) -> Outcome:
+    """The service's addresses, each with the names that stand for its container."""
+    own = {c.key: tuple(name for name, ids in names.items() if c.key.id in ids) for c in service.containers}
+    members = [
+        member_of(resolver, service, container, addressed=True)
+        for container in service.containers
+        if own[container.key]
+    ]
+    owned = [
+        (Record(address, own[member.container.key]), member.origin)
+        for member in members
+        for address in addresses(member.reached, subscription)
+    ]
+    if owned:
+        return published(line, owned)
+    found = [member for member in members if member.missing is None]
+    if not found:
+        return why_none(service.name, line, members)
+    kind = Unknown if any(member.is_stale for member in found) else Gone
+    return kind(line, f"{service.name}: no address of the families that are asked for")

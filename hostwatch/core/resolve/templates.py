@@ -114,11 +114,11 @@ class _Filler:
                 return str(self._address(reference, row))
 
 
-def line_outcome(resolver: Resolver, subscriber: Container, subscription: Subscription, line: Line) -> Outcome:
-    """The outcome of a template's line for this subscriber."""
+def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscription, line: Line) -> Outcome:
+    """The outcome of a template's line. `own` is the subscriber, if a line names it."""
     if line.service is None:
         return _filled(_Filler(resolver, subscription, line, ()), [None])
-    service = resolver.service(line.service) if line.service != SELF else own_service(subscriber)
+    service = own_service(own) if own is not None and line.service == SELF else resolver.service(line.service)
     if not isinstance(service, Service):
         return unanswered(resolver, service, line.service, line.text)
     addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)

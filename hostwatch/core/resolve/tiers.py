@@ -22,8 +22,7 @@ container yields at once to its successor, which is in the same tier, and to oth
 from collections.abc import Iterable
 
 from hostwatch.core.model import Claim, Container, State
-from hostwatch.core.resolve.reach import is_placed
-from hostwatch.core.resolve.reachable import Reachable
+from hostwatch.core.resolve.reach import in_reach, is_placed
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
@@ -32,10 +31,15 @@ from hostwatch.core.store.network_context import NetworkContext
 class Tiers:
     """Looks up folded names in all tiers, from one network context."""
 
-    def __init__(self, lister: Lister, context: NetworkContext, reachable: Reachable) -> None:
+    def __init__(self, lister: Lister, context: NetworkContext, any_scope: bool) -> None:
         self._lister = lister
         self._context = context
-        self._reachable = reachable
+        self._any_scope = any_scope
+
+    def reaches(self, container: Container) -> bool:
+        """Whether the subscriber could reach the container if it ran."""
+        same_engine = container.key.engine == self._context.engine
+        return same_engine and in_reach(self._lister, self._context, container, self._any_scope)
 
     def answer(self, name: str) -> Answer:
         """The answer of the first tier that has one and does not yield to a later one."""
@@ -74,7 +78,7 @@ class Tiers:
         named = self._lister.named(self._context.engine, name)
         latest: dict[str, Container] = {}
         for container in _present(named):
-            if container in self._reachable or self._may_be_near(container):
+            if self.reaches(container) or self._may_be_near(container):
                 latest.setdefault(container.name, container)
         return self._claimed(name, Tier.CONTAINER, latest.values())
 
@@ -94,7 +98,7 @@ class Tiers:
         return self._claimed(name, Tier.ALIAS, everyone.values(), by_network)
 
     def _label(self, name: str) -> Answer:
-        found = [c for c in self._lister.labelled(self._context.engine, name) if c in self._reachable]
+        found = [c for c in self._lister.labelled(self._context.engine, name) if self.reaches(c)]
         return self._claimed(name, Tier.LABEL, found)
 
     def _claimed(

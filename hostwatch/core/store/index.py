@@ -1,43 +1,46 @@
-"""An index of container keys, like the indexer of a client-go store: finds the containers with an indexed value.
+"""An index of keys, like the indexer of a client-go store: finds the containers with an indexed value.
 
 `hostwatch.core.store.indexers` makes the entries of a container.
 """
 
 from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
+from typing import Generic, TypeVar
 
-from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.results import Results
 
 Entry = tuple[Hashable, ...]
 """The name of an index, then the indexed value: `("network", engine, "front")`."""
 
 
-class Index:
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Index(Generic[Key]):
     """The keys under each entry. An entry without keys takes no room."""
 
     def __init__(self, results: Results) -> None:
-        """`results` hears of each entry that is read or changed."""
+        """`results` hears of each entry that is read or changed, by its last part."""
         self._results = results
-        self._keys: dict[Entry, set[ContainerKey]] = {}
+        self._keys: dict[Entry, set[Key]] = {}
 
     def __contains__(self, entry: Entry) -> bool:
-        self._results.read(entry)
+        self._results.read(entry[-1])
         return entry in self._keys
 
-    def keys(self, entry: Entry) -> AbstractSet[ContainerKey]:
+    def keys(self, entry: Entry) -> AbstractSet[Key]:
         """The keys under an entry."""
-        self._results.read(entry)
+        self._results.read(entry[-1])
         return self._keys.get(entry, frozenset())
 
-    def add(self, entry: Entry, key: ContainerKey) -> None:
+    def add(self, entry: Entry, key: Key) -> None:
         """Put a key under an entry."""
-        self._results.changed(entry)
+        self._results.changed(entry[-1])
         self._keys.setdefault(entry, set()).add(key)
 
-    def discard(self, entry: Entry, key: ContainerKey) -> None:
+    def discard(self, entry: Entry, key: Key) -> None:
         """Take a key away from an entry, if it is there."""
-        self._results.changed(entry)
+        self._results.changed(entry[-1])
         keys = self._keys.get(entry)
         if keys is None:
             return

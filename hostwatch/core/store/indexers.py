@@ -39,6 +39,8 @@ def qualified(container: Container) -> str | None:
 
 def _place_entries(container: Container) -> Iterator[Entry]:
     engine = container.key.engine
+    if container.host_file is None:
+        yield ("container", engine)
     if container.state is State.UNKNOWN:
         yield ("stale",)
     if container.network_mode is NetworkMode.CONTAINER:

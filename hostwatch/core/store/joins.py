@@ -13,16 +13,23 @@ _MAX_JOINS = 8
 class Joins:
     """Follows joins among the containers of a store."""
 
-    def __init__(
-        self,
-        container: Callable[[ContainerKey], Container | None],
-        index: Index,
-        gone: AbstractSet[ContainerKey],
-    ) -> None:
-        """`gone`: containers that others join and that the engine does not have any more."""
+    def __init__(self, container: Callable[[ContainerKey], Container | None], index: Index[ContainerKey]) -> None:
         self._container = container
         self._index = index
-        self._gone = gone
+        self._gone: set[ContainerKey] = set()
+        """Containers that others join and that the engine does not have any more."""
+
+    def put_gone(self, key: ContainerKey) -> bool:
+        """Take in that the engine does not have a container any more; returns whether others have lost it by that."""
+        self._gone.intersection_update([gone for gone in self._gone if ("joined", gone) in self._index])
+        if ("joined", key) not in self._index or key in self._gone:
+            return False
+        self._gone.add(key)
+        return True
+
+    def put_there(self, key: ContainerKey) -> None:
+        """Take in that the engine has a container."""
+        self._gone.discard(key)
 
     def sandbox(self, container: Container) -> Container | None:
         """The container that has the network stack this one uses, usually itself; `None` while it is not known."""

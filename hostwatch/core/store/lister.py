@@ -6,7 +6,7 @@ desired block of a hosts file from these look-ups.
 
 from collections.abc import Callable, Hashable, Iterable
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from hostwatch.core.model import (
@@ -35,7 +35,13 @@ _NO_ROLES = Roles()
 FileKeys = frozenset[ContainerKey]
 """The keys of hosts files: those of the containers that own them."""
 
-Result = TypeVar("Result")
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+NETWORKS = "networks"
+"""The name of a fact: which networks there are, and what they are called."""
+_MOST_RESULTS = 1_000, 50
+"""The results that are kept, and those for each container more: a file with every name needs four for each."""
 
 
 class Lister:
@@ -46,15 +52,10 @@ class Lister:
         self._containers: dict[ContainerKey, Container] = {}
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
-        self._kept_results = Results()
-        self._index = Index(self._kept_results)
-        self._gone: set[ContainerKey] = set()
-        self._results: dict[Hashable, Any] = {}
-        """Results of cached queries. Any change empties it."""
-        self._sharing: dict[ContainerKey, Sharing] = {}
-        """Results of `sharing`. A change of another file's containers leaves them."""
         self._queries: WeakValueDictionary[tuple[NetworkContext, Subscription], Query] = WeakValueDictionary()
-        self.joins = Joins(self.container, self._index, self._gone)
+        self.results = Results()
+        self._index: Index[ContainerKey] = Index(self.results)
+        self.joins = Joins(self.container, self._index)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
@@ -63,29 +64,13 @@ class Lister:
         """The containers with this value in the index of that name (`hostwatch.core.store.indexers`)."""
         return self._index.keys((name, *value))
 
-    def cached(self, kind: type[Result], key: Hashable, compute: Callable[[], Result]) -> Result:
-        """The result of a query, computed once until anything in the store changes.
+    def kept(self, make: "Callable[[Lister, Key], Value]", key: Key) -> Value:
+        """The result of a function, made once until a fact changes that it was made from.
 
-        `compute` may depend on the store and the key alone.
+        The function may depend on the key, the rules, and on facts that it looks up here.
         """
-        if self._kept_results.is_recording:
-            return compute()
-        found: Result | None = self._results.get((kind, key))
-        if found is None:
-            found = self._results[kind, key] = compute()
-        return found
-
-    def kept(self, key: Hashable, compute: Callable[[], Result]) -> Result:
-        """The result of a query, computed once until a container changes that it was computed from.
-
-        `compute` may depend on the key, the rules, the networks, and on containers that it looks up here.
-        """
-        return self._kept_results.get(key, compute)
-
-    @property
-    def is_recording(self) -> bool:
-        """Whether a kept result is being computed, so that all look-ups must be made here and anew."""
-        return self._kept_results.is_recording
+        least, for_each = _MOST_RESULTS
+        return self.results.of(make, self, least + for_each * len(self._containers))(key)
 
     @property
     def containers(self) -> Iterable[Container]:
@@ -100,11 +85,12 @@ class Lister:
     @property
     def networks(self) -> Iterable[Network]:
         """All networks, in no particular order."""
+        self.results.read(NETWORKS)
         return self._networks.values()
 
     def container(self, key: ContainerKey) -> Container | None:
         """The container of that key; `None` if there is none, or if it was removed."""
-        self._kept_results.read(key)
+        self.results.read(key)
         found = self._containers.get(key)
         return None if found is None or found.claim is Claim.DEPARTED else found
 
@@ -114,6 +100,7 @@ class Lister:
 
     def network(self, key: NetworkKey) -> Network | None:
         """The network of that key; `None` if there is none."""
+        self.results.read(key)
         return self._networks.get(key)
 
     def roles(self, key: ContainerKey) -> Roles:
@@ -169,6 +156,7 @@ class Lister:
     def holders(self, engine: EngineId, address: Address, place: OnNetwork | None = None) -> frozenset[ContainerKey]:
         """The containers that have this address now. With a place: on that network only, as subnets may overlap."""
         found = frozenset(self.by_index("address", engine, address))
+        self.results.read_all(found)
         if place is None or not found:
             return found
         return frozenset(key for key in found if _has_address(self._containers[key], address, place))
@@ -183,6 +171,7 @@ class Lister:
 
     def _found(self, entry: Entry) -> list[Container]:
         keys = self._index.keys(entry)
+        self.results.read_all(keys)
         if len(keys) < 2:
             return [self._containers[key] for key in keys]
         return sorted((self._containers[key] for key in keys), key=lambda container: container.replica_order)
@@ -191,13 +180,11 @@ class Lister:
 
     def sharing(self, owner: ContainerKey) -> Sharing:
         """The containers that share the hosts file of `owner`, with their requests."""
-        found = self._sharing.get(owner)
-        if found is None:
-            sharers = self.joins.sharers(owner)
-            found = sharing_of(((container, self._roles[container.key]) for container in sharers), self._query)
-            if self.container(owner) is not None:
-                self._sharing[owner] = found
-        return found
+        return self.kept(Lister._sharing_of, owner)
+
+    def _sharing_of(self, owner: ContainerKey) -> Sharing:
+        sharers = self.joins.sharers(owner)
+        return sharing_of(((container, self._roles[container.key]) for container in sharers), self._query)
 
     def context(self, subscriber: Container) -> NetworkContext:
         """The network context of a subscriber."""
@@ -205,8 +192,9 @@ class Lister:
 
     def _query(self, subscriber: Container, subscription: Subscription) -> Query:
         context = self.context(subscriber)
-        new = Query(context, subscription, subscription.is_own)
-        return self._queries.setdefault((context, subscription), new)
+        if subscription.is_own:
+            return Query(context, subscription, subscriber)
+        return self._queries.setdefault((context, subscription), Query(context, subscription))
 
     @property
     def subscriber_files(self) -> FileKeys:

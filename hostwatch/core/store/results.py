@@ -1,74 +1,101 @@
-"""Results of look-ups that outlive changes of the store: each is kept until a fact changes that it was made from.
+"""Results that outlive changes of the store: each is kept until a fact changes that it was made from.
 
-A file with every name asks for thousands of look-ups, and one change concerns some of them. While a result is made, the
-facts that are read are recorded: index entries, and containers by their keys. A change of a fact drops the results that
-were made from it.
+While a result is made, the facts that are read are recorded; a change of a fact drops the results that were made from
+it. A result that is made from other kept results is made from their facts.
+
+A fact is named by the key of a container or network, or by the last part of an index entry, such as a name. Facts of
+the same name are told apart by nothing: one result too many that is dropped costs a little work.
 """
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-Result = TypeVar("Result")
-
-_MOST = 100_000
-"""The number of results with which all begins anew. Those of a subscriber that is gone are not dropped one by one."""
-_NO_FACTS: frozenset[Hashable] = frozenset()
+First = TypeVar("First")
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 class Results:
-    """Kept results by their keys."""
+    """The kept results of a store, by the functions that made them and by the facts that they were made from."""
 
     def __init__(self) -> None:
-        self._found: dict[Hashable, Any] = {}
-        self._facts: dict[Hashable, frozenset[Hashable]] = {}
-        """The facts that each result was made from."""
-        self._made_from: dict[Hashable, set[Hashable]] = {}
-        """The results that were made from each fact."""
-        self._read: set[Hashable] | None = None
-        """The facts read so far for the result that is being made; `None` while none is."""
-
-    @property
-    def is_recording(self) -> bool:
-        """Whether a result is being made, so that no other cache may answer: it would hide the facts."""
-        return self._read is not None
+        self._made_from: dict[Hashable, set[tuple[Kept[Any, Any], Any]]] = {}
+        self._reading: list[set[Hashable]] = []
+        """The facts read so far for each result that is being made, the innermost last."""
+        self._of_functions: dict[Hashable, Kept[Any, Any]] = {}
+        self._count = 0
 
     def read(self, fact: Hashable) -> None:
         """Record that a fact is read."""
-        if self._read is not None:
-            self._read.add(fact)
+        if self._reading:
+            self._reading[-1].add(fact)
 
-    def get(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """The result for a key, made unless it is kept. `make` may depend on the key and on recorded facts alone."""
-        if self._read is not None:
-            return make()
-        if key in self._found:
-            found: Result = self._found[key]
-            return found
-        self._read = set()
-        try:
-            found = make()
-            facts = frozenset(self._read)
-        finally:
-            self._read = None
-        if len(self._found) >= _MOST:
-            self.clear()
-        self._found[key], self._facts[key] = found, facts
-        for fact in facts:
-            self._made_from.setdefault(fact, set()).add(key)
-        return found
+    def read_all(self, facts: Iterable[Hashable]) -> None:
+        """Record that these facts are read."""
+        if self._reading:
+            self._reading[-1].update(facts)
 
     def changed(self, fact: Hashable) -> None:
         """Drop the results that were made from a fact."""
-        for key in self._made_from.pop(fact, ()):
-            del self._found[key]
-            for other in self._facts.pop(key, _NO_FACTS) - {fact}:
-                keys = self._made_from[other]
-                keys.discard(key)
-                if not keys:
-                    del self._made_from[other]
+        for cell in self._made_from.pop(fact, ()):
+            kept, key = cell
+            self._count -= 1
+            for other in kept.drop(key):
+                if other != fact:
+                    cells = self._made_from[other]
+                    cells.discard(cell)
+                    if not cells:
+                        del self._made_from[other]
+
+    def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
+        """The kept results of a function, which is called with this first argument.
+
+        All begins anew if there are more than `most` results: those of a subscriber that is gone are not dropped.
+        """
+        if self._count > most and not self._reading:
+            self.clear()
+        found = self._of_functions.get(function)
+        if found is None:
+            found = self._of_functions[function] = Kept(self, partial(function, first))
+        return found
 
     def clear(self) -> None:
-        """Drop all results."""
-        self._found.clear()
-        self._facts.clear()
+        """Drop all results, and forget their functions."""
         self._made_from.clear()
+        self._of_functions.clear()
+        self._count = 0
+
+    def made(self, kept: "Kept[Key, Value]", key: Key) -> tuple[Value, tuple[Hashable, ...]]:
+        """A new result, with the facts that it was made from."""
+        facts: set[Hashable] = set()
+        self._reading.append(facts)
+        try:
+            value = kept.make(key)
+        finally:
+            self._reading.pop()
+        self._count += 1
+        for fact in facts:
+            self._made_from.setdefault(fact, set()).add((kept, key))
+        return value, tuple(facts)
+
+
+class Kept(Generic[Key, Value]):
+    """The results of one function, which may depend on its argument, the rules, and recorded facts alone."""
+
+    def __init__(self, results: Results, make: Callable[[Key], Value]) -> None:
+        self.make = make
+        self._results = results
+        self._found: dict[Key, tuple[Value, tuple[Hashable, ...]]] = {}
+
+    def __call__(self, key: Key) -> Value:
+        """The result for a key, made unless it is kept."""
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._results.made(self, key)
+        self._results.read_all(found[1])
+        return found[0]
+
+    def drop(self, key: Key) -> tuple[Hashable, ...]:
+        """Drop a result; returns the facts that it was made from."""
+        return self._found.pop(key)[1]

@@ -19,8 +19,8 @@ class Query:
 
     context: NetworkContext
     subscription: Subscription
-    is_own: bool
-    """Whether it names the subscriber itself (`self`), so that each subscriber has an answer of its own."""
+    own: Container | None = None
+    """The subscriber, if the subscription names it (`self`), so that each subscriber has a query of its own."""
 
 
 @dataclass(frozen=True, slots=True)

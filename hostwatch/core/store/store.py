@@ -24,8 +24,9 @@ from hostwatch.core.model import (
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.affected import affected, affected_by_network, subscribers_on, unread_places
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
+from hostwatch.core.store.index import Entry
 from hostwatch.core.store.indexers import index_entries
-from hostwatch.core.store.lister import FileKeys, Lister
+from hostwatch.core.store.lister import NETWORKS, FileKeys, Lister
 from hostwatch.core.store.merge import (
     changing,
     completed,
@@ -58,7 +59,7 @@ class Store(Lister):
         for other in self.host_files:
             if other.key.engine != engine:
                 self.keep(other.key, frozenset())
-                self._leave(other)
+                self._exchange(other.key, None, Roles())
         for rule in reversed(self.rules.subscribers):  # a file has the name of its first rule
             if isinstance(rule.target, Path):
                 key = ContainerKey(engine, ContainerId(f"file:{rule.target}"))
@@ -70,10 +71,9 @@ class Store(Lister):
         """Take in new rules; returns the hosts files with a subscriber under the old or the new rules."""
         before = self.subscriber_files
         self.rules = rules
-        self._forget_all_results()
+        self.results.clear()
         for container in list(self._containers.values()):
-            self._leave(container)
-            self._enter(container, roles(container, rules))
+            self._exchange(container.key, container, roles(container, rules))
         return before | self.subscriber_files
 
     def newly_stale(self) -> Iterable[ContainerKey]:
@@ -131,13 +131,10 @@ class Store(Lister):
 
     def _mark_gone(self, key: ContainerKey) -> FileKeys:
         """Take in that the containers that join this one have lost it; returns the hosts files this may affect."""
-        joiners = self.joins.joiners(key)
-        self._gone.intersection_update([gone for gone in self._gone if ("joined", gone) in self._index])
-        if not joiners or key in self._gone:
+        if not self.joins.put_gone(key):
             return frozenset()
-        self._gone.add(key)
-        self._forget_all_results()
-        self._sharing.clear()
+        self.results.changed(key)
+        joiners = self.joins.joiners(key)
         return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
 
     def is_ending(self, key: ContainerKey) -> bool:
@@ -197,7 +194,7 @@ class Store(Lister):
         if old == network:
             return frozenset()
         self._networks[network.key] = network
-        self._forget_all_results()
+        self._network_changed(network.key)
         affected = affected_by_network(self, network)
         if network.name == WAY_OUT:  # no container's inspection shows that it is attached to this network
             affected |= self.subscriber_files
@@ -206,7 +203,7 @@ class Store(Lister):
     def drop_network(self, key: NetworkKey) -> FileKeys:
         """Forget a network that is gone; returns the hosts files this may affect."""
         old = self._networks.pop(key, None)
-        self._forget_all_results()
+        self._network_changed(key)
         return affected_by_network(self, old) if old is not None else frozenset()
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
@@ -222,6 +219,10 @@ class Store(Lister):
             self._index.add(("kept", file.engine, address), file)
 
     # One value in the place of another.
+
+    def _network_changed(self, key: NetworkKey) -> None:
+        self.results.changed(key)
+        self.results.changed(NETWORKS)
 
     def _mark_stale(self, container: Container) -> FileKeys:
         """Take in a container that is changing. Answers to earlier requests may be older than this change."""
@@ -239,10 +240,7 @@ class Store(Lister):
         places = unread_places(self, old, new)
         before = affected(self, key)
         own = self._roles_of(new, old) if new is not None else Roles()
-        if old is not None:
-            self._leave(old)
-        if new is not None:
-            self._enter(new, own)
+        self._exchange(key, new, own)
         settled = places ^ unread_places(self, old, new)
         return evicted | before | affected(self, key) | subscribers_on(self, settled)
 
@@ -250,34 +248,20 @@ class Store(Lister):
         # Most changes leave the roles as they are, and reading labels may take long.
         return self._roles[new.key] if old is not None and same_selection(old, new) else roles(new, self.rules)
 
-    def _leave(self, old: Container) -> None:
-        self._forget_results(old)
-        for entry in index_entries(old, self._roles[old.key]):
-            self._index.discard(entry, old.key)
-        del self._containers[old.key], self._roles[old.key]
-
-    def _enter(self, new: Container, own: Roles) -> None:
-        self._forget_results(new)
-        self._containers[new.key] = new
-        if new.claim is not Claim.DEPARTED:
-            self._gone.discard(new.key)
-        self._roles[new.key] = own
-        for entry in index_entries(new, own):
-            self._index.add(entry, new.key)
-
-    def _forget_all_results(self) -> None:
-        """Empty the caches of look-ups: networks, rules and lost networks are in no result's facts."""
-        self._results.clear()
-        self._kept_results.clear()
-
-    def _forget_results(self, container: Container) -> None:
-        """Drop the cached results that a change of this container may make wrong. Its index entries drop others."""
-        self._results.clear()
-        self._kept_results.changed(container.key)
-        if container.joined is None and ("joined", container.key) not in self._index:
-            self._sharing.pop(container.key, None)
-        else:
-            self._sharing.clear()
+    def _exchange(self, key: ContainerKey, new: Container | None, own: Roles) -> None:
+        """Put a container with its roles in the place of the one of that key. `None`: it is there no more."""
+        old = self._containers.pop(key, None)
+        before = frozenset(index_entries(old, self._roles.pop(key))) if old is not None else frozenset[Entry]()
+        after = frozenset(index_entries(new, own)) if new is not None else frozenset[Entry]()
+        if new is not None:
+            self._containers[key], self._roles[key] = new, own
+            if new.claim is not Claim.DEPARTED:
+                self.joins.put_there(key)
+        self.results.changed(key)
+        for entry in before - after:
+            self._index.discard(entry, key)
+        for entry in after - before:
+            self._index.add(entry, key)
 
     def _evict(self, new: Container) -> FileKeys:
         """Take the addresses of `new` away from the containers that were last known to have them."""

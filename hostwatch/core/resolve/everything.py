@@ -1,0 +1,166 @@
+"""The lines of all services in reach of one network context (`services: "*"`), kept up to date.
+
+Thousands of names may be in reach, and one change concerns few of them. So what is found stays, and a change is taken
+in by small steps: the names of a container, then the service of each of these names, then the line of each of these
+services. A caller that must not keep others waiting takes some steps at a time.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import NamedTuple
+
+from hostwatch.core.block.records import Record
+from hostwatch.core.model import ContainerKey
+from hostwatch.core.names import folded
+from hostwatch.core.resolve.grouping import Grouping, Pending
+from hostwatch.core.resolve.lookup import Group, Resolver, resolver_of
+from hostwatch.core.resolve.members import addressed, service_line
+from hostwatch.core.resolve.outcome import Gone, Outcome, Published, Refused
+from hostwatch.core.resolve.services import Service
+from hostwatch.core.rules import Subscription, Writer
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.network_context import NetworkContext
+from hostwatch.core.store.results import Kept
+from hostwatch.core.store.sharing import Query
+
+
+class _Line(NamedTuple):
+    """The line of a service, or of a name without a service."""
+
+    group: Group
+    first: str
+    """The first of its names, by which lines are in order."""
+    names: frozenset[str]
+    """The names that it gives, folded; empty without a service."""
+    outcome: Outcome
+
+
+class Everything:
+    """The line of each service in reach."""
+
+    def __init__(self, resolver: Resolver, subscription: Subscription) -> None:
+        self._resolver = resolver
+        self._subscription = subscription
+        results = resolver.lister.results
+        self._candidates: Kept[None, frozenset[ContainerKey]] = Kept(results, lambda _: resolver.candidates())
+        self._taken_in: frozenset[ContainerKey] = frozenset()
+        """The candidates whose names are taken in, or wait for that."""
+        self._names = Grouping(results, resolver.names_of, lambda names: names)
+        self._services = Grouping(results, resolver.in_reach, lambda found: found.groups)
+        self._made = Pending(results, self._line)
+        self._lines = _Lines()
+
+    def is_complete(self, most_steps: int) -> bool:
+        """Take in what has changed, by so many steps at most; returns whether all is taken in."""
+        near = self._candidates(None)
+        if near is not self._taken_in:
+            self._names.pending.update(near ^ self._taken_in)
+            self._taken_in = near
+        return any(not self._step(near) for _ in range(most_steps))
+
+    def _step(self, near: AbstractSet[ContainerKey]) -> bool:
+        """Take in one change; returns whether there was one."""
+        names, services, lines = self._names.pending, self._services.pending, self._made.pending
+        if names:
+            container = names.pop()
+            services.update(self._names.take_in(container, container in near))
+        elif services:
+            name = services.pop()
+            lines.update(self._services.take_in(name, bool(self._names.members(name))))
+        elif lines:
+            group = lines.pop()
+            self._lines.put(group, self._made(group) if self._services.members(group) else None)
+        else:
+            return False
+        return True
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes of all lines, in the order of their first names."""
+        while not self.is_complete(1_000):
+            pass
+        return self._lines.outcomes
+
+    def without(self, taken: AbstractSet[str]) -> Iterator[Outcome]:
+        """The outcomes of all lines, without the names that are taken."""
+        for outcome, line in zip(self.outcomes(), self._lines.in_order, strict=True):
+            if line.names.isdisjoint(taken):
+                yield outcome
+            elif not line.names <= taken:
+                yield _without(outcome, taken)
+
+    def _line(self, group: Group) -> _Line | None:
+        """The line of a group of names; `None` if nothing is to be said about them."""
+        names = sorted(self._services.members(group))
+        found = self._services.value(names[0])
+        if not isinstance(found.answer, Service):
+            reason = found.answer.reason if found.answer is not None else ""
+            return _Line(group, names[0], frozenset(), Refused(service_line(names[0], names), reason))
+        written = [self._written(name, found.ids) for name in names]
+        line, service = service_line(written[0], written), found.answer
+        outcome = addressed(self._resolver, self._subscription, service, dict.fromkeys(written, service.ids), line)
+        if isinstance(outcome, Gone):
+            return None
+        if isinstance(outcome, Published):
+            outcome = Published(line, outcome.records, outcome.origins, of_all=True)
+        return _Line(group, names[0], frozenset(names), outcome)
+
+    def _written(self, name: str, ids: AbstractSet[str]) -> str:
+        """The name as a container of its service writes it."""
+        spelled = (self._names.value(key)[name] for key in self._names.members(name) if key.id in ids)
+        return min(spelled, default=name)
+
+
+def _without(outcome: Outcome, taken: AbstractSet[str]) -> Outcome:
+    if not isinstance(outcome, Published):
+        return outcome
+    records = (
+        Record(record.address, tuple(name for name in record.names if folded(name) not in taken))
+        for record in outcome.records
+    )
+    return Published(outcome.line, tuple(records), outcome.origins, of_all=True)
+
+
+class _Lines:
+    """Lines in the order of their first names."""
+
+    def __init__(self) -> None:
+        self.in_order: list[_Line] = []
+        self._firsts: dict[Group, str] = {}
+        """The first name of each line."""
+        self._outcomes: tuple[Outcome, ...] | None = ()
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes of all lines."""
+        if self._outcomes is None:
+            self._outcomes = tuple([line.outcome for line in self.in_order])
+        return self._outcomes
+
+    def put(self, group: Group, line: _Line | None) -> None:
+        """Put a line in the place of the last one of that group; `None`: there is none any more."""
+        self._outcomes = None
+        first = self._firsts.pop(group, None)
+        if first is not None:
+            place = self._place(first)
+            while self.in_order[place].group != group:  # another line may have taken its first name
+                place += 1
+            del self.in_order[place]
+        if line is not None:
+            self._firsts[group] = line.first
+            self.in_order.insert(self._place(line.first), line)
+
+    def _place(self, first: str) -> int:
+        return bisect_left(self.in_order, first, key=lambda line: line.first)
+
+
+def everything_of(lister: Lister, query: Query) -> Everything:
+    """The lines of all services in reach, shared by all subscribers in the same context."""
+    bare = replace(query.subscription, lines=(), services=(), writer=Writer.AUTO, notification=None)
+    return lister.kept(_everything, (query.context, bare))
+
+
+def _everything(lister: Lister, key: tuple[NetworkContext, Subscription]) -> Everything:
+    context, subscription = key
+    return Everything(resolver_of(lister, context, subscription.any_scope), subscription)
