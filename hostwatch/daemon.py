@@ -43,6 +43,8 @@ class Parts:
     keeper: Keeper
     host_files: HostFiles
     run_on_host: RunOnHost
+    cpu_seconds: Callable[[], float]
+    """The processor time of the thread that asks, so far."""
     loaded: Callable[[], None]
     """Called once the engine has been read for the first time. The data read so far stays in memory."""
 
@@ -74,7 +76,7 @@ class Daemon:
         self.settings = settings
         self._parts = parts
         self._store = Store(settings.rules())
-        self._queue = WorkQueue()
+        self._queue = WorkQueue(parts.cpu_seconds)
         self._informer = Informer(parts.engine, self._store, self._changed, self._resynced, _timing(settings))
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
@@ -108,7 +110,6 @@ class Daemon:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce
         if self._kept is not None:
             self._store.add_host_files(self._kept.files.engine, socket.gethostname())
-            self._kept.reconciler.linger_seconds = settings.timing.linger
             self._loop.host_files_changed()
         elif self._running is not None:
             self._running.tasks.start_soon(self._parts.host_files.clear, dropped, name="clear files on the host")
@@ -179,6 +180,9 @@ class Daemon:
         self._loaded.set()
         self._tell_news()
 
+    def _linger_seconds(self) -> float:
+        return self.settings.timing.linger
+
     def _tell_news(self) -> None:
         self._news.set()
 
@@ -190,7 +194,6 @@ class Daemon:
             return
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
-        linger = self.settings.timing.linger
-        reconciler = Reconciler(self._store, writers, self._queue, running.notifier, linger)
+        reconciler = Reconciler(self._store, writers, self._queue, running.notifier, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
         await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

@@ -104,7 +104,7 @@ async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_
         tasks.cancel_scope.cancel()
 
 
-async def test_a_long_file_that_changes_all_the_time_is_put_off_except_for_urgent_causes() -> None:
+async def test_a_file_that_takes_much_work_all_the_time_is_put_off_except_for_urgent_causes() -> None:
     """It is worked on once for all causes that come meanwhile. A file without recent work is not put off."""
     queue = WorkQueue()
     async with anyio.create_task_group() as tasks:
@@ -114,8 +114,9 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_except_for_urgen
             while True:
                 queue.add(A, "start")
                 taken.append(await queue.take())
-                queue.done(A, lines=50)
-        assert 6 <= len(taken) <= 9  # four on credit, and three a second
+                queue.spend(A, cpu_seconds=0.004)
+                queue.done(A)
+        assert 12 <= len(taken) <= 14  # eleven on credit, and two or three a second
         queue.add(A, "start")
         queue.add(B, "start")
         assert (await queue.take()).key == B
@@ -123,6 +124,28 @@ async def test_a_long_file_that_changes_all_the_time_is_put_off_except_for_urgen
         with anyio.fail_after(0.1):
             assert (await queue.take()).causes == ["start", FILE_CHANGED]
         queue.done(A)
+        tasks.cancel_scope.cancel()
+
+
+async def test_the_work_of_one_piece_puts_a_file_off_for_a_second_at_most() -> None:
+    """However long it took. A file that is gone is forgotten, and owes nothing."""
+    queue = WorkQueue()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(queue.run_delayed)
+        queue.add(B, "start")
+        await queue.take()
+        for _ in range(10):
+            queue.spend(A, cpu_seconds=100.0)
+            queue.spend(B, cpu_seconds=100.0)
+        queue.forget(B)
+        queue.add(A, "start")
+        queue.add(B, "start")
+        queue.done(B)
+        assert (await queue.take()).key == B
+        begun = time.monotonic()
+        with anyio.fail_after(1.5):
+            assert (await queue.take()).key == A
+        assert time.monotonic() > begun + 0.5
         tasks.cancel_scope.cancel()
 
 

@@ -1,6 +1,8 @@
 """The reconciler on real files, without an engine: after any end of a comparison the file can be compared again."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -73,7 +75,7 @@ class Room:
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more reconciler on the queue."""
         notifier = Notifier(cast("Actions", None), self.store, tasks, 1.0)
-        return Reconciler(self.store, Writers(self.files, execs or self.files), self.queue, notifier, 2.0)
+        return Reconciler(self.store, Writers(self.files, execs or self.files), self.queue, notifier, lambda: 2.0)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""
@@ -101,6 +103,23 @@ async def test_a_worker_that_waits_for_a_slot_gives_its_file_back(tmp_path: Path
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
     await room.all_right()
+
+
+async def test_a_file_pays_for_its_work_and_no_other_file_does(tmp_path: Path) -> None:
+    """If each piece of work takes a second, a file is put off after some of them, and its neighbour is not."""
+    room = Room(tmp_path, "web-1", "web-2")
+    room.queue = WorkQueue(partial(next, count(0.0, 1.0)))
+    costly, other = room.keys
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(room.reconciler(tasks).run, Deaf())
+        for _ in range(4):
+            room.queue.add(costly, "start db")
+            await room.queue.worked_on([costly])
+        room.queue.add_all([costly, other], "start db")
+        await room.queue.worked_on([other])
+        await anyio.wait_all_tasks_blocked()
+        assert "1 waiting, 0 in work" in repr(room.queue)
+        tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("turns", range(24))

@@ -8,6 +8,7 @@ the path is tried again now and then, as it is quicker, and in time at a start.
 """
 
 import random
+from collections.abc import Callable
 
 import anyio
 from loguru import logger
@@ -46,10 +47,11 @@ _PATH_BACKOFF_SECONDS = (2.0, 300.0)
 class FileAccess:
     """The hosts files of one engine, and those of the host."""
 
-    def __init__(self, writers: Writers) -> None:
+    def __init__(self, writers: Writers, cpu_seconds: Callable[[], float]) -> None:
         self._paths = writers.paths
         self._execs = writers.execs
         self._keeps_comments = writers.keeps_comments
+        self._cpu_seconds = cpu_seconds
         self._seen: dict[ContainerKey, bytes] = {}
         """The text of each file that is as it was left, as far as is known, if it is short."""
         self._costly: set[ContainerKey] = set()
@@ -145,7 +147,8 @@ class FileAccess:
     def rewriting(self, container: Container, block: Block, last: Block, writer: Writer) -> Rewriting:
         """The change that puts a block into the file, in which `last` is known to be."""
         limit = self._files(writer).limit(container)
-        return Rewriting(block, container, last, keeps_comments=self._keeps_comments, limit=limit)
+        keeps = self._keeps_comments
+        return Rewriting(block, container, last, keeps_comments=keeps, limit=limit, clock=self._cpu_seconds)
 
     def update_now(self, container: Container, writer: Writer, last: Block, block: Block) -> FileUpdate | None:
         """Put a block in the place of the last one, in a file that is as it was left.

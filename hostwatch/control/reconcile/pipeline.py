@@ -10,7 +10,7 @@ informer, which decides when to believe it.
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 import anyio
@@ -23,7 +23,6 @@ from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.lost_networks import LostNetworks
 from hostwatch.control.reconcile.plan import (
     GARBAGE_COLLECTION,
-    REMOVAL,
     Collect,
     Keep,
     Look,
@@ -82,7 +81,6 @@ class Pipeline:
         self._journal = journal
         self._lost_networks = LostNetworks(store)
         self._states: dict[ContainerKey, FileState] = {}
-        self.linger_seconds = 0.0
 
     def __repr__(self) -> str:
         return f"<Pipeline of {len(self._states)} files>"
@@ -96,16 +94,13 @@ class Pipeline:
         """The state of a file."""
         return self._states.get(key) or FileState()
 
-    def moment(self, now: float, causes: Sequence[str]) -> Moment:
-        """A look at a file at that time (the event loop's seconds), for these causes."""
-        return Moment(now, self.linger_seconds, causes)
-
     def forget(self, key: ContainerKey) -> None:
         """The container is gone, and its file with it."""
         self._states.pop(key, None)
         self._access.forget(key)
         self._lost_networks.forget(key)
         self._store.keep(key, frozenset())
+        self._queue.forget(key)
         self._notifier.forget(key)
 
     # Observe and decide.
@@ -214,12 +209,12 @@ class Pipeline:
                 self._is_left(seen, plan)
         return b""
 
-    async def removed(self, container: Container) -> bool:
+    async def removed(self, container: Container, moment: Moment) -> bool:
         """Take our block out of a file, for good; returns whether there was one.
 
         Raises one of the three errors of `hostwatch.control.writers`.
         """
-        seen, plan = self.decided(container, self.moment(anyio.current_time(), (REMOVAL,)))
+        seen, plan = self.decided(container, moment)
         match plan:
             case Refuse(reason):
                 raise FileRefusedError(reason)
@@ -238,6 +233,7 @@ class Pipeline:
         self._remember(seen)  # until it is applied
         rewriting = self._access.rewriting(seen.container, block, seen.state.block, seen.writer)
         update = await self._access.update(seen.container, seen.writer, rewriting)
+        self._queue.spend(seen.key, rewriting.cpu_seconds)
         before = (seen.state.block or None) if update.as_seen else None
         if not update.as_seen and (update.changed or seen.sharing.notifications):
             before = await block_in(update.before)

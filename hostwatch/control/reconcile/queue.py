@@ -4,14 +4,13 @@ Only a key is queued, with its causes; the worker reads the newest state when it
 while a worker has it is worked on again afterwards. `lines` has the order in which keys are taken, `timers` those whose
 time is still to come.
 
-A file with many lines that changes all the time, as one with every name does in a storm of starts, is limited: all that
-comes for it meanwhile is one piece of work.
+A file that takes much work all the time, as one with every name does in a storm of starts, is limited: all that comes
+for it meanwhile is one piece of work.
 """
 
-import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import anyio
@@ -24,15 +23,14 @@ from hostwatch.core.timing import RateLimiter
 
 _MOST_CAUSES = 5
 """How many causes of one comparison are kept; a file that is long in work may have been added a thousand times."""
-_LINE_SECONDS = 0.006
-"""The price of each line that is compared. It takes up to 0.1 ms of work, so that a file which is compared all the time
-takes a sixtieth of a core."""
-_CREDIT_SECONDS = 1.0
-"""The limiter's burst: ten lines 17 times, 150 of them twice."""
-_LIMITED_STEP_SECONDS = 0.05
-"""The end of a limit is rounded up to that: files with the same request are compared in one go, and share the work."""
+_PRICE = 100.0
+"""The price of a second of processor time, in seconds: a file that is compared all the time takes a hundredth of a
+core."""
+_CREDIT_SECONDS = 4.0
+"""The limiter's burst: 40 ms of work. A start has a file with every name compared five times, half a millisecond each
+for 20 names."""
 _MOST_SECONDS = 1.0
-"""The highest price of a comparison, and so the longest limit, however long the file is."""
+"""The highest price of a piece of work, and so the longest limit, however long the file is."""
 
 
 @dataclass(slots=True)
@@ -59,7 +57,9 @@ class Work:
 class WorkQueue:
     """Hosts files to compare. Used from one event loop; nothing here waits but `take`, `worked_on`, `run_delayed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpu_seconds: Callable[[], float] = time.thread_time) -> None:
+        self.cpu_seconds = cpu_seconds
+        """The processor time so far of the thread that asks: the clock by which work is measured."""
         self._waiting: dict[ContainerKey, Work] = {}
         self._busy: set[ContainerKey] = set()
         self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
@@ -117,7 +117,7 @@ class WorkQueue:
         if wait <= 0:
             self._lines.put(work.key, idle=work.idle)
         else:
-            self._limited.set(math.ceil((now + wait) / _LIMITED_STEP_SECONDS) * _LIMITED_STEP_SECONDS, work.key, None)
+            self._limited.set(now + wait, work.key, None)
 
     def add_at(self, when: float, key: ContainerKey, cause: str) -> None:
         """Have a file compared at `when` (the event loop's seconds), or sooner if that was asked for already.
@@ -133,11 +133,16 @@ class WorkQueue:
         self._busy.add(key)
         return self._waiting.pop(key)
 
-    def done(self, key: ContainerKey, lines: int | None = None) -> None:
-        """The file is worked on no more; if it was added meanwhile, it is next in line.
+    def spend(self, key: ContainerKey, cpu_seconds: float) -> None:
+        """The file took so much of the processor's time."""
+        self._limiter.spend(key, self.now, min(cpu_seconds * _PRICE, _MOST_SECONDS))
 
-        `lines`: how many were compared, none for a file that is not kept; `None` where it was not compared at all.
-        """
+    def forget(self, key: ContainerKey) -> None:
+        """The file is gone for good."""
+        self._limiter.forget(key)
+
+    def done(self, key: ContainerKey) -> None:
+        """The file is worked on no more; if it was added meanwhile, it is next in line."""
         self._busy.discard(key)
         for left, over in self._awaited:
             left[key] -= 1
@@ -145,10 +150,6 @@ class WorkQueue:
                 del left[key]
             if not left:
                 over.set()
-        if lines:
-            self._limiter.spend(key, self.now, min(lines * _LINE_SECONDS, _MOST_SECONDS))
-        elif lines is not None:
-            self._limiter.forget(key)
         if key in self._waiting:
             self._line_up(self._waiting[key], anyio.current_time())
 

@@ -5,6 +5,7 @@ task of its own under a limit: by exec, for a file that its running container ke
 to rewrite.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from hostwatch.control.journal import ChangeJournal, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.pipeline import Early, Pipeline
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, Observation, Plan
+from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, Moment, Observation, Plan
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
@@ -36,29 +37,26 @@ class Reconciler:
     """Works on files from the queue. The store is read, and told early addresses, but never asked to wait."""
 
     def __init__(
-        self, store: Store, writers: Writers, queue: WorkQueue, notifier: Notifier, linger_seconds: float
+        self,
+        store: Store,
+        writers: Writers,
+        queue: WorkQueue,
+        notifier: Notifier,
+        linger_seconds: Callable[[], float],
     ) -> None:
+        """`linger_seconds` tells how long a line stays whose service is gone."""
         self._store = store
         self._queue = queue
-        self._access = FileAccess(writers)
+        self._linger_seconds = linger_seconds
+        self._access = FileAccess(writers, queue.cpu_seconds)
         self._journal = ChangeJournal(lambda: queue.is_busy)
         self._pipeline = Pipeline(store, self._access, queue, notifier, self._journal)
         self._execs = anyio.CapacityLimiter(_EXECS)
         self._failed_execs = anyio.CapacityLimiter(_APART)
         self._apart = anyio.CapacityLimiter(_APART)
-        self.linger_seconds = linger_seconds
 
     def __repr__(self) -> str:
         return f"<Reconciler: {self._pipeline!r}, {self._access!r}>"
-
-    @property
-    def linger_seconds(self) -> float:
-        """How long a line stays whose service is gone."""
-        return self._pipeline.linger_seconds
-
-    @linger_seconds.setter
-    def linger_seconds(self, seconds: float) -> None:
-        self._pipeline.linger_seconds = seconds
 
     async def run(self, early: Early) -> None:
         """Work on files from the queue for ever."""
@@ -77,19 +75,25 @@ class Reconciler:
             now, container = self._queue.now, self._store.container(work.key)
             if container is None:
                 self._pipeline.forget(work.key)
-                self._queue.done(work.key, 0)
+                self._queue.done(work.key)
                 continue
             is_drift = work.causes == _FILE_ALONE and container.state is State.RUNNING
             if work.causes == _FILE_ALONE and (self._is_echo(container) or (is_drift and self._waits(work.key, now))):
                 self._queue.done(work.key)
                 continue
-            seen, plan = self._pipeline.decided(container, self._pipeline.moment(now, work.causes))
-            if self._pipeline.is_done_at_once(work, seen, plan):
-                self._give_back(work.key)
+            begun = self._queue.cpu_seconds()
+            seen, plan = self._pipeline.decided(container, self._moment(now, work.causes))
+            is_done = self._pipeline.is_done_at_once(work, seen, plan)
+            self._queue.spend(work.key, self._queue.cpu_seconds() - begun)
+            if is_done:
+                self._queue.done(work.key)
             elif (slots := self._slots_for(seen, is_drift)) is not None:
                 tasks.start_soon(self._do_apart, work, early, slots, name=f"compare {work.key}")
             else:
                 await self._do(work, early, seen, plan)
+
+    def _moment(self, now: float, causes: Sequence[str]) -> Moment:
+        return Moment(now, self._linger_seconds(), causes)
 
     def _is_echo(self, container: Container) -> bool:
         """Whether a change of the file was our own: it is as we left it."""
@@ -117,21 +121,16 @@ class Reconciler:
                 if container is None:
                     self._pipeline.forget(work.key)
                 else:
-                    moment = self._pipeline.moment(anyio.current_time(), work.causes)
+                    moment = self._moment(anyio.current_time(), work.causes)
                     await self._pipeline.go(work, early, *self._pipeline.decided(container, moment))
         finally:
-            self._give_back(work.key)
+            self._queue.done(work.key)
 
     async def _do(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         try:
             await self._pipeline.go(work, early, seen, plan)
         finally:
-            self._give_back(work.key)
-
-    def _give_back(self, key: ContainerKey) -> None:
-        """Let the queue have a file again, however that ended: it may be another one's turn by now."""
-        desired = self._pipeline.state(key).desired
-        self._queue.done(key, len(desired.block.records) + len(desired.block.withheld) if desired is not None else 0)
+            self._queue.done(work.key)
 
     async def collect_orphans(self) -> None:
         """Have the blocks removed from the files of running containers without a subscriber.
@@ -169,7 +168,7 @@ class Reconciler:
         if container is None:
             return False
         try:
-            return await self._pipeline.removed(container)
+            return await self._pipeline.removed(container, self._moment(anyio.current_time(), (REMOVAL,)))
         except FileGoneError:
             return False
         except (FileRefusedError, FileFailedError) as error:

@@ -1,6 +1,8 @@
 """The change of one hosts file's text, and which files must be left alone."""
 
 import time
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
@@ -32,40 +34,35 @@ def reserved_names(container: Container) -> tuple[str, ...]:
 _NOTHING = Block()
 
 
+@dataclass(slots=True, eq=False)
 class Rewriting:
     """The change of a file's text. It is called again if another process writes meanwhile."""
 
-    def __init__(
-        self,
-        block: Block,
-        container: Container,
-        last: Block = _NOTHING,
-        *,
-        keeps_comments: bool = True,
-        limit: hostsfile.Limit = hostsfile.OF_CONTAINER,
-    ) -> None:
-        """`last` is what the block said before, as far as that is known."""
-        self._block = block
-        self._last = last
-        self._keeps_comments = keeps_comments
-        self._limit = limit
-        self._reserved = reserved_names(container)
-        self.standing = Block()
-        """The block as it really stands in the text that was made last."""
-        self.cpu_seconds = 0.0
-        """The processor time that it took so far, which depends on what the container has in its file."""
+    block: Block
+    container: Container
+    last: Block = _NOTHING
+    """The block that was there before, as far as that is known."""
+    _: KW_ONLY
+    keeps_comments: bool = True
+    limit: hostsfile.Limit = hostsfile.OF_CONTAINER
+    clock: Callable[[], float] = time.thread_time
+    """The processor time of the thread that asks, in seconds."""
+    standing: Block = field(init=False, default=_NOTHING)
+    """The block as it really stands in the text that was made last."""
+    cpu_seconds: float = field(init=False, default=0.0)
+    """The processor time that it took so far, which depends on what the container has in its file."""
 
     def __call__(self, text: bytes) -> bytes:
         """The new text."""
-        begun = time.thread_time()
+        begun = self.clock()
         result = hostsfile.rewritten(
             text,
-            self._block,
-            self._reserved,
-            self._last,
-            keeps_comments=self._keeps_comments,
-            limit=self._limit,
+            self.block,
+            reserved_names(self.container),
+            self.last,
+            keeps_comments=self.keeps_comments,
+            limit=self.limit,
         )
-        self.cpu_seconds += time.thread_time() - begun
+        self.cpu_seconds += self.clock() - begun
         self.standing = result.block
         return result.text
