@@ -26,7 +26,7 @@ def moved(lab: Lab, number: int) -> float:
     lab.network.connect(db, ipv4_address=address)
     begun = time.monotonic()
     line = f"{address:<16}db\n"
-    eventually(lambda: line in lab.hosts(web), 5)
+    eventually(lambda: line in lab.hosts(web), 20)
     return (time.monotonic() - begun) * 1000
 
 
@@ -208,12 +208,12 @@ def test_a_container_with_400_000_labels_delays_nobody(lab: Lab, proxy: Proxy) -
             huge.rename(f"huge-{number}")
             moved(lab, number + 2)
         used = usage(hostwatch.process.pid).cpu_seconds - used
-        lists = len([each for each in proxy.requests[requests:] if "/containers/json" in each])
+        lists = len([each for each in proxy.requests[requests:] if each.endswith("/containers/json?all=1")])
     before = time.process_time()
     json.loads(text)
     parsing = time.process_time() - before
     print(f"{used:.2f} s of processor time for 5 events and {lists} lists; to parse one takes {parsing:.2f} s")
-    assert used < parsing * (1.5 + 2 * lists)
+    assert used < parsing * (2 + 1.7 * lists)
 
 
 LABELS: tuple[dict[str, str], ...] = (
