@@ -40,6 +40,7 @@ _PIECE = 1 << 13
 class Mask(IntFlag):
     """Events of a watch (inotify(7))."""
 
+    ATTRIB = 0x4
     CLOSE_WRITE = 0x8
     MOVED_FROM = 0x40
     MOVED_TO = 0x80
@@ -80,14 +81,21 @@ class Inotify:
         os.close(self.file)
 
     def add(self, place: Path, mask: Mask) -> None:
-        """Watch a place. Raises `OSError`."""
+        """Watch a place, and no longer what was there before. Raises `OSError`."""
         watch = _checked(_LIBC.inotify_add_watch(self.file, os.fsencode(place), int(mask)))
+        if self._watches.get(place) != watch:
+            self.remove(place)
         self._places[watch], self._watches[place] = place, watch
 
+    def number(self, place: Path) -> int | None:
+        """The number of a place's watch. Another file at the place has another one."""
+        return self._watches.get(place)
+
     def remove(self, place: Path) -> None:
-        """Take a watch off, unless the kernel has done that already."""
+        """Take a watch off, unless the kernel has done that already. It has no more events."""
         watch = self._watches.pop(place, None)
         if watch is not None:
+            self._places.pop(watch, None)
             with suppress(OSError):
                 _checked(_LIBC.inotify_rm_watch(self.file, watch))
 
@@ -147,6 +155,10 @@ class WatchSet:
                 self._lack(error)
             return False
         return True
+
+    def number(self, place: Path) -> int | None:
+        """The number of a place's watch. Another file at the place has another one."""
+        return self._inotify.number(place)
 
     def remove(self, place: Path) -> None:
         """Take a watch off."""

@@ -23,9 +23,10 @@ _ABOVE = Mask.CREATE | Mask.MOVED_TO | Mask.DELETE | Mask.MOVED_FROM | Mask.ONLY
 _DIRECTORY = Mask.CREATE | Mask.MOVED_TO | Mask.MOVE_SELF | Mask.ONLYDIR
 _ON_THE_WAY = Mask.CREATE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
 _FILES = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.ONLYDIR | Mask.DONT_FOLLOW
-"""Without CREATE: a file that is created is closed, too, and an engine creates some thirty others beside it in a
-container's life."""
-_IGNORED = int(Mask.IGNORED)
+"""Without CREATE: a file that is created is closed, too."""
+_FILE = Mask.CLOSE_WRITE | Mask.ATTRIB | Mask.MOVE_SELF | Mask.DONT_FOLLOW
+"""ATTRIB: the number of the file's names has changed, so it may be deleted, or another one may have its name."""
+_IGNORED, _CLOSE_WRITE = int(Mask.IGNORED), int(Mask.CLOSE_WRITE)
 _EVENT_SECONDS = 0.005
 """The cost of an event, for the rate limiter: 200 a second from one directory are tolerated."""
 _CREDIT_SECONDS = 1.0
@@ -38,7 +39,10 @@ Changed = Callable[[ContainerId | None], None]
 
 
 class Watch(Watcher):
-    """The watches on an engine's containers directory, and in each container's own on the way to its hosts file.
+    """The watches on an engine's containers directory, and in each container's own on its hosts file.
+
+    The directory of a hosts file is watched only while it has none: an engine writes some thirty other files there in
+    a container's life, and each would wake this process.
 
     A container may write its file in a loop. Reading its events would then cost more than the writes cost the
     container, so its watch is taken off for a moment, again and again.
@@ -57,10 +61,10 @@ class Watch(Watcher):
         self._changed, self._path_changed = changed, path_changed
         self._name = hosts.name
         self._owners: dict[Path, ContainerId] = {}
-        """The container of each watched directory that holds a hosts file."""
+        """The container of each watched hosts file, and of each watched directory that has none yet."""
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
         self._unwatched: set[Path] = set()
-        """The directories that are not watched for a moment."""
+        """The files and directories that are not watched for a moment."""
         self._reported = _Reported()
 
     def add_all(self) -> None:
@@ -72,7 +76,7 @@ class Watch(Watcher):
             for child in self._directory.iterdir():
                 if self._watches.lacking:
                     return
-                if child not in self._unwatched:
+                if child / self._hosts not in self._unwatched:
                     self._add(child)
 
     def report_all(self) -> None:
@@ -83,7 +87,7 @@ class Watch(Watcher):
     def _matters(self, event: Event) -> bool:
         """Whether it is a hosts file's, or a directory's on the way to one, or one too many."""
         place = event.place
-        if place not in self._owners or event.name == self._name or event.mask & _IGNORED:
+        if place not in self._owners or event.name in ("", self._name):
             return True
         return self._is_flooded(place)
 
@@ -100,7 +104,7 @@ class Watch(Watcher):
             self._unwatched.add(place)
             self._watches.remove(place)
             tasks.start_soon(self._watch_again, place, name=f"watch {place} again")
-        elif (found := self._changed_container(place, event.name)) is not None:
+        elif (found := self._changed_container(place, event)) is not None:
             self._report(found)
 
     async def _recover(self) -> None:
@@ -147,10 +151,12 @@ class Watch(Watcher):
             self._path_changed()
 
     def _forget(self, place: Path) -> None:
-        """A watch was taken off, or its directory is gone."""
+        """A watched file or directory is gone. Another file may have its name."""
         self._limiter.forget(place)
         if (owner := self._owners.pop(place, None)) is not None:
             self._reported.forget(owner)
+            if self._add(self._directory / owner):
+                self._report(owner)
         if place == self._directory:
             self._path_changed()
 
@@ -163,7 +169,7 @@ class Watch(Watcher):
         return self._limiter.wait(place, now) > 0
 
     async def _watch_again(self, place: Path) -> None:
-        """Watch a directory again after a moment, and report it, as its file may have been written meanwhile."""
+        """Watch a place again after a moment, and report its container, as its file may have been written meanwhile."""
         child = self._directory / place.relative_to(self._directory).parts[0]
         logger.debug("{} is written all the time; it is watched again in {:g} s", child, _UNWATCHED_SECONDS)
         await anyio.sleep(_UNWATCHED_SECONDS)
@@ -171,13 +177,14 @@ class Watch(Watcher):
         if self._add(child):
             self._report(ContainerId(child.name))
 
-    def _changed_container(self, watched: Path, name: str) -> ContainerId | None:
+    def _changed_container(self, watched: Path, event: Event) -> ContainerId | None:
+        name = event.name
+        if (owner := self._owners.get(watched)) is not None:
+            return owner if self._is_changed(watched, owner, event) else None
         if not name:
             if watched == self._directory:  # it was moved, perhaps from where it is mounted here
                 self._path_changed()
             return None
-        if (owner := self._owners.get(watched)) is not None:
-            return owner if name == self._name else None
         child, *rest = (watched / name).relative_to(self._directory).parts
         if rest and Path(*rest) == self._hosts:
             return ContainerId(child)
@@ -186,14 +193,38 @@ class Watch(Watcher):
         # A directory on the way has appeared. The file may have been written before it was watched.
         return ContainerId(child) if self._add(self._directory / child) else None
 
+    def _is_changed(self, watched: Path, owner: ContainerId, event: Event) -> bool:
+        """Whether an event of a hosts file, or of its directory, says that the file was written or is another one."""
+        if event.name:
+            return event.name == self._name and self._add(self._directory / owner)
+        if event.mask & _CLOSE_WRITE:
+            return True
+        before = self._watches.number(watched)
+        return self._add(self._directory / owner) and self._watches.number(watched) != before
+
     def _add(self, child: Path) -> bool:
-        """Watch one more container; returns whether that worked."""
+        """Watch one more container; returns whether it has a hosts file, which is watched then."""
         *others, last = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
-        on_the_way = all(self._watches.add(place, _ON_THE_WAY) for place in others)
-        if not on_the_way or not self._watches.add(last, _FILES):
+        if not all(self._watches.add(place, _ON_THE_WAY) for place in others):
             return False
-        self._owners[last] = ContainerId(child.name)
+        owner, file = ContainerId(child.name), last / self._name
+        is_there = self._is_added(file, _FILE, owner)
+        if not is_there and self._is_added(last, _FILES, owner):
+            is_there = self._is_added(file, _FILE, owner)  # it may have appeared before its directory was watched
+        if not is_there:
+            return False
+        if self._owners.pop(last, None) is not None:
+            self._watches.remove(last)
         return True
+
+    def _is_added(self, place: Path, mask: Mask, owner: ContainerId) -> bool:
+        """Watch a container's file or directory; returns whether that worked."""
+        if self._watches.add(place, mask):
+            self._owners[place] = owner
+            return True
+        self._owners.pop(place, None)
+        self._watches.remove(place)
+        return False
 
 
 class _Reported:

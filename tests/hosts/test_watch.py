@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import anyio.to_thread
 import pytest
 
 from hostwatch.core.model import ContainerKey, EngineId
+from hostwatch.hosts.inotify import Event, Inotify
 from hostwatch.hosts.paths import PathHostsFiles
 
 ENGINE = EngineId("engine")
@@ -78,14 +79,15 @@ async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, host
 
 async def test_after_lost_events_only_written_files_are_reported(tmp_path: Path, hosts: Path) -> None:
     """Each by itself, and then that any other may have changed. The times of the others show no write."""
-    old, told_before, noisy = (place(tmp_path, name, hosts) for name in ("old", "told before", "noisy"))
+    old, told_before = (place(tmp_path, name, hosts) for name in ("old", "told before"))
+    noisy = [place(tmp_path, name, hosts) for name in ("noisy", "also noisy")]
     written = place(tmp_path, "written", hosts)
     async with watched(tmp_path, hosts) as told:
         os.utime(old, (0, 0))  # no change of its text
         told_before.write_text("127.0.0.1 localhost\n")
         assert await settled(told, "told before") == 1
         for number in range(QUEUED + 100):  # two in turn: of events that are equal the kernel tells once
-            noisy.with_name(f"other-{number % 2}").open("w").close()
+            noisy[number % 2].open("a").close()
         written.write_text("127.0.0.1 localhost\n")
         place(tmp_path, "new", hosts)
         with anyio.fail_after(20):
@@ -96,6 +98,63 @@ async def test_after_lost_events_only_written_files_are_reported(tmp_path: Path,
         assert told["old"] == 0
         written.write_text("127.0.0.1 localhost\n")
         assert await settled(told, "written") == 2
+
+
+async def test_another_file_in_the_place_of_one_is_reported(tmp_path: Path, hosts: Path) -> None:
+    """And so are its later writes. A process may still have the first one open, as a container has."""
+    moved, linked, mode = (place(tmp_path, name, hosts) for name in ("moved", "linked", "mode"))
+    async with watched(tmp_path, hosts) as told:
+        for number, old in enumerate((moved, linked), 1):
+            with old.open():
+                new = tmp_path / "new"
+                new.write_text(f"10.0.0.{number} x\n")
+                new.rename(old)
+                assert await settled(told, old.relative_to(tmp_path).parts[0]) == 1
+                old.write_text("127.0.0.1 localhost\n")
+                assert await settled(told, old.relative_to(tmp_path).parts[0]) == 2
+        moved.rename(tmp_path / "elsewhere")
+        assert await settled(told, "moved") == 2
+        moved.write_text("127.0.0.1 localhost\n")
+        assert await settled(told, "moved") == 3
+        with linked.open():
+            linked.unlink()
+            linked.write_text("127.0.0.1 localhost\n")
+            assert await settled(told, "linked") >= 3
+            before = told["linked"]
+            linked.write_text("127.0.0.1 localhost\n")
+            assert await settled(told, "linked") == before + 1
+        mode.chmod(0o600)
+        assert await settled(told, "mode") == 0
+        mode.write_text("127.0.0.1 localhost\n")
+        assert await settled(told, "mode") == 1
+
+
+async def test_other_files_beside_a_hosts_file_wake_nobody(
+    tmp_path: Path, hosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is watched only while it has no hosts file."""
+    old, reads = place(tmp_path, "old", hosts), list[Inotify]()
+    (tmp_path / "new" / hosts).parent.mkdir(parents=True)
+    read = Inotify.read
+
+    def noted(inotify: Inotify) -> Iterator[Event]:
+        reads.append(inotify)
+        return read(inotify)
+
+    monkeypatch.setattr(Inotify, "read", noted)
+    async with watched(tmp_path, hosts) as told:
+        for name in ("old", "new"):
+            (tmp_path / name / hosts).write_text("127.0.0.1 localhost\n")
+            assert await settled(told, name) == 1
+        while reads:
+            reads.clear()
+            await anyio.sleep(0.2)
+        for name in ("old", "new"):
+            (tmp_path / name / hosts).with_name("hostname").write_text("x")
+        assert await settled(told, "new") == told["old"] == 1
+        assert not reads
+        old.write_text("127.0.0.1 localhost\n")
+        assert await settled(told, "old") == 2
 
 
 FLOOD = """
