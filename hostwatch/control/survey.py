@@ -37,7 +37,7 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, State
 from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.linger import memory_of
+from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 

@@ -8,9 +8,9 @@ import pytest
 from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Health, Network, NetworkMode, State
 from hostwatch.core.resolve.desired import desired_block, outcomes
-from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Published, Refused, Unknown
+from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.resolve.tiers import Tiers
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store

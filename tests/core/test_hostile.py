@@ -7,8 +7,8 @@ from hostwatch.core.block.edit import steps
 from hostwatch.core.block.records import Block, Record
 from hostwatch.core.names import printable
 from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.linger import memory_of
 from hostwatch.core.resolve.outcome import Unknown
+from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Match, Rules
 from hostwatch.core.store.selection import Roles, roles
 from tests.core.build import ENGINE, STOPPED, box, hosts, ip, key, net, on, store, told

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import Address, ContainerKey
-from hostwatch.core.resolve.linger import Desired, Last, Memory, Others, Resolved, after_linger, memory_of
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown
+from hostwatch.core.resolve.linger import Desired, Others, Resolved, after_linger
+from hostwatch.core.resolve.outcome import Gone, Last, Memory, Origin, Outcome, Published, Refused, Unknown
+from hostwatch.core.resolve.parts import part_of
+from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.timing import Backoff
 from tests.core.build import ip, key
 
@@ -44,7 +46,7 @@ def step(
 ) -> Desired:
     """The next round, two seconds of linger."""
     found = outcome if isinstance(outcome, list) else [outcome]
-    return after_linger(Resolved(tuple(found), everything), memory or {}, now, 2.0, holding(holders))
+    return after_linger(Resolved((part_of(found),), everything), memory or {}, now, 2.0, holding(holders))
 
 
 def addresses(now: Desired) -> list[Address]:
@@ -104,9 +106,9 @@ def test_a_gone_line_lingers_and_goes() -> None:
 @given(st.floats(0, 1e9), st.floats(0, 1e4))
 def test_when_it_is_time_it_goes(now: float, linger: float) -> None:
     """For any rounding: at `again_at` the line is gone, and no further look is needed."""
-    first = after_linger(Resolved((GONE,)), BEFORE, now, linger, holding())
+    first = after_linger(Resolved((part_of([GONE]),)), BEFORE, now, linger, holding())
     if first.again_at is not None:
-        second = after_linger(Resolved((GONE,)), first.memory, first.again_at, linger, holding())
+        second = after_linger(Resolved((part_of([GONE]),)), first.memory, first.again_at, linger, holding())
         assert (addresses(second), second.again_at) == ([], None)
 
 

@@ -11,6 +11,7 @@ from hostwatch.core.notifications import Exec, Notification, Restart, Signal
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Published
+from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
 from tests.core.build import box, hosts, key, lines, on, service, store, subscriber
@@ -265,7 +266,9 @@ def test_whatever_labels_hold_nothing_but_names_comes_out(
             shown = outcome.line if isinstance(outcome, Published) else f"{outcome.line} {outcome.reason}"
             assert shown.isascii()
             assert shown.isprintable()
-        block = after_linger(Resolved(found), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")).block
+        block = after_linger(
+            Resolved((part_of(found),)), {}, 0.0, 2.0, Others(lambda _, __: frozenset(), lambda _: "")
+        ).block
         assert all(name_fault(published) is None for record in block.records for published in record.names)
 
 

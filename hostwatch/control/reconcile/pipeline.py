@@ -53,7 +53,7 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.linger import memory_of
+from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 

@@ -27,7 +27,8 @@ from typing import NamedTuple
 
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address
-from hostwatch.core.resolve.linger import Desired, Memory
+from hostwatch.core.resolve.linger import Desired
+from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.timing import Backoff, Rivalry
 
 

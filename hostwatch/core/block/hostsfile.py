@@ -20,9 +20,9 @@ from functools import lru_cache
 from hostwatch.core.block.collisions import is_publishable, without_collisions
 from hostwatch.core.block.edit import Step, Write, steps
 from hostwatch.core.block.limits import LIMIT, OF_CONTAINER, OF_HOST, Limit, fitted
-from hostwatch.core.block.lines import MARKER, address_of, block_lines, record_of, text_of, withheld_of
+from hostwatch.core.block.lines import address_of, record_of, withheld_of
 from hostwatch.core.block.parts import lines_of, taken_apart, taken_apart_by_content
-from hostwatch.core.block.records import Block
+from hostwatch.core.block.records import MARKER, Block
 from hostwatch.core.model import Address
 
 __all__ = (
@@ -83,8 +83,8 @@ def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by na
     if parts.place is None and not standing:
         return Rewritten(text, standing)  # a foreign file is left as it is, even if its last newline is missing
     place = len(parts.foreign) if parts.place is None else parts.place
-    lines = [*parts.foreign[:place], *block_lines(standing), *parts.foreign[place:]]
-    return Rewritten(b"".join(line + b"\n" for line in lines), standing)
+    sides = parts.foreign[:place], parts.foreign[place:]
+    return Rewritten(standing.text.join([b"".join([line + b"\n" for line in lines]) for lines in sides]), standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def replacement(last: Block, block: Block) -> Replacement | None:
     """The replacement of one block by another; `None` if either is empty, or if the new one has names to withhold."""
     if not last or not block or not is_publishable(block):
         return None
-    old, new = text_of(last), text_of(block)
+    old, new = last.text, block.text
     names = frozenset(name.lower() for record in block.records for name in record.names)
     words = tuple(blank + name.encode() for name in names for blank in (b" ", b"\t"))
     writes = tuple(step for step in steps(old, new) if isinstance(step, Write)) if len(old) == len(new) else None

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hostwatch.core.block.lines import BEGIN, END, comment, record_lines, text_of, unsaid_comment
-from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.block.records import BEGIN, END, Block, Record, Withheld, comment, record_lines, unsaid_comment
 
 LIMIT = 1 << 18
 """The largest hosts file of a container that is handled, in bytes: some thousands of lines. The container may fill it
@@ -33,10 +32,10 @@ def fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) ->
     cost = limit.cost
     newline = cost(b"\n")
     # The foreign lines are not longer than the text, so this needs no sum over them.
-    if not block or cost(text) + cost(text_of(block)) + newline <= limit.size:
+    if not block or cost(text) + cost(block.text) + newline <= limit.size:
         return block
     room = limit.size - sum(cost(line) + newline for line in foreign)
-    if cost(text_of(block)) <= room:
+    if cost(block.text) <= room:
         return block
     pieces = [piece for record in block.records for piece in _pieces(record)]
     room -= sum(cost(line) + newline for line in (BEGIN, unsaid_comment(len(block.withheld) + len(pieces)), END))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hostwatch.core.block.lines import BEGIN, END, LINE_LIMIT, MARKER, WITHHELD, marker_of, record_lines, record_of
-from hostwatch.core.block.records import Block, Record
+from hostwatch.core.block.lines import marker_of, record_of
+from hostwatch.core.block.records import BEGIN, END, LINE_LIMIT, MARKER, WITHHELD, Block, Record
 from hostwatch.core.names import is_reserved
 
 _PORTION = 1 << 14
@@ -129,7 +129,7 @@ def _looks_ours(line: bytes, known: _Known) -> bool:
     if bare.startswith(WITHHELD):
         return True
     record = record_of(bare)
-    if record is None or [*record_lines(record)] != [bare] or any(map(is_reserved, record.names)):
+    if record is None or record.text != bare + b"\n" or any(map(is_reserved, record.names)):
         return False
     return known is None or _names_of(known).issuperset(name.lower() for name in record.names)
 

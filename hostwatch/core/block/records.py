@@ -1,8 +1,19 @@
-"""The contents of a block: records, and withheld template lines with their reasons."""
+"""The contents of a block, and how they are written: records, and withheld template lines with their reasons."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hostwatch.core.model import Address
+
+MARKER = b"# hostwatch: "
+BEGIN = MARKER + b"begin"
+END = MARKER + b"end"
+WITHHELD = b"# withheld: "
+MORE = WITHHELD + b"and "
+"""The start of the one comment that stands for many withheld lines. No template line begins so: it begins with an
+address."""
+LINE_LIMIT = 4096
+"""The longest line that is written, in bytes without its newline. The engine's own parser fails beyond 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +22,14 @@ class Record:
 
     address: Address
     names: tuple[str, ...]
+    _text: bytes = field(init=False, repr=False, compare=False, default=b"")
+
+    @property
+    def text(self) -> bytes:
+        """Its lines, as they are written. Made once: most records of a long file stay as they were."""
+        if not self._text:
+            object.__setattr__(self, "_text", b"".join(line + b"\n" for line in record_lines(self)))
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,21 @@ class Withheld:
     """Such as `db: no running container`."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Portion:
+    """Some records, one after the other. Blocks of a long file have most portions in common."""
+
+    records: tuple[Record, ...]
+    text: bytes
+    """Their lines."""
+
+
+def portion_of(records: Iterable[Record]) -> Portion:
+    """The portion of these records."""
+    everyone = tuple(records)
+    return Portion(everyone, b"".join([record.text for record in everyone]))
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """The contents of a block. An empty one means that the file has no block."""
@@ -31,8 +65,11 @@ class Block:
     withheld: tuple[Withheld, ...] = ()
     unsaid: int = 0
     """The number of withheld lines, counted from the last, that have no room for a comment of their own in the file."""
+    portions: tuple[Portion, ...] = field(compare=False, repr=False, default=())
+    """The portions of the records; empty if they are not known."""
     _hash: int = field(init=False, repr=False, compare=False, default=0)
     """Computed once. Hundreds of files have the same block and use it as a key."""
+    _text: bytes = field(init=False, repr=False, compare=False, default=b"")
 
     def __hash__(self) -> int:
         if self._hash == 0:
@@ -41,3 +78,50 @@ class Block:
 
     def __bool__(self) -> bool:
         return bool(self.records or self.withheld)
+
+    @property
+    def text(self) -> bytes:
+        """The block's text with its markers, made once; empty for an empty block."""
+        if not self._text and self:
+            object.__setattr__(self, "_text", b"".join(_texts(self)))
+        return self._text
+
+
+def _texts(block: Block) -> Iterator[bytes]:
+    yield BEGIN + b"\n"
+    for part in block.portions or block.records:
+        yield part.text
+    for withheld in block.withheld[: len(block.withheld) - block.unsaid]:
+        yield comment(withheld) + b"\n"
+    if block.unsaid:
+        yield unsaid_comment(block.unsaid) + b"\n"
+    yield END + b"\n"
+
+
+def record_lines(record: Record) -> Iterator[bytes]:
+    """The record's line, or several lines of the same address if one would be too long.
+
+    The names' column is fixed, so that another address moves no other byte. It is never reached by a tab: the engine
+    takes a line that ends in TAB and a container's name for its own.
+    """
+    column = 16 if record.address.version == 4 else 40
+    start = f"{record.address}".ljust(column - 1)
+    line = start
+    for name in record.names:
+        if len(line) + 1 + len(name) > LINE_LIMIT:
+            yield line.encode("ascii")
+            line = start
+        line = f"{line} {name}"
+    yield line.encode("ascii")
+
+
+def unsaid_comment(count: int) -> bytes:
+    """The one comment for all withheld lines that have no room for a comment of their own."""
+    return MORE + b"%d more lines  (no room to say which; see hostwatch status)" % count
+
+
+def comment(withheld: Withheld) -> bytes:
+    """The comment of a withheld line. Its text comes from labels, so only printable ASCII is kept, up to a limit."""
+    text = f"{withheld.line}  ({withheld.reason})"
+    printable = "".join(character for character in text[:LINE_LIMIT] if " " <= character <= "~")
+    return (WITHHELD + printable.encode("ascii"))[:LINE_LIMIT]

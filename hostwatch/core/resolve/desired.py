@@ -13,10 +13,11 @@ from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.references import SELF
 from hostwatch.core.resolve.everything import everything_of
-from hostwatch.core.resolve.linger import Desired, Memory, Others, Resolved, after_linger
+from hostwatch.core.resolve.linger import Desired, Others, Resolved, after_linger
 from hostwatch.core.resolve.lookup import Resolver, resolver_of
 from hostwatch.core.resolve.members import addressed, service_line, unanswered
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.resolve.outcome import Gone, Memory, Origin, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.resolve.parts import Part, part_of
 from hostwatch.core.resolve.reach import in_reach
 from hostwatch.core.resolve.services import Service, own_service
 from hostwatch.core.resolve.templates import line_outcome
@@ -74,17 +75,21 @@ class _Answer:
 def _answer(lister: Lister, requests: Iterable[Request]) -> _Answer:
     queries = [request.query for request in requests]
     if any(query.subscription.everything for query in queries):
-        return _Answer(Resolved(_outcomes(lister, queries), asks_for_all=True))
-    return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_outcomes(lister, queries)))
+        return _Answer(Resolved(_parts(lister, queries), asks_for_all=True))
+    return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_parts(lister, queries)))
 
 
 def _answer_to(lister: Lister, query: Query) -> _Answer:
-    return _Answer(Resolved(_outcomes(lister, [query])))
+    return _Answer(Resolved(_parts(lister, [query])))
 
 
-def _outcomes(lister: Lister, queries: Sequence[Query]) -> tuple[Outcome, ...]:
+def _parts(lister: Lister, queries: Sequence[Query]) -> tuple[Part, ...]:
     if len(queries) == 1 and queries[0].subscription.everything and not queries[0].subscription.lines:
-        return everything_of(lister, queries[0]).outcomes()  # each name occurs once in them
+        return everything_of(lister, queries[0]).parts
+    return (part_of(_outcomes(lister, queries)),)
+
+
+def _outcomes(lister: Lister, queries: Sequence[Query]) -> Iterable[Outcome]:
     taken = _Names()
     parts = [(query, resolver_of(lister, query.context, query.subscription.any_scope)) for query in queries]
     asked = [
@@ -99,7 +104,7 @@ def _outcomes(lister: Lister, queries: Sequence[Query]) -> tuple[Outcome, ...]:
         if query.subscription.everything:
             found += taken.assign(everything_of(lister, query).without(taken.given))
         found += taken.assign(_service_outcome(resolver, query, name, taken) for name in query.subscription.services)
-    return tuple(_by_line(found).values())
+    return _by_line(found).values()
 
 
 def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:

@@ -5,19 +5,19 @@ in by small steps: the names of a container, then the service of each of these n
 services. A caller that must not keep others waiting takes some steps at a time.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import NamedTuple
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.names import folded
 from hostwatch.core.resolve.grouping import Grouping, Pending
+from hostwatch.core.resolve.line_list import Line, LineList
 from hostwatch.core.resolve.lookup import Group, Resolver, resolver_of
 from hostwatch.core.resolve.members import addressed, service_line
 from hostwatch.core.resolve.outcome import Gone, Outcome, Published, Refused
+from hostwatch.core.resolve.parts import Part
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.rules import Subscription, Writer
 from hostwatch.core.store.lister import Lister
@@ -25,16 +25,9 @@ from hostwatch.core.store.network_context import NetworkContext
 from hostwatch.core.store.results import Kept
 from hostwatch.core.store.sharing import Query
 
-
-class _Line(NamedTuple):
-    """The line of a service, or of a name without a service."""
-
-    group: Group
-    first: str
-    """The first of its names, by which lines are in order."""
-    names: frozenset[str]
-    """The names that it gives, folded; empty without a service."""
-    outcome: Outcome
+_STEPS = 1_000
+_STEPS_OF_A_PART = 10
+"""The price of a part that is made anew, in steps."""
 
 
 class Everything:
@@ -50,17 +43,24 @@ class Everything:
         self._names = Grouping(results, resolver.names_of, lambda names: names)
         self._services = Grouping(results, resolver.in_reach, lambda found: found.groups)
         self._made = Pending(results, self._line)
-        self._lines = _Lines()
+        self._lines = LineList()
 
     def is_complete(self, most_steps: int) -> bool:
-        """Take in what has changed, by so many steps at most; returns whether all is taken in."""
+        """Take in what has changed, by so many steps of some 20 µs; returns whether all is taken in."""
         near = self._candidates(None)
         if near is not self._taken_in:
             self._names.pending.update(near ^ self._taken_in)
             self._taken_in = near
-        return any(not self._step(near) for _ in range(most_steps))
+        while most_steps > 0:
+            if self._is_taken_in(near):
+                most_steps -= 1
+            elif self._lines.is_part_made():
+                most_steps -= _STEPS_OF_A_PART
+            else:
+                return True
+        return False
 
-    def _step(self, near: AbstractSet[ContainerKey]) -> bool:
+    def _is_taken_in(self, near: AbstractSet[ContainerKey]) -> bool:
         """Take in one change; returns whether there was one."""
         names, services, lines = self._names.pending, self._services.pending, self._made.pending
         if names:
@@ -68,35 +68,46 @@ class Everything:
             services.update(self._names.take_in(container, container in near))
         elif services:
             name = services.pop()
-            lines.update(self._services.take_in(name, bool(self._names.members(name))))
+            for group in self._services.take_in(name, bool(self._names.members(name))):
+                self._lines.remove(group)  # its first name may be another one now
+                lines.add(group)
         elif lines:
-            group = lines.pop()
-            self._lines.put(group, self._made(group) if self._services.members(group) else None)
+            self._take_in_line(lines.pop())
         else:
             return False
         return True
 
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """The outcomes of all lines, in the order of their first names."""
-        while not self.is_complete(1_000):
+    def _take_in_line(self, group: Group) -> None:
+        line = self._made(group) if self._services.members(group) else None
+        if line is not None:
+            self._lines.put(line)
+        else:
+            self._lines.remove(group)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All lines, in the order of their first names."""
+        while not self.is_complete(_STEPS):
             pass
-        return self._lines.outcomes
+        return self._lines.parts
 
     def without(self, taken: AbstractSet[str]) -> Iterator[Outcome]:
         """The outcomes of all lines, without the names that are taken."""
-        for outcome, line in zip(self.outcomes(), self._lines.in_order, strict=True):
+        while not self.is_complete(_STEPS):
+            pass
+        for line in self._lines:
             if line.names.isdisjoint(taken):
-                yield outcome
+                yield line.outcome
             elif not line.names <= taken:
-                yield _without(outcome, taken)
+                yield _without(line.outcome, taken)
 
-    def _line(self, group: Group) -> _Line | None:
+    def _line(self, group: Group) -> Line | None:
         """The line of a group of names; `None` if nothing is to be said about them."""
         names = sorted(self._services.members(group))
         found = self._services.value(names[0])
         if not isinstance(found.answer, Service):
             reason = found.answer.reason if found.answer is not None else ""
-            return _Line(group, names[0], frozenset(), Refused(service_line(names[0], names), reason))
+            return Line(group, names[0], frozenset(), Refused(service_line(names[0], names), reason))
         written = [self._written(name, found.ids) for name in names]
         line, service = service_line(written[0], written), found.answer
         outcome = addressed(self._resolver, self._subscription, service, dict.fromkeys(written, service.ids), line)
@@ -104,7 +115,7 @@ class Everything:
             return None
         if isinstance(outcome, Published):
             outcome = Published(line, outcome.records, outcome.origins, of_all=True)
-        return _Line(group, names[0], frozenset(names), outcome)
+        return Line(group, names[0], frozenset(names), outcome)
 
     def _written(self, name: str, ids: AbstractSet[str]) -> str:
         """The name as a container of its service writes it."""
@@ -120,39 +131,6 @@ def _without(outcome: Outcome, taken: AbstractSet[str]) -> Outcome:
         for record in outcome.records
     )
     return Published(outcome.line, tuple(records), outcome.origins, of_all=True)
-
-
-class _Lines:
-    """Lines in the order of their first names."""
-
-    def __init__(self) -> None:
-        self.in_order: list[_Line] = []
-        self._firsts: dict[Group, str] = {}
-        """The first name of each line."""
-        self._outcomes: tuple[Outcome, ...] | None = ()
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """The outcomes of all lines."""
-        if self._outcomes is None:
-            self._outcomes = tuple([line.outcome for line in self.in_order])
-        return self._outcomes
-
-    def put(self, group: Group, line: _Line | None) -> None:
-        """Put a line in the place of the last one of that group; `None`: there is none any more."""
-        self._outcomes = None
-        first = self._firsts.pop(group, None)
-        if first is not None:
-            place = self._place(first)
-            while self.in_order[place].group != group:  # another line may have taken its first name
-                place += 1
-            del self.in_order[place]
-        if line is not None:
-            self._firsts[group] = line.first
-            self.in_order.insert(self._place(line.first), line)
-
-    def _place(self, first: str) -> int:
-        return bisect_left(self.in_order, first, key=lambda line: line.first)
 
 
 def everything_of(lister: Lister, query: Query) -> Everything:

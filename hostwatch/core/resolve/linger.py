@@ -11,36 +11,20 @@ While another container has such an address, the reason for which the line is wi
 """
 
 import dataclasses
-import ipaddress
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import assert_never
 
-from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.block.records import Block, Portion, Record, Withheld, portion_of
 from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.names import folded
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Unknown
+from hostwatch.core.resolve.outcome import Gone, Last, Memory, Origin, Outcome, Published, Refused, Unknown
+from hostwatch.core.resolve.parts import Part, part_of
 
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """The last records of a line."""
-
-    records: tuple[Record, ...]
-    origins: tuple[Origin, ...]
-    """The origin of each record."""
-    gone_since: float | None = None
-    """The time since which the line is gone (monotonic seconds)."""
-    of_all: bool = False
-    """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
-    lost: tuple[tuple[Address, Origin], ...] = ()
-    """The addresses of records that are withheld because another container has them now."""
-
-
-Memory = Mapping[str, Last]
-"""The last records of each line of one hosts file."""
+MOST_LOST = 4
+"""A reason names the new owners of at most this many lost addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,76 +37,6 @@ class Desired:
     """Addresses of records that nothing confirms, and lost ones. If one changes hands, the file is decided anew."""
     again_at: float | None
     """When the first lingering line ends (monotonic seconds); `None` if none lingers."""
-
-
-def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
-    """The memory that follows from a block in a file, which an earlier run left there.
-
-    A container may write its file and choose its labels, so the work is limited: literal names are looked up, and names
-    with a reference are compared with the records' names only if there are not too many of both.
-    """
-    lines = tuple(outcome.line for outcome in found)
-    known = frozenset(lines)
-    places: dict[str, list[int]] = {}
-    for place, record in enumerate(block.records):
-        for name in record.names:
-            places.setdefault(name, []).append(place)
-    tries = len(places) * sum(_REFERENCE.search(field) is not None for line in lines for field in _names_of(line))
-    memory: dict[str, Last] = {}
-    for line in lines:
-        mine = {place for field in _names_of(line) for place in _places(field, places, tries <= _MOST_TRIED)}
-        if mine:
-            records = tuple(block.records[place] for place in sorted(mine))
-            memory[line] = Last(records, (Origin(),) * len(records))
-    for withheld in block.withheld:
-        if withheld.line in known and (lost := _lost_by(withheld.reason)):
-            before = memory.get(withheld.line, Last((), ()))
-            memory[withheld.line] = dataclasses.replace(before, lost=lost)
-    return memory
-
-
-def _lost_by(reason: str) -> tuple[tuple[Address, Origin], ...]:
-    """The lost addresses that are named in the reason for which a line is withheld."""
-    lost: list[tuple[Address, Origin]] = []
-    for text in _LOST.findall(reason)[:_MOST_LOST]:
-        with suppress(ValueError):
-            lost.append((ipaddress.ip_address(text), Origin()))
-    return tuple(lost)
-
-
-_LOST = re.compile(r"; its last address ([0-9a-f.:]{1,45}) is ")
-_MOST_LOST = 4
-"""A reason names the new owners of at most this many lost addresses."""
-
-_MOST_TRIED = 50_000
-"""At most this many comparisons of a name with a field with references: some 200 of each, in some 10 ms."""
-_REFERENCE = re.compile(r"@\{[^{}]*\}")
-_NAME_PART = "[A-Za-z0-9_.-]+"
-
-
-def _places(field: str, places: Mapping[str, Iterable[int]], is_tried: bool) -> Iterator[int]:
-    """The places of the records with a name that this field of a line may have given."""
-    if _REFERENCE.search(field) is None:
-        yield from places.get(field, ())
-    elif is_tried:
-        given = _name_pattern(field)
-        for name in filter(given.fullmatch, places):
-            yield from places[name]
-
-
-def _names_of(line: str) -> list[str]:
-    return line.split()[1:]
-
-
-def _name_pattern(field: str) -> re.Pattern[str]:
-    """A pattern for the names that a field with references may have given.
-
-    Its groups are atomic, so that a match takes linear time for any name. They may be: a reference may have any value,
-    so the first place where a literal stands is as good as any later one.
-    """
-    first, *literals, last = map(re.escape, _REFERENCE.split(field))
-    middle = (f"(?>{_NAME_PART}?{literal})" for literal in literals)
-    return re.compile(f"{first}{''.join(middle)}{_NAME_PART}{last}")
 
 
 Holders = Callable[[Address, Origin], frozenset[ContainerKey]]
@@ -143,44 +57,95 @@ class Others:
 class Resolved:
     """The outcomes of a file's lines now."""
 
-    outcomes: tuple[Outcome, ...]
+    parts: tuple[Part, ...]
     asks_for_all: bool = False
     """Whether a request is for every name (`services: "*"`). Then a line of it that has no outcome any more is gone."""
 
     @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes of all lines."""
+        return tuple(chain.from_iterable([part.outcomes for part in self.parts]))
+
+    @property
     def is_timeless(self) -> bool:
         """Whether the desired block depends neither on time nor on what was published before."""
-        return not self.asks_for_all and all(isinstance(outcome, Published) for outcome in self.outcomes)
+        return not self.asks_for_all and all(part.settled is not None for part in self.parts)
 
 
 def after_linger(resolved: Resolved, memory: Memory, now: float, linger: float, others: Others) -> Desired:
     """The desired block for these outcomes at `now`."""
-    outcomes, holders = resolved.outcomes, others.holders
     vanished = _vanished(resolved, memory)
-    lingers = vanished or any(isinstance(outcome, Gone) for outcome in outcomes)
-    bound = _bound(outcomes) if lingers else frozenset[str]()
-    lasting: dict[str, Last] = {}
-    kept: set[Address] = set()
-    ends: list[float] = []
-    for outcome in (*outcomes, *vanished):
-        last = _last(outcome, memory.get(outcome.line), now, holders)
+    parts = (*resolved.parts, part_of(vanished)) if vanished else resolved.parts
+    aging = _Aging(parts, memory, now, linger, others)
+    for part in parts:
+        aging.add(part)
+    return aging.desired()
+
+
+class _Aging:
+    """Applies time to the parts of a file, one after the other."""
+
+    def __init__(self, parts: Sequence[Part], memory: Memory, now: float, linger: float, others: Others) -> None:
+        self._parts = parts
+        self._memory = memory
+        self._now, self._linger = now, linger
+        self._others = others
+        self._lines: list[dict[str, Published | Last]] = []
+        """The records of each line, for each part."""
+        self._portions: list[Portion] = []
+        self._withheld: list[Withheld] = []
+        self._lasting: list[Last] = []
+        """The records that nothing confirms."""
+        self._ends: list[float] = []
+
+    def add(self, part: Part) -> None:
+        """Add what a part has in the block."""
+        if (settled := part.settled) is not None:
+            self._lines.append(part.published)
+            self._portions.append(settled.portion)
+            self._withheld += settled.withheld
+            return
+        lines: dict[str, Published | Last] = {}
+        for outcome in part.outcomes:
+            last = outcome if isinstance(outcome, Published) else self._aged(outcome)
+            if last is not None:
+                lines[outcome.line] = last
+        self._lines.append(lines)
+        self._portions.append(portion_of(_merged(lines.values())))
+
+    def _aged(self, outcome: Gone | Refused | Unknown) -> Last | None:
+        """The records that stay of a line that is not published."""
+        last = _last(outcome, _remembered(self._memory.get(outcome.line)), self._now, self._others.holders)
         if isinstance(outcome, Gone):
-            last = _lingering(last, now, linger, bound)
-        if last is None:
-            continue
-        lasting[outcome.line] = last
-        if not isinstance(outcome, Published):
-            kept.update(record.address for record in last.records)
-            kept.update(address for address, _ in last.lost)
-        if isinstance(outcome, Gone) and last.records and last.gone_since is not None:
-            ends.append(last.gone_since + linger)
-    records = _merged(record for last in lasting.values() for record in last.records)
-    withheld = (
-        Withheld(outcome.line, outcome.reason + _new_owners(lasting.get(outcome.line, _NOTHING), others))
-        for outcome in outcomes
-        if not isinstance(outcome, Published) and not lasting.get(outcome.line, _NOTHING).records
-    )
-    return Desired(Block(records, tuple(withheld)), lasting, frozenset(kept), min(ends, default=None))
+            last = _lingering(last, self._now, self._linger, self._is_bound)
+            if last is not None and last.records and last.gone_since is not None:
+                self._ends.append(last.gone_since + self._linger)
+        if last is not None:
+            self._lasting.append(last)
+        is_said = bool(outcome.reason)  # not of a vanished line
+        if is_said and (last is None or not last.records):
+            self._withheld.append(Withheld(outcome.line, outcome.reason + _new_owners(last or _NOTHING, self._others)))
+        return last
+
+    def _is_bound(self, name: str) -> bool:
+        """Whether the name is published."""
+        return any(folded(name) in part.names for part in self._parts)
+
+    def desired(self) -> Desired:
+        """The desired block, with all that was added."""
+        kept = {record.address for last in self._lasting for record in last.records}
+        kept.update(address for last in self._lasting for address, _ in last.lost)
+        portions, withheld = tuple(self._portions), tuple(self._withheld)
+        block = Block(tuple(chain.from_iterable([portion.records for portion in portions])), withheld, 0, portions)
+        if len(portions) > 1 and self._are_shared():
+            block = Block(_merged(last for lines in self._lines for last in lines.values()), withheld)
+        memory = self._lines[0] if len(self._lines) == 1 else ChainMap(*self._lines)
+        return Desired(block, memory, frozenset(kept), min(self._ends, default=None))
+
+    def _are_shared(self) -> bool:
+        """Whether a name of a record that nothing confirms may be in another part, too."""
+        names = [{folded(name) for record in last.records for name in record.names} for last in self._lasting]
+        return sum(map(len, names)) > len(set().union(*names)) or any(map(self._is_bound, chain.from_iterable(names)))
 
 
 _NOTHING = Last((), ())
@@ -193,28 +158,24 @@ def _new_owners(last: Last, others: Others) -> str:
     return "".join(f"; its last address {address} is {owner}'s now" for address, owner in owners if owner)
 
 
-def _bound(outcomes: Iterable[Outcome]) -> frozenset[str]:
-    """The names that are published, folded."""
-    published = (outcome for outcome in outcomes if isinstance(outcome, Published))
-    return frozenset(folded(name) for outcome in published for record in outcome.records for name in record.names)
-
-
 def _vanished(resolved: Resolved, memory: Memory) -> list[Gone]:
-    """The lines that `services: "*"` published and that have no outcome any more."""
+    """The lines that `services: "*"` published and that have no outcome any more. Equal parts are left out at once."""
     if not resolved.asks_for_all:
         return []
-    lines = {outcome.line for outcome in resolved.outcomes}
-    return [Gone(line, "") for line, last in memory.items() if last.of_all and line not in lines]
+    before = memory.maps if isinstance(memory, ChainMap) else [memory]
+    old, new = {*map(id, before)}, {id(part.published) for part in resolved.parts}
+    there = {o.line for part in resolved.parts if id(part.published) not in old for o in part.outcomes}
+    gone = (item for lines in before if id(lines) not in new for item in lines.items())
+    return [Gone(line, "") for line, last in gone if last.of_all and line not in there]
 
 
-def _last(outcome: Outcome, last: Last | None, now: float, holders: Holders) -> Last | None:
+def _remembered(last: Published | Last | None) -> Last | None:
+    return Last(last.records, last.origins, of_all=last.of_all) if isinstance(last, Published) else last
+
+
+def _last(outcome: Gone | Refused | Unknown, last: Last | None, now: float, holders: Holders) -> Last | None:
     """The line's records that may stay and its lost addresses; `None` if it has neither."""
     match outcome:
-        case Published(_, records, origins, of_all):
-            # Most lines of a long file stay as they were, down to the very objects.
-            if last is not None and last.records is records and last.of_all is of_all:
-                return last if last.gone_since is None and not last.lost else Last(records, origins, of_all=of_all)
-            return Last(records, origins, of_all=of_all)
         case Refused():
             return None
         case Gone():
@@ -243,18 +204,18 @@ def _without_lost(last: Last | None, holders: Holders, is_known: bool) -> Last |
 
     lost = dict.fromkeys(place for place in last.lost if is_lost(*place))
     for record, origin in zip(last.records, last.origins, strict=True):
-        if not stays(record, origin) and len(lost) < _MOST_LOST:
+        if not stays(record, origin) and len(lost) < MOST_LOST:
             lost[record.address, origin] = None
     # Lines of `services: "*"` note no lost addresses: they have no reason to name them in, and would never be dropped.
     return _kept(dataclasses.replace(last, lost=() if last.of_all else tuple(lost)), stays)
 
 
-def _lingering(last: Last | None, now: float, linger: float, bound: frozenset[str]) -> Last | None:
+def _lingering(last: Last | None, now: float, linger: float, is_bound: Callable[[str], bool]) -> Last | None:
     """The records that stay of a line that is gone: those without a name that is published, until `linger` is over."""
     if last is None:
         return None
     is_over = last.gone_since is None or now >= last.gone_since + linger
-    return _kept(last, lambda record, _: not is_over and not any(folded(name) in bound for name in record.names))
+    return _kept(last, lambda record, _: not is_over and not any(map(is_bound, record.names)))
 
 
 def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
@@ -265,11 +226,11 @@ def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
     return dataclasses.replace(last, records=tuple(r for r, _ in kept), origins=tuple(origin for _, origin in kept))
 
 
-def _merged(records: Iterable[Record]) -> tuple[Record, ...]:
+def _merged(lines: Iterable[Published | Last]) -> tuple[Record, ...]:
     """The records without repetitions: each pair of a name and an address occurs once."""
     given: dict[str, tuple[Address, ...]] = {}
     merged: list[Record] = []
-    for record in records:
+    for record in chain.from_iterable([line.records for line in lines]):
         names = record.names
         if any(folded(name) in given for name in names):
             names = tuple(name for name in names if record.address not in given.get(folded(name), ()))

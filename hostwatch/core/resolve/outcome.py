@@ -1,10 +1,11 @@
 """The outcome of one line of a hosts template: its records, or the reason why there are none."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from hostwatch.core.block.records import Record
-from hostwatch.core.model import NO_NETWORK, ContainerKey, NetworkId
+from hostwatch.core.model import NO_NETWORK, Address, ContainerKey, NetworkId
+from hostwatch.core.names import folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,16 @@ class Published:
     """The origin of each record."""
     of_all: bool = False
     """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
+    names: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The records' names, folded. Computed once, as most lines of a long file stay as they were."""
+    is_distinct: bool = field(init=False, compare=False, repr=False)
+    """Whether each record has another address, so that no name can have one twice."""
+
+    def __post_init__(self) -> None:
+        names = frozenset([folded(name) for record in self.records for name in record.names])
+        is_distinct = len(self.records) < 2 or len({record.address for record in self.records}) == len(self.records)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "is_distinct", is_distinct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +76,22 @@ def published(line: str, owned: Iterable[Owned], of_all: bool = False) -> Publis
     """The outcome of a line with these records; there is at least one."""
     records, origins = zip(*owned, strict=True)
     return Published(line, records, origins, of_all)
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last records of a line."""
+
+    records: tuple[Record, ...]
+    origins: tuple[Origin, ...]
+    """The origin of each record."""
+    gone_since: float | None = None
+    """The time since which the line is gone (monotonic seconds)."""
+    of_all: bool = False
+    """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
+    lost: tuple[tuple[Address, Origin], ...] = ()
+    """The addresses of records that are withheld because another container has them now."""
+
+
+Memory = Mapping[str, Published | Last]
+"""The last records of each line of one hosts file: those of its outcome, while it is published."""

@@ -1,0 +1,79 @@
+"""The memory that follows from a block in a hosts file, which an earlier run left there."""
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+
+from hostwatch.core.block.records import Block
+from hostwatch.core.model import Address
+from hostwatch.core.resolve.linger import MOST_LOST
+from hostwatch.core.resolve.outcome import Last, Memory, Origin, Outcome
+
+
+def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
+    """The memory that follows from a block in a file, which an earlier run left there.
+
+    A container may write its file and choose its labels, so the work is limited: literal names are looked up, and names
+    with a reference are compared with the records' names only if there are not too many of both.
+    """
+    lines = tuple(outcome.line for outcome in found)
+    known = frozenset(lines)
+    places: dict[str, list[int]] = {}
+    for place, record in enumerate(block.records):
+        for name in record.names:
+            places.setdefault(name, []).append(place)
+    tries = len(places) * sum(_REFERENCE.search(field) is not None for line in lines for field in _names_of(line))
+    memory: dict[str, Last] = {}
+    for line in lines:
+        mine = {place for field in _names_of(line) for place in _places(field, places, tries <= _MOST_TRIED)}
+        if mine:
+            records = tuple(block.records[place] for place in sorted(mine))
+            memory[line] = Last(records, (Origin(),) * len(records))
+    for withheld in block.withheld:
+        if withheld.line in known and (lost := _lost_by(withheld.reason)):
+            before = memory.get(withheld.line, Last((), ()))
+            memory[withheld.line] = dataclasses.replace(before, lost=lost)
+    return memory
+
+
+def _lost_by(reason: str) -> tuple[tuple[Address, Origin], ...]:
+    """The lost addresses that are named in the reason for which a line is withheld."""
+    lost: list[tuple[Address, Origin]] = []
+    for text in _LOST.findall(reason)[:MOST_LOST]:
+        with suppress(ValueError):
+            lost.append((ipaddress.ip_address(text), Origin()))
+    return tuple(lost)
+
+
+_LOST = re.compile(r"; its last address ([0-9a-f.:]{1,45}) is ")
+_MOST_TRIED = 50_000
+"""At most this many comparisons of a name with a field with references: some 200 of each, in some 10 ms."""
+_REFERENCE = re.compile(r"@\{[^{}]*\}")
+_NAME_PART = "[A-Za-z0-9_.-]+"
+
+
+def _places(field: str, places: Mapping[str, Iterable[int]], is_tried: bool) -> Iterator[int]:
+    """The places of the records with a name that this field of a line may have given."""
+    if _REFERENCE.search(field) is None:
+        yield from places.get(field, ())
+    elif is_tried:
+        given = _name_pattern(field)
+        for name in filter(given.fullmatch, places):
+            yield from places[name]
+
+
+def _names_of(line: str) -> list[str]:
+    return line.split()[1:]
+
+
+def _name_pattern(field: str) -> re.Pattern[str]:
+    """A pattern for the names that a field with references may have given.
+
+    Its groups are atomic, so that a match takes linear time for any name. They may be: a reference may have any value,
+    so the first place where a literal stands is as good as any later one.
+    """
+    first, *literals, last = map(re.escape, _REFERENCE.split(field))
+    middle = (f"(?>{_NAME_PART}?{literal})" for literal in literals)
+    return re.compile(f"{first}{''.join(middle)}{_NAME_PART}{last}")

@@ -1,0 +1,97 @@
+"""The lines of `services: "*"`: whatever comes, in whatever steps, they are those of a new computation."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostwatch.core.resolve.everything import everything_of
+from hostwatch.core.resolve.line_list import Line, LineList
+from hostwatch.core.resolve.linger import Others, Resolved, after_linger
+from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
+from hostwatch.core.resolve.parts import part_of
+from tests.core.build import ip, key
+from tests.core.test_linger import published
+from tests.core.test_store import Step, everything_told, histories, often, watched
+
+names = st.integers(0, 200).map(lambda number: f"n{number:03}")
+
+
+@given(st.lists(st.tuples(names, st.sampled_from([None, "a", "b"])), max_size=400))
+def test_a_list_of_lines_is_in_order(changes: list[tuple[str, str | None]]) -> None:
+    """However lines come, go and change, each is in one part, and each part is as its lines are."""
+    found, expected = LineList(), dict[str, Outcome]()
+    for name, reason in changes:
+        if reason is None:
+            found.remove((name,))
+            expected.pop(name, None)
+        else:
+            expected[name] = Refused(name, reason)
+            found.put(Line((name,), name, frozenset(), expected[name]))
+        if reason == "a":
+            found.is_part_made()
+    while found.is_part_made():
+        pass
+    in_order = [expected[name] for name in sorted(expected)]
+    assert [line.outcome for line in found] == in_order
+    assert [outcome for part in found.parts for outcome in part.outcomes] == in_order
+
+
+@often
+@given(histories, st.integers(1, 30))
+def test_changes_may_be_taken_in_by_a_few_steps_between_others(history: list[Step], steps: int) -> None:
+    """In the end all lines are those of a new computation."""
+    made = watched()
+    for method, arguments in history:
+        method(made, *arguments)
+        for file in made.subscriber_files:
+            for request in made.sharing(file).requests:
+                if request.query.subscription.everything:
+                    everything_of(made, request.query).is_complete(steps)
+    kept = everything_told(made)
+    made.adopt(made.rules)
+    assert kept == everything_told(made)
+
+
+A, B, OTHER = ip("10.0.0.5"), ip("10.0.0.6"), key("other")
+
+
+def line_of(place: int, kind: int) -> list[Outcome]:
+    """The line of a service in one of its states; no line if it is gone."""
+    line, names = f"@{{s{place}.ip}} s{place}", (f"s{place}",)
+    match kind:
+        case 0:
+            return [Unknown(line, "unknown")]
+        case 1:
+            return [Refused(line, "refused")]
+        case 2:
+            return [published(A, line=line, names=names, of_all=True)]
+        case 3:
+            return [published(A, B, line=line, names=names, of_all=True)]
+        case 4:
+            return [published(A, A, line=line, names=names, of_all=True)]
+        case _:
+            return []
+
+
+HOLDERS = (
+    Others(lambda _, __: frozenset(), lambda _: "x"),
+    Others(lambda address, _: frozenset([OTHER] if address == A else []), lambda _: "x"),
+)
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 5), min_size=6, max_size=6), st.booleans(), st.floats(0, 1.5))))
+def test_parts_make_no_difference(rounds: list[tuple[list[int], bool, float]]) -> None:
+    """One line in each part or all in one: the file is the same."""
+    now, memories = 0.0, dict[int, Memory]()
+    kept = {(place, kind): part_of(line_of(place, kind)) for place in range(6) for kind in range(6)}
+    for kinds, is_taken, seconds in rounds:
+        now += seconds
+        one_each = tuple(kept[place, kind] for place, kind in enumerate(kinds))
+        in_one = (part_of(outcome for part in one_each for outcome in part.outcomes),)
+        found = [
+            after_linger(Resolved(parts, asks_for_all=True), memory, now, 2.0, HOLDERS[is_taken])
+            for parts, memory in zip((one_each, in_one), memories.values() or ({}, {}), strict=True)
+        ]
+        assert found[0].block == found[1].block
+        assert found[0].block.text == found[1].block.text
+        assert (found[0].kept, found[0].again_at) == (found[1].kept, found[1].again_at)
+        memories = dict(enumerate(each.memory for each in found))
