@@ -23,7 +23,7 @@ sys.argv[0] = "hostwatch"
 main()
 """
 """A command that prints the loaded modules to standard error at its end."""
-SLOW = {"aiodocker", "aiohttp", "anyio", "asyncio", "loguru", "rich", "uvloop", "yaml"}
+SLOW = {"anyio", "asyncio", "httptools", "loguru", "rich", "uvloop", "yaml"}
 """Modules that take long to load."""
 OF_TYPER = {"pydantic", "importlib.metadata"}
 """More of them, which typer itself loads to read an option's value."""

@@ -163,12 +163,16 @@ def _by_tcp(scheme: str, rest: str, files: _Files) -> Connection:
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         host, port = parts.hostname or "localhost", parts.port or default_port
+        encoded = host.encode("idna").decode()
     except ValueError as error:
         raise AddressError(f"{scheme}://{rest}", f"{error}; write it as in tcp://192.0.2.1:2376") from error
     if re.search(r"\s", host):
         raise AddressError(f"{scheme}://{rest}", "a host's name has no blanks; write it as in tcp://192.0.2.1:2376")
     tls = Tls(files.directory, verify=files.verify, authority=files.authority) if is_tls else None
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     user = "".join(parts.netloc.rpartition("@")[:2])  # with its password, so not for people
-    base = f"{'https' if is_tls else 'http'}://{user}{place}{parts.path.rstrip('/')}"
-    return Connection(f"{scheme}://{place}", base, tls=tls)
+    base = f"{'https' if is_tls else 'http'}://{user}{_place(encoded, port)}{parts.path.rstrip('/')}"
+    return Connection(f"{scheme}://{_place(host, port)}", base, tls=tls)
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -18,7 +18,7 @@ from hostwatch.docker.decode import containers, framing, networks
 from hostwatch.docker.decode.engine_info import api_version, engine_id, engine_info, is_podman, podman_info
 from hostwatch.docker.events import event_parameters, read_events
 from hostwatch.docker.failures import readable
-from hostwatch.docker.session import CONTAINER_LIMIT, LONG_TIMEOUT, Session
+from hostwatch.docker.session import CONTAINER_LIMIT, LONG_SECONDS, Session
 
 _LISTED_LIMIT = 2 << 20
 """Bytes of a list of one container. It is requested less often than an inspection, and in place of one that is too
@@ -86,7 +86,7 @@ class DockerEngine:
             return engine_id(self.address, info)
 
     async def _info(self) -> Any:
-        return await self._session.get("/info", timeout=LONG_TIMEOUT)
+        return await self._session.get("/info", seconds=LONG_SECONDS)
 
     async def containers(self) -> Sequence[Container]:
         """All containers, stopped ones too."""
@@ -145,10 +145,10 @@ class DockerEngine:
         """Run a command in a running container to its end."""
         create = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), "User": user}
         with readable(self.address):
-            identity = json.loads(await self._session.post(f"/containers/{key.id}/exec", create))["Id"]
+            identity = json.loads(await self._session.post(f"/containers/{key.id}/exec", body=create))["Id"]
         start = {"Detach": False, "Tty": False}
         try:
-            stream = await self._session.post(f"/exec/{identity}/start", start, LONG_TIMEOUT)
+            stream = await self._session.post(f"/exec/{identity}/start", body=start, seconds=LONG_SECONDS)
         except EngineError as error:
             # Some engines answer the start with an error if there is no such program.
             if "executable file not found" in str(error) or "no such file or directory" in str(error):
@@ -160,8 +160,8 @@ class DockerEngine:
 
     async def kill(self, key: ContainerKey, signal: str) -> None:
         """Send a signal to the container's first process."""
-        await self._session.post(f"/containers/{key.id}/kill?signal={signal}")
+        await self._session.post(f"/containers/{key.id}/kill", {"signal": signal})
 
     async def restart(self, key: ContainerKey) -> None:
         """Restart a container; returns when it runs again, after its own stop timeout at the latest."""
-        await self._session.post(f"/containers/{key.id}/restart", timeout=LONG_TIMEOUT)
+        await self._session.post(f"/containers/{key.id}/restart", seconds=LONG_SECONDS)

@@ -1,9 +1,7 @@
 """The engine's event stream: the events that are asked for, and its lines, however long one is."""
 
 import json
-from collections.abc import AsyncIterator
-
-import aiohttp
+from collections.abc import AsyncIterable, AsyncIterator
 
 from hostwatch.control.source import Event
 from hostwatch.core.model import EngineId
@@ -33,7 +31,7 @@ def event_parameters(after: int | None) -> dict[str, str]:
     return params
 
 
-async def read_events(engine: EngineId, content: aiohttp.StreamReader) -> AsyncIterator[Event | None]:
+async def read_events(engine: EngineId, content: AsyncIterable[bytes]) -> AsyncIterator[Event | None]:
     """The events of a stream; `None` for an unreadable one."""
     async for line in _lines(content):
         if line.strip():
@@ -46,11 +44,11 @@ async def read_events(engine: EngineId, content: aiohttp.StreamReader) -> AsyncI
                     yield found
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def _lines(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     """The lines of a stream. A line over the limit is cut to its beginning and never held as a whole."""
     buffer = bytearray()
     head = b""
-    async for chunk in content.iter_any():
+    async for chunk in content:
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             buffer += chunk[start:end]

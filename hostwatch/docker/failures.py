@@ -8,15 +8,16 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import aiohttp
-
 from hostwatch.control.source import EngineError, GoneError
 from hostwatch.docker.connect import Connection
+from hostwatch.docker.pool import UnconnectedError
 from hostwatch.docker.tls import wants_tls
+from hostwatch.docker.wire import Answer, LostError
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """Decoding raises these if an answer is not of the form that Docker documents."""
-_MESSAGE_LIMIT = 300
+_MESSAGE_LIMIT = 500
+"""Bytes of an error that the engine answers with."""
 
 
 class _TlsWantedError(EngineError):
@@ -32,25 +33,30 @@ def readable(address: str) -> Iterator[None]:
         raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}") from error
 
 
-async def check_status(response: aiohttp.ClientResponse) -> None:
-    """Raise the error that the engine answered with, if any."""
-    if response.status < 400:
+async def check_status(answer: Answer, asked: str) -> None:
+    """Raise the error that the engine answered with, if any. A redirection is one, as it is for the docker command."""
+    if answer.status < 300:
         return
-    text = (await response.read())[:500].decode("utf-8", "replace").strip()
+    text = bytearray()
+    async for piece in answer:
+        text += piece
+        if len(text) > _MESSAGE_LIMIT:
+            break
+    said = text[:_MESSAGE_LIMIT].decode("utf-8", "replace").strip()
     try:
-        message = str(json.loads(text)["message"])
+        message = str(json.loads(said)["message"])
     except (ValueError, KeyError, TypeError):
-        message = text or response.reason or ""
-    if response.status == 404:
+        message = said or answer.reason
+    if answer.status == 404:
         raise GoneError(message)
     if wants_tls(message):
         raise _TlsWantedError(message)
-    raise EngineError(f"the engine answered {response.status} to {response.method} {response.url.path}: {message}")
+    raise EngineError(f"the engine answered {answer.status} to {asked}: {message}")
 
 
 @contextmanager
 def translated(connection: Connection) -> Iterator[None]:
-    """Turn the errors of aiohttp and of the operating system into `EngineError`."""
+    """Turn the errors of a connection and of the operating system into `EngineError`."""
     address = connection.address
     try:
         yield
@@ -59,13 +65,15 @@ def translated(connection: Connection) -> Iterator[None]:
         raise EngineError(f"{address} speaks TLS alone; {remedy}") from error
     except TimeoutError as error:
         raise EngineError(f"{address} did not answer in time") from error
-    except aiohttp.ClientConnectorError as error:
-        raise EngineError(_unconnected(connection, error.os_error)) from error
-    except (aiohttp.ClientError, OSError) as error:
+    except UnconnectedError as error:
+        raise EngineError(_unconnected(connection, error.error)) from error
+    except LostError as error:
+        raise EngineError(f"{address}: {error}") from error
+    except OSError as error:
         # An engine that refuses our certificate says so in place of its first answer, after the handshake.
-        if connection.tls is not None and isinstance(error.__cause__, ssl.SSLError):
-            raise EngineError(connection.tls.fault(address, error.__cause__)) from error
-        raise EngineError(f"{address}: {_interrupted(error)}") from error
+        if connection.tls is not None and isinstance(error, ssl.SSLError):
+            raise EngineError(connection.tls.fault(address, error)) from error
+        raise EngineError(f"{address}: the connection broke: {error.strerror or error}") from error
 
 
 def _unconnected(connection: Connection, error: OSError) -> str:
@@ -87,22 +95,3 @@ def _unconnected(connection: Connection, error: OSError) -> str:
             return f"no connection to {address}: {error.strerror}; {remedy}"
         case _:
             return f"no engine at {address}: {error}"
-
-
-def _interrupted(error: Exception) -> str:
-    """The reason why a request that was sent got no whole answer. aiohttp's own messages name its internals."""
-    match error:
-        case aiohttp.ServerDisconnectedError():
-            return "the connection was closed before an answer came"
-        case aiohttp.ClientPayloadError() | ConnectionResetError() | BrokenPipeError() | OSError(strerror=None):
-            return "the connection was cut in the middle of an answer"
-        case aiohttp.ClientResponseError():  # its message quotes the unparsable bytes over several lines
-            return f"the answer is no HTTP: {_in_a_line(error.message)}"
-        case OSError():
-            return f"the connection broke: {error.strerror}"
-        case _:
-            return _in_a_line(str(error)) or type(error).__name__
-
-
-def _in_a_line(text: str) -> str:
-    return " ".join(text.split())[:_MESSAGE_LIMIT]

@@ -1,31 +1,31 @@
-"""HTTP requests to one engine, over one pool of connections.
+"""Requests to one engine's API, and their answers as bytes or JSON.
 
-The only importer of aiodocker, whose event reader is not used: it never comes back after a lost connection. The
-engine's address is decided in `hostwatch.docker.connect`.
+The engine's address is decided in `hostwatch.docker.connect`, its connections are made in `hostwatch.docker.pool`.
 """
 
+import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
-import aiodocker
-import aiohttp
 import anyio
 import anyio.to_thread
 
 from hostwatch.control.source import EngineError
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.failures import check_status, translated
+from hostwatch.docker.pool import Pool
+from hostwatch.docker.wire import Answer
 
-LONG_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)
+LONG_SECONDS = 600.0
 """For requests that take as long as an application (a command, a stop) or the engine's storage (`/info`) takes."""
 CONTAINER_LIMIT = 1 << 20
 """Bytes of an event or an inspection. Both carry all labels of a container, of any number: 16 MiB of small labels took
 a second to parse, at each event. Only the beginning of a longer event is read; a longer inspection fails."""
-_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
-_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5)
+_REQUEST_SECONDS = 60.0
 _POST_LIMIT = 4 << 20
 """Bytes of an answer to a POST: a container decides how much a command prints."""
 
@@ -37,7 +37,8 @@ class _Options(TypedDict, total=False):
     """Whether the path begins with the API's version."""
     max_bytes: int
     """The longest answer that is read; by default any."""
-    timeout: aiohttp.ClientTimeout
+    seconds: float
+    """The longest time until its end."""
 
 
 class Session:
@@ -48,8 +49,9 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client: aiodocker.Docker | None = None
-        self._connector: aiohttp.BaseConnector | None = None
+        self._pool = Pool(connection)
+        self._prefix, self._fields = _place(connection.base)
+        self._version = ""
         self._renewing = anyio.Lock()
 
     @property
@@ -58,21 +60,16 @@ class Session:
         return self._connection.address
 
     async def __aenter__(self) -> Self:
-        self._connector = _connector(self._connection)
-        self._client = aiodocker.Docker(self._connection.base, self._connector, timeout=_REQUEST_TIMEOUT)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.close()
-        if self._connector is not None:
-            await self._connector.close()
+        await self._pool.aclose()
 
     def use_api(self, version: str) -> None:
         """Ask for this version of the API from now on."""
-        self._docker.api_version = f"v{version}"
+        self._version = f"/v{version}"
 
     async def renew_tls(self) -> None:
         """Read the certificates again, which may have been replaced."""
@@ -95,51 +92,69 @@ class Session:
         *,
         versioned: bool = True,
         max_bytes: int | None = None,
-        timeout: aiohttp.ClientTimeout = _REQUEST_TIMEOUT,  # noqa: ASYNC109  # aiohttp's own
+        seconds: float = _REQUEST_SECONDS,
     ) -> bytes:
         """An answer as it is."""
-        url = self._url(path, versioned=versioned)
+        asked = f"GET {self._path(path, versioned=versioned)}"
         with translated(self._connection):
-            async with self._docker.session.get(url, params=params, timeout=timeout) as response:
-                await check_status(response)
-                return await _body(response, max_bytes)
+            async with self._pool.answered(self._request(asked, params), seconds, repeatable=True) as answer:
+                await check_status(answer, asked)
+                return await _body(answer, max_bytes)
 
-    async def post(self, path: str, body: object = None, timeout: aiohttp.ClientTimeout = _REQUEST_TIMEOUT) -> bytes:  # noqa: ASYNC109
+    async def post(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        body: object = None,
+        seconds: float = _REQUEST_SECONDS,
+    ) -> bytes:
         """Have the engine do something; returns its answer as it is."""
+        asked = f"POST {self._path(path)}"
+        content = json.dumps(body).encode() if body is not None else b""
         with translated(self._connection):
-            async with self._docker.session.post(self._url(path), json=body, timeout=timeout) as response:
-                await check_status(response)
-                return await _body(response, _POST_LIMIT)
+            async with self._pool.answered(self._request(asked, params, content), seconds) as answer:
+                await check_status(answer, asked)
+                return await _body(answer, _POST_LIMIT)
 
     @asynccontextmanager
-    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[aiohttp.StreamReader]:
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Answer]:
         """An answer that goes on for ever. Read it inside the `async with`, where its failures are translated, too."""
+        asked = f"GET {self._path(path)}"
         with translated(self._connection):
-            async with self._docker.session.get(self._url(path), params=params, timeout=_STREAM_TIMEOUT) as response:
-                await check_status(response)
-                yield response.content
+            async with self._pool.answered(self._request(asked, params), None, repeatable=True) as answer:
+                await check_status(answer, asked)
+                yield answer
 
-    @property
-    def _docker(self) -> aiodocker.Docker:
-        if self._client is None:
-            raise EngineError("not connected")
-        return self._client
+    def _path(self, path: str, *, versioned: bool = True) -> str:
+        return f"{self._prefix}{self._version if versioned else ''}{quote(path)}"
 
-    def _url(self, path: str, *, versioned: bool = True) -> str:
-        version = f"/{self._docker.api_version}" if versioned else ""
-        return f"{self._docker.docker_host}{version}{path}"
-
-
-def _connector(connection: Connection) -> aiohttp.BaseConnector:
-    # No limit: a request that the engine holds up (an inspection during a start) must not keep others waiting.
-    if connection.socket is not None:
-        return aiohttp.UnixConnector(connection.socket, limit=0)
-    return aiohttp.TCPConnector(ssl=connection.tls.context if connection.tls is not None else True, limit=0)
+    def _request(self, asked: str, params: Mapping[str, str] | None, content: bytes | None = None) -> bytes:
+        """A request as bytes; `content`: of a POST, which may be empty."""
+        query = f"?{urlencode(params)}" if params else ""
+        head = f"{asked}{query} HTTP/1.1\r\n{self._fields}"
+        if content is not None:
+            head += f"Content-Length: {len(content)}\r\n"
+        if content:
+            head += "Content-Type: application/json\r\n"
+        return head.encode() + b"\r\n" + (content or b"")
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int | None) -> bytes:
+def _place(base: str) -> tuple[str, str]:
+    """The beginning of each request's path, and the header's fields that each has, from a URL."""
+    parts = urlsplit(base)
+    user, _, place = parts.netloc.rpartition("@")
+    fields = f"Host: {place}\r\n"
+    if user:
+        name, _, password = user.partition(":")
+        token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode())
+        fields += f"Authorization: Basic {token.decode()}\r\n"
+    return quote(parts.path, safe="/%:@"), fields
+
+
+async def _body(answer: Answer, max_bytes: int | None) -> bytes:
     body = bytearray()
-    async for piece in response.content.iter_any():
+    async for piece in answer:
         body += piece
         if max_bytes is not None and len(body) > max_bytes:
             raise EngineError(f"more than {max_bytes} bytes were answered")

@@ -98,6 +98,7 @@ def test_no_context_is_the_default(home: Path, name: object) -> None:
         ("192.0.2.1:99", "tcp://192.0.2.1:99", "http://192.0.2.1:99"),
         ("engine", "tcp://engine:2375", "http://engine:2375"),
         ("http://engine/docker/", "http://engine:80", "http://engine:80/docker"),
+        ("tcp://bücher.example:1", "tcp://bücher.example:1", "http://xn--bcher-kva.example:1"),
         ("https://me:secret@engine", "https://engine:443", "https://me:secret@engine:443"),
         (" unix:///a.sock ", "unix:///a.sock", "unix://localhost"),
         ("unix://", DEFAULT_SOCKET, "unix://localhost"),
@@ -118,6 +119,7 @@ def test_an_address_may_be_short(home: Path, host: str, address: str, base: str)
         ("/run/docker.sock", ["unix:///run/docker.sock"]),
         ("tcp://engine:99999", ["Port", "tcp://"]),
         ("tcp://[2001:db8::1", ["tcp://"]),
+        ("tcp://engine..example:2375", ["idna", "tcp://192.0.2.1"]),
     ],
 )
 def test_a_bad_address_is_reported(home: Path, host: str, words: list[str]) -> None:

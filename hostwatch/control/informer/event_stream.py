@@ -1,9 +1,9 @@
 """The event stream: one connection after the other without a gap, and a check that the engine still answers.
 
-A stream has no sign of life. A dead one (a proxy or a firewall forgot the connection, or aiohttp 3.14 cannot parse it
-any more) looks like an engine on which nothing happens. So each stream is soon replaced by a new one that begins where
-the last one ended: it delivers the events that a dead one has missed, no proxy finds a stream idle for long, and its
-beginning shows that the engine answers. Its identity is a request of its own, as some engines take long to answer it.
+A stream has no sign of life. A dead one (a proxy or a firewall forgot the connection) looks like an engine on which
+nothing happens. So each stream is soon replaced by a new one that begins where the last one ended: it delivers the
+events that a dead one has missed, no proxy finds a stream idle for long, and its beginning shows that the engine
+answers. Its identity is a request of its own, as some engines take long to answer it.
 
 This module does not know the meaning of events.
 """
