@@ -11,7 +11,7 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch.core.block import hostsfile
-from hostwatch.core.block.records import Block
+from hostwatch.core.block.records import Block, Record, without_common
 from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.store.selection import LabelFault
 from hostwatch.core.store.store import Store
@@ -46,7 +46,7 @@ class NameChange:
 
 def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
     """The differences between the names of two blocks, in the order of the newer one."""
-    old, new = _by_name(before), _by_name(after)
+    old, new = map(_by_name, without_common(before, after))
     return tuple(
         NameChange(name, old.get(name, ()), new.get(name, ()))
         for name in dict.fromkeys([*new, *old])
@@ -190,9 +190,9 @@ class LabelJournal:
             )
 
 
-def _by_name(block: Block) -> dict[str, tuple[Address, ...]]:
+def _by_name(records: Iterable[Record]) -> dict[str, tuple[Address, ...]]:
     names: dict[str, list[Address]] = {}
-    for record in block.records:
+    for record in records:
         for name in record.names:
             names.setdefault(name, []).append(record.address)
     return {name: tuple(addresses) for name, addresses in names.items()}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hostwatch.control.journal import name_changes
 from hostwatch.core.block import hostsfile, parts
 from hostwatch.core.block.edit import applied, steps
 from hostwatch.core.block.hostsfile import (
@@ -21,7 +22,7 @@ from hostwatch.core.block.hostsfile import (
     replacement,
     rewritten,
 )
-from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.block.records import Block, Record, Withheld, portion_of
 from tests.effort import examples
 
 ENGINE = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n172.18.0.7\t3f2a9c\n"
@@ -373,6 +374,37 @@ def test_a_block_is_replaced_if_the_result_is_the_same(wanted: Block, behind: by
     after = rewritten(text, wanted).text
     assert change.edited(text, frozenset()) == Edited(after, steps(text, after))
     assert change.edited(after, frozenset()) is None
+
+
+PORTIONS = {
+    (name, number): portion_of([record(f"10.0.0.{number}", name), record(f"fd00::{number}", name, f"{name}2")])
+    for name in ("web", "db", "x", "mysql")
+    for number in (1, 2)
+}
+numbers = st.lists(st.integers(0, 2), min_size=4, max_size=4)
+
+
+def in_portions(chosen: list[int]) -> Block:
+    """A long block, as it is joined from portions; 0: none of that name."""
+    pairs = zip(("web", "db", "x", "mysql"), chosen, strict=True)
+    kept = tuple(PORTIONS[name, number] for name, number in pairs if number)
+    return Block(tuple(record for portion in kept for record in portion.records), portions=kept)
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(foreign_texts, foreign_texts, numbers, numbers, st.sampled_from([(), ("db",), ("web2",)]))
+def test_portions_make_no_difference(
+    before: bytes, behind: bytes, old: list[int], new: list[int], reserved: tuple[str, ...]
+) -> None:
+    """Only what differs between two blocks is looked at, and the result is that of all."""
+    last, wanted = in_portions(old), in_portions(new)
+    text = rewritten(before, last).text + behind
+    change = replacement(last, wanted)
+    replaced = change.text(text, reserved) if change is not None else None
+    if replaced is not None:
+        assert Rewritten(replaced, wanted) == rewritten(text, Block(wanted.records), reserved)
+    assert name_changes(last, wanted) == name_changes(Block(last.records), Block(wanted.records))
+    assert wanted.text == Block(wanted.records).text
 
 
 @settings(max_examples=examples(500), deadline=None)

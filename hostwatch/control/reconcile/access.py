@@ -32,6 +32,8 @@ from hostwatch.core.timing import Backoff, RateLimiter
 
 _SHORT = 1 << 14
 """The longest text that is remembered, and that is searched for a block on the event loop, in bytes."""
+_SHORT_OF_HOST = 1 << 20
+"""The same for a file on the host that is remembered. There are few of them, and the operator fills them."""
 _COSTLY_SECONDS = 0.02
 """The processor time that a rewrite may take, for others not to be kept waiting: some thousand lines."""
 _LOOK_SECONDS = 0.5
@@ -156,14 +158,15 @@ class FileAccess:
         `None` where that is not known, where it would mean to wait, or where the file has to be taken apart.
         """
         key = container.key
-        text = self._seen.get(key) if writer is not Writer.EXEC else None
+        is_quick = writer is not Writer.EXEC and container.host_file is None  # that may be on any file system
+        text = self._seen.get(key) if is_quick else None
         change = hostsfile.replacement(last, block) if text is not None else None
         if text is None or change is None:
             return None
         edited = change.edited(text, reserved_names(container))
         if edited is None or not self._paths.replace(container, text, edited):
             return None
-        self._note(key, edited.text)
+        self._note(container, edited.text)
         return FileUpdate(text, edited.text, as_seen=True)
 
     async def update(self, container: Container, writer: Writer, rewriting: Rewriting) -> FileUpdate:
@@ -176,7 +179,7 @@ class FileAccess:
         except BaseException:
             self.mark_stale(key)
             raise
-        self._note(key, update.after)
+        self._note(container, update.after)
         self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
         if rewriting.cpu_seconds > _COSTLY_SECONDS:
             self._costly.add(key)
@@ -189,11 +192,11 @@ class FileAccess:
         is_fresh = container.key in self._seen or container.state is not State.RUNNING
         return self._paths.update_now(container, rewriting) if is_fresh and container.key not in self._costly else None
 
-    def _note(self, key: ContainerKey, text: bytes) -> None:
-        if len(text) <= _SHORT:
-            self._seen[key] = text
+    def _note(self, container: Container, text: bytes) -> None:
+        if len(text) <= (_SHORT if container.host_file is None else _SHORT_OF_HOST):
+            self._seen[container.key] = text
         else:
-            self._seen.pop(key, None)
+            self._seen.pop(container.key, None)
 
     def _files(self, writer: Writer) -> HostsFiles:
         return self._execs if writer is Writer.EXEC else self._paths

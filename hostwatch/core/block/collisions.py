@@ -21,16 +21,18 @@ def without_collisions(block: Block, foreign: Iterable[bytes], reserved: Collect
         reasons = {name: _reason(name, record.address, bound, reserved) for name in record.names}
         names = tuple(name for name in record.names if reasons[name] is None)
         if names:
-            records.append(Record(record.address, names))
+            records.append(record if len(names) == len(record.names) else Record(record.address, names))
         withheld += (
             Withheld(f"{record.address} {name}", f"{name}: {why}") for name, why in reasons.items() if why is not None
         )
+    if len(records) == len(block.records) and len(withheld) == len(block.withheld):
+        return block
     return Block(tuple(records), tuple(withheld))
 
 
-def is_publishable(block: Block) -> bool:
-    """Whether the whole block may stand in a file without collisions."""
-    return all(_reason(name, r.address, {}, ()) is None for r in block.records for name in r.names)
+def are_publishable(records: Iterable[Record]) -> bool:
+    """Whether all these records may stand in a file that has no name of theirs."""
+    return all(_reason(name, record.address, {}, ()) is None for record in records for name in record.names)
 
 
 def _reason(name: str, address: Address, bound: _Bound, reserved: Collection[str]) -> str | None:

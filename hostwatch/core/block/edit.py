@@ -12,9 +12,9 @@ from itertools import pairwise
 
 _PIECE = 1 << 16
 """Bytes that are compared in one call, during which no other thread runs."""
-_LONG = 1 << 18
-"""A difference longer than this, in bytes, is one write. No container's file is so long, and a file on the host rarely
-is behind its block."""
+_LONG = 1 << 14
+"""A difference longer than this, in bytes, is one write: some 400 lines. To look at the lines of it takes some
+microseconds each, and hardly any of them stays at its place if a line comes or goes."""
 
 
 @dataclass(frozen=True, slots=True)

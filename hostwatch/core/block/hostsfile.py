@@ -12,17 +12,16 @@ There are two ways to rewrite a block, with the same result:
 thread. `replacement` is what tells the caller that no thread is needed.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hostwatch.core.block.collisions import is_publishable, without_collisions
+from hostwatch.core.block.collisions import are_publishable, without_collisions
 from hostwatch.core.block.edit import Step, Write, steps
 from hostwatch.core.block.limits import LIMIT, OF_CONTAINER, OF_HOST, Limit, fitted
 from hostwatch.core.block.lines import address_of, record_of, withheld_of
 from hostwatch.core.block.parts import lines_of, taken_apart, taken_apart_by_content
-from hostwatch.core.block.records import MARKER, Block
+from hostwatch.core.block.records import MARKER, Block, without_common
 from hostwatch.core.model import Address
 
 __all__ = (
@@ -43,10 +42,6 @@ __all__ = (
 _EARLY_LIMIT = 1 << 14
 """Bytes from the start of a file that are searched for the engine's own lines. Only extra hosts come before them."""
 _NEWLINE = ord("\n")
-_ODD_BLANKS = re.compile(rb"[\r\v\f]")
-"""Blanks before a name besides a space and a tab."""
-_SEARCHED = 1 << 18
-"""Bytes that a replacement searches for names, counted once for each name. Beyond that `rewritten` is faster."""
 _NOTHING = Block()
 
 
@@ -76,6 +71,10 @@ def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by na
     Records beyond the limit are withheld, the last first. The comments of withheld lines go before any record. If even
     that is not enough, the limit is exceeded.
     """
+    change = replacement(last, block)
+    replaced = change.text(text, reserved) if change is not None else None
+    if replaced is not None and limit.cost(replaced) <= limit.size:
+        return Rewritten(replaced, block)
     parts = taken_apart(text, (block, last))
     if parts.place is None and not keeps_comments:
         parts = taken_apart_by_content([*lines_of(parts.foreign)], last)
@@ -101,45 +100,57 @@ class Replacement:
 
     old: bytes
     new: bytes
-    names: frozenset[str]
-    """The new block's names, in lower case."""
-    words: tuple[bytes, ...]
-    """The same names behind a space or a tab, as they stand in a line."""
+    names: tuple[frozenset[bytes], ...]
+    """The new block's names, in lower case, for each of its portions."""
     steps: tuple[Write, ...] | None
     """The writes, with offsets from the block's start; `None` if they depend on the text behind the block."""
 
     def edited(self, text: bytes, reserved: Collection[str]) -> Edited | None:
-        """The text with the new block; `None` if only `rewritten` can tell what is right.
+        """The text with the new block; `None` if only `rewritten` can tell what is right."""
+        sides = self._sides(text, reserved)
+        if sides is None:
+            return None
+        after = self.new.join(sides)
+        if self.steps is None:
+            return Edited(after, steps(text, after))
+        return Edited(after, tuple([Write(len(sides[0]) + step.offset, step.data) for step in self.steps]))
 
-        It is needed if the old block is not the only one, or if a name or the start of one stands in a foreign line.
+    def text(self, text: bytes, reserved: Collection[str]) -> bytes | None:
+        """The same, without the steps."""
+        sides = self._sides(text, reserved)
+        return self.new.join(sides) if sides is not None else None
+
+    def _sides(self, text: bytes, reserved: Collection[str]) -> tuple[bytes, bytes] | None:
+        """The foreign text before and behind the block.
+
+        `None` if the old block is not the only one, or if a name is reserved or stands in the foreign text.
         """
         head, found, tail = text.partition(self.old)
         if not found or (head and head[-1] != _NEWLINE) or (tail and tail[-1] != _NEWLINE):
             return None
         foreign = (head + tail).lower()
-        if MARKER in foreign or len(foreign) * len(self.words) > _SEARCHED or not self.names.isdisjoint(reserved):
+        if MARKER in foreign:
             return None
-        if _ODD_BLANKS.search(foreign) is not None:
-            return None
-        for word in self.words:
-            if word in foreign:
-                return None
-        after = head + self.new + tail
-        if self.steps is None:
-            return Edited(after, steps(text, after))
-        return Edited(after, tuple([Write(len(head) + step.offset, step.data) for step in self.steps]))
+        words = {*foreign.replace(b"#", b" ").split(), *(name.encode("utf-8", "replace") for name in reserved)}
+        return (head, tail) if all(map(words.isdisjoint, self.names)) else None
 
 
-@lru_cache(maxsize=128)
 def replacement(last: Block, block: Block) -> Replacement | None:
     """The replacement of one block by another; `None` if either is empty, or if the new one has names to withhold."""
-    if not last or not block or not is_publishable(block):
+    # A long block is hardly that of several files, and takes long to be looked up.
+    return _replacement(last, block) if len(block.portions) > 1 else _kept_replacement(last, block)
+
+
+def _replacement(last: Block, block: Block) -> Replacement | None:
+    if not last or not block or not are_publishable(without_common(last, block)[1]):
         return None
     old, new = last.text, block.text
-    names = frozenset(name.lower() for record in block.records for name in record.names)
-    words = tuple(blank + name.encode() for name in names for blank in (b" ", b"\t"))
+    names = tuple([portion.names for portion in block.parts])
     writes = tuple(step for step in steps(old, new) if isinstance(step, Write)) if len(old) == len(new) else None
-    return Replacement(old, new, names, words, writes)
+    return Replacement(old, new, names, writes)
+
+
+_kept_replacement = lru_cache(maxsize=128)(_replacement)
 
 
 def found(text: bytes) -> Block | None:

@@ -49,12 +49,15 @@ class Portion:
     records: tuple[Record, ...]
     text: bytes
     """Their lines."""
+    names: frozenset[bytes]
+    """Their names, in lower case."""
 
 
 def portion_of(records: Iterable[Record]) -> Portion:
     """The portion of these records."""
     everyone = tuple(records)
-    return Portion(everyone, b"".join([record.text for record in everyone]))
+    names = frozenset([name.lower().encode() for record in everyone for name in record.names])
+    return Portion(everyone, b"".join([record.text for record in everyone]), names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Block:
     unsaid: int = 0
     """The number of withheld lines, counted from the last, that have no room for a comment of their own in the file."""
     portions: tuple[Portion, ...] = field(compare=False, repr=False, default=())
-    """The portions of the records; empty if they are not known."""
+    """The records in portions, none of which has a name of another one. Empty: all in one, which is made at need."""
     _hash: int = field(init=False, repr=False, compare=False, default=0)
     """Computed once. Hundreds of files have the same block and use it as a key."""
     _text: bytes = field(init=False, repr=False, compare=False, default=b"")
@@ -85,6 +88,23 @@ class Block:
         if not self._text and self:
             object.__setattr__(self, "_text", b"".join(_texts(self)))
         return self._text
+
+    @property
+    def parts(self) -> tuple[Portion, ...]:
+        """The records in portions."""
+        return self.portions or (portion_of(self.records),)
+
+
+def without_common(before: Block, after: Block) -> tuple[list[Record], list[Record]]:
+    """The records of both without the portions that they have in common: those whose names may have changed."""
+    common = {*map(id, before.portions)} & {*map(id, after.portions)}
+    both = (
+        [record for portion in block.portions if id(portion) not in common for record in portion.records]
+        if common
+        else [*block.records]
+        for block in (before, after)
+    )
+    return next(both), next(both)
 
 
 def _texts(block: Block) -> Iterator[bytes]:
