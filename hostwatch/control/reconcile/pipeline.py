@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 from loguru import logger
 
 from hostwatch.control.journal import ChangeJournal, block_in
@@ -24,6 +25,7 @@ from hostwatch.control.reconcile.lost_networks import LostNetworks
 from hostwatch.control.reconcile.plan import (
     GARBAGE_COLLECTION,
     Collect,
+    Compute,
     Keep,
     Look,
     LookEarly,
@@ -155,7 +157,7 @@ class Pipeline:
     async def go(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
         """Take a file the rest of its way."""
         try:
-            while isinstance(plan, LookEarly | TryPath | Recall):
+            while isinstance(plan, LookEarly | TryPath | Compute | Recall):
                 moment = await self._prepared(seen, plan, early)
                 seen, plan = self.decided(self._store.container(seen.key) or seen.container, moment)
             text = await self._applied(work, seen, plan)
@@ -183,6 +185,9 @@ class Pipeline:
             case TryPath():
                 await self._access.try_path(container)
                 return moment._replace(is_path_tried=True)
+            case Compute():
+                await anyio.lowlevel.checkpoint()
+                return moment._replace(now=anyio.current_time())
             case Recall():
                 block = await block_in(await self._access.read(container, seen.writer))
                 memory = memory_of(outcomes(self._store, seen.key), block) if block is not None else {}

@@ -13,7 +13,7 @@ from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, State
-from hostwatch.core.resolve.desired import desired_block
+from hostwatch.core.resolve.desired import desired_block, is_computed
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.lister import Lister
@@ -23,6 +23,8 @@ GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
 REMOVAL = "removal"
 """The cause of a last look at a file: its block is removed, with or without a subscriber."""
+STEPS = 50
+"""How many steps are taken towards a file's lines before other tasks have their turn: some 1 ms."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
 
@@ -49,6 +51,8 @@ class Moment(NamedTuple):
     causes: Sequence[str] = ()
     is_looked_at: bool = False
     """Whether the file of a starting container was read just now."""
+    most_steps: int | None = None
+    """How many steps may be taken towards the lines of a long file; `None`: all."""
     is_path_tried: bool = False
     """Whether the path of a file that is written by exec was tried just now."""
 
@@ -70,8 +74,11 @@ class Observation(NamedTuple):
     """How the file is reached: by path or by exec."""
     is_path_due: bool
     """Whether that is by exec only because its path did not do, and the path is worth another try."""
+    is_computed: bool
+    """Whether all its lines are known to the store, of which there may be thousands."""
     desired: Desired | None
-    """The desired block with its memory; `None` if the file is not kept, or its earlier block is not read yet."""
+    """The desired block with its memory; `None` if the file is not kept, not computed, or its earlier block is not read
+    yet."""
 
     @property
     def key(self) -> ContainerKey:
@@ -105,11 +112,16 @@ class TryPath:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """Each time that a long file is observed, more of its lines are computed; other tasks have their turn between."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """The file is read for the block that an earlier run left in it."""
 
 
-Preparation = LookEarly | TryPath | Recall
+Preparation = LookEarly | TryPath | Compute | Recall
 """A step that makes more known of the file. Then it is observed and decided again."""
 
 
@@ -167,13 +179,16 @@ def observe(
     memory = known.desired.memory if known.desired is not None else None
     if memory is None and not is_running:
         memory = {}  # the engine has just rebuilt the file: there is nothing to remember
+    is_wanted = is_kept or REMOVAL in moment.causes
+    steps = moment.most_steps if is_kept else None
+    ready = steps is None or is_computed(store, container.key, steps)
     desired = None
-    if memory is not None and (is_kept or REMOVAL in moment.causes):
+    if memory is not None and is_wanted and ready:
         desired = desired_block(store, container.key, memory, moment.now, moment.linger_seconds)
     writer = Writer.EXEC if detour is not None or sharing.writer is Writer.EXEC else Writer.PATH
     is_due = detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
     is_path_due = is_due and not moment.is_path_tried
-    return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, desired)
+    return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, ready, desired)
 
 
 _UNKNOWN = FileState()
@@ -220,6 +235,8 @@ def _of_exec(seen: Observation) -> Plan | None:
 
 def _of_kept(seen: Observation) -> Plan:
     state, desired = seen.state, seen.desired
+    if not seen.is_computed:
+        return Compute()
     if desired is None:
         return Recall()
     if state.desired is not None and state.desired.block == desired.block:

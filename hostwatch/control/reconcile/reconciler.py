@@ -17,7 +17,7 @@ from hostwatch.control.journal import ChangeJournal, block_in, log_removed
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.pipeline import Early, Pipeline
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, Moment, Observation, Plan
+from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
@@ -93,7 +93,7 @@ class Reconciler:
                 await self._do(work, early, seen, plan)
 
     def _moment(self, now: float, causes: Sequence[str]) -> Moment:
-        return Moment(now, self._linger_seconds(), causes)
+        return Moment(now, self._linger_seconds(), causes, most_steps=STEPS)
 
     def _is_echo(self, container: Container) -> bool:
         """Whether a change of the file was our own: it is as we left it."""

@@ -3,7 +3,7 @@
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 
 from hostwatch.core.block.records import Block
@@ -18,21 +18,25 @@ def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
     A container may write its file and choose its labels, so the work is limited: literal names are looked up, and names
     with a reference are compared with the records' names only if there are not too many of both.
     """
-    lines = tuple(outcome.line for outcome in found)
-    known = frozenset(lines)
+    fields = {outcome.line: outcome.line.split()[1:] for outcome in found}
     places: dict[str, list[int]] = {}
     for place, record in enumerate(block.records):
         for name in record.names:
             places.setdefault(name, []).append(place)
-    tries = len(places) * sum(_REFERENCE.search(field) is not None for line in lines for field in _names_of(line))
+    tries = len(places) * sum([_has_reference(field) for names in fields.values() for field in names])
     memory: dict[str, Last] = {}
-    for line in lines:
-        mine = {place for field in _names_of(line) for place in _places(field, places, tries <= _MOST_TRIED)}
+    for line, names in fields.items():
+        mine: set[int] = set()
+        for field in names:
+            if not _has_reference(field):
+                mine.update(places.get(field, ()))
+            elif tries <= _MOST_TRIED:
+                mine.update(*map(places.__getitem__, filter(_name_pattern(field).fullmatch, places)))
         if mine:
-            records = tuple(block.records[place] for place in sorted(mine))
+            records = tuple([block.records[place] for place in sorted(mine)])
             memory[line] = Last(records, (Origin(),) * len(records))
     for withheld in block.withheld:
-        if withheld.line in known and (lost := _lost_by(withheld.reason)):
+        if withheld.line in fields and (lost := _lost_by(withheld.reason)):
             before = memory.get(withheld.line, Last((), ()))
             memory[withheld.line] = dataclasses.replace(before, lost=lost)
     return memory
@@ -54,18 +58,8 @@ _REFERENCE = re.compile(r"@\{[^{}]*\}")
 _NAME_PART = "[A-Za-z0-9_.-]+"
 
 
-def _places(field: str, places: Mapping[str, Iterable[int]], is_tried: bool) -> Iterator[int]:
-    """The places of the records with a name that this field of a line may have given."""
-    if _REFERENCE.search(field) is None:
-        yield from places.get(field, ())
-    elif is_tried:
-        given = _name_pattern(field)
-        for name in filter(given.fullmatch, places):
-            yield from places[name]
-
-
-def _names_of(line: str) -> list[str]:
-    return line.split()[1:]
+def _has_reference(field: str) -> bool:
+    return "@{" in field and _REFERENCE.search(field) is not None
 
 
 def _name_pattern(field: str) -> re.Pattern[str]:
