@@ -43,7 +43,7 @@ QUESTIONS = {
     "follow": Question(follow.asked, 3600),
     "first": Question(lambda _, quick: first.asked(quick), 3600),
     "readers": Question(lambda _, quick: readers.asked(quick), 1800),
-    "change": Question(lambda _, quick: change.asked(quick), 1800),
+    "change": Question(lambda _, quick: change.asked(quick), 3600),
     "storm": Question(lambda _, quick: storm.asked(quick), 2400),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
     "size": Question(lambda _, quick: sizes(quick), 1800),

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.conftest import Lab, make_lab
 
 HERE = Path(__file__).parent
 READY_SECONDS = 30.0
+AT_ONCE = 8
+"""How many containers are started at once, where many are needed."""
 
 
 class BenchError(Exception):
@@ -78,18 +81,23 @@ def exact(lab: Lab) -> str:
     return f"engine {lab.client.version()['Version']}"
 
 
+def with_host_file(lab: Lab, path: Path) -> tuple[str, ...]:
+    """hostwatch's arguments to keep a file on the host, with every name."""
+    return "-c", lab.configured(f'subscribers: {{host: {{file: {path}, services: "*"}}}}')
+
+
 @contextmanager
-def running(contender: Contender, lab: Lab, *arguments: str) -> Iterator[int]:
-    """The running contender; yields its process id. The arguments are hostwatch's."""
+def running(contender: Contender, lab: Lab, host_file: Path | None = None) -> Iterator[int]:
+    """The running contender; yields its process id. Those that are ours also keep that file on the host."""
     if contender == HOSTWATCH:
-        with lab.hostwatch(*arguments) as hostwatch:
+        with lab.hostwatch(*(with_host_file(lab, host_file) if host_file is not None else ())) as hostwatch:
             yield hostwatch.process.pid
         return
     log = lab.directory / f"{contender.name}.log"
     with log.open("wb") as errors:
         output = subprocess.DEVNULL if contender.is_peer else subprocess.PIPE
         process = subprocess.Popen(
-            _command(contender, lab), env=lab.environ, stdout=output, stderr=errors, start_new_session=True
+            _command(contender, lab, host_file), env=lab.environ, stdout=output, stderr=errors, start_new_session=True
         )
     try:
         if process.stdout is not None and process.stdout.readline() != b"ready\n":
@@ -103,14 +111,24 @@ def running(contender: Contender, lab: Lab, *arguments: str) -> Iterator[int]:
         process.communicate()
 
 
-def _command(contender: Contender, lab: Lab) -> list[str]:
+def _command(contender: Contender, lab: Lab, host_file: Path | None) -> list[str]:
     if not contender.is_peer:
-        return [sys.executable, str(HERE / f"{contender.name}.py"), str(lab.engine.data_root)]
+        files = [str(host_file)] if host_file is not None else []
+        return [sys.executable, str(HERE / f"{contender.name}.py"), str(lab.engine.data_root), *files]
     file = contender.file(lab)
     file.parent.mkdir(exist_ok=True)
     file.write_text("127.0.0.1\tlocalhost\n")
     places = {"socket": lab.engine.socket, "root": lab.engine.data_root, "file": file}
     return [word.format_map(places) for word in shlex.split(contender.command)]
+
+
+@contextmanager
+def beside(lab: Lab, count: int) -> Iterator[None]:
+    """So many containers that do nothing: `idle-0` and so on."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        idle = list(pool.map(lambda place: lab.run(f"idle-{place}", "exec sleep 1000000"), range(count)))
+        yield
+        list(pool.map(lambda container: container.remove(force=True), idle))
 
 
 def wait_for(check: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:

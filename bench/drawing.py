@@ -1,6 +1,7 @@
 """Draws the figures as one picture, with a panel for each question that has an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench import change
+from bench.follow import BY_LABEL, HOST_FILE
 from bench.report import Row, number, picked
 
 _COLOURS = {"hostwatch": "#1f77b4", "floor": "#7f7f7f", "lister": "#d62728"}
@@ -31,18 +34,32 @@ def draw(found: dict[str, Any], path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def _follow(axes: Axes, rows: list[Row]) -> None:
-    """Medians of one subscriber: a bar for each contender and way."""
-    ones = [row for row in rows if row["subscribers"] == 1]
-    contenders = list(dict.fromkeys(str(row["contender"]) for row in ones))
-    ways = ("reconnect", "stop and start", "recreate")
-    width = 0.8 / len(contenders)
+def _follow(axes: Axes, rows: list[Row], file: str) -> None:
+    """Medians for one file: a bar for each contender and way."""
+    ones = [row for row in rows if row["subscribers"] == 1 and row.get("file", BY_LABEL) == file]
+    _bars(axes, ones, ("reconnect", "stop and start", "recreate"), "median_ms")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.set_title(f"Follow: ms after the address is published (median; {file})", fontsize=9)
+
+
+def _change(axes: Axes, rows: list[Row], file: str) -> None:
+    """Processor time of a change of each kind: a bar for each contender."""
+    _bars(axes, [row for row in rows if row["file"] == file], change.WAYS, "cpu_ms")
+    axes.set_yscale("log")
+    axes.set_title(f"Change: ms of CPU ({file})", fontsize=9)
+
+
+def _bars(axes: Axes, rows: list[Row], ways: Sequence[str], column: str) -> None:
+    """A group of bars for each way, with a bar for each contender."""
+    contenders = list(dict.fromkeys(str(row["contender"]) for row in rows))
+    width = 0.8 / max(len(contenders), 1)
     for place, contender in enumerate(contenders):
-        elsewhere = picked(ones, contender=contender).get("measured") == "elsewhere"
+        elsewhere = picked(rows, contender=contender).get("measured") == "elsewhere"
         bars = [
             (at + place * width, figure)
             for at, way in enumerate(ways)
-            if (figure := number(picked(ones, contender=contender, way=way), "median_ms")) is not None
+            if (figure := number(picked(rows, contender=contender, way=way), column)) is not None
         ]
         container = axes.bar(
             [at for at, _ in bars],
@@ -54,10 +71,7 @@ def _follow(axes: Axes, rows: list[Row]) -> None:
             edgecolor="white",
         )
         axes.bar_label(container, fmt="{:.3g}", fontsize=6)
-    axes.set_yscale("symlog", linthresh=1)
-    axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xticks([at + 0.4 - width / 2 for at in range(len(ways))], ways)
-    axes.set_title("Follow: ms after the address is published (1 subscriber, median)", fontsize=9)
     axes.legend(fontsize=6, frameon=False)
 
 
@@ -69,6 +83,7 @@ def _subscribers(axes: Axes, rows: list[Row]) -> None:
             for row in sorted(rows, key=lambda row: float(row["subscribers"] or 0))
             if row["contender"] == contender
             and row["way"] == "reconnect"
+            and row.get("file", BY_LABEL) == BY_LABEL
             and (figure := number(row, "median_ms")) is not None
         ]
         axes.plot([count for count, _ in points], [figure for _, figure in points], "o-", color=colour, label=contender)
@@ -144,10 +159,12 @@ def _size(axes: Axes, rows: list[Row]) -> None:
 
 
 _PANELS: tuple[tuple[str, Callable[[Axes, list[Row]], None]], ...] = (
-    ("follow", _follow),
+    ("follow", partial(_follow, file=BY_LABEL)),
+    ("follow", partial(_follow, file=HOST_FILE)),
     ("follow", _subscribers),
     ("first", _first),
     ("readers", _readers),
+    *(("change", partial(_change, file=case.file)) for case in change.CASES),
     ("storm", _storm),
     ("idle", _idle),
     ("size", _size),

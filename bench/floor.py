@@ -1,7 +1,7 @@
 """The floor: reads the stream, makes one request and one write. It knows one service, `db`, and handles no error.
 
-`python bench/floor.py DATA_ROOT`, with the engine's socket in `DOCKER_HOST`; the files must be right at the start.
-It is of no practical use.
+`python bench/floor.py DATA_ROOT [FILE]`, with the engine's socket in `DOCKER_HOST`; the files must be right at the
+start, and `db` the first name in each block. It is of no practical use.
 """
 
 import http.client
@@ -26,7 +26,8 @@ class Connection(http.client.HTTPConnection):
 
 def main() -> None:
     """Follow `db` for ever."""
-    files = [path for path in Path(sys.argv[1]).glob("containers/*/hosts") if BEGIN in path.read_bytes()]
+    kept = [*Path(sys.argv[1]).glob("containers/*/hosts"), *map(Path, sys.argv[2:])]
+    files = [path for path in kept if BEGIN in path.read_bytes()]
     stream, asking = Connection("localhost"), Connection("localhost")
     filters = quote(json.dumps({"type": ["network"], "event": ["connect"]}))
     stream.request("GET", f"/events?filters={filters}")

@@ -1,46 +1,47 @@
-"""Follow: from `network connect` published to every subscriber's file right.
+"""Follow: from `network connect` published to every file right.
 
-For 1, 10 and 100 subscribers and three ways of changing the address. A file may be right before the event is published:
-the figure is negative then. The contenders take turns, in blocks of some rounds, so that what else the machine does
-meets all of them.
+For 1, 10 and 100 subscribers with one line by label, and for a file on the host with every name; for three ways of
+changing the address. A file may be right before the event is published: the figure is negative then. The contenders
+take turns, in blocks of some rounds, so that what else the machine does meets all of them.
 """
 
-import os
-import select
-import struct
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
-from asyncinotify import Inotify, Mask
 from docker.models.containers import Container
 
-from bench.contenders import FLOOR, HOSTWATCH, LISTER, Contender, exact, lab, running, wait_for
+from bench.contenders import (
+    FLOOR,
+    HOSTWATCH,
+    LISTER,
+    Contender,
+    beside,
+    exact,
+    lab,
+    running,
+    wait_for,
+    with_host_file,
+)
 from bench.report import Answer, Row, Target, number, picked, ratio, spread
+from bench.watch import Watch, is_right, text_of
 from tests.conftest import Lab
 
 VERSION = "20.10"
 ROUNDS = {1: 100, 10: 30, 100: 20}
-"""The number of rounds for each number of subscribers."""
+"""The number of rounds for each number of subscribers by label."""
+ROUNDS_HOST_FILE = 30
+IDLE = 19
+"""How many containers run beside, with their names in the file on the host."""
+BY_LABEL, HOST_FILE = "one line by label", "host file, 20 names"
 BLOCK = 10
 LABELS = {"hostwatch.hosts": "@{db.ip} db"}
 FOREVER = "exec sleep 1000000"
-PATIENCE_SECONDS = 5.0
 PERIOD_SECONDS = 0.75
 """Time between changes. hostwatch slows down for a service that changes all the time, which is another question."""
-_LOOK_SECONDS = 0.02
-"""Time between looks at the files. They are read once none has been written for this time."""
-_FEW = 10
-_PAUSE_SECONDS = 0.0002
-"""With more than a few files, the watcher sleeps this long after each event: waking it costs the writer 30 µs."""
-_EVENT = struct.Struct("iIII")
-_ABOVE_ALL = 2
-"""The watcher's real-time priority, above hostwatch's: it notes the time of a write, not the time of its own turn."""
-
 ELSEWHERE: list[Row] = [
     {"contender": "docker-hoster", "way": "stop and start", "median_ms": 267.0},
     {"contender": "docker-etchosts", "way": "stop and start", "median_ms": 345.0},
@@ -50,8 +51,8 @@ ELSEWHERE: list[Row] = [
 ]
 """Figures of peers, measured by others on a machine like this, engine 20.10, one file; `None` if they never follow."""
 
-Times = dict[tuple[str, int, str], list[float | None]]
-"""Milliseconds of each round by way, subscribers and contender; `None` if the contender did not follow."""
+Times = dict[tuple[str, str, int, str], list[float | None]]
+"""Milliseconds of each round by file, way, subscribers and contender; `None` if the contender did not follow."""
 
 
 class Service:
@@ -91,105 +92,13 @@ class Service:
         return self._db
 
 
-def is_right(text: str, address: str) -> bool:
-    """Whether a hosts file with this text gives `db` this address, and no other."""
-    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
-    # Some tools add their own domain to each name.
-    return {line[0] for line in lines if any(name.partition(".")[0] == "db" for name in line[1:])} == {address}
-
-
-def text_of(path: Path) -> str:
-    """The file's text; empty while the file is being replaced."""
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
-
-
-class Watch:
-    """Notes the time of the last write of each file, and of the engine's event of each connection.
-
-    The files are not read before all is quiet, because an open file would keep its writer waiting. The kernel's events
-    are only kept with the time, and parsed afterwards, because parsing takes longer than a contender needs for a file.
-    """
-
-    def __init__(self, made: Lab, paths: Iterable[Path]) -> None:
-        self._paths = frozenset(paths)
-        self._published: dict[str, float] = {}
-        self._told: list[tuple[float, bytes]] = []
-        self._ended = threading.Event()
-        self._events = made.client.events(decode=True, filters={"type": "network", "event": "connect"})
-        self._inotify = Inotify()
-        places = [self._inotify.add_watch(path.parent, Mask.MODIFY | Mask.MOVED_TO) for path in self._paths]
-        self._places = {watch.wd: watch.path for watch in places}
-        self._threads = [threading.Thread(target=follow) for follow in (self._follow_events, self._follow_files)]
-        for thread in self._threads:
-            thread.start()
-
-    def _follow_events(self) -> None:
-        for event in self._events:
-            self._published[event["Actor"]["Attributes"]["container"]] = event["timeNano"] / 1e9
-
-    def _follow_files(self) -> None:
-        # On one processor, so that the contender stays on another one and is not moved from one to the next.
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_ABOVE_ALL))
-        while not self._ended.is_set():
-            if len(self._paths) > _FEW:
-                time.sleep(_PAUSE_SECONDS)
-            if select.select([self._inotify.fd], [], [], 0.2)[0]:
-                now = time.time()
-                self._told.append((now, os.read(self._inotify.fd, 1 << 16)))
-
-    def latency(self, change: Callable[[], Container], address: str) -> float | None:
-        """Milliseconds from the connection's publication until the last file was right; `None` if it never was."""
-        self._published.clear()
-        self._told.clear()
-        identity = str(change().id)
-        until = time.monotonic() + PATIENCE_SECONDS
-        while identity not in self._published or not self._is_quiet() or (right := self._right_since(address)) is None:
-            if time.monotonic() > until:
-                return None
-            time.sleep(_LOOK_SECONDS)
-        return 1000 * (right - self._published[identity])
-
-    def _is_quiet(self) -> bool:
-        """Whether no file has been written for a moment."""
-        return bool(self._told) and time.time() > self._told[-1][0] + _LOOK_SECONDS
-
-    def _right_since(self, address: str) -> float | None:
-        """The time of the last write of any file, if all files are right; `None` while one is not."""
-        written = {path: when for when, told in self._told for path in self._written(told) if path in self._paths}
-        if len(written) < len(self._paths) or not all(is_right(text_of(path), address) for path in self._paths):
-            return None
-        return max(written.values())
-
-    def _written(self, told: bytes) -> Iterator[Path]:
-        """The files in some events of the kernel (inotify(7))."""
-        while told:
-            wd, _, _, length = _EVENT.unpack_from(told)
-            end = _EVENT.size + length
-            yield self._places[wd] / told[_EVENT.size : end].rstrip(b"\0").decode()
-            told = told[end:]
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._ended.set()
-        self._events.close()
-        for thread in self._threads:
-            thread.join()
-        self._inotify.close()
-
-
 def block(
-    made: Lab, contender: Contender, subscribers: list[Container], service: Service
+    made: Lab, contender: Contender, paths: list[Path], service: Service, host_file: Path | None = None
 ) -> Iterable[tuple[str, float | None]]:
     """Some rounds of each way, with the contender up and all files right at the start."""
-    if not contender.is_peer:
-        made.command("sync")  # the floor knows only files that are right
-    with running(contender, made):
-        paths = [contender.file(made)] if contender.is_peer else [made.hosts_path(web) for web in subscribers]
+    if not contender.is_peer:  # the floor knows only files that are right
+        made.command("sync", *(with_host_file(made, host_file) if host_file is not None else ()))
+    with running(contender, made, host_file):
         wait_for(
             lambda: all(is_right(text_of(path), service.address) for path in paths),
             f"{contender.name}: all files right",
@@ -203,19 +112,37 @@ def block(
                     time.sleep(max(0.0, begun + PERIOD_SECONDS - time.monotonic()))
 
 
+def by_label(made: Lab, service: Service, quick: bool, times: Times) -> None:
+    """All rounds of all contenders, with more and more subscribers."""
+    paths: list[Path] = []
+    for count, rounds in ROUNDS.items():
+        while len(paths) < count:
+            paths.append(made.hosts_path(made.run(f"web-{len(paths)}", FOREVER, labels=LABELS)))
+        for _ in range(1 if quick else rounds // BLOCK):
+            for contender in (HOSTWATCH, FLOOR, LISTER):
+                for way, took in block(made, contender, paths, service):
+                    times[BY_LABEL, way, count, contender.name].append(took)
+
+
+def host_file(made: Lab, service: Service, peers: list[Contender], quick: bool, times: Times) -> None:
+    """All rounds of all contenders, for one file with every name. A peer keeps a file of its own."""
+    hosts = made.directory / "etc" / "hosts"
+    hosts.parent.mkdir()
+    hosts.write_text("127.0.0.1\tlocalhost\n")
+    for _ in range(1 if quick else ROUNDS_HOST_FILE // BLOCK):
+        for contender in (HOSTWATCH, FLOOR, LISTER, *peers):
+            path = contender.file(made) if contender.is_peer else hosts
+            for way, took in block(made, contender, [path], service, hosts):
+                times[HOST_FILE, way, 1, contender.name].append(took)
+
+
 def measured(peers: list[Contender], quick: bool) -> tuple[Times, str]:
     """All rounds of all contenders, and the engine that they had."""
     times: Times = defaultdict(list)
     with lab(VERSION) as made:
-        service, subscribers = Service(made), list[Container]()
-        for count, rounds in ROUNDS.items():
-            while len(subscribers) < count:
-                subscribers.append(made.run(f"web-{len(subscribers)}", FOREVER, labels=LABELS))
-            contenders = [HOSTWATCH, FLOOR, LISTER, *(peers if count == 1 else [])]
-            for _ in range(1 if quick else rounds // BLOCK):
-                for contender in contenders:
-                    for way, took in block(made, contender, subscribers, service):
-                        times[way, count, contender.name].append(took)
+        by_label(made, Service(made), quick, times)
+    with lab(VERSION) as made, beside(made, IDLE):
+        host_file(made, Service(made), peers, quick, times)
         return times, exact(made)
 
 
@@ -223,16 +150,16 @@ def asked(peers: list[Contender], quick: bool) -> Answer:
     """The figures, and those of peers that were measured elsewhere."""
     rows: list[Row] = []
     times, engine = measured(peers, quick)
-    for way, count, contender in sorted(times):
-        found = times[way, count, contender]
+    for file, way, count, contender in sorted(times):
+        found = times[file, way, count, contender]
         followed = [took for took in found if took is not None]
-        floor = [took for took in times[way, count, FLOOR.name] if took is not None]
+        floor = [took for took in times[file, way, count, FLOOR.name] if took is not None]
         figures = spread(followed)
-        row: Row = {"way": way, "subscribers": count, "contender": contender, "rounds": len(found)}
+        row: Row = {"file": file, "way": way, "subscribers": count, "contender": contender, "rounds": len(found)}
         row |= {"followed": len(followed), **figures}
         row["times_floor"] = ratio(figures["median_ms"], median(floor) if floor else None)
         rows.append(row | {"measured": "in this run"})
-    elsewhere: list[Row] = [{**row, "subscribers": 1, "measured": "elsewhere"} for row in ELSEWHERE]
+    elsewhere: list[Row] = [{"file": BY_LABEL, **row, "subscribers": 1, "measured": "elsewhere"} for row in ELSEWHERE]
     notes = [
         f"{engine}; milliseconds after `network connect` was published, negative for before",
         "p99 of fewer than 100 rounds is the greatest of them; followed: in how many the files were right within 5 s",
@@ -253,19 +180,22 @@ def targets(rows: list[Row]) -> list[Target]:
     for row in rows:
         if row["contender"] != HOSTWATCH.name:
             continue
-        way, count, median_ms = str(row["way"]), row["subscribers"], number(row, "median_ms")
-        floor = number(picked(rows, way=way, subscribers=count, contender=FLOOR.name), "median_ms") or 0.0
-        if count == 1:
-            found.append(Target(f"{way}, 1 subscriber: median (ms), 1.5 times the floor's", median_ms, 1.5 * floor))
+        file, way, count, median_ms = row["file"], str(row["way"]), row["subscribers"], number(row, "median_ms")
+        floor = number(picked(rows, file=file, way=way, subscribers=count, contender=FLOOR.name), "median_ms") or 0.0
+        what = f"{way}, {file}" if file == HOST_FILE else f"{way}, {count} by label"
+        if file == HOST_FILE and way != "reconnect":
+            found.append(Target(f"{what}: median (ms)", median_ms, 2.0))
+        elif count == 1:
+            found.append(Target(f"{what}: median (ms), 1.5 times the floor's", median_ms, 1.5 * floor))
         if count == 100:
-            found.append(Target(f"{way}, 100 subscribers: median (ms)", median_ms, 10.0))
+            found.append(Target(f"{what}: median (ms)", median_ms, 10.0))
         if median_ms is not None:
             # A multiple of a median before or just after the event is no useful limit. Then the floor's median counts.
             base = max(median_ms, floor)
-            found.append(Target(f"{way}, {count}: p99 (ms), 5 times the median", number(row, "p99_ms"), 5 * base))
+            found.append(Target(f"{what}: p99 (ms), 5 times the median", number(row, "p99_ms"), 5 * base))
         for other in [*rows, *ELSEWHERE] if count == 1 else []:
             theirs = number(other, "median_ms")
             is_peer = other["contender"] not in (HOSTWATCH.name, FLOOR.name, LISTER.name)
-            if is_peer and other["way"] == way and theirs is not None:
-                found.append(Target(f"{way}: median (ms), a 50th of {other['contender']}'s", median_ms, theirs / 50))
+            if is_peer and other["way"] == way and other.get("file", file) == file and theirs is not None:
+                found.append(Target(f"{what}: median (ms), a 50th of {other['contender']}'s", median_ms, theirs / 50))
     return found

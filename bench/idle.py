@@ -27,8 +27,8 @@ def asked(quick: bool) -> Answer:
     for row in rows:
         row["times_lister_memory"] = ratio(number(row, "rss_mb"), number(theirs, "rss_mb"))
     targets = [
-        Target("percent of a core", number(ours, "cpu_percent"), 0.1),
-        Target("memory (MB)", number(ours, "rss_mb"), 60.0),
+        Target("percent of a core", number(ours, "cpu_percent"), 0.02),
+        Target("memory (MB)", number(ours, "rss_mb"), 50.0),
     ]
     notes = [f"{engine}, {CONTAINERS} containers of which {SUBSCRIBERS} subscribe; cpu is counted in steps of 10 ms"]
     return Answer("Idle", rows, targets, notes)

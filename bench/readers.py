@@ -15,8 +15,8 @@ from typing import Any
 from docker.models.containers import Container
 
 from bench.contenders import HOSTWATCH, LISTER, BenchError, Contender, exact, lab, running, wait_for
-from bench.follow import is_right, text_of
 from bench.report import Answer, Row, Target, number, picked, ratio
+from bench.watch import is_right, text_of
 from tests.conftest import Lab
 from tests.image import BASE, import_base
 
