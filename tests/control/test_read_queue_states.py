@@ -1,5 +1,6 @@
 """The states of a key in the read queue, in simulated time: the times of its reads."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -12,7 +13,7 @@ from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Reader
 from hostwatch.control.informer.unread import UNREAD_SECONDS
 from hostwatch.control.source import EngineError, Source
-from hostwatch.core.model import Container, ContainerKey
+from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.store.store import Store
 from tests.core.build import box, on, store
 
@@ -28,13 +29,14 @@ class Engine:
         self.listings = 0
         self.seconds = 0.0
         self.is_failing = False
+        self.answer = DB
 
     async def container(self, _key: ContainerKey) -> Container:
         self.inspected.append(anyio.current_time())
         await anyio.sleep(self.seconds)
         if self.is_failing:
             raise EngineError("no")
-        return DB
+        return self.answer
 
     async def listed(self, _key: ContainerKey) -> Container:
         self.listings += 1
@@ -98,6 +100,49 @@ def test_a_delay_ends_in_time_or_by_another_event(is_asked: bool, moment: float)
         await anyio.sleep(60)
 
     assert lived(life).inspected == [moment]
+
+
+@pytest.mark.parametrize(("state", "moments"), [(State.RUNNING, [0.25]), (State.STOPPED, [0.25, 0.75])])
+def test_a_read_under_way_at_a_start_is_enough_if_it_finds_the_container_running(
+    state: State, moments: list[float]
+) -> None:
+    """The engine answers an inspection after the start. If it was answered before, it is made once more."""
+
+    async def life(engine: Engine, reads: ReadQueue, _known: Store) -> None:
+        engine.seconds, engine.answer = SLOW_SECONDS, dataclasses.replace(DB, state=state)
+        reads.enqueue(DB.key, "die", delay=0.25)
+        await anyio.sleep(0.5)
+        reads.enqueue_started(DB.key, "start")
+        await anyio.sleep(60)
+
+    assert lived(life).inspected == moments
+
+
+def test_a_start_has_a_container_read_at_once() -> None:
+    """Also one whose read is delayed."""
+
+    async def life(_engine: Engine, reads: ReadQueue, _known: Store) -> None:
+        reads.enqueue_started(DB.key, "start")
+        await anyio.sleep(1)
+        reads.enqueue(DB.key, "die", delay=0.25)
+        await anyio.sleep(0.1)
+        reads.enqueue_started(DB.key, "start")
+        await anyio.sleep(60)
+
+    assert lived(life).inspected == [0, 1.1]
+
+
+def test_a_delayed_read_is_delayed_longer_while_the_container_is_being_started() -> None:
+    """The engine would answer only after the start, which has an event."""
+
+    async def life(_engine: Engine, reads: ReadQueue, known: Store) -> None:
+        known.mark_stale(DB.key)
+        reads.enqueue(DB.key, "die", delay=0.25)
+        await anyio.sleep(0.1)
+        reads.confirm(DB.key)
+        await anyio.sleep(60)
+
+    assert lived(life).inspected == [0.75]
 
 
 def test_a_step_before_the_read_is_taken_only_where_the_read_was_delayed() -> None:

@@ -54,6 +54,8 @@ class EarlyAddresses:
         """Running containers with an address in their file that their networks are being asked for."""
         self._answered: dict[ContainerKey, NetworkKey] = {}
         """The network that has confirmed such an address, until the container is inspected."""
+        self._told: set[ContainerKey] = set()
+        """Starting containers whose files tell their addresses, until they are inspected."""
 
     def connect(self, reads: ReadQueue | None) -> None:
         """Have this queue confirm addresses from now on; `None`: the engine is away, so nothing confirms them."""
@@ -62,6 +64,7 @@ class EarlyAddresses:
     def was_read(self, key: ContainerKey) -> None:
         """The container was inspected, or is gone."""
         self._answered.pop(key, None)
+        self._told.discard(key)
         if self._store.container(key) is None:
             self._claims.forget(key)
 
@@ -72,13 +75,17 @@ class EarlyAddresses:
 
         Its own file is not reported: it is compared next in any case.
         """
+        found = tuple(addresses)
+        if found:
+            self._told.add(key)
         marked = self._store.mark_starting(key)
-        files = (marked | self._store.put_early_addresses(key, addresses)) - {key}
+        files = (marked | self._store.put_early_addresses(key, found)) - {key}
         if self._reads is None:
             self._changes.report(files, cause)
         else:
             self._changes.report(self._reads.admitted(key, files, cause), cause)
-            self._reads.confirm(key)
+            if found or not self._reads.is_queued(key):  # otherwise it is being stopped
+                self._reads.confirm(key)
 
     def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
         """The hosts file of a running container has these addresses: ask its networks whether the container has them.
@@ -91,6 +98,10 @@ class EarlyAddresses:
         if self._claims.wait(key, anyio.current_time()) <= 0:
             self._asking.add(key)
             self._start(self._ask_networks, key, networks, cause, name=f"claim of {key}")
+
+    def is_told(self, key: ContainerKey) -> bool:
+        """Whether a starting container's file tells its addresses."""
+        return key in self._told
 
     def has_confirmed(self, network: NetworkKey, key: ContainerKey) -> bool:
         """Whether this network has confirmed a running container's address since the container was last inspected.

@@ -3,14 +3,15 @@
 | event | container is | read again | at once |
 | --- | --- | --- | --- |
 | container: create | any | container | an unknown one is taken from the event; a subscriber is listed |
-| container: die | any | container | stale |
+| container: die | any | container, a little later | stale |
 | container: start | stopped | container | stale |
+| container: start | other | container, unless a read under way finds it running | |
 | container: any other | any | container | |
 | network: create, destroy | | network | |
 | network: disconnect | any | container, a little later | |
 | network: connect | running | container, unless it is inspected with it | endpoint, if a read is delayed |
 | network: connect | unknown to the store | container | |
-| network: connect | starting | | endpoint, unless it has an address there |
+| network: connect | starting | | endpoint, unless its file or the network told its address there |
 | network: connect | stopped | container, unless it has an address there | endpoint, unless it has an address there |
 
 The engine rewrites the file of a container that it connects or disconnects, and may overwrite our block with older
@@ -27,9 +28,9 @@ from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, NetworkKey, State
 from hostwatch.core.store.store import Store
 
-_DISCONNECTED_DELAY_SECONDS = 0.25
-"""Delay before a disconnected container is read. As a rule its death or another connection follows, and has it read at
-once. Its lost address lingers meanwhile."""
+_DELAY_SECONDS = 0.25
+"""Delay before a container is read that has died or was disconnected. As a rule its removal, its next start or another
+connection follows, and has it read at once. Its lost address lingers meanwhile."""
 
 
 class EventHandler:
@@ -66,7 +67,13 @@ class EventHandler:
                 self._mark_stale(key, str(event))
             case _:
                 pass
-        self._reads.enqueue(key, str(event))
+        match event.action:
+            case "die":
+                self._reads.enqueue(key, str(event), delay=_DELAY_SECONDS)
+            case "start":
+                self._reads.enqueue_started(key, str(event))
+            case _:
+                self._reads.enqueue(key, str(event))
 
     def _mark_stale(self, key: ContainerKey, cause: str) -> None:
         self._changes.report(self._reads.admitted(key, self._store.mark_stale(key), cause), cause)
@@ -86,14 +93,14 @@ class EventHandler:
         state, endpoints = (known.state, known.endpoints) if known is not None else (None, ())
         match event.action, state:
             case "disconnect", _:
-                self._reads.enqueue(key, cause, delay=_DISCONNECTED_DELAY_SECONDS)
+                self._reads.enqueue(key, cause, delay=_DELAY_SECONDS)
             case "connect", State.RUNNING if self._is_known(key, endpoints, network):
                 pass
             case "connect", State.RUNNING:
                 self._early.read_new_endpoint(network, key, cause)
             case _, (State.RUNNING | None):
                 self._reads.enqueue(key, cause)
-            case "connect", _ if not _has_address(endpoints, network.id):
+            case "connect", _ if not (_has_address(endpoints, network.id) and self._early.is_told(key)):
                 self._early.read_early_endpoint(network, key, cause)
                 if state is State.STOPPED:  # addresses in its hosts file are believed only once its networks are known
                     self._reads.enqueue(key, cause)

@@ -6,11 +6,13 @@ with the inspection of a starting container. Equal keys collapse.
 | state of a key | enqueued again | time is up | read | reading failed |
 | --- | --- | --- | --- | --- |
 | idle | delayed, or limited at once | | | |
-| delayed | limited | limited | | |
+| delayed | limited | limited; delayed once more if it is being started | | |
 | limited | limited | reading | | |
 | reading | reading, then limited | | idle; limited if stale or enqueued meanwhile | backing off, or given up |
 | backing off | limited | limited | | |
 | given up | limited | limited | | |
+
+A start during a read counts as enqueued only if the read does not find the container running.
 
 A key that is limited waits for tokens: one that changes all the time, as in a crash loop, is read a few times a second
 at most. The newest state is always read in the end. A failure leaves the store as it is. A container that is given up
@@ -59,6 +61,8 @@ class _Pending:
     """The newest reason for reading it."""
     again: bool = False
     """Whether it was enqueued again since the last read began."""
+    is_started: bool = False
+    """Whether it was started since the last read began, which may find it running all the same."""
     wake: anyio.Event | None = None
     """Ends a delay or a back-off; `None` in any other state."""
     first: Callable[[], Awaitable[None]] | None = None
@@ -98,6 +102,17 @@ class ReadQueue:
             pending.cause, pending.again = cause, True
             if pending.wake is not None:
                 pending.wake.set()
+
+    def enqueue_started(self, key: ContainerKey, cause: str) -> None:
+        """Have a container read that was started, unless a read under way finds it running.
+
+        The engine answers an inspection after the start, so such an answer is newer than the start's event.
+        """
+        pending = self._pending.get(key)
+        if pending is None or pending.wake is not None:
+            self.enqueue(key, cause)
+        else:
+            pending.is_started = True
 
     def enqueue_after(self, first: Callable[[], Awaitable[None]], key: Key, cause: str) -> None:
         """Have a container read again; if its read is delayed, end the delay and take this step before the read."""
@@ -147,8 +162,9 @@ class ReadQueue:
             self.tasks.start_soon(self._until_read, key, pending, 0.0, name=f"read {key}")
 
     async def _until_read(self, key: Key, pending: _Pending, delay: float) -> None:
-        if delay > 0:
-            await self._wait(pending, delay)
+        is_delayed = delay > 0 and not await self._wait(pending, delay)
+        if is_delayed and key in self._stale and self._is_stale(key):
+            await self._wait(pending, _STALE_BACKOFF_SECONDS[0])  # it is being started, which has an event, too
         backoff, rare = Backoff(*_BACKOFF_SECONDS), Backoff(*_GIVEN_UP_BACKOFF_SECONDS)
         while (fault := await self._read(key, pending)) is not None:
             chance = random.random()  # noqa: S311
@@ -174,7 +190,7 @@ class ReadQueue:
         """Read a key until its newest state is known, and take it out of the queue; returns the error of a failure."""
         while True:
             await self._take_token(key)
-            cause, pending.again = pending.cause, False
+            cause, pending.again, pending.is_started = pending.cause, False, False
             await self._prepare(pending, cause)
             try:
                 is_there = await self._reader.read(key, cause)
@@ -182,8 +198,9 @@ class ReadQueue:
                 logger.debug("{} is not known, as reading it failed: {}", key, error)
                 return str(error)
             self._follow_up(key, is_there=is_there)
+            is_old = pending.is_started and self._has_state(key, State.STOPPED)
             # A container that is still stale has changed while the engine answered.
-            if not pending.again and not self._is_stale(key):
+            if not pending.again and not is_old and not self._is_stale(key):
                 del self._pending[key]
                 return None
 
@@ -223,5 +240,8 @@ class ReadQueue:
         self._stale.discard(key)
 
     def _is_stale(self, key: Key) -> bool:
+        return self._has_state(key, State.UNKNOWN)
+
+    def _has_state(self, key: Key, state: State) -> bool:
         container = self._store.container(key) if isinstance(key, ContainerKey) else None
-        return container is not None and container.state is State.UNKNOWN
+        return container is not None and container.state is state
