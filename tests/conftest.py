@@ -25,7 +25,7 @@ newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=
 """For a test that does not depend on the engine's version, as of labels and commands."""
 
 
-def eventually(check: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(check: Callable[[], T], seconds: float = 20.0) -> T:
     """The first true value of `check`; fails with its last one if that takes too long."""
     deadline = time.monotonic() + seconds
     while not (value := check()):
