@@ -49,7 +49,7 @@ class Everything:
         """Take in what has changed, by so many steps of some 20 µs; returns whether all is taken in."""
         near = self._candidates(None)
         if near is not self._taken_in:
-            self._names.pending.update(near ^ self._taken_in)
+            self._names.pending.update(dict.fromkeys(near ^ self._taken_in))
             self._taken_in = near
         while most_steps > 0:
             if self._is_taken_in(near):
@@ -64,15 +64,15 @@ class Everything:
         """Take in one change; returns whether there was one."""
         names, services, lines = self._names.pending, self._services.pending, self._made.pending
         if names:
-            container = names.pop()
-            services.update(self._names.take_in(container, container in near))
+            container, _ = names.popitem()
+            services.update(dict.fromkeys(self._names.take_in(container, container in near)))
         elif services:
-            name = services.pop()
+            name, _ = services.popitem()
             for group in self._services.take_in(name, bool(self._names.members(name))):
                 self._lines.remove(group)  # its first name may be another one now
-                lines.add(group)
+                lines[group] = None
         elif lines:
-            self._take_in_line(lines.pop())
+            self._take_in_line(lines.popitem()[0])
         else:
             return False
         return True

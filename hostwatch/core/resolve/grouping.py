@@ -17,12 +17,13 @@ class Pending(Kept[Member, Value]):
 
     def __init__(self, results: Results, make: Callable[[Member], Value]) -> None:
         super().__init__(results, make)
-        self.pending: set[Member] = set()
-        """The keys of results that were dropped, or that are new to the caller."""
+        self.pending: dict[Member, None] = {}
+        """The keys of results that were dropped, or that are new to the caller. A dictionary: a set that was large once
+        takes long to find its last members."""
 
     def drop(self, key: Member) -> tuple[Hashable, ...]:
         """Drop a result; returns the facts that it was made from."""
-        self.pending.add(key)
+        self.pending[key] = None
         return super().drop(key)
 
 
@@ -38,7 +39,7 @@ class Grouping(Generic[Member, Value, Group]):
         self._members: Index[Member] = Index(results)
 
     @property
-    def pending(self) -> set[Member]:
+    def pending(self) -> dict[Member, None]:
         """The members that are to be taken in."""
         return self.value.pending
 

@@ -71,8 +71,10 @@ def _near(lister: Lister, service: Container) -> Iterator[AbstractSet[ContainerK
 
 
 def affected_by_network(lister: Lister, network: Network) -> FileKeys:
-    """The files that a network's gateway or name may affect: those that its members affect."""
-    members = lister.by_index("network", network.key.engine, network.name)
+    """The files that a network's gateway or name may affect: those that its members affect, or all if that is less."""
+    members, subscribers = lister.by_index("network", network.key.engine, network.name), lister.subscriber_files
+    if len(subscribers) < len(members):
+        return subscribers
     return frozenset(file for member in members for file in affected(lister, member))
 
 

@@ -73,7 +73,10 @@ class Store(Lister):
         self.rules = rules
         self.results.clear()
         for container in list(self._containers.values()):
-            self._exchange(container.key, container, roles(container, rules))
+            own = roles(container, rules)
+            if own != self._roles[container.key]:
+                self._exchange(container.key, container, own)
+            self._roles[container.key] = own
         return before | self.subscriber_files
 
     def newly_stale(self) -> Iterable[ContainerKey]:
