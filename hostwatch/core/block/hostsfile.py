@@ -8,8 +8,8 @@ There are two ways to rewrite a block, with the same result:
   with the steps of its edit takes 45 µs or more, so the event loop itself can do it. For any other text `edited` is
   `None`, and `rewritten` is needed.
 
-`rewritten` cannot do this on its own: it may take long for the text of a hostile container, so its caller runs it in a
-thread. `replacement` is what tells the caller that no thread is needed.
+`rewritten` does that by itself where it can. For any other text it may take long, as that may be a hostile container's:
+so its caller runs it in a thread. `replacement` is what tells the caller that no thread is needed.
 """
 
 from collections.abc import Collection
