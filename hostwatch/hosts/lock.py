@@ -171,6 +171,10 @@ class HostFileLocks:
         """Whether a file's lock is ours, or the file is kept without a lock."""
         return path in self._held
 
+    def stays(self, path: Path) -> bool:
+        """Whether a file's lock is ours, and is not released once the file has been put right."""
+        return path in self._held and (self.kept is None or path in self.kept)
+
     def holder(self, path: Path) -> Holder | None:
         """Take a file's lock; returns another process that has it. Blocks for a moment."""
         if path in self._held:

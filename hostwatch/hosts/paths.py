@@ -1,12 +1,13 @@
 """Hosts files by their path: those of an engine's containers, below its data root, and files on the host.
 
-Each access that may wait is made in a thread, under a limit. Errors become those of the control loop.
+Each access that may wait is made in a thread, under a limit. Errors become those of the control loop. A file on the
+host may be on any file system: it is accessed at once only where a thread has found it on a local one.
 """
 
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -26,6 +27,7 @@ from hostwatch.control.writers import (
 from hostwatch.core.block.hostsfile import OF_CONTAINER, OF_HOST, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.hosts import files
+from hostwatch.hosts.file_system import is_local
 from hostwatch.hosts.host_watch import HostFileWatch
 from hostwatch.hosts.inotify import Inotify, watch_for_ever
 from hostwatch.hosts.lock import HostFileLocks
@@ -47,6 +49,8 @@ class PathHostsFiles:
         self._hosts = hosts
         self._locks = locks
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
+        self._local: dict[Path, Path] = {}
+        """The files of the host that were last found on a local file system, and where they were."""
 
     def __repr__(self) -> str:
         return f"<PathHostsFiles {self.directory}>"
@@ -143,14 +147,30 @@ class PathHostsFiles:
 
         `None` if it might wait, and for every error. The caller then uses a thread, which raises the error.
         """
-        if container.host_file is None:  # files of the host may be on any file system
-            with suppress(files.HostsFileError):
-                return work(self.path(container))
+        host_file = container.host_file
+        path = self.path(container) if host_file is None else self._local.get(host_file)
+        if path is None or (host_file is not None and not self._is_ours(host_file, path)):
+            return None
+        with suppress(files.HostsFileError):
+            return work(path)
         return None
+
+    def _is_ours(self, host_file: Path, place: Path) -> bool:
+        """Whether a file of the host is where it was, and stays under its lock when it is written."""
+        return (self._locks is None or self._locks.stays(host_file)) and _resolved(host_file) == place
+
+    def _on_host(self, work: Callable[[Path], T], path: Path) -> T:
+        """The result of work on a file of the host. It is noted whether later work needs no thread."""
+        self._local.pop(path, None)
+        place = _resolved(path)
+        found = work(place)
+        if is_local(place):
+            self._local[path] = place
+        return found
 
     async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:
         path = self.path(container)
-        task = _of_host(work) if container.host_file is not None else work
+        task = partial(self._on_host, work) if container.host_file is not None else work
         try:
             return await anyio.to_thread.run_sync(task, path, limiter=self._limiter)
         except files.HostsFileMissing as error:
@@ -179,15 +199,15 @@ async def watch_host_files(
     )
 
 
+def _resolved(path: Path) -> Path:
+    """The place of a file whose directory may be a link, as `/var/run` is. Directories of the host are trusted."""
+    return Path(os.path.realpath(path.parent), path.name)
+
+
 @lru_cache(maxsize=1024)
 def _place(directory: Path, identity: str, hosts: Path) -> Path:
     """The path of a container's file. It is cached, as making a path takes as long as reading a file."""
     return directory / identity / hosts
-
-
-def _of_host(work: Callable[[Path], T]) -> Callable[[Path], T]:
-    """The work on a file whose directory may be a link, as `/var/run` is. Directories of the host are trusted."""
-    return lambda path: work(path.parent.resolve() / path.name)
 
 
 def out_of_sight(directory: Path, error: OSError) -> str:

@@ -158,9 +158,8 @@ class FileAccess:
         `None` where that is not known, where it would mean to wait, or where the file has to be taken apart.
         """
         key = container.key
-        is_quick = writer is not Writer.EXEC and container.host_file is None  # that may be on any file system
-        text = self._seen.get(key) if is_quick else None
-        change = hostsfile.replacement(last, block) if text is not None else None
+        text = self._seen.get(key) if writer is not Writer.EXEC else None
+        change = hostsfile.replacement(last, block) if text is not None and len(text) <= _SHORT else None
         if text is None or change is None:
             return None
         edited = change.edited(text, reserved_names(container))
@@ -189,7 +188,8 @@ class FileAccess:
 
     def _fresh_update(self, container: Container, rewriting: Rewriting) -> FileUpdate | None:
         """Change a file at once that was left a moment ago, or that the engine has just written for a start."""
-        is_fresh = container.key in self._seen or container.state is not State.RUNNING
+        known = self._seen.get(container.key)
+        is_fresh = container.state is not State.RUNNING or (known is not None and len(known) <= _SHORT)
         return self._paths.update_now(container, rewriting) if is_fresh and container.key not in self._costly else None
 
     def _note(self, container: Container, text: bytes) -> None:
