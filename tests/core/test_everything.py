@@ -1,14 +1,17 @@
 """The lines of `services: "*"`: whatever comes, in whatever steps, they are those of a new computation."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostwatch.core.resolve import desired, line_list
+from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.line_list import Line, LineList
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
-from tests.core.build import ip, key
+from tests.core.build import UNKNOWN, box, ip, key, on, store, told
 from tests.core.test_linger import published
 from tests.core.test_store import Step, everything_told, histories, often, watched
 
@@ -31,8 +34,8 @@ def test_a_list_of_lines_is_in_order(changes: list[tuple[str, str | None]]) -> N
     while found.is_part_made():
         pass
     in_order = [expected[name] for name in sorted(expected)]
-    assert [line.outcome for line in found] == in_order
-    assert [outcome for part in found.parts for outcome in part.outcomes] == in_order
+    assert [line.outcome for stretch in found for line in stretch.lines] == in_order
+    assert [outcome for stretch in found if stretch.part is not None for outcome in stretch.part.outcomes] == in_order
 
 
 @often
@@ -49,6 +52,33 @@ def test_changes_may_be_taken_in_by_a_few_steps_between_others(history: list[Ste
     kept = everything_told(made)
     made.adopt(made.rules)
     assert kept == everything_told(made)
+
+
+@often
+@given(histories)
+def test_beside_other_lines_only_those_with_their_names_are_looked_at(history: list[Step]) -> None:
+    """The file is the same as if all lines were joined one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_list, "_MOST", 2)
+        made = watched()
+        for method, arguments in history:
+            method(made, *arguments)
+        found = {file: outcomes(made, file) for file in made.subscriber_files}
+        patch.setattr(desired, "_last_star", lambda _: None)
+        for file, lines in found.items():
+            expected = outcomes(made, file)
+            assert len(lines) == len(expected)
+            assert {outcome.line: outcome for outcome in lines} == {outcome.line: outcome for outcome in expected}
+
+
+def test_a_line_that_a_star_gives_too_counts_once() -> None:
+    """Whether it is known or not."""
+    labels = {"hostwatch.hosts": "@{db.ip} db", "hostwatch.services": "*"}
+    web = box("web", on("front", "10.0.0.2"), labels=labels)
+    made = store(web, box("db", on("front", "10.0.0.5")))
+    assert told(made, "web") == ["10.0.0.5 db", "10.0.0.2 web"]
+    made = store(web, box("db", on("front"), state=UNKNOWN))
+    assert [outcome.line for outcome in outcomes(made, key("web"))] == ["@{db.ip} db", "@{web.ip} web"]
 
 
 A, B, OTHER = ip("10.0.0.5"), ip("10.0.0.6"), key("other")

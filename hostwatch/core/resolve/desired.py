@@ -72,67 +72,6 @@ def _called(lister: Lister, requests: tuple[Request, ...], keys: frozenset[Conta
     return " and ".join(map(shown, sorted(met)))
 
 
-@dataclass(slots=True)
-class _Answer:
-    """The answer to a file's requests. Files with the same single query share one."""
-
-    resolved: Resolved
-    desired: Desired | None = None
-    """The desired block, if it depends neither on time nor on what was published before."""
-
-
-def _answer(lister: Lister, requests: Iterable[Request]) -> _Answer:
-    queries = [request.query for request in requests]
-    if any(query.subscription.everything for query in queries):
-        return _Answer(Resolved(_parts(lister, queries), asks_for_all=True))
-    return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_parts(lister, queries)))
-
-
-def _answer_to(lister: Lister, query: Query) -> _Answer:
-    return _Answer(Resolved(_parts(lister, [query])))
-
-
-def _parts(lister: Lister, queries: Sequence[Query]) -> tuple[Part, ...]:
-    if len(queries) == 1 and queries[0].subscription.everything and not queries[0].subscription.lines:
-        return everything_of(lister, queries[0]).parts
-    return (part_of(_outcomes(lister, queries)),)
-
-
-def _outcomes(lister: Lister, queries: Sequence[Query]) -> Iterable[Outcome]:
-    taken = _Names()
-    parts = [(query, resolver_of(lister, query.context, query.subscription.any_scope)) for query in queries]
-    asked = [
-        [line_outcome(resolver, query.own, query.subscription, line) for line in query.subscription.lines]
-        for query, resolver in parts
-    ]
-    answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
-    found: list[Outcome] = []
-    for lines in asked:  # a line has the place of its first request, even if another request has the answer
-        found += taken.assign([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
-    for query, resolver in parts:
-        if query.subscription.everything:
-            found += taken.assign(everything_of(lister, query).without(taken.given))
-        found += taken.assign(_service_outcome(resolver, query, name, taken) for name in query.subscription.services)
-    return _by_line(found).values()
-
-
-def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
-    """One outcome for each line, in the order in which they were first requested.
-
-    The same line from two requests counts once: it is published if one of them is, and unknown until both are known.
-    """
-    by_line: dict[str, Outcome] = {}
-    for outcome in found:
-        known = by_line.setdefault(outcome.line, outcome)
-        if _PRECEDENCE.index(type(outcome)) < _PRECEDENCE.index(type(known)):
-            by_line[outcome.line] = outcome
-    return by_line
-
-
-_PRECEDENCE = (Published, Unknown, Gone, Refused)
-"""Of several outcomes of one line the first in this order counts."""
-
-
 class _Names:
     """The names that earlier requests have given, with their addresses."""
 
@@ -182,6 +121,87 @@ class _Names:
 
     def _is_free(self, name: str, address: Address) -> bool:
         return address in self._given.get(folded(name), {address})
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The answer to a file's requests. Files with the same single query share one."""
+
+    resolved: Resolved
+    desired: Desired | None = None
+    """The desired block, if it depends neither on time nor on what was published before."""
+
+
+def _answer(lister: Lister, requests: Iterable[Request]) -> _Answer:
+    queries = [request.query for request in requests]
+    if any(query.subscription.everything for query in queries):
+        return _Answer(Resolved(_parts(lister, queries), asks_for_all=True))
+    return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_parts(lister, queries)))
+
+
+def _answer_to(lister: Lister, query: Query) -> _Answer:
+    return _Answer(Resolved(_parts(lister, [query])))
+
+
+def _parts(lister: Lister, queries: Sequence[Query]) -> tuple[Part, ...]:
+    """The lines of a file. Of thousands with every name, only those are looked at whose names another line has."""
+    star, taken = _last_star(queries), _Names()
+    found = _outcomes(lister, queries, star, taken)
+    parts: list[Part] = []
+    if star is not None:
+        lines, given = _by_line(found), frozenset(taken.given)
+        touched = given.union(folded(name) for line in lines for name in line.split()[1:])
+        for stretch in everything_of(lister, star):
+            if stretch.part is not None and stretch.names.isdisjoint(touched):
+                parts.append(stretch.part)
+                continue
+            outcomes = taken.assign(stretch.without(given))
+            parts.append(part_of(outcome for outcome in outcomes if outcome.line not in lines))
+            found += [outcome for outcome in outcomes if outcome.line in lines]
+    return (part_of(_by_line(found).values()), *parts) if found else tuple(parts)
+
+
+def _last_star(queries: Sequence[Query]) -> Query | None:
+    """The query for every name, if there is one, and all other services are requested before it."""
+    stars = [query for query in queries if query.subscription.everything]
+    later = queries[queries.index(stars[0]) + 1 :] if len(stars) == 1 else queries
+    return stars[0] if stars and not any(q.subscription.services or q in stars for q in later) else None
+
+
+def _outcomes(lister: Lister, queries: Sequence[Query], star: Query | None, taken: _Names) -> list[Outcome]:
+    """The outcomes of all lines and services but those of `star`; `taken` has the names that they give."""
+    parts = [(query, resolver_of(lister, query.context, query.subscription.any_scope)) for query in queries]
+    asked = [
+        [line_outcome(resolver, query.own, query.subscription, line) for line in query.subscription.lines]
+        for query, resolver in parts
+    ]
+    answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
+    found: list[Outcome] = []
+    for lines in asked:  # a line has the place of its first request, even if another request has the answer
+        found += taken.assign([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
+    for query, resolver in parts:
+        if query.subscription.everything and query is not star:
+            given = frozenset(taken.given)
+            found += taken.assign(o for stretch in everything_of(lister, query) for o in stretch.without(given))
+        found += taken.assign(_service_outcome(resolver, query, name, taken) for name in query.subscription.services)
+    return found
+
+
+def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
+    """One outcome for each line, in the order in which they were first requested.
+
+    The same line from two requests counts once: it is published if one of them is, and unknown until both are known.
+    """
+    by_line: dict[str, Outcome] = {}
+    for outcome in found:
+        known = by_line.setdefault(outcome.line, outcome)
+        if _PRECEDENCE.index(type(outcome)) < _PRECEDENCE.index(type(known)):
+            by_line[outcome.line] = outcome
+    return by_line
+
+
+_PRECEDENCE = (Published, Unknown, Gone, Refused)
+"""Of several outcomes of one line the first in this order counts."""
 
 
 def _service_outcome(resolver: Resolver, query: Query, name: str, taken: _Names) -> Outcome:

@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from hostwatch.core.block.records import Record
 from hostwatch.core.model import ContainerKey
-from hostwatch.core.names import folded
 from hostwatch.core.resolve.grouping import Grouping, Pending
-from hostwatch.core.resolve.line_list import Line, LineList
+from hostwatch.core.resolve.line_list import Line, LineList, Stretch
 from hostwatch.core.resolve.lookup import Group, Resolver, resolver_of
 from hostwatch.core.resolve.members import addressed, service_line
-from hostwatch.core.resolve.outcome import Gone, Outcome, Published, Refused
-from hostwatch.core.resolve.parts import Part
+from hostwatch.core.resolve.outcome import Gone, Published, Refused
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.rules import Subscription, Writer
 from hostwatch.core.store.lister import Lister
@@ -84,22 +81,11 @@ class Everything:
         else:
             self._lines.remove(group)
 
-    @property
-    def parts(self) -> tuple[Part, ...]:
+    def __iter__(self) -> Iterator[Stretch]:
         """All lines, in the order of their first names."""
         while not self.is_complete(_STEPS):
             pass
-        return self._lines.parts
-
-    def without(self, taken: AbstractSet[str]) -> Iterator[Outcome]:
-        """The outcomes of all lines, without the names that are taken."""
-        while not self.is_complete(_STEPS):
-            pass
-        for line in self._lines:
-            if line.names.isdisjoint(taken):
-                yield line.outcome
-            elif not line.names <= taken:
-                yield _without(line.outcome, taken)
+        return iter(self._lines)
 
     def _line(self, group: Group) -> Line | None:
         """The line of a group of names; `None` if nothing is to be said about them."""
@@ -121,16 +107,6 @@ class Everything:
         """The name as a container of its service writes it."""
         spelled = (self._names.value(key)[name] for key in self._names.members(name) if key.id in ids)
         return min(spelled, default=name)
-
-
-def _without(outcome: Outcome, taken: AbstractSet[str]) -> Outcome:
-    if not isinstance(outcome, Published):
-        return outcome
-    records = (
-        Record(record.address, tuple(name for name in record.names if folded(name) not in taken))
-        for record in outcome.records
-    )
-    return Published(outcome.line, tuple(records), outcome.origins, of_all=True)
 
 
 def everything_of(lister: Lister, query: Query) -> Everything:

@@ -2,11 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hostwatch.core.block.records import Record
+from hostwatch.core.names import folded
 from hostwatch.core.resolve.lookup import Group
-from hostwatch.core.resolve.outcome import Outcome
+from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.parts import Part, part_of
 
 _MOST = 48
@@ -23,37 +26,57 @@ class Line(NamedTuple):
     """The names that it gives, folded; empty without a service."""
     outcome: Outcome
 
+    def without(self, taken: AbstractSet[str]) -> Outcome | None:
+        """The outcome without the names that are taken; `None` if nothing is left."""
+        if self.names.isdisjoint(taken):
+            return self.outcome
+        if self.names <= taken or not isinstance(self.outcome, Published):
+            return None if self.names <= taken else self.outcome
+        records = (
+            Record(record.address, tuple(name for name in record.names if folded(name) not in taken))
+            for record in self.outcome.records
+        )
+        return Published(self.outcome.line, tuple(records), self.outcome.origins, of_all=True)
+
 
 @dataclass(slots=True)
-class _Chunk:
+class Stretch:
+    """Some lines, one after the other, which are one part of a file."""
+
     lines: list[Line]
     part: Part | None = None
-    """The part with these lines; `None` until it is made."""
+    """The part; `None` until it is made."""
+    names: frozenset[str] = frozenset()
+    """The names that the lines of the part give, folded."""
+
+    def make(self) -> None:
+        """Make the part."""
+        self.part = part_of(line.outcome for line in self.lines)
+        self.names = frozenset[str]().union(*[line.names for line in self.lines])
+
+    def without(self, taken: AbstractSet[str]) -> Iterator[Outcome]:
+        """The outcomes of the lines without the names that are taken."""
+        return (outcome for line in self.lines if (outcome := line.without(taken)) is not None)
 
 
 class LineList:
     """Lines in the order of their first names."""
 
     def __init__(self) -> None:
-        self._chunks: list[_Chunk] = []
-        self._stale: dict[int, _Chunk] = {}
+        self._stretches: list[Stretch] = []
+        self._stale: dict[int, Stretch] = {}
         """Those whose part is to be made, by their identities."""
         self._lines: dict[Group, Line] = {}
 
-    def __iter__(self) -> Iterator[Line]:
-        return (line for chunk in self._chunks for line in chunk.lines)
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of all lines, once each is made."""
-        return tuple([chunk.part for chunk in self._chunks if chunk.part is not None])
+    def __iter__(self) -> Iterator[Stretch]:
+        return iter(self._stretches)
 
     def is_part_made(self) -> bool:
         """Make one part that is to be made; returns whether there was one."""
         if not self._stale:
             return False
-        _, chunk = self._stale.popitem()
-        chunk.part = part_of(line.outcome for line in chunk.lines)
+        _, stretch = self._stale.popitem()
+        stretch.make()
         return True
 
     def put(self, line: Line) -> None:
@@ -62,18 +85,18 @@ class LineList:
         if before == line:
             return
         self._lines[line.group] = line
-        if not self._chunks:
-            self._chunks.append(_Chunk([line]))
-            self._touch(self._chunks[0])
+        if not self._stretches:
+            self._stretches.append(Stretch([line]))
+            self._touch(self._stretches[0])
             return
         index, place = self._found(line.first)
-        chunk = self._chunks[index]
-        chunk.lines[place : place + (before is not None)] = [line]
-        if len(chunk.lines) > _MOST:
-            chunk.lines, rest = chunk.lines[: _MOST // 2], _Chunk(chunk.lines[_MOST // 2 :])
-            self._chunks.insert(index + 1, rest)
+        stretch = self._stretches[index]
+        stretch.lines[place : place + (before is not None)] = [line]
+        if len(stretch.lines) > _MOST:
+            stretch.lines, rest = stretch.lines[: _MOST // 2], Stretch(stretch.lines[_MOST // 2 :])
+            self._stretches.insert(index + 1, rest)
             self._touch(rest)
-        self._touch(chunk)
+        self._touch(stretch)
 
     def remove(self, group: Group) -> None:
         """Remove the line of a group, if it has one."""
@@ -81,19 +104,19 @@ class LineList:
         if line is None:
             return
         index, place = self._found(line.first)
-        chunk = self._chunks[index]
-        del chunk.lines[place]
-        if chunk.lines:
-            self._touch(chunk)
+        stretch = self._stretches[index]
+        del stretch.lines[place]
+        if stretch.lines:
+            self._touch(stretch)
         else:
-            del self._chunks[index]
-            self._stale.pop(id(chunk), None)
+            del self._stretches[index]
+            self._stale.pop(id(stretch), None)
 
     def _found(self, first: str) -> tuple[int, int]:
-        """The index of the chunk for a first name, and the place in it."""
-        index = max(bisect_right(self._chunks, first, key=lambda chunk: chunk.lines[0].first) - 1, 0)
-        return index, bisect_left(self._chunks[index].lines, first, key=lambda line: line.first)
+        """The index of the stretch for a first name, and the place in it."""
+        index = max(bisect_right(self._stretches, first, key=lambda stretch: stretch.lines[0].first) - 1, 0)
+        return index, bisect_left(self._stretches[index].lines, first, key=lambda line: line.first)
 
-    def _touch(self, chunk: _Chunk) -> None:
-        chunk.part = None
-        self._stale[id(chunk)] = chunk
+    def _touch(self, stretch: Stretch) -> None:
+        stretch.part = None
+        self._stale[id(stretch)] = stretch
