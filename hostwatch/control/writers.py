@@ -79,7 +79,10 @@ class VisibleHostsFiles(HostsFiles, Protocol):
     """Hosts files by their paths. The calls that are no coroutines are for a file that was read or written just now."""
 
     def read_now(self, container: Container) -> bytes | None:
-        """The file's text; `None` if it is long, or another process has the file open."""
+        """The file's text; `None` if it is long, or another process has the file open.
+
+        Raises `FileGoneError` if the container's directory has no file, as before a first start.
+        """
 
     def update_now(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate | None:
         """Change the file; `None`, and no write, if it might wait."""

@@ -66,7 +66,11 @@ class PathHostsFiles:
 
     def read_now(self, container: Container) -> bytes | None:
         """The text of a file that was written or read a moment ago; `None` if reading might wait."""
-        return self._at_once(container, files.read_at_once)
+        text = self._at_once(container, files.read_at_once)
+        path = self.path(container)
+        if text is None and container.host_file is None and path.parent.is_dir() and not path.exists():
+            raise FileGoneError(f"{path}: not there; nothing to do if its container is gone")
+        return text
 
     def limit(self, container: Container) -> Limit:
         """The longest text of the file. A container may fill its own file; the operator fills those of the host."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hostwatch.control.writers import FileGoneError
 from hostwatch.core.block.edit import steps
 from hostwatch.core.block.hostsfile import Edited
 from hostwatch.core.model import Container
@@ -84,3 +85,16 @@ def test_a_file_system_is_local_only_if_its_type_is_known() -> None:
     """What cannot be asked counts as slow, too."""
     assert not is_local(Path("/proc/self"))
     assert not is_local(Path("/no such place"))
+
+
+def test_a_missing_file_is_told_without_a_thread_if_its_directory_is_in_sight(tmp_path: Path) -> None:
+    """A container's own. Where there is no directory either, it is left to a thread to find out why."""
+    container = box("db")
+    files = PathHostsFiles(ENGINE, tmp_path, Path("hosts"))
+    assert files.read_now(container) is None
+    directory = tmp_path / container.key.id
+    directory.mkdir()
+    with pytest.raises(FileGoneError):
+        files.read_now(container)
+    (directory / "hosts").write_bytes(BEFORE)
+    assert files.read_now(container) == BEFORE

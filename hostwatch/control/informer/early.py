@@ -78,8 +78,8 @@ class EarlyAddresses:
         found = tuple(addresses)
         if found:
             self._told.add(key)
-        marked = self._store.mark_starting(key)
-        files = (marked | self._store.put_early_addresses(key, found)) - {key}
+        files = self._store.put_early_addresses(key, found)  # an address that is believed marks it as starting, too
+        files = (files | self._store.mark_starting(key)) - {key}
         if self._reads is None:
             self._changes.report(files, cause)
         else:
