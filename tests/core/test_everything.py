@@ -11,6 +11,7 @@ from hostwatch.core.resolve.line_list import Line, LineList
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
+from hostwatch.core.store import lister
 from tests.core.build import UNKNOWN, box, ip, key, on, store, told
 from tests.core.test_linger import published
 from tests.core.test_store import Step, everything_told, histories, often, watched
@@ -69,6 +70,19 @@ def test_beside_other_lines_only_those_with_their_names_are_looked_at(history: l
             expected = outcomes(made, file)
             assert len(lines) == len(expected)
             assert {outcome.line: outcome for outcome in lines} == {outcome.line: outcome for outcome in expected}
+
+
+def test_a_file_with_more_lines_than_results_are_kept_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that are dropped for being too many do not keep it from its end."""
+    monkeypatch.setattr(lister, "_MOST_RESULTS", 10)
+    monkeypatch.setattr(lister, "_MOST_OF_EACH", 1)
+    boxes = [box(f"s{number}", on("front", f"10.0.1.{number}", aliases=(f"a{number}",))) for number in range(50)]
+    made = store(*boxes, box("web", on("front", "10.0.0.2"), labels={"hostwatch.services": "*"}))
+    rounds = 0
+    while not desired.is_computed(made, key("web"), 5):
+        rounds += 1
+        assert rounds < 1000
+    assert len(outcomes(made, key("web"))) == 51
 
 
 def test_a_line_that_a_star_gives_too_counts_once() -> None:

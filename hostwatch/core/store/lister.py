@@ -40,8 +40,10 @@ Value = TypeVar("Value")
 
 NETWORKS = "networks"
 """The name of a fact: which networks there are, and what they are called."""
-_MOST_RESULTS = 1_000, 50
-"""The results that are kept, and those for each container more: a file with every name needs four for each."""
+_MOST_RESULTS = 100_000
+"""The results that are kept at least, some 60 MB: a file with every name needs three for each, in each context."""
+_MOST_OF_EACH = 50
+"""The results that are kept for each container, if that is more."""
 
 
 class Lister:
@@ -69,8 +71,8 @@ class Lister:
 
         The function may depend on the key, the rules, and on facts that it looks up here.
         """
-        least, for_each = _MOST_RESULTS
-        return self.results.of(make, self, least + for_each * len(self._containers))(key)
+        most = max(_MOST_RESULTS, _MOST_OF_EACH * len(self._containers))
+        return self.results.of(make, self, most)(key)
 
     @property
     def containers(self) -> Iterable[Container]:

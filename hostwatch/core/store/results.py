@@ -25,6 +25,8 @@ class Results:
         """The facts read so far for each result that is being made, the innermost last."""
         self._of_functions: dict[Hashable, Kept[Any, Any]] = {}
         self._count = 0
+        self._most = 0
+        """The number of results that is allowed in any case."""
 
     def read(self, fact: Hashable) -> None:
         """Record that a fact is read."""
@@ -51,9 +53,11 @@ class Results:
     def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
         """The kept results of a function, which is called with this first argument.
 
-        All begins anew if there are more than `most` results: those of a subscriber that is gone are not dropped.
+        All begins anew if there are more than `most` results: those of a subscriber that is gone are not dropped. Next
+        time it takes twice as many, as all of them may be in use.
         """
-        if self._count > most and not self._reading:
+        if self._count > max(most, self._most) and not self._reading:
+            self._most = 2 * self._count
             self.clear()
         found = self._of_functions.get(function)
         if found is None:
