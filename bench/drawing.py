@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench import change
+from bench import change, first, storm
 from bench.follow import BY_LABEL, HOST_FILE
 from bench.report import Row, number, picked
 
@@ -72,7 +72,8 @@ def _bars(axes: Axes, rows: list[Row], ways: Sequence[str], column: str) -> None
         )
         axes.bar_label(container, fmt="{:.3g}", fontsize=6)
     axes.set_xticks([at + 0.4 - width / 2 for at in range(len(ways))], ways)
-    axes.legend(fontsize=6, frameon=False)
+    if contenders:
+        axes.legend(fontsize=6, frameon=False)
 
 
 def _subscribers(axes: Axes, rows: list[Row]) -> None:
@@ -94,10 +95,9 @@ def _subscribers(axes: Axes, rows: list[Row]) -> None:
 
 def _first(axes: Axes, rows: list[Row]) -> None:
     """The starts, of a hundred, that found the file right."""
-    columns = ("new_subscriber", "restarted_subscriber", "recreated_service")
     labels, shares = [], []
     for row in rows:
-        for column in columns:
+        for column in filter(row.__contains__, first.COLUMNS):
             labels.append(f"{row['engine']}, {row['cores']}: {column.replace('_', ' ')}")
             shares.append(100 * (number(row, column) or 0.0) / (number(row, "of") or 1.0))
     bars = axes.barh(labels, shares, color=_COLOURS["hostwatch"])
@@ -121,7 +121,7 @@ def _readers(axes: Axes, rows: list[Row]) -> None:
 
 def _storm(axes: Axes, rows: list[Row]) -> None:
     """Processor time: a contender's own, and what it costs the engine."""
-    found = [row for row in rows if row["contender"] != "nobody"]
+    found = [row for row in rows if row["contender"] != "nobody" and row.get("files", storm.BY_LABEL) == storm.BY_LABEL]
     for place, (column, label) in enumerate((("cpu_s", "its own"), ("engine_cpu_more_s", "the engine's, more"))):
         bars = axes.bar(
             [at + 0.4 * place for at in range(len(found))],

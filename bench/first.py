@@ -1,9 +1,11 @@
 """First instruction: is the file right before the container does anything? Counted on each engine.
 
 The container itself reads the file as its first act. Measured at rest, and with every core kept busy by other programs.
+A recreated service also reads a file on the host that gets every name.
 """
 
 from contextlib import nullcontext
+from pathlib import Path
 
 from docker.models.containers import Container
 
@@ -16,6 +18,9 @@ ROUNDS, ROUNDS_QUICK = 100, 10
 PEERS = 3
 LABELS = {"hostwatch.hosts": "@{db.ip} db"}
 ADDRESS = "10.123.7.7"
+OF_HOST = "# a file on the host\n"
+COLUMNS = ("new_subscriber", "restarted_subscriber", "recreated_service", "recreated_service_in_host_file")
+"""What is counted; `bench.drawing` shows these columns."""
 
 
 def asked(quick: bool) -> Answer:
@@ -24,17 +29,17 @@ def asked(quick: bool) -> Answer:
     rows: list[Row] = []
     exacts: list[str] = []
     for version in engines.VERSIONS:
-        with lab(version) as made, running(HOSTWATCH, made):
+        with lab(version) as made, running(HOSTWATCH, made, hosts := host_file(made)):
             for cores in ("at rest", "busy"):
                 with busy_cores() if cores == "busy" else nullcontext():
-                    counts = counted(made, rounds)
+                    counts = counted(made, hosts, rounds)
                 rows.append({"engine": version, "cores": cores, "of": rounds, **counts})
             exacts.append(exact(made))
     targets = [
         Target(
             f"{column.replace('_', ' ')}, the least of all engines, cores {cores}", min(found), rounds, at_least=True
         )
-        for column in ("new_subscriber", "restarted_subscriber", "recreated_service")
+        for column in COLUMNS
         for cores in ("at rest", "busy")
         if (found := [int(row[column] or 0) for row in rows if row["cores"] == cores])
     ]
@@ -45,13 +50,19 @@ def asked(quick: bool) -> Answer:
     return Answer("First instruction: how often the file was right before it", rows, targets, notes)
 
 
-def counted(made: Lab, rounds: int) -> dict[str, int]:
-    """The three counts."""
+def host_file(made: Lab) -> Path:
+    """A file on the host, for every name."""
+    path = made.directory / "host"
+    path.write_text(OF_HOST)
+    return path
+
+
+def counted(made: Lab, hosts: Path, rounds: int) -> dict[str, int]:
+    """The counts."""
     db = made.run("db", address=ADDRESS)
-    counts = {"new_subscriber": new_subscribers(made, rounds), "restarted_subscriber": restarts(made, rounds)}
+    counts = [new_subscribers(made, rounds), restarts(made, rounds)]
     db.remove(force=True)
-    counts["recreated_service"] = recreations(made, rounds)
-    return counts
+    return dict(zip(COLUMNS, [*counts, *recreations(made, hosts, rounds)], strict=True))
 
 
 def line(address: str) -> str:
@@ -82,20 +93,23 @@ def restarts(made: Lab, rounds: int) -> int:
     return sum(line(ADDRESS) in read for read in reads)
 
 
-def recreations(made: Lab, rounds: int) -> int:
-    """The new database finds its own address in all of its peers' files."""
+def recreations(made: Lab, hosts: Path, rounds: int) -> tuple[int, int]:
+    """The new database finds its own address in all of its peers' files, and in that of the host."""
     peers = [made.run(f"peer-{number}", labels=LABELS) for number in range(PEERS)]
-    mounts = {str(made.hosts_path(peer)): {"bind": f"/{peer.name}", "mode": "ro"} for peer in peers}
-    right = 0
+    files = {hosts: "host"} | {made.hosts_path(peer): peer.name for peer in peers}
+    mounts = {str(path): {"bind": f"/{name}", "mode": "ro"} for path, name in files.items()}
+    right = right_of_host = 0
     for number in range(rounds):
         address = f"10.123.8.{number + 1}"
-        db = made.run("db", "cat /peer-*", address, volumes=mounts)
+        db = made.run("db", "cat /peer-* /host", address, volumes=mounts)
         db.wait(timeout=60)
-        right += printed(db).count(line(address)) == PEERS
+        of_peers, _, of_host = printed(db).partition(OF_HOST)
+        right += of_peers.count(line(address)) == PEERS
+        right_of_host += line(address) in of_host
         db.remove(force=True)
     for peer in peers:
         peer.remove(force=True)
-    return right
+    return right, right_of_host
 
 
 def printed(container: Container) -> str:

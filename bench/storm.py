@@ -1,5 +1,7 @@
 """Storm: 150 containers come, are killed and go, eight at a time; three others request every name.
 
+The same with 100 containers and a file on the host that gets every name.
+
 The contenders are hostwatch and a script that lists and inspects everything at each event, as docker-gen does. The
 engine's own cost of the storm is measured without any contender.
 """
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -24,8 +27,11 @@ from tests.usage import usage
 
 VERSION = "28.5"
 CONTAINERS, CONTAINERS_QUICK = 150, 20
+CONTAINERS_HOST_FILE = 100
+BY_LABEL, HOST_FILE = "three by label", "one on the host"
 AT_ONCE = 8
 WATCHERS = 3
+FOREVER = "exec sleep 1000000"
 EVERYTHING = {"hostwatch.services": "*"}
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
 ACTIONS = ["create", "start", "die", "destroy", "rename", "connect", "disconnect"]
@@ -71,21 +77,25 @@ def asked(quick: bool) -> Answer:
     for contender in (NOBODY, HOSTWATCH, LISTER):
         with lab(VERSION) as made:
             engine = exact(made)
-            rows.append({"contender": contender.name, **measured(made, contender, count)})
+            files = [made.hosts_path(made.run(f"watcher-{n}", FOREVER, labels=EVERYTHING)) for n in range(WATCHERS)]
+            figures = measured(made, contender, files, count)
+            rows.append({"files": BY_LABEL, "contender": contender.name, "containers": count, **figures})
     alone, ours = (number(picked(rows, contender=name), "engine_cpu_s") or 0.0 for name in ("nobody", "hostwatch"))
     for row in rows:
         row["engine_cpu_more_s"] = round((number(row, "engine_cpu_s") or 0.0) - alone, 2)
         row["times_hostwatch_cpu"] = ratio(number(row, "cpu_s"), number(picked(rows, contender="hostwatch"), "cpu_s"))
+    rows += [of_host_file(contender, min(count, CONTAINERS_HOST_FILE)) for contender in (HOSTWATCH, LISTER)]
     lister, hostwatch = picked(rows, contender="lister"), picked(rows, contender="hostwatch")
     fifteenth = (number(lister, "cpu_s") or 0.0) / 15
     targets = [
         Target("CPU (s), a fifteenth of the list-everything way's", number(hostwatch, "cpu_s"), fifteenth),
         Target("requests per event", number(hostwatch, "requests_per_event"), 1.2),
+        Target(f"{HOST_FILE}: CPU (s)", number(picked(rows, files=HOST_FILE, contender="hostwatch"), "cpu_s"), 0.5),
     ]
     notes = [
-        f"{engine}, through a recording proxy; {count} containers, {AT_ONCE} at a time",
+        f"{engine}, through a recording proxy; {AT_ONCE} containers at a time",
         "cpu, requests: until no more are made, as whoever works on each event falls behind",
-        "right after: from the last event until the three that want every name have all, or none; a name lingers 2 s",
+        "right after: from the last event until the files with every name have all, or none; a name lingers 2 s",
         "engine cpu is dockerd's, more than with nobody: what the contender has it do",
     ]
     if ours < alone:
@@ -93,9 +103,17 @@ def asked(quick: bool) -> Answer:
     return Answer(f"Storm: {count} containers up and down", rows, targets, notes)
 
 
-def measured(made: Lab, contender: Contender, count: int) -> Row:
-    """One storm."""
-    watchers = [made.run(f"watcher-{number}", "exec sleep 1000000", labels=EVERYTHING) for number in range(WATCHERS)]
+def of_host_file(contender: Contender, count: int) -> Row:
+    """A storm that ends in a file on the host."""
+    with lab(VERSION) as made:
+        hosts = made.directory / "hosts"
+        hosts.write_text("127.0.0.1\tlocalhost\n")
+        figures = measured(made, contender, [hosts], count, hosts)
+        return {"files": HOST_FILE, "contender": contender.name, "containers": count, **figures}
+
+
+def measured(made: Lab, contender: Contender, files: list[Path], count: int, host_file: Path | None = None) -> Row:
+    """One storm, until these files have all names and then none."""
     daemon = made.engine.daemon
     if daemon is None:
         raise BenchError(f"engine {VERSION} does not run")
@@ -103,7 +121,7 @@ def measured(made: Lab, contender: Contender, count: int) -> Row:
         record = stack.enter_context(recorded(made))
         proxy = stack.enter_context(proxied(made.engine.socket, made.directory / "proxy.sock"))
         made.environ["DOCKER_HOST"] = proxy.host
-        pid = stack.enter_context(running(contender, made)) if contender != NOBODY else None
+        pid = stack.enter_context(running(contender, made, host_file)) if contender != NOBODY else None
         time.sleep(2)  # what a start needs is another question
         proxy.requests.clear()
         cpu, engine = usage(pid).cpu_seconds if pid else 0.0, usage(daemon.pid).cpu_seconds
@@ -111,16 +129,14 @@ def measured(made: Lab, contender: Contender, count: int) -> Row:
         begun = time.monotonic()
 
         def right(names: set[str], wanted: bool) -> Callable[[], bool]:
-            return lambda: all(
-                names & made.records(watcher).keys() == (names if wanted else set()) for watcher in watchers
-            )
+            return lambda: all(names & names_in(path) == (names if wanted else set()) for path in files)
 
         started: list[Container] = list(pool.map(lambda n: made.run(f"one-{n}", labels=WANTS_DB), range(count)))
         names = {str(container.name) for container in started}
-        up = late_ms(made, record, watchers, right(names, True)) if pid else None
+        up = late_ms(record, files, right(names, True)) if pid else None
         quiet(proxy)
         list(pool.map(lambda container: container.kill(), started))
-        down = late_ms(made, record, watchers, right(names, False)) if pid else None
+        down = late_ms(record, files, right(names, False)) if pid else None
         quiet(proxy)
         list(pool.map(lambda container: container.remove(), started))
         record.settled()
@@ -153,7 +169,13 @@ def quiet(proxy: Proxy) -> None:
         time.sleep(QUIET_SECONDS)
 
 
-def late_ms(made: Lab, record: Record, watchers: list[Container], right: Callable[[], bool]) -> float:
+def names_in(path: Path) -> set[str]:
+    """The first name of each line of a hosts file."""
+    lines = (line.split() for line in path.read_text().splitlines() if not line.startswith("#"))
+    return {line[1] for line in lines if len(line) > 1}
+
+
+def late_ms(record: Record, files: list[Path], right: Callable[[], bool]) -> float:
     """The time from the last event until the last file was right, by the time of its last write."""
     last = record.settled()
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -161,5 +183,5 @@ def late_ms(made: Lab, record: Record, watchers: list[Container], right: Callabl
         if time.monotonic() > deadline:
             raise BenchError(f"the files are not right after {PATIENCE_SECONDS:.0f} s")
         time.sleep(0.05)
-    written = max(made.hosts_path(watcher).stat().st_mtime_ns for watcher in watchers) / 1e9
+    written = max(path.stat().st_mtime_ns for path in files) / 1e9
     return round(1000 * (written - last), 1)
