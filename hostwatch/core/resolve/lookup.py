@@ -114,8 +114,9 @@ class Resolver:
             is_said = answer is not None and not answer.yields
             return InReach(answer, ((name,),)) if is_said else InReach(None, ())
         near = tuple(filter(self._tiers.reaches, answer.containers))
-        group = (answer.rule.key if answer.rule is not None else None, answer.ids)
-        return InReach(replace(answer, containers=near), (group,), answer.ids)
+        ids, rule = answer.ids, answer.rule.key if answer.rule is not None else None
+        found = answer if len(near) == len(answer.containers) else replace(answer, containers=near)
+        return InReach(found, ((rule, ids),), ids)
 
     def _exclusion(self, name: str) -> Excluded | None:
         """The reason why a file on the host must not get a name that no line of it requests; `None` if it may.
