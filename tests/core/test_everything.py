@@ -1,5 +1,8 @@
 """The lines of `services: "*"`: whatever comes, in whatever steps, they are those of a new computation."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.store import lister
-from tests.core.build import UNKNOWN, box, ip, key, on, store, told
+from tests.core.build import UNKNOWN, box, ip, key, net, on, store, told
 from tests.core.test_linger import published
 from tests.core.test_store import Step, everything_told, histories, often, watched
 
@@ -139,3 +142,20 @@ def test_parts_make_no_difference(rounds: list[tuple[list[int], bool, float]]) -
         assert found[0].block.text == found[1].block.text
         assert (found[0].kept, found[0].again_at) == (found[1].kept, found[1].again_at)
         memories = dict(enumerate(each.memory for each in found))
+
+
+def test_lines_that_nobody_asks_for_are_forgotten() -> None:
+    """Those of a subscriber that is gone are neither kept nor looked at again with each change."""
+    everything = {"hostwatch.services": "*"}
+    made = store(net("front", "10.0.0.0/8"), net("back", "10.1.0.0/16"))
+    made.put(box("web", on("front", "10.0.0.2"), labels=everything))
+    made.put(box("gone", on("front", "10.0.0.3"), on("back", "10.1.0.3"), labels=everything))
+    forgotten = weakref.ref(everything_of(made, made.sharing(key("gone")).requests[0].query))
+    assert "10.0.0.2 web" in told(made, "gone")
+    made.drop(key("gone"))
+    made.yield_names(key("gone"))
+    for number in range(40):
+        made.put(box(f"n{number}", on("front", f"10.0.1.{number}")))
+        assert f"10.0.1.{number} n{number}" in told(made, "web")
+    gc.collect()
+    assert forgotten() is None

@@ -258,23 +258,22 @@ def test_a_containers_directory_that_becomes_read_only(lab: Lab, proxy: Proxy) -
 # Too few resources of the kernel.
 
 
-def overflow(beside: Path) -> None:
-    """Write into two files beside this one, more often than an inotify queue holds."""
+def overflow(*files: Path) -> None:
+    """Open these hosts files to write, more often than an inotify queue holds. They stay as they are."""
     size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for number in range(size + 100):
-        # Two files in turn, as the kernel merges equal events in a row.
-        beside.with_name(f"other-{number % 2}").open("w").close()
+        files[number % len(files)].open("a").close()  # in turn, as the kernel merges equal events in a row
 
 
 def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
     """Too many writes and a drift come while the daemon is stopped. The drift is healed at once, with one log line."""
     web = lab.run("web", labels=WANTS_DB)
-    lab.run("db", address="10.123.5.5")
+    db = lab.run("db", address="10.123.5.5")
     with lab.hostwatch() as hostwatch:
         followed(lab, web, "10.123.5.5")
         text = lab.hosts(web)
         with stopped(hostwatch):
-            overflow(lab.hosts_path(web))
+            overflow(lab.hosts_path(web), lab.hosts_path(db))
             lab.hosts_path(web).write_text(text.replace("10.123.5.5", "10.123.5.6"))
         # The overflow heals it, or the new watch of the directory after a flood, if that comes first.
         eventually(lambda: lab.hosts(web) == text)
@@ -285,7 +284,7 @@ def test_an_inotify_queue_that_runs_over(lab: Lab) -> None:
 def test_a_stopped_container_when_an_inotify_queue_runs_over(lab: Lab) -> None:
     """Its file still has an address that it wrote itself, which must not enter another file."""
     db = lab.run("db", r'printf "10.123.9.9\t%s\n" $(hostname) >>/etc/hosts; exec sleep 1000')
-    web = lab.run("web", labels=WANTS_DB)
+    web, other = lab.run("web", labels=WANTS_DB), lab.run("other")
     with lab.hostwatch("-c", lab.configured("timing: {linger: 0}\n")) as hostwatch:
         eventually(lambda: lab.records(web).keys() == {"db"})
         db.stop()
@@ -293,7 +292,7 @@ def test_a_stopped_container_when_an_inotify_queue_runs_over(lab: Lab) -> None:
         assert "10.123.9.9" in lab.hosts(db)
         right = lab.hosts(web)
         with stopped(hostwatch):
-            overflow(lab.hosts_path(web))
+            overflow(lab.hosts_path(web), lab.hosts_path(other))
         eventually(lambda: "changes of hosts files were lost; all are compared" in hostwatch.log)
         time.sleep(1)
         assert lab.hosts(web) == right

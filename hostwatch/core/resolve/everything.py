@@ -42,6 +42,11 @@ class Everything:
         self._made = Pending(results, self._line)
         self._lines = LineList()
 
+    def close(self) -> None:
+        """Drop what is kept for the lines."""
+        for kept in (self._candidates, self._names.value, self._services.value, self._made):
+            self._resolver.lister.results.forget(kept)
+
     def is_complete(self, most_steps: int) -> bool:
         """Take in what has changed, by so many steps of some 20 µs; returns whether all is taken in."""
         near = self._candidates(None)
@@ -112,7 +117,7 @@ class Everything:
 def everything_of(lister: Lister, query: Query) -> Everything:
     """The lines of all services in reach, shared by all subscribers in the same context."""
     bare = replace(query.subscription, lines=(), services=(), writer=Writer.AUTO, notification=None)
-    return lister.kept(_everything, (query.context, bare))
+    return lister.lasting(_everything, (query.context, bare))
 
 
 def _everything(lister: Lister, key: tuple[NetworkContext, Subscription]) -> Everything:

@@ -26,7 +26,7 @@ from hostwatch.core.rules import Rules, ServiceRule, Subscription
 from hostwatch.core.store.index import Entry, Index
 from hostwatch.core.store.joins import Joins
 from hostwatch.core.store.network_context import NetworkContext, network_context_of
-from hostwatch.core.store.results import Results
+from hostwatch.core.store.results import Kept, Lasting, Results
 from hostwatch.core.store.selection import Roles
 from hostwatch.core.store.sharing import Query, Sharing, sharing_of
 
@@ -71,8 +71,15 @@ class Lister:
 
         The function may depend on the key, the rules, and on facts that it looks up here.
         """
+        return self._kept_of(make)(key)
+
+    def lasting(self, make: "Callable[[Lister, Key], Lasting]", key: Key) -> Lasting:
+        """The result of a function, made once until others are used instead. It keeps results of its own."""
+        return self.results.lasting(self._kept_of(make), key)
+
+    def _kept_of(self, make: "Callable[[Lister, Key], Value]") -> Kept[Key, Value]:
         most = max(_MOST_RESULTS, _MOST_OF_EACH * len(self._containers))
-        return self.results.of(make, self, most)(key)
+        return self.results.of(make, self, most)
 
     @property
     def containers(self) -> Iterable[Container]:

@@ -7,13 +7,25 @@ A fact is named by the key of a container or network, or by the last part of an 
 the same name are told apart by nothing: one result too many that is dropped costs a little work.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 First = TypeVar("First")
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+Lasting = TypeVar("Lasting", bound="Closable")
+
+_UNUSED = 20
+"""A lasting result is dropped after this many uses of others, and two more for each of them: one change may have each
+that has a subscriber used once or twice."""
+
+
+class Closable(Protocol):
+    """A result that keeps results of its own."""
+
+    def close(self) -> None:
+        """Drop them."""
 
 
 class Results:
@@ -24,6 +36,8 @@ class Results:
         self._reading: list[set[Hashable]] = []
         """The facts read so far for each result that is being made, the innermost last."""
         self._of_functions: dict[Hashable, Kept[Any, Any]] = {}
+        self._lasting: dict[tuple[Kept[Any, Any], Any], int] = {}
+        """The uses of all lasting results until the last use of each, the least recent first."""
         self._count = 0
         self._most = 0
         """The number of results that is allowed in any case."""
@@ -40,15 +54,35 @@ class Results:
 
     def changed(self, fact: Hashable) -> None:
         """Drop the results that were made from a fact."""
-        for cell in self._made_from.pop(fact, ()):
-            kept, key = cell
-            self._count -= 1
-            for other in kept.drop(key):
-                if other != fact:
-                    cells = self._made_from[other]
-                    cells.discard(cell)
-                    if not cells:
-                        del self._made_from[other]
+        for kept, key in self._made_from.pop(fact, ()):
+            self._drop(kept, key, fact)
+
+    def _drop(self, kept: "Kept[Any, Any]", key: Hashable, changed: Hashable = None) -> None:
+        self._count -= 1
+        for fact in kept.drop(key):
+            if fact != changed:
+                cells = self._made_from[fact]
+                cells.discard((kept, key))
+                if not cells:
+                    del self._made_from[fact]
+
+    def forget(self, kept: "Kept[Any, Any]") -> None:
+        """Drop all results of a function."""
+        for key in [*kept]:
+            self._drop(kept, key)
+
+    def lasting(self, kept: "Kept[Key, Lasting]", key: Key) -> Lasting:
+        """A result that keeps results of its own. It depends on no fact, so it is dropped when it is no longer used."""
+        found = kept(key)
+        uses = next(reversed(self._lasting.values()), 0) + 1
+        self._lasting.pop((kept, key), None)
+        self._lasting[kept, key] = uses
+        oldest, last = next(iter(self._lasting.items()))
+        if uses - last > _UNUSED + 2 * len(self._lasting):
+            del self._lasting[oldest]
+            oldest[0](oldest[1]).close()
+            self._drop(*oldest)
+        return found
 
     def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
         """The kept results of a function, which is called with this first argument.
@@ -66,6 +100,7 @@ class Results:
 
     def clear(self) -> None:
         """Drop all results, and forget their functions."""
+        self._lasting.clear()
         self._made_from.clear()
         self._of_functions.clear()
         self._count = 0
@@ -99,6 +134,10 @@ class Kept(Generic[Key, Value]):
             found = self._found[key] = self._results.made(self, key)
         self._results.read_all(found[1])
         return found[0]
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys of the results."""
+        return iter(self._found)
 
     def drop(self, key: Key) -> tuple[Hashable, ...]:
         """Drop a result; returns the facts that it was made from."""
