@@ -166,7 +166,7 @@ class Daemon:
         await self._loop.probe()
 
     async def news(self) -> None:
-        """Wait until the engine is lost or regained."""
+        """Wait until the engine is lost or regained, or another hostwatch takes over from this one, or this from it."""
         await self._news.wait()
         self._news = anyio.Event()
 

@@ -2,9 +2,7 @@
 
 Checked against docker/cli 28 (`cli/command/cli.go`, `cli/flags/options.go`, `cli/context/store`). The first of these
 counts: the given address, `DOCKER_HOST`, the current context, the default. `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and
-`DOCKER_CERT_PATH` apply to all but a context, which has TLS files of its own. aiodocker's own rules are not used: they
-ignore `DOCKER_CONFIG` and the default directory of certificates, and prefer a context to `DOCKER_HOST`. This module
-connects to nothing.
+`DOCKER_CERT_PATH` apply to all but a context, which has TLS files of its own. This module connects to nothing.
 """
 
 import hashlib

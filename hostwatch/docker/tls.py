@@ -1,8 +1,8 @@
 """TLS to an engine: trusted authorities, our own certificate, and a remedy for each failure.
 
 The files are the docker command's: `ca.pem`, `cert.pem` and `key.pem` of one directory. If there is a `ca.pem`, only
-its authorities are trusted (aiodocker would add the system's). `hostwatch.docker.connect` decides whether TLS is used,
-and with which directory.
+its authorities are trusted, not the system's. `hostwatch.docker.connect` decides whether TLS is used, and with which
+directory.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Finds out why no engine answers at an address. Used only after a failure.
 
-The client's own error says only that it failed. The cause may be the socket, its permissions, the network, or another
+The client's own error says which step failed. The cause may be the socket, its permissions, the network, or another
 program that listens there. It is found by connecting to the same address again, step by step.
 """
 

@@ -16,7 +16,7 @@ _LEAST_WATCHES = 8192
 
 
 def watches(evidence: Evidence) -> Iterator[Finding]:
-    """Whether each container's directory can be watched."""
+    """Whether there is a watch for each container: on its hosts file, or on its directory while it has none."""
     directories = [evidence.directory / container.key.id for container in evidence.store.containers]
     yield of_watches(probe.watched([evidence.directory, *directories]), probe.inotify_limit("max_user_watches"))
 

@@ -17,6 +17,7 @@ blank lines, which look like a user's own and stay until the engine writes the f
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -100,11 +101,24 @@ def update(path: Path, change: Callable[[bytes], bytes], limit: int = LIMIT) -> 
 
 
 def read_at_once(path: Path) -> bytes | None:
-    """The text of a container's file that was written or read just now; `None` if `read` might wait.
+    """The text of a file that was written or read just now; `None` if `read` might wait.
 
     The text is short, and no other process has the file open, so that no long write blocks the caller.
     """
     return _at_once(path, open_beneath, os.O_RDONLY, short_text_of)
+
+
+def is_missing(path: Path) -> bool:
+    """Whether the file is not there, but its directory is; false if that cannot be found out. Never waits."""
+    try:
+        os.close(open_beneath(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
+    except FileNotFoundError:
+        with suppress(OSError):
+            os.close(os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+            return True
+    except OSError:
+        pass
+    return False
 
 
 def update_at_once(path: Path, change: Callable[[bytes], bytes]) -> FileUpdate | None:

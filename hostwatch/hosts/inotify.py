@@ -215,7 +215,7 @@ class Watcher(ABC):
         """Report written files, for ever."""
         loop = asyncio.get_running_loop()
         async with anyio.create_task_group() as tasks:
-            # Most events are of other files beside those watched for: they do not get further than `_read`.
+            # Events of other files in a watched directory do not get further than `_read`.
             loop.add_reader(self._inotify.file, self._read)
             try:
                 while True:

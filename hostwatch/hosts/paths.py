@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -39,6 +39,14 @@ _CONCURRENT = 8
 """Files that are read or written at the same time: enough that a file on a slow disk does not delay the others."""
 
 
+class _Place(NamedTuple):
+    """Where a file of the host was found."""
+
+    path: Path
+    directory: tuple[int, int]
+    """The numbers of its directory's device and inode."""
+
+
 class PathHostsFiles:
     """The hosts files of one engine's containers (`<directory>/<id>/<hosts>`), and those on the host."""
 
@@ -49,7 +57,7 @@ class PathHostsFiles:
         self._hosts = hosts
         self._locks = locks
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
-        self._local: dict[Path, Path] = {}
+        self._local: dict[Path, _Place] = {}
         """The files of the host that were last found on a local file system, and where they were."""
 
     def __repr__(self) -> str:
@@ -68,7 +76,7 @@ class PathHostsFiles:
         """The text of a file that was written or read a moment ago; `None` if reading might wait."""
         text = self._at_once(container, files.read_at_once)
         path = self.path(container)
-        if text is None and container.host_file is None and path.parent.is_dir() and not path.exists():
+        if text is None and container.host_file is None and files.is_missing(path):
             raise FileGoneError(f"{path}: not there; nothing to do if its container is gone")
         return text
 
@@ -152,24 +160,26 @@ class PathHostsFiles:
         `None` if it might wait, and for every error. The caller then uses a thread, which raises the error.
         """
         host_file = container.host_file
-        path = self.path(container) if host_file is None else self._local.get(host_file)
-        if path is None or (host_file is not None and not self._is_ours(host_file, path)):
-            return None
-        with suppress(files.HostsFileError):
-            return work(path)
+        path = self.path(container) if host_file is None else self._place_at_once(host_file)
+        if path is not None:
+            with suppress(files.HostsFileError):
+                return work(path)
         return None
 
-    def _is_ours(self, host_file: Path, place: Path) -> bool:
-        """Whether a file of the host is where it was, and stays under its lock when it is written."""
-        return (self._locks is None or self._locks.stays(host_file)) and _resolved(host_file) == place
+    def _place_at_once(self, host_file: Path) -> Path | None:
+        """Where a file of the host is, if it is where it was, and stays under its lock when it is written."""
+        place = self._local.get(host_file)
+        if place is None or not (self._locks is None or self._locks.stays(host_file)):
+            return None
+        return place.path if _identity(host_file.parent) == place.directory else None
 
     def _on_host(self, work: Callable[[Path], T], path: Path) -> T:
         """The result of work on a file of the host. It is noted whether later work needs no thread."""
         self._local.pop(path, None)
-        place = _resolved(path)
+        place, directory = _resolved(path), _identity(path.parent)
         found = work(place)
-        if is_local(place):
-            self._local[path] = place
+        if directory is not None and is_local(place):
+            self._local[path] = _Place(place, directory)
         return found
 
     async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:
@@ -206,6 +216,18 @@ async def watch_host_files(
 def _resolved(path: Path) -> Path:
     """The place of a file whose directory may be a link, as `/var/run` is. Directories of the host are trusted."""
     return Path(os.path.realpath(path.parent), path.name)
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    """The numbers of a directory's device and inode; `None` if there is none."""
+    with suppress(OSError):
+        file = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(file)
+        finally:
+            os.close(file)
+        return status.st_dev, status.st_ino
+    return None
 
 
 @lru_cache(maxsize=1024)

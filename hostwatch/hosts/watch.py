@@ -1,4 +1,4 @@
-"""Reports containers whose hosts file has just been written, by inotify on the engine's container directories.
+"""Reports containers whose hosts file has just been written, by inotify on these files.
 
 The engine rebuilds a container's file at each start, up to three times, the last time some 12 ms before it publishes
 the start (engines 20.10 to 28.5). So only this watch can restore the block before the container's first instruction.
@@ -28,11 +28,11 @@ _FILE = Mask.CLOSE_WRITE | Mask.ATTRIB | Mask.MOVE_SELF | Mask.DONT_FOLLOW
 """ATTRIB: the number of the file's names has changed, so it may be deleted, or another one may have its name."""
 _IGNORED, _CLOSE_WRITE = int(Mask.IGNORED), int(Mask.CLOSE_WRITE)
 _EVENT_SECONDS = 0.005
-"""The cost of an event, for the rate limiter: 200 a second from one directory are tolerated."""
+"""The cost of an event, for the rate limiter: 200 a second from one file or directory are tolerated."""
 _CREDIT_SECONDS = 1.0
 """The rate limiter's burst: 200 events at once."""
 _UNWATCHED_SECONDS = 1.0
-"""A directory with more events than that is not watched for this time."""
+"""A file or directory with more events than that is not watched for this time."""
 
 Changed = Callable[[ContainerId | None], None]
 """Takes each container whose file was written; `None`: any other file may have been written, too."""
@@ -68,7 +68,7 @@ class Watch(Watcher):
         self._reported = _Reported()
 
     def add_all(self) -> None:
-        """Watch the directory, all directories in it, and those above it, as far as they exist."""
+        """Watch the directory, each container's hosts file, and the directories above, as far as they exist."""
         for place in self._above:
             self._watches.add(place, _ABOVE)
         self._watches.add(self._directory, _DIRECTORY)

@@ -13,7 +13,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from hostwatch.app import daemon_for
-from hostwatch.config.settings import Settings
+from hostwatch.config.file import load
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests.conftest import Lab, eventually
@@ -22,25 +22,28 @@ from tests.proxy import proxied
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
 
-async def test_nothing_blocks_the_event_loop(lab: Lab) -> None:
+async def test_nothing_blocks_the_event_loop(lab: Lab, tmp_path: Path) -> None:
     """Every blocking call in the loop is an error, in a start, a move, drift and an end."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1\tlocalhost\n")
+    settings = load(Path(lab.configured(f'subscribers: {{host: {{file: {hosts}, services: "*"}}}}\n')))
 
     def history() -> None:
         web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db"})
         for address in ("10.123.5.5", "10.123.5.6"):
             service = lab.run("db", address=address)
-            eventually(lambda wanted=address: wanted in lab.hosts(web))  # type: ignore[misc]
+            eventually(lambda wanted=address: wanted in lab.hosts(web) and wanted in hosts.read_text())  # type: ignore[misc]
             service.remove(force=True)
         lab.hosts_path(web).write_text("127.0.0.1\tlocalhost\n")
         eventually(lambda: "withheld" in lab.hosts(web))
 
     threads = threading.active_count()
-    with blockbuster_ctx("hostwatch"), ExitStack() as stack:
+    with ExitStack() as stack, blockbuster_ctx("hostwatch"):
         async with (
             DockerEngine(located_engine(lab.engine.docker_host, {})) as source,
             anyio.create_task_group() as tasks,
         ):
-            daemon = stack.enter_context(daemon_for(Settings(), source))
+            daemon = stack.enter_context(daemon_for(settings, source))
             tasks.start_soon(daemon.run)
             await anyio.to_thread.run_sync(history)
             tasks.cancel_scope.cancel()

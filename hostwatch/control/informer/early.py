@@ -7,11 +7,11 @@ after the address is in use. Several sources know it earlier. `hostwatch.core.st
 | --- | --- | --- |
 | hosts file of a starting container | the file has changed | its inspection, after the start event |
 | hosts file of a running container | the file has changed | its networks, at once; then its inspection |
-| list of containers | a subscriber is created | its inspection, after each further event |
+| list of containers (networks only) | a subscriber is created | its inspection, after each further event |
 | inspection of a network | a starting container is connected to it | its inspection, some time later at the latest |
 | inspection of a network | a running container is connected to it anew | its inspection, at once |
 
-Every other module sees addresses in the store, where a container with unconfirmed addresses is stale.
+Every other module sees addresses in the store, where a container with unconfirmed addresses is stale, unless it runs.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -33,8 +33,8 @@ from hostwatch.core.timing import RateLimiter
 
 _CLAIM_PAUSES_SECONDS = (0.0, 0.002, 0.004, 0.008, 0.016, 0.032)
 """The pauses before each request for a new address in a running container's file. Its network lists the address before
-the engine writes the file, 10 to 60 ms before the connection is published (engines 20.10 to 28.5): one request is
-enough."""
+the engine writes the file, 10 to 60 ms before the connection is published (engines 20.10 to 28.5). So as a rule the
+first request is enough."""
 _CLAIM_COST_SECONDS = 2.0
 """Price of requests in vain: a container may write any address into its file."""
 _CLAIM_CREDIT_SECONDS = 5.0
@@ -110,7 +110,7 @@ class EarlyAddresses:
         """
         return self._answered.get(key) == network
 
-    # From events, before the inspection that each of them enqueues.
+    # From events, before the container's inspection.
 
     def read_listed(self, key: ContainerKey, cause: str) -> None:
         """A new subscriber was created: read it from the list, as its inspection may wait for its start."""

@@ -1,6 +1,6 @@
 """Linger: a container that has ended keeps its names for a while, and then yields them. Most come back at once.
 
-`hostwatch.core.resolve.lookup` decides which containers may take the names over.
+`hostwatch.core.resolve.tiers` decides which containers may take the names over.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@
 | network: connect | running | container, unless it is inspected with it | endpoint, if a read is delayed |
 | network: connect | unknown to the store | container | |
 | network: connect | starting | | endpoint, unless its file or the network told its address there |
-| network: connect | stopped | container, unless it has an address there | endpoint, unless it has an address there |
+| network: connect | stopped | container | endpoint |
 
 The engine rewrites the file of a container that it connects or disconnects, and may overwrite our block with older
 text. So these two events have the container's own file compared, too.

@@ -50,7 +50,7 @@ _BULK_PATIENCE_SECONDS = 1.0
 _READ_COST_SECONDS = 0.25
 """Price of one read of a container or network: it is read four times a second in the long run."""
 _READ_CREDIT_SECONDS = 5.0
-"""20 reads at once. A start takes four, a restart six."""
+"""20 reads at once. A restart takes one."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,10 @@ class ReadQueue:
         return key in self._pending
 
     def enqueue(self, key: Key, cause: str, *, delay: float = 0.0) -> None:
-        """Have a container or network read again in the background: at once, or after so many seconds at the latest."""
+        """Have a container or network read again in the background: at once, or after so many seconds at the latest.
+
+        A container that is being started meanwhile is read half a second later than that.
+        """
         pending = self._pending.get(key)
         if pending is None:
             pending = self._pending[key] = _Pending(cause)

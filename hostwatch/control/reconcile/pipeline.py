@@ -109,7 +109,7 @@ class Pipeline:
 
     def decided(self, container: Container, moment: Moment) -> tuple[Observation, Plan]:
         """A snapshot of the file, and the plan that it leads to."""
-        key = container.key
+        key, begun = container.key, self._queue.cpu_seconds()
         if container.state is not State.RUNNING:
             self._access.end_detour(key)
         detour = self._access.detour(key)
@@ -125,6 +125,7 @@ class Pipeline:
         plan = decide(seen)
         if not isinstance(plan, Rewrite):
             self._remember(seen)
+        self._queue.spend(key, self._queue.cpu_seconds() - begun)
         return seen, plan
 
     def _remember(self, seen: Observation) -> None:
@@ -220,13 +221,9 @@ class Pipeline:
         Raises one of the three errors of `hostwatch.control.writers`.
         """
         seen, plan = self.decided(container, moment)
-        match plan:
-            case Refuse(reason):
-                raise FileRefusedError(reason)
-            case Collect(last):
-                return (await self._collected(seen, last)).changed
-            case _:
-                return False
+        if isinstance(plan, Refuse):
+            raise FileRefusedError(plan.reason)
+        return isinstance(plan, Collect) and (await self._collected(seen, plan.last)).changed
 
     async def _collected(self, seen: Observation, last: Block) -> FileUpdate:
         rewriting = self._access.rewriting(seen.container, Block(), last, seen.writer)

@@ -27,8 +27,7 @@ _PRICE = 100.0
 """The price of a second of processor time, in seconds: a file that is compared all the time takes a hundredth of a
 core."""
 _CREDIT_SECONDS = 4.0
-"""The limiter's burst: 40 ms of work. A start has a file with every name compared five times, half a millisecond each
-for 20 names."""
+"""The limiter's burst: 40 ms of work. A start has a file with every name compared four times, a millisecond each."""
 _MOST_SECONDS = 1.0
 """The highest price of a piece of work, and so the longest limit, however long the file is."""
 

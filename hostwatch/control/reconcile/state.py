@@ -15,9 +15,10 @@ holds what it is to hold; while the container does not run, the state stays `sta
 same, and the engine had written it without a block. `unreached`: there is no file, or another way to it is tried.
 `contested`: another writer puts back its own block, and ours waits.
 
-What follows: `right` logs a change and notifies the application, `rebuilt` logs once per start, `retrying` and
-`contested` requeue the file, `refused` logs its reason once; an event, a start or a resync tries it again. `new` and
-`stale` wait for the next event or resync. `tests/control/test_state.py` reads this table and checks it.
+What follows: `right` logs a change and notifies the application, `rebuilt` logs once per start, `retrying` requeues
+the file, and so does `contested` at the next look. `refused` logs its reason once. An event, a start or a resync tries
+it again, and time does if the kernel denies the file or another hostwatch keeps it. `new` and `stale` wait for the next
+event or resync. `tests/control/test_state.py` reads this table and checks it.
 """
 
 import math

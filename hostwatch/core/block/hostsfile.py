@@ -9,7 +9,8 @@ There are two ways to rewrite a block, with the same result:
   `None`, and `rewritten` is needed.
 
 `rewritten` does that by itself where it can. For any other text it may take long, as that may be a hostile container's:
-so its caller runs it in a thread. `replacement` is what tells the caller that no thread is needed.
+so its caller runs it in a thread, unless the text is short and was just left or written by the engine. `replacement` is
+what tells the caller that no thread is needed.
 """
 
 from collections.abc import Collection

@@ -125,7 +125,7 @@ class _Names:
 
 @dataclass(slots=True)
 class _Answer:
-    """The answer to a file's requests. Files with the same single query share one."""
+    """The answer to a file's requests. Files with the same single query share one, unless it asks for every name."""
 
     resolved: Resolved
     desired: Desired | None = None

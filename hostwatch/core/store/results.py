@@ -87,8 +87,8 @@ class Results:
     def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
         """The kept results of a function, which is called with this first argument.
 
-        All begins anew if there are more than `most` results: those of a subscriber that is gone are not dropped. Next
-        time it takes twice as many, as all of them may be in use.
+        All begins anew if there are more than `most` results: those of a context without a subscriber
+        are not dropped, unless they are lasting. Next time it takes twice as many, as all of them may be in use.
         """
         if self._count > max(most, self._most) and not self._reading:
             self._most = 2 * self._count
