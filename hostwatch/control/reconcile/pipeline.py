@@ -109,7 +109,7 @@ class Pipeline:
 
     def decided(self, container: Container, moment: Moment) -> tuple[Observation, Plan]:
         """A snapshot of the file, and the plan that it leads to."""
-        key, begun = container.key, self._queue.cpu_seconds()
+        key = container.key
         if container.state is not State.RUNNING:
             self._access.end_detour(key)
         detour = self._access.detour(key)
@@ -125,7 +125,6 @@ class Pipeline:
         plan = decide(seen)
         if not isinstance(plan, Rewrite):
             self._remember(seen)
-        self._queue.spend(key, self._queue.cpu_seconds() - begun)
         return seen, plan
 
     def _remember(self, seen: Observation) -> None:
@@ -160,7 +159,9 @@ class Pipeline:
         try:
             while isinstance(plan, LookEarly | TryPath | Compute | Recall):
                 moment = await self._prepared(seen, plan, early)
+                begun = self._queue.cpu_seconds()
                 seen, plan = self.decided(self._store.container(seen.key) or seen.container, moment)
+                self._queue.spend(seen.key, self._queue.cpu_seconds() - begun)
             text = await self._applied(work, seen, plan)
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)

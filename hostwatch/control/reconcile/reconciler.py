@@ -81,8 +81,8 @@ class Reconciler:
             if work.causes == _FILE_ALONE and (self._is_echo(container) or (is_drift and self._waits(work.key, now))):
                 self._queue.done(work.key)
                 continue
-            seen, plan = self._pipeline.decided(container, self._moment(now, work.causes))
             begun = self._queue.cpu_seconds()
+            seen, plan = self._pipeline.decided(container, self._moment(now, work.causes))
             is_done = self._pipeline.is_done_at_once(work, seen, plan)
             self._queue.spend(work.key, self._queue.cpu_seconds() - begun)
             if is_done:
