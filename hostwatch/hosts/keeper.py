@@ -25,6 +25,8 @@ class Keeper:
         """Whether this process keeps the files. Otherwise it writes, compares and reports nothing."""
         self.standby: str | None = None
         """The process that is waited for, in words; `None` if there is none."""
+        self._holder = ""
+        """The process that had the lock at the last look, in words."""
 
     def __repr__(self) -> str:
         return f"<Keeper of {self._sight!r}, {'active' if self.is_active else 'not active'}>"
@@ -83,7 +85,11 @@ class Keeper:
         return self._sight is not None and await anyio.to_thread.run_sync(self._sight.is_awaited)
 
     def _stand_by(self, directory: Path, holder: Holder, tell_news: Callable[[], None]) -> None:
-        """Log the process that is waited for, once for each."""
+        """Log the process that is waited for, once for each.
+
+        Another one than before is told when it is seen for the second time: a process that ends is not visible any more
+        for a moment in which it still has the lock.
+        """
         if holder.is_hostwatch:
             said = f"standby: {holder} keeps the hosts files in {directory}; this one takes over when that ends"
         else:
@@ -91,7 +97,8 @@ class Keeper:
                 f"standby: {holder} holds a lock on {directory}, and is not known as a hostwatch: in"
                 f" {STRANGER_SECONDS:.0f} s it is done without the lock; end that process if it has no business there"
             )
-        if said != self.standby:
+        before, self._holder = self._holder, said
+        if said != self.standby and (self.standby is None or said == before):
             self.standby = said
             logger.warning("{}", said)
             tell_news()
