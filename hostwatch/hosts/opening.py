@@ -26,6 +26,8 @@ _BUSY = (errno.EAGAIN, errno.ETXTBSY)
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 """This process or the system has no descriptor left. These errors say nothing about any file."""
 
+NOT_THERE = "not there; nothing to do if its container is gone"
+
 Opener = Callable[[Path, int], int]
 """Opens a file with these flags."""
 
@@ -148,7 +150,7 @@ def _translated(error: OSError, path: Path) -> HostsFileError:
     kind: type[HostsFileError]
     match error.errno:
         case errno.ENOENT:
-            kind, message = HostsFileMissing, "not there; nothing to do if its container is gone"
+            kind, message = HostsFileMissing, NOT_THERE
         case errno.ELOOP | errno.ENOTDIR | errno.EISDIR | errno.ENXIO | errno.ENODEV:
             kind, message = (
                 HostsFileRefused,

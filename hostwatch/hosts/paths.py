@@ -31,6 +31,7 @@ from hostwatch.hosts.file_system import is_local
 from hostwatch.hosts.host_watch import HostFileWatch
 from hostwatch.hosts.inotify import Inotify, watch_for_ever
 from hostwatch.hosts.lock import HostFileLocks
+from hostwatch.hosts.opening import NOT_THERE
 from hostwatch.hosts.watch import Watch
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class PathHostsFiles:
         text = self._at_once(container, files.read_at_once)
         path = self.path(container)
         if text is None and container.host_file is None and files.is_missing(path):
-            raise FileGoneError(f"{path}: not there; nothing to do if its container is gone")
+            raise FileGoneError(f"{path}: {NOT_THERE}")
         return text
 
     def limit(self, container: Container) -> Limit:

@@ -301,7 +301,7 @@ def test_a_file_on_the_host_is_nobodys_service() -> None:
     """Neither by its name nor as a container in host mode."""
     seen = host_view(box("web", on("front", "10.0.0.2"), labels=hosts("@{host.ip} host")))
     assert behind(seen.service("host")) is None
-    assert seen.lister.host_mode(ENGINE) == []
+    assert seen.lister.by_index("host", ENGINE) == set()
     assert [container.name for container in seen.lister.containers] == ["web"]
     assert "host" not in names_in_reach(seen)
 

@@ -189,6 +189,18 @@ def sharing(made: Store, file: ContainerKey) -> tuple[object, ...]:
     return found.sharers, wishes, found.writer, found.notifications
 
 
+def indexed(made: Store, *entry: str) -> list[Container]:
+    """The containers under an index entry, in replica order."""
+    found = filter(None, map(made.last_known, made.by_index(*entry)))
+    return sorted(found, key=lambda container: container.replica_order)
+
+
+def on_network(made: Store, place: Endpoint) -> list[Container]:
+    """The containers on an endpoint's network, in replica order."""
+    found = indexed(made, "network", ENGINE, place.network_name)
+    return [container for container in found if any(each.same_network(place) for each in container.endpoints)]
+
+
 def answers(made: Store) -> object:
     """The store's answers to all look-ups of existing names, networks and addresses."""
     places = [on(network, known=known) for network in NETS for known in (True, False)]
@@ -200,10 +212,10 @@ def answers(made: Store) -> object:
         [made.named(ENGINE, name) for name in (*NAMES, "db-1", "mq-1")],
         [made.labelled(ENGINE, name) for name in ALIASES],
         [made.aliased(ENGINE, place, alias) for place in places for alias in ALIASES],
-        [made.on_network(ENGINE, place) for place in places],
+        [on_network(made, place) for place in places],
         [made.aliases_unread(ENGINE, place) for place in places],
         [made.holders(ENGINE, address) for address in hosts],
-        made.host_mode(ENGINE),
+        indexed(made, "host", ENGINE),
         made.any_aliases_unread(ENGINE),
         [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
         [(made.joins.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],

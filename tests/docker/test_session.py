@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -271,16 +272,21 @@ async def endless(writer: StreamWriter, head: bytes, piece: bytes) -> None:
         await anyio.lowlevel.checkpoint()
 
 
+async def is_given_up(tmp_path: Path, serve: Serve, told: str, **options: Any) -> None:
+    """Check that a request fails with this message, and that its connection is closed."""
+    async with serving(tmp_path, serve) as (server, session):
+        with pytest.raises(EngineError, match=told):
+            await session.get("/thing", **options)
+        await server.has_seen_ends(1)
+
+
 async def test_an_answer_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     """Its connection is closed."""
 
     async def serve(_: Server, __: bytes, writer: StreamWriter) -> None:
         await endless(writer, CHUNKED, b"4\r\nmany\r\n" * 1000)
 
-    async with serving(tmp_path, serve) as (server, session):
-        with pytest.raises(EngineError, match="more than 10000 bytes were answered"):
-            await session.get("/thing", max_bytes=10_000)
-        await server.has_seen_ends(1)
+    await is_given_up(tmp_path, serve, "more than 10000 bytes were answered", max_bytes=10_000)
 
 
 async def test_a_head_without_an_end_is_given_up(tmp_path: Path) -> None:
@@ -289,10 +295,7 @@ async def test_a_head_without_an_end_is_given_up(tmp_path: Path) -> None:
     async def serve(_: Server, __: bytes, writer: StreamWriter) -> None:
         await endless(writer, b"HTTP/1.1 200 OK\r\nName: ", b"value" * 1000)
 
-    async with serving(tmp_path, serve) as (server, session):
-        with pytest.raises(EngineError, match="its head is longer than 65536 bytes"):
-            await session.get("/thing")
-        await server.has_seen_ends(1)
+    await is_given_up(tmp_path, serve, "its head is longer than 65536 bytes")
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-", CHUNKED + b"4\r\nma"])
@@ -303,10 +306,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, begun: 
         writer.write(begun)
         await anyio.sleep(0.1)
 
-    async with serving(tmp_path, serve) as (server, session):
-        with pytest.raises(EngineError, match="unix://engine did not answer in time"):
-            await session.get("/thing", seconds=0.05)
-        await server.has_seen_ends(1)
+    await is_given_up(tmp_path, serve, "unix://engine did not answer in time", seconds=0.05)
 
 
 async def test_each_request_has_a_time_of_its_own(tmp_path: Path) -> None:

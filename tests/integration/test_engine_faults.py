@@ -5,7 +5,6 @@ return is one line in the log, and hostwatch is idle meanwhile.
 """
 
 import itertools
-import os
 import re
 import signal
 import time
@@ -23,6 +22,7 @@ from tests.integration.test_drift import end_inside
 from tests.integration.test_faults import SUBSCRIBER, connections, followed, line
 from tests.noise import slowness
 from tests.proxy import Proxy
+from tests.usage import usage
 
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
@@ -40,20 +40,14 @@ def end(engine: engines.Engine, number: signal.Signals) -> None:
     eventually(lambda: not engine.alive(), 30)
 
 
-def cpu_seconds(hostwatch: Hostwatch) -> float:
-    """The seconds of processor time that hostwatch has used."""
-    fields = Path(f"/proc/{hostwatch.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @contextmanager
 def idle(hostwatch: Hostwatch, seconds: float) -> Iterator[None]:
     """The body, which takes at least this time, must cost hostwatch next to nothing."""
-    before, begin = cpu_seconds(hostwatch), time.monotonic()
+    before, begin = usage(hostwatch.process.pid).cpu_seconds, time.monotonic()
     yield
     # No event shows that nothing happens, so the test sleeps.
     time.sleep(max(0.0, begin + seconds - time.monotonic()))
-    share = (cpu_seconds(hostwatch) - before) / (time.monotonic() - begin)
+    share = (usage(hostwatch.process.pid).cpu_seconds - before) / (time.monotonic() - begin)
     print(f"{share:.1%} of a core")
     assert share < IDLE * slowness()
 

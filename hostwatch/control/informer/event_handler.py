@@ -59,21 +59,19 @@ class EventHandler:
                 pass
 
     def _handle_container(self, event: Event, key: ContainerKey) -> None:
-        known = self._store.container(key)
-        match event.action, known.state if known is not None else None:
-            case "create", None:
-                self._create(event, key)
-            case ("die", _) | ("start", State.STOPPED):
-                self._mark_stale(key, str(event))
-            case _:
-                pass
+        known, cause = self._store.container(key), str(event)
         match event.action:
             case "die":
-                self._reads.enqueue(key, str(event), delay=_DELAY_SECONDS)
+                self._mark_stale(key, cause)
+                self._reads.enqueue(key, cause, delay=_DELAY_SECONDS)
             case "start":
-                self._reads.enqueue_started(key, str(event))
-            case _:
-                self._reads.enqueue(key, str(event))
+                if known is not None and known.state is State.STOPPED:
+                    self._mark_stale(key, cause)
+                self._reads.enqueue_started(key, cause)
+            case action:
+                if action == "create" and known is None:
+                    self._create(event, key)
+                self._reads.enqueue(key, cause)
 
     def _mark_stale(self, key: ContainerKey, cause: str) -> None:
         self._changes.report(self._reads.admitted(key, self._store.mark_stale(key), cause), cause)

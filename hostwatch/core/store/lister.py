@@ -153,15 +153,6 @@ class Lister:
         """The containers with that alias on any network, or of the compose service of that name in any project."""
         return self._found(("called", engine, folded(name)))
 
-    def on_network(self, engine: EngineId, endpoint: OnNetwork) -> list[Container]:
-        """The containers on the endpoint's network, in replica order."""
-        found = self._found(("network", engine, endpoint.network_name))
-        return [c for c in found if any(e.same_network(endpoint) for e in c.endpoints)]
-
-    def host_mode(self, engine: EngineId) -> list[Container]:
-        """The containers in the host's network stack, in replica order."""
-        return self._found(("host", engine))
-
     def holders(self, engine: EngineId, address: Address, place: OnNetwork | None = None) -> frozenset[ContainerKey]:
         """The containers that have this address now. With a place: on that network only, as subnets may overlap."""
         found = frozenset(self.by_index("address", engine, address))
