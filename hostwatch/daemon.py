@@ -14,9 +14,12 @@ from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
 from hostwatch.control.delivery import RunOnHost
 from hostwatch.control.file_loop import FileLoop
+from hostwatch.control.history import History
 from hostwatch.control.informer.informer import Informer, Timing
+from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.notify import Notifier
+from hostwatch.control.reconcile.pipeline import Sinks
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
@@ -78,6 +81,8 @@ class Daemon:
         self._store = Store(settings.rules())
         self._queue = WorkQueue(parts.cpu_seconds)
         self._informer = Informer(parts.engine, self._store, self._changed, self._resynced, _timing(settings))
+        self.history = History()
+        self._journal = ChangeJournal(lambda: self._queue.is_busy, self.history)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
@@ -194,6 +199,7 @@ class Daemon:
             return
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
-        reconciler = Reconciler(self._store, writers, self._queue, running.notifier, self._linger_seconds)
+        sinks = Sinks(running.notifier, self._journal)
+        reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
         await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

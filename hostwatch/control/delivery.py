@@ -12,9 +12,9 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
-from hostwatch.control.journal import NameChange
 from hostwatch.control.restarts import Restarts
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
+from hostwatch.core.block.differences import NameChange
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.names import shown
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal

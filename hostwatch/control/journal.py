@@ -1,8 +1,8 @@
 """Writes the log that people follow: a line for each change of a hosts file, withheld line, fault and refused label."""
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
 import anyio
@@ -10,9 +10,19 @@ import anyio.lowlevel
 import anyio.to_thread
 from loguru import logger
 
+from hostwatch.control.history import Change, History
 from hostwatch.core.block import hostsfile
-from hostwatch.core.block.records import Block, Record, without_common
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.block.differences import (
+    MOST_SHOWN,
+    NameChange,
+    name_changes,
+    no_longer_withheld,
+    shortened,
+    texts,
+    withheld_since,
+)
+from hostwatch.core.block.records import Block
+from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.selection import LabelFault
 from hostwatch.core.store.store import Store
 
@@ -23,41 +33,15 @@ _STEP = 8
 """Lines that are written between two steps of the event loop."""
 _SHORT = 1 << 14
 """Bytes that are parsed between two steps of the event loop; a longer text is parsed in a thread."""
-_MOST_SHOWN = 100
-"""A line shows at most this many names, and addresses of a name: a container may put thousands between the markers."""
-
-
-@dataclass(frozen=True, slots=True)
-class NameChange:
-    """A name's addresses before and after; empty if the name is new, or gone."""
-
-    name: str
-    old: tuple[Address, ...]
-    new: tuple[Address, ...]
-
-    @property
-    def addresses(self) -> frozenset[Address]:
-        """The addresses that came or went. If only their order changed, all of them, as most programs use the first."""
-        return frozenset(self.old) ^ frozenset(self.new) or frozenset(self.new)
-
-    def __str__(self) -> str:
-        return f"{self.name} {_listed(self.old)} → {_listed(self.new)}"
-
-
-def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
-    """The differences between the names of two blocks, in the order of the newer one."""
-    old, new = map(_by_name, without_common(before, after))
-    return tuple(
-        NameChange(name, old.get(name, ()), new.get(name, ()))
-        for name in dict.fromkeys([*new, *old])
-        if old.get(name) != new.get(name)
-    )
 
 
 class Comparison(NamedTuple):
     """The result of comparing a hosts file with its desired block."""
 
+    key: ContainerKey
+    """The owner of the file."""
     subscriber: str
+    """Its name."""
     cause: str
     text: bytes | None
     """The file's text before it was written; `None` if it was not."""
@@ -74,16 +58,18 @@ class Comparison(NamedTuple):
 
 
 class ChangeJournal:
-    """The lines about hosts files. They are written while no file waits, as 100 of them take 5 ms."""
+    """The lines about hosts files, and their history. Written while no file waits, as 100 of them take 5 ms."""
 
-    def __init__(self, is_busy: Callable[[], bool]) -> None:
+    def __init__(self, is_busy: Callable[[], bool], history: History) -> None:
         self._is_busy = is_busy
+        self._history = history
         self._noted = anyio.Event()
-        self._notes: deque[Comparison] = deque()
+        self._notes: deque[tuple[Comparison, float]] = deque()
+        """With the time of each (seconds since the epoch)."""
 
     def note(self, comparison: Comparison) -> None:
         """Have its lines written soon."""
-        self._notes.append(comparison)
+        self._notes.append((comparison, time.time()))
         self._noted.set()
 
     async def run(self) -> NoReturn:
@@ -104,13 +90,25 @@ class ChangeJournal:
     async def _write_all(self) -> None:
         count = 0
         while self._notes:
-            note = self._notes.popleft()
+            note, at = self._notes.popleft()
+            names: tuple[NameChange, ...] = ()
             if note.text is not None:
-                log_change(note, note.before or await block_in(note.text) or Block())
+                names = name_changes(note.before or await block_in(note.text) or Block(), note.block)
+                log_change(note, names)
             log_withheld(note.subscriber, note.known, note.block)
+            self._remember(note, at, names)
             count += 1
             if count % _STEP == 0:
                 await anyio.lowlevel.checkpoint()
+
+    def _remember(self, note: Comparison, at: float, names: tuple[NameChange, ...]) -> None:
+        """Add a change to the history, unless nothing changed that a user would look for."""
+        withheld, ended = withheld_since(note.known, note.block), no_longer_withheld(note.known, note.block)
+        if (names or withheld or ended) and not note.quiet:
+            number = self._history.next_number
+            self._history.add(
+                Change(number, at, note.key, note.subscriber, note.cause, names, withheld, ended, note.seconds)
+            )
 
 
 async def block_in(text: bytes) -> Block | None:
@@ -120,25 +118,23 @@ async def block_in(text: bytes) -> Block | None:
     return await anyio.to_thread.run_sync(hostsfile.found, text)
 
 
-def log_change(written: Comparison, before: Block) -> None:
-    """Log that a hosts file was written. Its block was `before`.
+def log_change(written: Comparison, listed: Sequence[NameChange]) -> None:
+    """Log that a hosts file was written, with the names that have other addresses now.
 
     The line is at DEBUG if the write changed no name (only the reason of a withheld line, say), or is `quiet`.
     """
-    listed = name_changes(before, written.block)
     logger.bind(
         subscriber=written.subscriber,
         cause=written.cause,
         changes=[
-            {"name": change.name, "old": _texts(change.old), "new": _texts(change.new)}
-            for change in listed[:_MOST_SHOWN]
+            {"name": change.name, "old": texts(change.old), "new": texts(change.new)} for change in listed[:MOST_SHOWN]
         ],
         ms=round(written.seconds * 1000, 1),
     ).log(
         "INFO" if listed and not written.quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
         written.subscriber,
-        "; ".join(_short([*map(str, listed)])) or "only comments changed",
+        "; ".join(shortened([*map(str, listed)])) or "only comments changed",
         written.cause,
         written.seconds * 1000,
     )
@@ -146,27 +142,27 @@ def log_change(written: Comparison, before: Block) -> None:
 
 def log_withheld(subscriber: str, before: Block, after: Block) -> None:
     """Log each template line that is withheld from now on, or no longer."""
-    old = {withheld.line: withheld.reason for withheld in before.withheld}
-    new = {withheld.line: withheld.reason for withheld in after.withheld}
-    begun = [line for line in new if line not in old]
-    for line in begun[:_MOST_SHOWN]:
-        logger.bind(subscriber=subscriber, line=line, reason=new[line]).info(
-            "{}: withheld: {} ({})", subscriber, line, new[line]
+    begun, ended = withheld_since(before, after), no_longer_withheld(before, after)
+    for withheld in begun[:MOST_SHOWN]:
+        line, reason = withheld.line, withheld.reason
+        logger.bind(subscriber=subscriber, line=line, reason=reason).info(
+            "{}: withheld: {} ({})", subscriber, line, reason
         )
-    ended = sorted(old.keys() - new.keys())
-    for line in ended[:_MOST_SHOWN]:
+    for line in ended[:MOST_SHOWN]:
         logger.bind(subscriber=subscriber, line=line).info("{}: no longer withheld: {}", subscriber, line)
     for lines, what in ((begun, "withheld"), (ended, "no longer withheld")):
-        if len(lines) > _MOST_SHOWN:
-            logger.bind(subscriber=subscriber).info("{}: {}: and {} more", subscriber, what, len(lines) - _MOST_SHOWN)
+        if len(lines) > MOST_SHOWN:
+            logger.bind(subscriber=subscriber).info("{}: {}: and {} more", subscriber, what, len(lines) - MOST_SHOWN)
 
 
 def log_removed(removed: list[str], left: list[str]) -> None:
     """Log the blocks that were removed at the end (`on_exit: remove`), and those that no time was left for."""
     if removed:
-        logger.bind(removed=_short(removed)).info("blocks removed: {}", ", ".join(_short(removed)))
+        logger.bind(removed=shortened(removed)).info("blocks removed: {}", ", ".join(shortened(removed)))
     if left:
-        logger.bind(left=_short(left)).warning("no time was left to remove the blocks of {}", ", ".join(_short(left)))
+        logger.bind(left=shortened(left)).warning(
+            "no time was left to remove the blocks of {}", ", ".join(shortened(left))
+        )
 
 
 class LabelJournal:
@@ -188,23 +184,3 @@ class LabelJournal:
             logger.bind(container=container.name, label=fault.label, reason=fault.reason).warning(
                 "{}: {}", container.name, fault
             )
-
-
-def _by_name(records: Iterable[Record]) -> dict[str, tuple[Address, ...]]:
-    names: dict[str, list[Address]] = {}
-    for record in records:
-        for name in record.names:
-            names.setdefault(name, []).append(record.address)
-    return {name: tuple(addresses) for name, addresses in names.items()}
-
-
-def _listed(addresses: Iterable[Address]) -> str:
-    return ",".join(_texts(addresses)) or "-"
-
-
-def _texts(addresses: Iterable[Address]) -> list[str]:
-    return _short([str(address) for address in addresses])
-
-
-def _short(texts: list[str]) -> list[str]:
-    return texts if len(texts) <= _MOST_SHOWN else [*texts[:_MOST_SHOWN], f"and {len(texts) - _MOST_SHOWN} more"]

@@ -12,9 +12,9 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.delivery import Deliveries, Delivery, RunOnHost
-from hostwatch.control.journal import NameChange, name_changes
 from hostwatch.control.restarts import Restarts
 from hostwatch.control.source import Actions
+from hostwatch.core.block.differences import NameChange, name_changes
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import ContainerKey, State
 from hostwatch.core.store.store import Store

@@ -7,8 +7,10 @@ import anyio
 import pytest
 from loguru import logger
 
+from hostwatch.control.history import History
 from hostwatch.control.journal import ChangeJournal, Comparison
 from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
 OLD, NEW = (Block((Record(ipaddress.ip_address(address), ("db",)),)) for address in ("10.0.0.5", "10.0.0.6"))
 TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
@@ -23,15 +25,20 @@ def lines() -> Iterator[list[str]]:
     logger.remove(sink)
 
 
+def key(name: str) -> ContainerKey:
+    """The key of the file of `name`."""
+    return ContainerKey(EngineId("engine"), ContainerId(name))
+
+
 def moved(name: str, before: Block | None = OLD) -> Comparison:
     """The file of `name` gave `db` another address."""
-    return Comparison(name, "start db", TEXT, before, OLD, NEW, 0.0042)
+    return Comparison(key(name), name, "start db", TEXT, before, OLD, NEW, 0.0042)
 
 
 async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None:
     """It comes once no file waits, or after a tenth of a second if there is always one more."""
     busy = True
-    journal = ChangeJournal(lambda: busy)
+    journal = ChangeJournal(lambda: busy, History())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         journal.note(moved("web"))
@@ -49,7 +56,7 @@ async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None
 
 async def test_the_last_lines_are_written_at_the_end(lines: list[str]) -> None:
     """A user who stops the daemon reads them, too, in their order."""
-    journal = ChangeJournal(lambda: True)
+    journal = ChangeJournal(lambda: True, History())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         await anyio.lowlevel.checkpoint()
@@ -61,11 +68,11 @@ async def test_the_last_lines_are_written_at_the_end(lines: list[str]) -> None:
 
 async def test_a_block_that_is_not_known_is_looked_for_in_the_text(lines: list[str]) -> None:
     """For instance after a restart, or after a foreign write. A withheld line comes after it."""
-    journal = ChangeJournal(lambda: False)
+    journal = ChangeJournal(lambda: False, History())
     withheld = Block(NEW.records, (Withheld("@{mq.ip} mq", "mq: no running container"),))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
-        journal.note(Comparison("web", "start db", TEXT, None, Block(), withheld, 0.001))
+        journal.note(Comparison(key("web"), "web", "start db", TEXT, None, Block(), withheld, 0.001))
         await anyio.sleep(0.03)
         tasks.cancel_scope.cancel()
     assert lines == [

@@ -10,7 +10,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hostwatch.control.history import History
+from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.notify import Notifier
+from hostwatch.control.reconcile.pipeline import Sinks
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.source import Actions
@@ -75,7 +78,9 @@ class Room:
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more reconciler on the queue."""
         notifier = Notifier(cast("Actions", None), self.store, tasks, 1.0)
-        return Reconciler(self.store, Writers(self.files, execs or self.files), self.queue, notifier, lambda: 2.0)
+        journal = ChangeJournal(lambda: self.queue.is_busy, History())
+        writers = Writers(self.files, execs or self.files)
+        return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal), lambda: 2.0)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""

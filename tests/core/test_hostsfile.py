@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hostwatch.control.journal import name_changes
 from hostwatch.core.block import hostsfile, parts
+from hostwatch.core.block.differences import name_changes
 from hostwatch.core.block.edit import applied, steps
 from hostwatch.core.block.hostsfile import (
     LIMIT,

@@ -11,7 +11,7 @@ informer, which decides when to believe it.
 import random
 import time
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -70,22 +70,23 @@ class Early(Protocol):
         """The file of a running container says that it has these addresses, which may be its own word."""
 
 
+class Sinks(NamedTuple):
+    """Where the results of a file go: to its applications, and to the log and the history."""
+
+    notifier: Notifier
+    journal: ChangeJournal
+
+
 class Pipeline:
     """The files of one engine, each with its state."""
 
-    def __init__(
-        self, store: Store, access: FileAccess, queue: WorkQueue, notifier: Notifier, journal: ChangeJournal
-    ) -> None:
+    def __init__(self, store: Store, access: FileAccess, queue: WorkQueue, sinks: Sinks) -> None:
         self._store = store
         self._access = access
         self._queue = queue
-        self._notifier = notifier
-        self._journal = journal
+        self._notifier, self._journal = sinks
         self._lost_networks = LostNetworks(store)
         self._states: dict[ContainerKey, FileState] = {}
-
-    def __repr__(self) -> str:
-        return f"<Pipeline of {len(self._states)} files>"
 
     @property
     def keys(self) -> frozenset[ContainerKey]:

@@ -13,10 +13,9 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
-from hostwatch.control.journal import ChangeJournal, block_in, log_removed
-from hostwatch.control.notify import Notifier
+from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile.access import FileAccess
-from hostwatch.control.reconcile.pipeline import Early, Pipeline
+from hostwatch.control.reconcile.pipeline import Early, Pipeline, Sinks
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
@@ -41,7 +40,7 @@ class Reconciler:
         store: Store,
         writers: Writers,
         queue: WorkQueue,
-        notifier: Notifier,
+        sinks: Sinks,
         linger_seconds: Callable[[], float],
     ) -> None:
         """`linger_seconds` tells how long a line stays whose service is gone."""
@@ -49,14 +48,14 @@ class Reconciler:
         self._queue = queue
         self._linger_seconds = linger_seconds
         self._access = FileAccess(writers, queue.cpu_seconds)
-        self._journal = ChangeJournal(lambda: queue.is_busy)
-        self._pipeline = Pipeline(store, self._access, queue, notifier, self._journal)
+        self._journal = sinks.journal
+        self._pipeline = Pipeline(store, self._access, queue, sinks)
         self._execs = anyio.CapacityLimiter(_EXECS)
         self._failed_execs = anyio.CapacityLimiter(_APART)
         self._apart = anyio.CapacityLimiter(_APART)
 
     def __repr__(self) -> str:
-        return f"<Reconciler: {self._pipeline!r}, {self._access!r}>"
+        return f"<Reconciler: {len(self._pipeline.keys)} files, {self._access!r}>"
 
     async def run(self, early: Early) -> None:
         """Work on files from the queue for ever."""

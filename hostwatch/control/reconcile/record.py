@@ -59,6 +59,7 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
     # A file that is as it was left has got another block, and nobody else has been there.
     same = not update.as_seen and old.block == block
     comparison = Comparison(
+        seen.key,
         seen.container.name,
         _cause(seen, changed=changed, rebuilt=rebuilt, same=old.in_sync and same),
         update.before if changed else None,
