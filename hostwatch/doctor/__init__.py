@@ -16,12 +16,12 @@ from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_l
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
-from hostwatch.doctor.access import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
+from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)

@@ -6,9 +6,9 @@ from hostwatch.control.source import EngineInfo
 from hostwatch.core.model import EngineId
 from hostwatch.docker.connect import Connection
 from hostwatch.doctor import of_engine
-from hostwatch.doctor.access import out_of_sight
 from hostwatch.doctor.finding import Level
 from hostwatch.doctor.kernel import of_watches
+from hostwatch.doctor.reachability import out_of_sight
 from hostwatch.hosts import probe
 from hostwatch.hosts.probe import Watched
 

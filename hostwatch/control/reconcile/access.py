@@ -119,7 +119,7 @@ class FileAccess:
             self._looks.spend(key, now, _LOOK_SECONDS)
         return wait
 
-    def mark_stale(self, key: ContainerKey) -> None:
+    def forget_text(self, key: ContainerKey) -> None:
         """The file may say something else by now."""
         self._seen.pop(key, None)
 
@@ -176,7 +176,7 @@ class FileAccess:
             update = self._fresh_update(container, rewriting) if writer is not Writer.EXEC else None
             update = update or await self._files(writer).update(container, rewriting)
         except BaseException:
-            self.mark_stale(key)
+            self.forget_text(key)
             raise
         self._note(container, update.after)
         self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)

@@ -230,7 +230,7 @@ class Pipeline:
     async def _collected(self, seen: Observation, last: Block) -> FileUpdate:
         rewriting = self._access.rewriting(seen.container, Block(), last, seen.writer)
         update = await self._access.update(seen.container, seen.writer, rewriting)
-        self._access.mark_stale(seen.key)
+        self._access.forget_text(seen.key)
         return update
 
     async def _rewritten(self, work: Work, seen: Observation, block: Block) -> bytes:
@@ -255,7 +255,7 @@ class Pipeline:
         self._follow(seen, following)
         if not seen.sharing.requests:
             del self._states[key]
-            self._access.mark_stale(key)
+            self._access.forget_text(key)
             self._notifier.forget(key)
 
     def _notify(self, seen: Observation, before: Block, block: Block) -> None:
@@ -269,7 +269,7 @@ class Pipeline:
         self._notifier.published(key, before, block, seen.container.started)
 
     def _record_failure(self, work: Work, seen: Observation, error: Exception) -> None:
-        self._access.mark_stale(seen.key)
+        self._access.forget_text(seen.key)
         is_unreached = seen.is_kept and isinstance(error, FileGoneError | FileDeniedError)
         if is_unreached and self._access.take_detour(seen.container, seen.sharing.writer, error):
             self._follow(seen, record.Recorded(seen.remembered.unreached()))

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from hostwatch.control.reconcile.lines import Lines
 from hostwatch.control.reconcile.timers import Timers
+from hostwatch.control.reconcile.waiting import WaitingFiles
 from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.timing import RateLimiter
@@ -62,7 +62,7 @@ class WorkQueue:
         self._waiting: dict[ContainerKey, Work] = {}
         self._busy: set[ContainerKey] = set()
         self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
-        self._lines = Lines()
+        self._lines = WaitingFiles()
         self._delayed: Timers[str] = Timers()
         self._limited: Timers[None] = Timers()
         """Waiting keys that are not in a line before that time."""

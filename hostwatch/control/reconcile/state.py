@@ -4,11 +4,11 @@
     new        starting   in sync   rebuilt   new        retrying  refused   contested
     starting   starting   in sync   rebuilt   starting   retrying  refused   contested
     rebuilt    rebuilt    in sync   rebuilt   starting   retrying  refused   contested
-    in sync    starting   in sync   rebuilt   stale      retrying  refused   contested
-    stale      starting   in sync   rebuilt   stale      retrying  refused   contested
+    in sync    starting   in sync   rebuilt   lost       retrying  refused   contested
+    lost       starting   in sync   rebuilt   lost       retrying  refused   contested
     retrying   retrying   in sync   rebuilt   retrying   retrying  refused   contested
     refused    refused    in sync   rebuilt   refused    retrying  refused   contested
-    contested  starting   in sync   rebuilt   stale      retrying  refused   contested
+    contested  starting   in sync   rebuilt   lost       retrying  refused   contested
 
 `starts`: the container does not run yet, and the engine may rebuild its file up to three times. `right`: the file
 holds what it is to hold; while the container does not run, the state stays `starting` or `rebuilt`. `rebuilt`: the
@@ -17,7 +17,7 @@ same, and the engine had written it without a block. `unreached`: there is no fi
 
 What follows: `right` logs a change and notifies the application, `rebuilt` logs once per start, `retrying` requeues
 the file, and so does `contested` at the next look. `refused` logs its reason once. An event, a start or a resync tries
-it again, and time does if the kernel denies the file or another hostwatch keeps it. `new` and `stale` wait for the next
+it again, and time does if the kernel denies the file or another hostwatch keeps it. `new` and `lost` wait for the next
 event or resync. `tests/control/test_state.py` reads this table and checks it.
 """
 
@@ -40,7 +40,7 @@ class Phase(Enum):
     STARTING = "starting"
     REBUILT = "rebuilt"
     IN_SYNC = "in sync"
-    STALE = "stale"
+    LOST = "lost"
     RETRYING = "retrying"
     REFUSED = "refused"
     CONTESTED = "contested"
@@ -48,7 +48,7 @@ class Phase(Enum):
 
 _STARTS = frozenset([Phase.STARTING, Phase.REBUILT])
 _NO_ADDRESSES: frozenset[Address] = frozenset()
-_UNREACHED = {Phase.REBUILT: Phase.STARTING, Phase.IN_SYNC: Phase.STALE, Phase.CONTESTED: Phase.STALE}
+_UNREACHED = {Phase.REBUILT: Phase.STARTING, Phase.IN_SYNC: Phase.LOST, Phase.CONTESTED: Phase.LOST}
 
 
 @dataclass(frozen=True, slots=True)

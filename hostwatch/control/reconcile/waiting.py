@@ -13,7 +13,7 @@ _STEP_SECONDS = 0.003
 written file wakes the watch, which takes as long again."""
 
 
-class Lines:
+class WaitingFiles:
     """Two lines of files. Nothing here waits but `take`."""
 
     def __init__(self) -> None:
