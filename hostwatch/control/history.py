@@ -4,8 +4,10 @@ A change is added by the journal, while no file waits.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from hostwatch.core.block.differences import NameChange
 from hostwatch.core.block.records import Withheld
@@ -38,6 +40,29 @@ class Change:
     """Which of the subscriber's files."""
 
 
+def described(change: Change) -> Mapping[str, Any]:
+    """A change as JSON: a line of `history --json`, an event, an element of an answer. docs/history.md explains it."""
+    return {
+        "id": change.number,
+        "time": instant(change.time),
+        "subscriber": change.subscriber,
+        "subscriber_id": change.key.id,
+        "file": change.file,
+        "cause": change.cause,
+        "changes": [
+            {"name": each.name, "old": [*map(str, each.old)], "new": [*map(str, each.new)]} for each in change.names
+        ],
+        "withheld": [{"line": each.line, "reason": each.reason} for each in change.withheld],
+        "no_longer_withheld": [*change.no_longer_withheld],
+        "ms": round(change.seconds * 1000, 1),
+    }
+
+
+def instant(time: float) -> str:
+    """A time (seconds since the epoch) as in `2026-01-02T03:04:05.678Z`."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 Follower = Callable[[Change], None]
 """Is told of a change. It must neither wait nor fail."""
 
@@ -62,6 +87,14 @@ class History:
     def next_number(self) -> int:
         """The number of the next change."""
         return self._number + 1
+
+    def after(self, number: int) -> tuple[Change, ...]:
+        """The known changes that came after the one with this number: those that a reader missed.
+
+        All, if no change has that number yet: then it was given by an earlier daemon, which kept no file.
+        """
+        known = self.changes
+        return known if number > self._number else tuple(change for change in known if change.number > number)
 
     def add(self, change: Change) -> None:
         """Add a change, with the next number."""
