@@ -12,20 +12,23 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
-from hostwatch.control.delivery import RunOnHost
+from hostwatch.control.delivery import Means, RunOnHost
+from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
+from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.history import History
-from hostwatch.control.informer.informer import Informer, Timing
+from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.notify import Notifier
-from hostwatch.control.reconcile.pipeline import Sinks
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.sinks import Sinks
+from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.writers import HostsFiles, Writers
-from hostwatch.core.model import EngineId
+from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
@@ -80,9 +83,11 @@ class Daemon:
         self._parts = parts
         self._store = Store(settings.rules())
         self._queue = WorkQueue(parts.cpu_seconds)
-        self._informer = Informer(parts.engine, self._store, self._changed, self._resynced, _timing(settings))
+        self.figures = Figures()
+        reports = Reports(self._changed, self._resynced)
+        self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self.figures.of_events)
         self.history = History()
-        self._journal = ChangeJournal(lambda: self._queue.is_busy, self.history)
+        self._journal = ChangeJournal(lambda: self._queue.is_busy, self.history, self.figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
@@ -97,7 +102,8 @@ class Daemon:
         """Follow the engine and its files for ever. Raises `SightLostError` if only a new process can do that."""
         async with anyio.create_task_group() as tasks:
             debounce = self.settings.timing.notify_debounce
-            notifier = Notifier(self._parts.engine, self._store, tasks, debounce, self._parts.run_on_host)
+            means = Means(self._parts.engine, self._parts.run_on_host)
+            notifier = Notifier(means, self._store, tasks, debounce, self.figures.notifications)
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._queue.run_delayed, name="delays")
@@ -154,6 +160,10 @@ class Daemon:
         engine = self._informer.connection.engine
         return engine.id if engine is not None else None
 
+    async def gauges(self) -> Gauges:
+        """What is measured now."""
+        return await measured(self._store, self._state, is_engine_up=self._informer.connection.is_up)
+
     async def loaded(self) -> None:
         """Wait until the engine has been read."""
         await self._loaded.wait()
@@ -185,6 +195,9 @@ class Daemon:
         self._loaded.set()
         self._tell_news()
 
+    def _state(self, key: ContainerKey) -> FileState:
+        return self._kept.reconciler.state(key) if self._kept is not None else FileState()
+
     def _linger_seconds(self) -> float:
         return self.settings.timing.linger
 
@@ -199,7 +212,7 @@ class Daemon:
             return
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
-        sinks = Sinks(running.notifier, self._journal)
+        sinks = Sinks(running.notifier, self._journal, self.figures.of_files)
         reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
         await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

@@ -7,11 +7,13 @@ up once the container has ended or was started since, because it reads its recor
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.figures import NotificationResult
 from hostwatch.control.restarts import Restarts
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.block.differences import NameChange
@@ -33,6 +35,13 @@ _MOST_OUTPUT = 300
 
 RunOnHost = Callable[[tuple[str, ...]], Awaitable[ExecResult]]
 """Runs a command on the host to its end. Raises `OSError`."""
+
+
+class Means(NamedTuple):
+    """The means by which an application can be notified."""
+
+    actions: Actions
+    run_on_host: RunOnHost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +72,19 @@ class Deliveries:
     """Carries out notifications of one engine's containers."""
 
     def __init__(
-        self, actions: Actions, store: Store, restarts: Restarts, tasks: TaskGroup, run_on_host: RunOnHost | None
+        self,
+        means: Means,
+        store: Store,
+        restarts: Restarts,
+        tasks: TaskGroup,
+        results: dict[NotificationResult, int],
     ) -> None:
-        self._actions = actions
+        """`results` counts how they ended."""
+        self._actions, self._run_on_host = means
         self._store = store
         self._restarts = restarts
         self._tasks = tasks
-        self._run_on_host = run_on_host
+        self._results = results
         self._retries: dict[tuple[ContainerKey, Notification], anyio.CancelScope] = {}
         """Failed notifications that are retried; a newer one replaces them."""
         self._limiter = anyio.CapacityLimiter(_CONCURRENT)
@@ -89,7 +104,9 @@ class Deliveries:
         logger.warning(
             "{}: could not be notified by {}: {}{}", delivery.container.name, delivery.notification, fault.text, again
         )
-        if not fault.is_final:
+        if fault.is_final:
+            self._results[NotificationResult.GIVEN_UP] += 1
+        else:
             scope = self._retries[target] = anyio.CancelScope()
             self._tasks.start_soon(self._try_again, delivery, fault, scope, name=f"notify {delivery.container.name}")
 
@@ -112,6 +129,7 @@ class Deliveries:
                     delivery.notification,
                     fault.text,
                 )
+                self._results[NotificationResult.GIVEN_UP] += 1
                 return
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
             now = self._store.container(delivery.container.key)
@@ -126,22 +144,26 @@ class Deliveries:
             fault = found
 
     async def _fault(self, delivery: Delivery) -> _Fault | None:
-        """Deliver a notification, and log a success; returns the reason of a failure."""
+        """Deliver a notification, count the result, and log a success; returns the reason of a failure."""
         container, notification = delivery.container, delivery.notification
         if isinstance(notification, Restart):
             self._restarts.expect(container, delivery.lineage, delivery.echo_seconds)
+        async with self._limiter:
+            fault = await self._fault_of(container.key, notification)
+        if fault is None:
+            logger.info("{}: notified by {} ({})", container.name, notification, "; ".join(map(str, delivery.changes)))
+        self._results[NotificationResult.DELIVERED if fault is None else NotificationResult.FAILED] += 1
+        return fault
+
+    async def _fault_of(self, key: ContainerKey, notification: Notification) -> _Fault | None:
         try:
-            async with self._limiter:
-                fault = await self._fault_of(container.key, notification)
+            return await self._carried_out(key, notification)
         except GoneError as error:
             return _Fault(str(error), is_final=True)
         except EngineError as error:
             return _Fault(str(error))
-        if fault is None:
-            logger.info("{}: notified by {} ({})", container.name, notification, "; ".join(map(str, delivery.changes)))
-        return fault
 
-    async def _fault_of(self, key: ContainerKey, notification: Notification) -> _Fault | None:
+    async def _carried_out(self, key: ContainerKey, notification: Notification) -> _Fault | None:
         """Carry out a notification; returns the failure of its command, if any."""
         match notification:
             case Signal(name):

@@ -10,6 +10,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from loguru import logger
 
+from hostwatch.control.figures import FileFigures
 from hostwatch.control.history import Change, History
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.differences import (
@@ -55,14 +56,17 @@ class Comparison(NamedTuple):
     """The time from the arrival of the cause until the file was right."""
     quiet: bool = False
     """Whether the line is written at DEBUG."""
+    heals_drift: bool = False
+    """Whether somebody else had changed the block of a running container, or of the host, since it was right."""
 
 
 class ChangeJournal:
-    """The lines about hosts files, and their history. Written while no file waits, as 100 of them take 5 ms."""
+    """The lines about hosts files, their history and figures. Written while no file waits, as 100 lines take 5 ms."""
 
-    def __init__(self, is_busy: Callable[[], bool], history: History) -> None:
+    def __init__(self, is_busy: Callable[[], bool], history: History, figures: FileFigures) -> None:
         self._is_busy = is_busy
         self._history = history
+        self._figures = figures
         self._noted = anyio.Event()
         self._notes: deque[tuple[Comparison, float]] = deque()
         """With the time of each (seconds since the epoch)."""
@@ -94,6 +98,7 @@ class ChangeJournal:
             names: tuple[NameChange, ...] = ()
             if note.text is not None:
                 names = name_changes(note.before or await block_in(note.text) or Block(), note.block)
+                self._figures.count(note.seconds, heals_drift=note.heals_drift)
                 log_change(note, names)
             log_withheld(note.subscriber, note.known, note.block)
             self._remember(note, at, names)

@@ -11,9 +11,9 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
-from hostwatch.control.delivery import Deliveries, Delivery, RunOnHost
+from hostwatch.control.delivery import Deliveries, Delivery, Means
+from hostwatch.control.figures import NotificationResult
 from hostwatch.control.restarts import Restarts
-from hostwatch.control.source import Actions
 from hostwatch.core.block.differences import NameChange, name_changes
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import ContainerKey, State
@@ -47,19 +47,20 @@ class Notifier:
 
     def __init__(
         self,
-        actions: Actions,
+        means: Means,
         store: Store,
         tasks: TaskGroup,
         debounce_seconds: float,
-        run_on_host: RunOnHost | None = None,
+        results: dict[NotificationResult, int],
     ) -> None:
+        """`results` counts how the notifications ended."""
         self._store = store
         self._tasks = tasks
         self.debounce_seconds = debounce_seconds
         self._files: dict[ContainerKey, _File] = {}
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarts = Restarts(store)
-        self._deliveries = Deliveries(actions, store, self._restarts, tasks, run_on_host)
+        self._deliveries = Deliveries(means, store, self._restarts, tasks, results)
 
     def __repr__(self) -> str:
         return f"<Notifier: {len(self._pending)} pending>"

@@ -6,6 +6,8 @@ All answers are computed from what the daemon knows. None asks the engine, reads
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from hostwatch.control.figures import Figures
+from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
 
 Json = Mapping[str, Any]
@@ -17,6 +19,13 @@ class View(Protocol):
     @property
     def history(self) -> History:
         """The changes of the files."""
+
+    @property
+    def figures(self) -> Figures:
+        """What was counted so far."""
+
+    async def gauges(self) -> Gauges:
+        """What is measured now."""
 
     @property
     def unready(self) -> str | None:

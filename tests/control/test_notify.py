@@ -11,6 +11,8 @@ import pytest
 from loguru import logger
 
 from hostwatch.control import delivery
+from hostwatch.control.delivery import Means
+from hostwatch.control.figures import Figures, NotificationResult
 from hostwatch.control.notify import Notifier
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.core.block.records import Block, Record
@@ -63,10 +65,13 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def notifying(known: Store, actions: Stubborn, debounce: float = 0.0) -> AsyncIterator[Notifier]:
+async def notifying(
+    known: Store, actions: Stubborn, debounce: float = 0.0, results: dict[NotificationResult, int] | None = None
+) -> AsyncIterator[Notifier]:
     """A notifier for containers whose files had `db` at 10.0.0.5."""
+    counted = Figures().notifications if results is None else results
     async with anyio.create_task_group() as tasks:
-        notifier = Notifier(cast("Actions", actions), known, tasks, debounce)
+        notifier = Notifier(Means(cast("Actions", actions)), known, tasks, debounce, counted)
         notifier.published(WEB, block("10.0.0.5"), block("10.0.0.5"), 0.0)
         yield notifier
         tasks.cancel_scope.cancel()
@@ -78,6 +83,11 @@ def subscribed(notification: str = "SIGHUP") -> Store:
     return store(box("web", on("front", "10.0.0.2"), labels=labels), box("db", on("front", "10.0.0.5")))
 
 
+def counted(results: dict[NotificationResult, int]) -> dict[str, int]:
+    """The counts by their labels."""
+    return {result.value: count for result, count in results.items()}
+
+
 async def until(lines: list[str], words: str) -> str:
     """The first line with these words."""
     with anyio.fail_after(5):
@@ -87,11 +97,12 @@ async def until(lines: list[str], words: str) -> str:
 
 
 async def test_a_notification_that_fails_is_tried_again(log: list[str]) -> None:
-    """The first failure and the success are logged."""
-    actions = Stubborn(*[EngineError("the engine is busy")] * 5)
-    async with notifying(subscribed(), actions) as notifier:
+    """The first failure and the success are logged, each try is counted."""
+    actions, results = Stubborn(*[EngineError("the engine is busy")] * 5), Figures().notifications
+    async with notifying(subscribed(), actions, results=results) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
         await until(log, "web: notified by SIGHUP (db 10.0.0.5 → 10.0.0.6)")
+    assert counted(results) == {"delivered": 1, "failed": 5, "given_up": 0}
     assert actions.asked == ["SIGHUP"] * 6
     assert log[:-1] == ["web: could not be notified by SIGHUP: the engine is busy; it will be tried again"]
 
@@ -107,22 +118,24 @@ async def test_it_is_not_tried_for_ever(log: list[str], monkeypatch: pytest.Monk
 
 async def test_a_command_that_fails_is_tried_three_times(log: list[str]) -> None:
     """A person must mend an error of the command itself."""
-    actions = Stubborn(*[ExecResult(1, b"", b"host not found in upstream")] * 9)
-    async with notifying(subscribed("exec: nginx -s reload"), actions) as notifier:
+    actions, results = Stubborn(*[ExecResult(1, b"", b"host not found in upstream")] * 9), Figures().notifications
+    async with notifying(subscribed("exec: nginx -s reload"), actions, results=results) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
         line = await until(log, "given up")
     assert line.endswith("exec: nginx -s reload, and given up: exit status 1: host not found in upstream")
     assert len(actions.asked) == 3
+    assert counted(results) == {"delivered": 0, "failed": 3, "given_up": 1}
 
 
 async def test_a_container_that_is_gone_is_not_notified_again(log: list[str]) -> None:
     """The engine answers that it is gone."""
-    actions = Stubborn(GoneError("no such container"))
-    async with notifying(subscribed(), actions) as notifier:
+    actions, results = Stubborn(GoneError("no such container")), Figures().notifications
+    async with notifying(subscribed(), actions, results=results) as notifier:
         notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
         assert (await until(log, "could not")).endswith("no such container")
         await anyio.sleep(0.1)
     assert len(actions.asked) == 1
+    assert counted(results) == {"delivered": 0, "failed": 1, "given_up": 1}
 
 
 @pytest.mark.parametrize("fate", ["gone", "stopped", "started since"])

@@ -10,12 +10,14 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hostwatch.control.delivery import Means
+from hostwatch.control.figures import Figures
 from hostwatch.control.history import History
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.notify import Notifier
-from hostwatch.control.reconcile.pipeline import Sinks
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
@@ -67,6 +69,7 @@ class Room:
         self.keys = [each.key for each in boxes]
         self.store: Store = store(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
         self.queue = WorkQueue()
+        self.figures = Figures()
         for key in self.keys:
             self.path(key).parent.mkdir()
             self.path(key).write_bytes(b"127.0.0.1\tlocalhost\n")
@@ -77,10 +80,10 @@ class Room:
 
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more reconciler on the queue."""
-        notifier = Notifier(cast("Actions", None), self.store, tasks, 1.0)
-        journal = ChangeJournal(lambda: self.queue.is_busy, History())
+        notifier = Notifier(Means(cast("Actions", None)), self.store, tasks, 1.0, self.figures.notifications)
+        journal = ChangeJournal(lambda: self.queue.is_busy, History(), self.figures.of_files)
         writers = Writers(self.files, execs or self.files)
-        return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal), lambda: 2.0)
+        return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal, self.figures.of_files), lambda: 2.0)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""

@@ -9,7 +9,8 @@ import trio
 from anyio.abc import TaskGroup
 from trio.testing import MockClock
 
-from hostwatch.control.informer.informer import Informer, Timing
+from hostwatch.control.figures import EventFigures
+from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.model import Container, EngineId
 from hostwatch.core.rules import Rules
@@ -58,7 +59,9 @@ class Follower:
         self.source = source
         self.lost: list[float] = []
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-        self.informer = Informer(source, Store(Rules()), nothing, nothing, Timing(3600.0, 2.0))
+        self.figures = EventFigures()
+        reports = Reports(nothing, nothing)
+        self.informer = Informer(source, Store(Rules()), reports, Timing(3600.0, 2.0), self.figures)
 
     async def run(self) -> None:
         async def told(_engine: EngineInfo) -> None:
@@ -134,3 +137,30 @@ def test_an_unreadable_event_has_everything_read_again(moment: float) -> None:
             tasks.cancel_scope.cancel()
 
     assert len(lived(life).source.lists) == 2
+
+
+def test_an_engine_that_is_lost_and_regained_is_counted_once() -> None:
+    """The first connection is no reconnect, and a resync is none either."""
+
+    async def life(follower: Follower) -> None:
+        figures = follower.figures
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            await anyio.sleep(5)
+            first = figures.last_resync
+            assert figures.connections == 1
+            assert first > 0
+            follower.informer.adopt(Timing(1800.0, 2.0))
+            await anyio.sleep(6)
+            assert figures.connections == 1
+            assert first < (second := figures.last_resync)
+            follower.source.go("hung")
+            await anyio.sleep(20)
+            assert (figures.connections, figures.last_resync) == (1, second)
+            follower.source.go("")
+            await anyio.sleep(20)
+            assert figures.connections == 2
+            assert second < figures.last_resync
+            tasks.cancel_scope.cancel()
+
+    lived(life)

@@ -4,12 +4,14 @@ The informer keeps the store like the engine, and reports the hosts files that a
 `hostwatch.control.reconcile.reconciler` handles the files themselves.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import anyio
 
+from hostwatch.control.figures import EventFigures
 from hostwatch.control.informer.changes import Changes, at_debug
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.informer.early import EarlyAddresses
@@ -39,18 +41,25 @@ class Timing:
     """A container that has ended keeps its names from others for this time."""
 
 
+class Reports(NamedTuple):
+    """Who is told of what the informer reads."""
+
+    affected: Affected
+    """Gets the hosts files to compare."""
+    resynced: Callable[[], None]
+    """Called each time everything has been read."""
+
+
 class Informer:
     """Keeps a store like the engine."""
 
-    def __init__(
-        self, source: Source, store: Store, affected: Affected, resynced: Callable[[], None], timing: Timing
-    ) -> None:
-        """`affected` gets the hosts files to compare; `resynced` is called each time everything has been read."""
+    def __init__(self, source: Source, store: Store, reports: Reports, timing: Timing, figures: EventFigures) -> None:
         self._source = source
         self._store = store
-        self._resynced = resynced
+        self._reports = reports
+        self._figures = figures
         self._resync_seconds = timing.resync_seconds
-        self._changes = Changes(store, affected)
+        self._changes = Changes(store, reports.affected)
         self.early = EarlyAddresses(source, store, self._changes)
         self._labels = LabelJournal()
         self._endings = Endings(store, self._changes.read, timing.linger_seconds)
@@ -119,11 +128,12 @@ class Informer:
                 await anyio.sleep(_RESYNC_DELAY_SECONDS)
             self._resync_asked = anyio.Event()  # a later event may be newer than the answers, so it counts anew
             await relist(self._source, self._store, reader, reads, RESYNC)
-            self._resynced()
+            self._read_all()
 
     def _handle(self, events: EventHandler, event: Event | None) -> None:
         if event is not None:
             events.handle(event)
+            self._figures.count(event.kind, event.action)
         else:
             at_debug("an event is lost or cannot be read: everything will be compared")
             self._resync_asked.set()
@@ -135,5 +145,10 @@ class Informer:
 
     def _regained(self) -> None:
         self.connection.made()
+        self._figures.connections += 1
         self._changes.complete(RESYNC)
-        self._resynced()
+        self._read_all()
+
+    def _read_all(self) -> None:
+        self._figures.last_resync = time.time()
+        self._reports.resynced()

@@ -11,14 +11,14 @@ informer, which decides when to believe it.
 import random
 import time
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import anyio
 import anyio.lowlevel
 from loguru import logger
 
-from hostwatch.control.journal import ChangeJournal, block_in
-from hostwatch.control.notify import Notifier
+from hostwatch.control.figures import WriteResult
+from hostwatch.control.journal import block_in
 from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.lost_networks import LostNetworks
@@ -42,6 +42,7 @@ from hostwatch.control.reconcile.plan import (
     observe,
 )
 from hostwatch.control.reconcile.queue import Work, WorkQueue
+from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import (
     FileDeniedError,
@@ -70,13 +71,6 @@ class Early(Protocol):
         """The file of a running container says that it has these addresses, which may be its own word."""
 
 
-class Sinks(NamedTuple):
-    """Where the results of a file go: to its applications, and to the log and the history."""
-
-    notifier: Notifier
-    journal: ChangeJournal
-
-
 class Pipeline:
     """The files of one engine, each with its state."""
 
@@ -84,7 +78,7 @@ class Pipeline:
         self._store = store
         self._access = access
         self._queue = queue
-        self._notifier, self._journal = sinks
+        self._notifier, self._journal, self._figures = sinks
         self._lost_networks = LostNetworks(store)
         self._states: dict[ContainerKey, FileState] = {}
 
@@ -207,6 +201,7 @@ class Pipeline:
             case Collect(last):
                 update = await self._collected(seen, last)
                 if update.changed:
+                    self._figures.writes[WriteResult.WRITTEN] += 1
                     logger.info("{}: block removed, as nobody subscribes to it", seen.container.name)
                 return update.before
             case Look():
@@ -284,6 +279,8 @@ class Pipeline:
         """Carry out what follows from a result."""
         if seen.is_kept or seen.key in self._states:
             self._states[seen.key] = following.state
+        if following.failure is not None:
+            self._figures.writes[following.failure] += 1
         if following.message is not None:
             logger.log(following.level, "{}: {}", seen.container.name, following.message)
         if following.again_at is not None:

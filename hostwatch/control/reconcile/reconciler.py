@@ -15,10 +15,12 @@ from loguru import logger
 
 from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile.access import FileAccess
-from hostwatch.control.reconcile.pipeline import Early, Pipeline, Sinks
+from hostwatch.control.reconcile.pipeline import Early, Pipeline
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import refusal
+from hostwatch.control.reconcile.sinks import Sinks
+from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
@@ -63,6 +65,10 @@ class Reconciler:
             tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
+
+    def state(self, key: ContainerKey) -> FileState:
+        """The state of a file."""
+        return self._pipeline.state(key)
 
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from hostwatch.control.figures import WriteResult
 from hostwatch.control.journal import Comparison
 from hostwatch.control.reconcile.plan import Observation
 from hostwatch.control.reconcile.state import FileState, Phase
@@ -44,6 +45,8 @@ class Recorded(NamedTuple):
     """A further line for the log, at `level`."""
     again_at: float | None = None
     """When the file is to be looked at again (the event loop's seconds)."""
+    failure: WriteResult | None = None
+    """How the try failed."""
 
 
 def recorded(seen: Observation, update: FileUpdate, before: Block | None, block: Block, seconds: float) -> Recorded:
@@ -69,6 +72,7 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
         seconds,
         # An engine rebuilds the file up to three times at one start; that is one change.
         quiet=rebuilt and same and old.phase is Phase.REBUILT,
+        heals_drift=changed and same and seen.is_running and (old.in_sync or old.phase is Phase.CONTESTED),
     )
     message = None
     if changed and same and seen.is_running and before is not None and before != block:
@@ -108,7 +112,7 @@ def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recor
         again_at = state.fault.not_before if state.fault is not None else None
     level = "DEBUG" if isinstance(error, OutOfSightError) else "ERROR"
     message = f"refused: {error}" if known is None or known.reason != reason else None
-    return Recorded(state, None, level, message, again_at)
+    return Recorded(state, None, level, message, again_at, WriteResult.REFUSED)
 
 
 def _failed(seen: Observation, error: FileFailedError, chance: float) -> Recorded:
@@ -117,4 +121,4 @@ def _failed(seen: Observation, error: FileFailedError, chance: float) -> Recorde
     failures, not_before = (state.fault.failures, state.fault.not_before) if state.fault is not None else (0, None)
     # The engine may just be rebuilding the file: a fault that is over by the next round is not worth a line.
     level = "WARNING" if failures == _FAILURES_TOLD else "DEBUG"
-    return Recorded(state, None, level, str(error), not_before)
+    return Recorded(state, None, level, str(error), not_before, WriteResult.FAILED)
