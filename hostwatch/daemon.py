@@ -12,6 +12,7 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
+from hostwatch.control.answers import Answers
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
@@ -27,6 +28,7 @@ from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import Actions, EngineInfo, Source
+from hostwatch.control.view import Json
 from hostwatch.control.writers import HostsFiles, Writers
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.lister import FileKeys
@@ -90,6 +92,7 @@ class Daemon:
         self._journal = ChangeJournal(lambda: self._queue.is_busy, self.history, self.figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
+        self._answers = Answers(self._store, self._informer.connection, parts.keeper)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
         self._loaded = anyio.Event()
@@ -108,6 +111,7 @@ class Daemon:
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self, name="tell cautions")
+            tasks.start_soon(self._note_compared, name="note that all is compared")
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
     def adopt(self, settings: Settings) -> None:
@@ -173,6 +177,24 @@ class Daemon:
         await self._loaded.wait()
         await self._queue.worked_on(self._store.subscriber_files)
 
+    async def _note_compared(self) -> None:
+        await self.compared()
+        self._answers.is_compared = True
+
+    @property
+    def unready(self) -> str | None:
+        """Why the daemon is not ready, in one line; `None` if it is connected and has compared every subscriber."""
+        return self._answers.unready
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether another hostwatch keeps the files."""
+        return self._answers.is_standby
+
+    async def state(self) -> Json:
+        """The answer of `status --json`."""
+        return await self._answers.state()
+
     async def pass_through(self) -> None:
         """Wait until a probe has gone through the queue and a worker.
 
@@ -215,4 +237,5 @@ class Daemon:
         sinks = Sinks(running.notifier, self._journal, self.figures.of_files)
         reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
+        self._answers.reconciler = reconciler
         await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")

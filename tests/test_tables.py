@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from hostwatch.terminal.lines import folded
-from hostwatch.terminal.status import status_lines
+from hostwatch.tables import status_text
 
 LONG = "mycompany-production-eu-central-database-primary-1"
 NAMES = ["db", LONG, "mysql.internal.mycompany.example"]
@@ -41,11 +40,6 @@ def found(*names: str) -> dict[str, Any]:
             for name in names
         ],
     }
-
-
-def status_text(found: dict[str, Any], width: int | None) -> str:
-    """The lines as they are printed, without colours."""
-    return "\n".join(piece.plain for text in status_lines(found, width) for piece in folded(text, width))
 
 
 def test_in_a_pipe_each_row_is_a_line() -> None:

@@ -4,6 +4,8 @@ The descriptions are the reference: `hostwatch schema` prints them for editors. 
 absent key and the reason for the default.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,6 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictBool, field_validator
 
 from hostwatch.config.log import LogSettings
 from hostwatch.config.origin import Origin
+from hostwatch.config.places import places_of
 from hostwatch.config.section import Defaulted, Section
 from hostwatch.config.services import ServiceSettings
 from hostwatch.config.subscribers import SubscriberSettings
@@ -25,7 +28,7 @@ from hostwatch.config.values import (
     ServiceKey,
     is_lookup_name,
 )
-from hostwatch.core.rules import Rules
+from hostwatch.core.rules import Rules, SubscriberRule
 
 
 class DockerSettings(Section):
@@ -124,15 +127,21 @@ class Settings(Section):
         """The rules of the core for these settings."""
         return Rules(
             services=tuple(service.rule(key) for key, service in self.services.items()),
-            subscribers=tuple(subscriber.rule(key) for key, subscriber in self.subscribers.items()),
+            subscribers=tuple(self._subscriber_rules()),
             labels=self.labels,
             advertise=self.advertise,
         )
 
+    def _subscriber_rules(self) -> Iterator[SubscriberRule]:
+        for key, settings in self.subscribers.items():
+            rule = settings.rule(key)
+            places = places_of(self._origin, key, settings, rule.subscription)
+            yield replace(rule, subscription=replace(rule.subscription, places=places))
+
     @property
     def host_files(self) -> frozenset[Path]:
         """The files on the host that subscribe."""
-        return frozenset(rule.target for rule in self.rules().subscribers if isinstance(rule.target, Path))
+        return frozenset(settings.file for settings in self.subscribers.values() if settings.file is not None)
 
 
 def _with_names(key: object, service: object) -> object:

@@ -1,50 +1,86 @@
-"""The state of all services and subscribers as data: the answer of `status --json`."""
+"""The state of all services and subscribers as data: the answer of `status --json`.
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+A long answer is made in steps. Nothing is asked of the engine, and no file is read.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from hostwatch.control.source import EngineInfo
-from hostwatch.control.survey import FileReport
-from hostwatch.core.block.records import Block
+from hostwatch.control.standing import Standing
+from hostwatch.control.turns import Turns
+from hostwatch.control.view import Json
+from hostwatch.core.block.records import Record, Withheld
 from hostwatch.core.model import Container, Health, State
+from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, stretches
 from hostwatch.core.store.lister import Lister
 
-Json = Mapping[str, Any]
 
-
-def state(engine: EngineInfo | None, store: Lister, reports: Iterable[FileReport]) -> Json:
-    """The whole answer; without an engine it is not connected."""
+async def state(
+    engine: EngineInfo | None, store: Lister, standings: Iterable[Standing], daemon: Json | None = None
+) -> Json:
+    """The whole answer; `engine` is `None` while it is away, `daemon` where none runs."""
+    turns, services = Turns(), []
+    for service in _services(store):
+        services.append(service)
+        await turns.give()
     return {
         "engine": {
             "connected": engine is not None,
             "version": engine.version if engine is not None else None,
             "api": engine.api if engine is not None else None,
         },
-        "services": list(_services(store)),
-        "subscribers": [subscriber(report) for report in reports],
+        "services": services,
+        "subscribers": [await subscriber(store, standing, turns) for standing in standings],
+        "daemon": daemon,
     }
 
 
-def subscriber(report: FileReport) -> Json:
+async def subscriber(store: Lister, standing: Standing, turns: Turns) -> Json:
     """One subscriber of the answer."""
+    container, block = standing.container, standing.block
     return {
-        "id": report.container.key.id,
-        "name": report.container.name,
-        "kind": "container" if report.container.host_file is None else "file",
-        "path": str(report.path),
-        "writer": report.writer.value,
-        "in_sync": report.in_sync,
-        **block(report.block),
-        "error": report.error,
+        "id": container.key.id,
+        "name": container.name,
+        "kind": "container" if container.host_file is None else "file",
+        "path": str(standing.path),
+        "writer": standing.writer.value,
+        "in_sync": standing.in_sync,
+        "records": await records(store, standing, turns),
+        "withheld": withheld(block.withheld),
+        "error": standing.error,
+        "resolv": None,
     }
 
 
-def block(standing: Block) -> Json:
-    """A block's records and withheld lines."""
+async def records(store: Lister, standing: Standing, turns: Turns) -> list[Json]:
+    """The records of a file, each with its origin."""
+    found, asked, told = RecordOrigins(), Asked(store.sharing(standing.container.key).requests), []
+    for lines in stretches(standing.memory):
+        found.take_in(lines)
+        await turns.give()
+    for record in standing.block.records:
+        told.append(_record(record, found.of(record), asked))
+        await turns.give()
+    return told
+
+
+def _record(record: Record, found: RecordOrigin | None, asked: Asked) -> Json:
+    source = found.source if found is not None else None
     return {
-        "records": [{"address": str(record.address), "names": list(record.names)} for record in standing.records],
-        "withheld": [{"line": withheld.line, "reason": withheld.reason} for withheld in standing.withheld],
+        "address": str(record.address),
+        "names": list(record.names),
+        "origin": asked.for_line(found.line) if found is not None else None,
+        "service": source.service if source is not None else None,
+        "tier": source.tier.value if source is not None else None,
+        "container": (found.origin.service_container or None) if found is not None else None,
+        "network": (found.origin.network_name or None) if found is not None else None,
+        "since": None,
     }
+
+
+def withheld(lines: Iterable[Withheld]) -> list[Json]:
+    """Withheld lines."""
+    return [{"line": line.line, "reason": line.reason} for line in lines]
 
 
 def _services(store: Lister) -> Iterator[Json]:

@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from hostwatch.control.reconcile.plan import (
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refusal
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import EngineInfo, Source
+from hostwatch.control.standing import Standing
 from hostwatch.control.writers import (
     FileDeniedError,
     FileFailedError,
@@ -37,6 +38,7 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, State
 from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
@@ -74,6 +76,8 @@ class FileReport:
     """The writer of the file."""
     fault: Exception | None = None
     """The error if the file could not be read or written."""
+    memory: Memory = field(default_factory=dict)
+    """The lines that the block's records are of."""
 
     @property
     def error(self) -> str | None:
@@ -89,6 +93,11 @@ class FileReport:
     def in_sync(self) -> bool:
         """Whether the file is right."""
         return self.error is None and not self.changes
+
+    @property
+    def standing(self) -> Standing:
+        """How the file stands."""
+        return Standing(self.container, self.path, self.writer, self.in_sync, self.error, self.block, self.memory)
 
     @property
     def diff(self) -> str:
@@ -184,7 +193,8 @@ class Survey:
         rewriting = Rewriting(block, container, block, limit=files.limit(container))
         if write:
             return await _written(container, files, rewriting)
-        return FileReport(container, files.path(container), text, rewriting(text), rewriting.standing)
+        after, memory = rewriting(text), desired.memory if desired is not None else {}
+        return FileReport(container, files.path(container), text, after, rewriting.standing, memory=memory)
 
     async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
         """Remove the block. If a marker is missing, the last desired block shows which lines are ours."""

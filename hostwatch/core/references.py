@@ -64,6 +64,8 @@ class Line:
     """As it was written, its fields separated by single spaces, without a comment."""
     address: Field
     names: tuple[Field, ...]
+    row: int = field(default=0, compare=False)
+    """Its place in the template, counted from 0."""
     references: tuple[Reference, ...] = field(init=False, repr=False, compare=False)
     """All references of the line, in order."""
 
@@ -101,7 +103,7 @@ def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, .
     rows = text.removesuffix("\n").split("\n")
     for row, source in enumerate(rows[:MAX_TEMPLATE_LINES]):
         try:
-            line = _parsed_line(source.removesuffix("\r"))
+            line = _parsed_line(row, source.removesuffix("\r"))
         except _FaultError as fault:
             faults.append(TemplateFault(row, fault.column, fault.value[:200], fault.reason))
         else:
@@ -131,7 +133,7 @@ def is_service_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _parsed_line(source: str) -> Line | None:
+def _parsed_line(row: int, source: str) -> Line | None:
     source = source.partition("#")[0]
     if len(source) > MAX_LINE_LENGTH:
         raise _FaultError(0, source[:40] + "…", f"longer than {MAX_LINE_LENGTH} characters")
@@ -144,7 +146,7 @@ def _parsed_line(source: str) -> Line | None:
         raise _FaultError(words[0][0], words[0][1], "a line needs an address and at least one name")
     for column, word, parts in fields[1:]:
         _check_name(column, word, parts)
-    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(parts for _, _, parts in fields[1:]))
+    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(parts for _, _, parts in fields[1:]), row)
     if len({reference.name for reference in line.references}) > 1:
         raise _FaultError(words[0][0], line.text, "a line holds references to one service")
     return line

@@ -96,6 +96,15 @@ class Writer(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the configuration requests the lines and services of a subscription, as in `hostwatch.yaml:14`."""
+
+    lines: tuple[str, ...]
+    services: tuple[str, ...]
+    """Of each service, or of the one `*`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """The lines that one source (an entry of the configuration, or a container's labels) requests in a hosts file."""
 
@@ -112,6 +121,8 @@ class Subscription:
     writer: Writer = Writer.AUTO
     notification: Notification | None = None
     """How the application is notified of a change; `None`: it is not notified."""
+    places: Places | None = field(default=None, compare=False, repr=False)
+    """Where it stands in the configuration; `None` if it is in a container's labels."""
 
     @property
     def is_own(self) -> bool:

@@ -16,7 +16,7 @@ from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
 from hostwatch.config.settings import Settings, schema
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
-from hostwatch.core.rules import Match, Rules, ServiceRule, Writer
+from hostwatch.core.rules import Match, Places, Rules, ServiceRule, Writer
 from tests.effort import examples
 
 HERE = Path(__file__).parent
@@ -398,3 +398,37 @@ def test_places_inside_templates(rows: list[str]) -> None:
         for fault in faults:
             word = fault.value.strip("'")
             assert lines[fault.line - 1][fault.column - 1 :].startswith(word), (dumped, fault)
+
+
+PLACED = """\
+subscribers:
+  web:
+    match: {name: web}
+    hosts: |
+      # the database
+      @{db.ip}  db
+
+        @{x.ip} x   # another
+    services: [queue,
+       mail]
+  folded:
+    match: {name: web}
+    hosts: "@{db.ip} a\\n
+      @{x.ip} b"
+    services: queue
+  all: {match: {name: web}, services: "*"}
+  none: {match: {name: web}}
+"""
+
+
+def test_each_request_knows_its_place(tmp_path: Path) -> None:
+    """The line of the very template line, or of the entry of `services`."""
+    rules = load(written(tmp_path, PLACED)).rules()
+    places = {rule.key: rule.subscription.places for rule in rules.subscribers}
+    name = "hostwatch.yaml"
+    assert places == {
+        "web": Places((f"{name}:6", f"{name}:8"), (f"{name}:9", f"{name}:10")),
+        "folded": Places((f"{name}:13", f"{name}:14"), (f"{name}:15",)),
+        "all": Places((), (f"{name}:16",)),
+        "none": Places((), ()),
+    }

@@ -139,7 +139,7 @@ async def test_what_is_measured_is_what_status_lists() -> None:
         return states.get(file, FileState())
 
     found = await measured(made, state_of, is_engine_up=True)
-    listed = status(None, made, [])["services"]
+    listed = (await status(None, made, []))["services"]
     assert len(listed) == 8
     assert found == Gauges(is_engine_up=True, in_sync=1, out_of_sync=2, withheld=2, services=len(listed))
 

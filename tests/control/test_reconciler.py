@@ -1,99 +1,15 @@
 """The reconciler on real files, without an engine: after any end of a comparison the file can be compared again."""
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar, cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from hostwatch.control.delivery import Means
-from hostwatch.control.figures import Figures
-from hostwatch.control.history import History
-from hostwatch.control.journal import ChangeJournal
-from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.reconcile.reconciler import Reconciler
-from hostwatch.control.reconcile.sinks import Sinks
-from hostwatch.control.source import Actions
-from hostwatch.control.writers import Writers
-from hostwatch.core.model import Address, Container, ContainerKey
-from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
-from hostwatch.core.store.store import Store
-from hostwatch.hosts.paths import PathHostsFiles
-from tests.core.build import ENGINE, UNKNOWN, box, lines, on, store
-
-BY_EXEC = Subscription(lines=lines("@{db.ip} db"), writer=Writer.EXEC)
-T = TypeVar("T")
-RULES = Rules(subscribers=(SubscriberRule("exec", Match(name=("exec-*",)), BY_EXEC),))
-RIGHT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
-
-
-class Deaf:
-    """Takes no early addresses."""
-
-    def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """Nothing."""
-
-    def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """Nothing."""
-
-
-class Hanging(PathHostsFiles):
-    """A writer on which each look waits for ever."""
-
-    async def _in_thread(self, container: Container, work: Callable[[Path], T]) -> T:  # noqa: ARG002
-        await anyio.sleep_forever()
-        raise AssertionError
-
-
-class Room:
-    """Containers with files in a directory, with their reconciler."""
-
-    def __init__(self, directory: Path, *names: str) -> None:
-        self.files = PathHostsFiles(ENGINE, directory, Path("hosts"))
-        self.hanging = Hanging(ENGINE, directory, Path("hosts"))
-        labels = {"hostwatch.hosts": "@{db.ip} db"}
-        boxes = [
-            box(
-                name,
-                on("front", f"10.0.1.{number}"),
-                labels={} if "exec" in name else labels,
-                state=UNKNOWN if "starting" in name else box("any").state,
-            )
-            for number, name in enumerate(names, 1)
-        ]
-        self.keys = [each.key for each in boxes]
-        self.store: Store = store(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
-        self.queue = WorkQueue()
-        self.figures = Figures()
-        for key in self.keys:
-            self.path(key).parent.mkdir()
-            self.path(key).write_bytes(b"127.0.0.1\tlocalhost\n")
-
-    def path(self, key: ContainerKey) -> Path:
-        """The path of a file."""
-        return self.files.directory / key.id / "hosts"
-
-    def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
-        """One more reconciler on the queue."""
-        notifier = Notifier(Means(cast("Actions", None)), self.store, tasks, 1.0, self.figures.notifications)
-        journal = ChangeJournal(lambda: self.queue.is_busy, History(), self.figures.of_files)
-        writers = Writers(self.files, execs or self.files)
-        return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal, self.figures.of_files), lambda: 2.0)
-
-    async def all_right(self) -> None:
-        """Have all files compared once more. Every file must be right soon."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.reconciler(tasks).run, Deaf())
-            self.queue.add_all(self.keys, "resync")
-            with anyio.fail_after(5):
-                await self.queue.worked_on(self.keys)
-            tasks.cancel_scope.cancel()
-        assert [key for key in self.keys if not self.path(key).read_bytes().endswith(RIGHT)] == []
+from tests.control.room import Deaf, Room
 
 
 @pytest.fixture

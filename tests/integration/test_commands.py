@@ -356,9 +356,22 @@ def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]
                 "path": str(lab.engine.data_root / "containers" / str(web) / "hosts"),
                 "writer": "path",
                 "in_sync": True,
-                "records": [{"address": "10.123.7.7", "names": ["db"]}],
+                "records": [
+                    {
+                        "address": "10.123.7.7",
+                        "names": ["db"],
+                        "origin": "label hostwatch.hosts of web",
+                        "service": "db",
+                        "tier": "container",
+                        "container": "db",
+                        "network": "front",
+                        "since": None,
+                    }
+                ],
                 "withheld": [{"line": "@{cache.ip} cache", "reason": "cache: no running container"}],
                 "error": None,
+                "resolv": None,
             }
         ],
+        "daemon": None,
     }

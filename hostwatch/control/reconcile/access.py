@@ -9,6 +9,7 @@ the path is tried again now and then, as it is quicker, and in time at a start.
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 from loguru import logger
@@ -65,6 +66,10 @@ class FileAccess:
         return f"<FileAccess: {len(self._seen)} texts, {len(self._detours)} by exec for want of a path>"
 
     # Which way.
+
+    def path(self, container: Container, writer: Writer) -> Path:
+        """The file's path, as this writer names it."""
+        return self._files(writer).path(container)
 
     def detour(self, key: ContainerKey) -> Detour | None:
         """The file's detour; `None` where it is reached as its subscriber wants."""

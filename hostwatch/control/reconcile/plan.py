@@ -185,10 +185,15 @@ def observe(
     desired = None
     if memory is not None and is_wanted and ready:
         desired = desired_block(store, container.key, memory, moment.now, moment.linger_seconds)
-    writer = Writer.EXEC if detour is not None or sharing.writer is Writer.EXEC else Writer.PATH
+    writer = writer_of(sharing, detour)
     is_due = detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
     is_path_due = is_due and not moment.is_path_tried
     return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, ready, desired)
+
+
+def writer_of(sharing: Sharing, detour: Detour | None) -> Writer:
+    """How a file is reached."""
+    return Writer.EXEC if detour is not None or sharing.writer is Writer.EXEC else Writer.PATH
 
 
 _UNKNOWN = FileState()

@@ -16,11 +16,12 @@ from loguru import logger
 from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.pipeline import Early, Pipeline
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan
+from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan, writer_of
 from hostwatch.control.reconcile.queue import Work, WorkQueue
-from hostwatch.control.reconcile.rewriting import refusal
+from hostwatch.control.reconcile.rewriting import LOST_NETWORK, refusal
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.reconcile.state import FileState
+from hostwatch.control.standing import Standing
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
@@ -73,6 +74,15 @@ class Reconciler:
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""
         self._access.end_detour()
+
+    def standing(self, container: Container) -> Standing:
+        """How the container's file stands, as far as is known."""
+        state = self._pipeline.state(container.key)
+        writer = writer_of(self._store.sharing(container.key), self._access.detour(container.key))
+        error = LOST_NETWORK if self._store.joins.has_lost_network(container) else state.complaint
+        memory = state.desired.memory if state.desired is not None else {}
+        is_right = state.in_sync and error is None
+        return Standing(container, self._access.path(container, writer), writer, is_right, error, state.block, memory)
 
     async def _work(self, early: Early, tasks: TaskGroup) -> NoReturn:
         while True:

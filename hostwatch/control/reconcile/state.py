@@ -48,6 +48,7 @@ class Phase(Enum):
 
 _STARTS = frozenset([Phase.STARTING, Phase.REBUILT])
 _NO_ADDRESSES: frozenset[Address] = frozenset()
+_RIVALRY = "somebody else puts another block into its hosts file again and again: ours waits, and is then put back"
 _UNREACHED = {Phase.REBUILT: Phase.STARTING, Phase.IN_SYNC: Phase.LOST, Phase.CONTESTED: Phase.LOST}
 
 
@@ -80,6 +81,13 @@ class FileState(NamedTuple):
     def in_sync(self) -> bool:
         """Whether the file is right, as far as is known."""
         return self.phase in (Phase.IN_SYNC, Phase.REBUILT)
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the file is not kept, as far as is known; `None` if it is, or will be soon."""
+        if self.phase is Phase.CONTESTED:
+            return _RIVALRY
+        return self.fault.reason if self.fault is not None else None
 
     @property
     def since_start(self) -> bool:

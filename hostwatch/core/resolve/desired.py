@@ -117,7 +117,7 @@ class _Names:
         ]
         if not kept:
             return Refused(outcome.line, f"{' '.join(names)}: already given to another address")
-        return published(outcome.line, kept, outcome.of_all)
+        return published(outcome.line, kept, outcome.source, outcome.of_all)
 
     def _is_free(self, name: str, address: Address) -> bool:
         return address in self._given.get(folded(name), {address})

@@ -105,7 +105,7 @@ class Everything:
         if isinstance(outcome, Gone):
             return None
         if isinstance(outcome, Published):
-            outcome = Published(line, outcome.records, outcome.origins, of_all=True)
+            outcome = Published(line, outcome.records, outcome.origins, of_all=True, source=outcome.source)
         return Line(group, names[0], frozenset(names), outcome)
 
     def _written(self, name: str, ids: AbstractSet[str]) -> str:

@@ -32,11 +32,12 @@ class Line(NamedTuple):
             return self.outcome
         if self.names <= taken or not isinstance(self.outcome, Published):
             return None if self.names <= taken else self.outcome
+        found = self.outcome
         records = (
             Record(record.address, tuple(name for name in record.names if folded(name) not in taken))
-            for record in self.outcome.records
+            for record in found.records
         )
-        return Published(self.outcome.line, tuple(records), self.outcome.origins, of_all=True)
+        return Published(found.line, tuple(records), found.origins, of_all=True, source=found.source)
 
 
 @dataclass(slots=True)

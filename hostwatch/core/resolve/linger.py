@@ -170,7 +170,9 @@ def _vanished(resolved: Resolved, memory: Memory) -> list[Gone]:
 
 
 def _remembered(last: Published | Last | None) -> Last | None:
-    return Last(last.records, last.origins, of_all=last.of_all) if isinstance(last, Published) else last
+    if isinstance(last, Published):
+        return Last(last.records, last.origins, of_all=last.of_all, source=last.source)
+    return last
 
 
 def _last(outcome: Gone | Refused | Unknown, last: Last | None, now: float, holders: Holders) -> Last | None:

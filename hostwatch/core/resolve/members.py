@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Unknown, published
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
 from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.rules import Subscription
@@ -49,7 +49,7 @@ class Member:
     @property
     def origin(self) -> Origin:
         """The origin of its address."""
-        return Origin(self.owner.key, self.reached.network, self.reached.network_name)
+        return Origin(self.owner.key, self.reached.network, self.reached.network_name, self.container.name)
 
 
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
@@ -108,6 +108,11 @@ def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
     return Gone(line, f"{name}: no running container")
 
 
+def source_of(service: Service) -> Source:
+    """What the records of a service say of it."""
+    return Source(service.rule.key if service.rule is not None else service.name, service.tier)
+
+
 def addresses(reached: Reached, subscription: Subscription) -> list[Address]:
     """The addresses of the requested families, in the requested order."""
     found: list[Address] = []
@@ -139,7 +144,7 @@ def addressed(
         for address in addresses(member.reached, subscription)
     ]
     if owned:
-        return published(line, owned)
+        return published(line, owned, source_of(service))
     found = [member for member in members if member.missing is None]
     if not found:
         return why_none(service.name, line, members)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import NO_NETWORK, Address, ContainerKey, NetworkId
 from hostwatch.core.names import folded
+from hostwatch.core.resolve.services import Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,16 @@ class Origin:
     network: NetworkId = NO_NETWORK
     network_name: str = ""
     """The network on which the container has the address, as address ranges may overlap. Empty: none, or not known."""
+    service_container: str = field(default="", compare=False)
+    """The name of the container behind the service, which may use the network of the one that has the address."""
+
+
+class Source(NamedTuple):
+    """What a line's name stands for: the service that answered."""
+
+    service: str
+    """The key of the configuration, or the name by which the service was found."""
+    tier: Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,8 @@ class Published:
     """The origin of each record."""
     of_all: bool = False
     """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
+    source: Source | None = None
+    """The service; `None` for a literal line."""
     names: frozenset[str] = field(init=False, compare=False, repr=False)
     """The records' names, folded. Computed once, as most lines of a long file stay as they were."""
     is_distinct: bool = field(init=False, compare=False, repr=False)
@@ -72,10 +86,10 @@ Owned = tuple[Record, Origin]
 """A record with its origin."""
 
 
-def published(line: str, owned: Iterable[Owned], of_all: bool = False) -> Published:
+def published(line: str, owned: Iterable[Owned], source: Source | None, of_all: bool = False) -> Published:
     """The outcome of a line with these records; there is at least one."""
     records, origins = zip(*owned, strict=True)
-    return Published(line, records, origins, of_all)
+    return Published(line, records, origins, of_all, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,8 @@ class Last:
     """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
     lost: tuple[tuple[Address, Origin], ...] = ()
     """The addresses of records that are withheld because another container has them now."""
+    source: Source | None = None
+    """The service that the records are from; `None` for a literal line, or if it is not known."""
 
 
 Memory = Mapping[str, Published | Last]

@@ -9,8 +9,16 @@ from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.references import SELF, Attribute, Line, Reference
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.members import Member, NotRunning, addresses, member_of, unanswered, why_none
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Unknown, published
+from hostwatch.core.resolve.members import (
+    Member,
+    NotRunning,
+    addresses,
+    member_of,
+    source_of,
+    unanswered,
+    why_none,
+)
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Source, Unknown, published
 from hostwatch.core.resolve.services import Service, own_service
 from hostwatch.core.rules import Subscription
 
@@ -35,6 +43,8 @@ class _Filler:
     subscription: Subscription
     line: Line
     slots: tuple[Member, ...]
+    source: Source | None = None
+    """The service that its references look up."""
 
     def record(self, row: Member | None) -> Owned:
         """The line's record. Raises `_NoValueError`."""
@@ -123,7 +133,7 @@ def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscr
         return unanswered(resolver, service, line.service, line.text)
     addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)
     members = [member_of(resolver, service, container, addressed) for container in service.containers]
-    filler = _Filler(resolver, subscription, line, _slots(members))
+    filler = _Filler(resolver, subscription, line, _slots(members), source_of(service))
     if all(reference.index is not None for reference in line.references):
         return _filled(filler, [None])
     found = [member for member in members if member.missing is None]
@@ -140,7 +150,7 @@ def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:
         except _NoValueError as error:
             faults.append(error.outcome)
     if owned:
-        return published(filler.line.text, owned)
+        return published(filler.line.text, owned, filler.source)
     return next((fault for fault in faults if isinstance(fault, Unknown)), faults[0])
 
 

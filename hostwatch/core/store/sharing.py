@@ -1,11 +1,11 @@
 """The requests for a hosts file: those of all containers that share it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hostwatch.core.model import Container
 from hostwatch.core.notifications import Notification
-from hostwatch.core.rules import Subscription, Writer
+from hostwatch.core.rules import Places, Subscription, Writer
 from hostwatch.core.store.network_context import NetworkContext
 from hostwatch.core.store.selection import Roles
 
@@ -29,6 +29,8 @@ class Request:
 
     subscriber: Container
     query: Query
+    places: Places | None = field(default=None, compare=False)
+    """Where the configuration has it; `None`: the subscriber's labels do. Equal queries of two places are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def sharing_of(
     writers = (subscription.writer for _, subscription in requested)
     return Sharing(
         tuple(container for container, _ in found),
-        tuple(Request(container, query(container, subscription)) for container, subscription in requested),
+        tuple(Request(container, query(container, asked), asked.places) for container, asked in requested),
         next((writer for writer in writers if writer is not Writer.AUTO), Writer.AUTO),
         tuple((container, notification) for container, own in found for notification in own.notifications),
     )

@@ -1,0 +1,35 @@
+"""The places in the file at which an entry of `subscribers` requests its lines and services, as in `hostwatch.yaml:14`.
+
+They go with each request, so that whoever asks for the reason of a record is told where it was asked for.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate
+
+from hostwatch.config.document import Scalar
+from hostwatch.config.origin import Origin
+from hostwatch.config.subscribers import SubscriberSettings
+from hostwatch.core.rules import Places, Subscription
+
+
+def places_of(origin: Origin, key: str, settings: SubscriberSettings, subscription: Subscription) -> Places:
+    """The places of one entry, with its key."""
+    return Places(_of_lines(origin, key, settings.hosts, subscription), _of_services(origin, key, subscription))
+
+
+def _of_lines(origin: Origin, key: str, template: str, subscription: Subscription) -> tuple[str, ...]:
+    document = origin.document
+    scalar = document.found(("subscribers", key, "hosts")).node
+    if not isinstance(scalar, Scalar):
+        return ()
+    starts = [0, *accumulate(len(row) + 1 for row in template.split("\n"))]
+    return _told(origin, document.inside(scalar, [starts[line.row] for line in subscription.lines]))
+
+
+def _of_services(origin: Origin, key: str, subscription: Subscription) -> tuple[str, ...]:
+    steps = range(max(len(subscription.services), int(subscription.everything)))
+    return _told(origin, [origin.document.found(("subscribers", key, "services", step)).node.index for step in steps])
+
+
+def _told(origin: Origin, offsets: Iterable[int]) -> tuple[str, ...]:
+    return tuple(f"{origin.path.name}:{origin.document.place(offset)[0]}" for offset in offsets)

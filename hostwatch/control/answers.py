@@ -1,0 +1,82 @@
+"""The daemon's answers to those who ask: computed from what it knows, in steps, and kept while nothing changes."""
+
+import os
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import anyio.to_thread
+
+from hostwatch.control.history import instant
+from hostwatch.control.informer.connection import Connection
+from hostwatch.control.keeper import Keeper
+from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.standing import Standing
+from hostwatch.control.status import state
+from hostwatch.control.turns import Turns
+from hostwatch.control.view import Json
+from hostwatch.core.model import State
+from hostwatch.core.store.store import Store
+
+_MOST_KEPT = 10_000
+"""An answer with more records is not kept: it would take more than 10 MB."""
+
+
+class Answers:
+    """What a running daemon tells of itself."""
+
+    def __init__(self, store: Store, connection: Connection, keeper: Keeper) -> None:
+        self._store = store
+        self._connection = connection
+        self._keeper = keeper
+        self._since = time.time()
+        self.reconciler: Reconciler | None = None
+        """The files of the engine that is followed; `None` before it has answered."""
+        self.is_compared = False
+        """Whether every subscriber has been compared once."""
+        self._kept: tuple[object, Json] | None = None
+        """The last answer, with all that it was made from."""
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether another hostwatch keeps the files."""
+        return self._keeper.standby is not None
+
+    @property
+    def unready(self) -> str | None:
+        """Why the daemon is not ready, in one line; `None` if it is connected and has compared every subscriber."""
+        if not self._connection.is_up:
+            return f"waiting for the engine ({self._connection.fault or 'no answer yet'})"
+        return None if self.is_compared else "not every subscriber has been compared yet"
+
+    async def state(self) -> Json:
+        """The answer of `status --json`."""
+        turns, standings = Turns(), list[Standing]()
+        for standing in self._standings():
+            standings.append(standing)
+            await turns.give()
+        engine = self._connection.engine if self._connection.is_up else None
+        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings)
+        if self._kept is None or self._kept[0] != facts:
+            answer = await state(engine, self._store, standings, await self._daemon())
+            is_short = sum(len(standing.block.records) for standing in standings) <= _MOST_KEPT
+            self._kept = (facts, answer) if is_short else None
+            return answer
+        return self._kept[1]
+
+    def _standings(self) -> Iterator[Standing]:
+        """The files of all subscribers that run, by their names."""
+        if self.reconciler is None:
+            return
+        found = filter(None, map(self._store.container, self._store.subscriber_files))
+        for container in sorted(found, key=lambda container: (container.name, container.key)):
+            if container.state is not State.STOPPED:
+                yield self.reconciler.standing(container)
+
+    async def _daemon(self) -> Json:
+        return {
+            "state": "standby" if self.is_standby else "active",
+            "pid": os.getpid(),
+            "since": instant(self._since),
+            "version": await anyio.to_thread.run_sync(version, "hostwatch"),  # it reads a file
+        }

@@ -1,1 +1,0 @@
-"""Shows results to people: lines that are folded and never cut, tables, colours, live views."""

@@ -1,0 +1,71 @@
+"""The daemon's answers: computed from what it knows, in steps, and kept while nothing changes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from hostwatch.control.answers import Answers
+from hostwatch.control.informer.connection import Connection
+from hostwatch.control.source import EngineInfo
+from hostwatch.hosts.keeper import Keeper
+from tests.control.room import Deaf, Room
+from tests.core.build import ENGINE, box, on
+
+
+@asynccontextmanager
+async def answering(room: Room) -> AsyncIterator[Answers]:
+    """The answers of a daemon that keeps the files of a room, and has compared them."""
+    connection = Connection()
+    async with anyio.create_task_group() as tasks:
+        answers = Answers(room.store, connection, Keeper())
+        assert answers.unready == "waiting for the engine (no answer yet)"
+        connection.engine = EngineInfo(ENGINE, "28.5.2", "1.51", Path("/nowhere"))
+        connection.made()
+        assert answers.unready == "not every subscriber has been compared yet"
+        answers.reconciler = room.reconciler(tasks)
+        tasks.start_soon(answers.reconciler.run, Deaf())
+        assert [each["in_sync"] for each in (await answers.state())["subscribers"]] == [False] * len(room.keys)
+        room.queue.add_all(room.keys, "resync")
+        await room.queue.worked_on(room.keys)
+        answers.is_compared = True
+        assert answers.unready is None
+        yield answers
+        tasks.cancel_scope.cancel()
+
+
+async def test_the_state_follows_the_files(tmp_path: Path) -> None:
+    """It is that of `status --json`, with the daemon; an unchanged one is made once."""
+    room = Room(tmp_path, "web-1", "exec-1")
+    async with answering(room) as answers:
+        state = await answers.state()
+        assert state["engine"] == {"connected": True, "version": "28.5.2", "api": "1.51"}
+        assert state["daemon"].keys() == {"state", "pid", "since", "version"}
+        assert [(each["name"], each["writer"]) for each in state["subscribers"]] == [
+            ("exec-1", "exec"),
+            ("web-1", "path"),
+        ]
+        (record,) = state["subscribers"][1]["records"]
+        assert (record["address"], record["names"], record["network"]) == ("10.0.0.5", ["db"], "front")
+        assert await answers.state() is state
+        room.store.put(box("db", on("front", "10.0.0.6")))
+        moving = await answers.state()
+        assert moving["services"][0]["containers"][0]["addresses"] == {"front": ["10.0.0.6"]}
+        room.queue.add_all(room.keys, "start of db")
+        await room.queue.worked_on(room.keys)
+        moved = await answers.state()
+        assert [each["records"][0]["address"] for each in moved["subscribers"]] == ["10.0.0.6", "10.0.0.6"]
+
+
+async def test_a_file_that_cannot_be_kept_says_why(tmp_path: Path) -> None:
+    """It is not in sync."""
+    room = Room(tmp_path, "web-1")
+    async with answering(room) as answers:
+        room.path(room.keys[0]).unlink()
+        room.path(room.keys[0]).mkdir()
+        room.queue.add_all(room.keys, "resync")
+        await room.queue.worked_on(room.keys)
+        (subscriber,) = (await answers.state())["subscribers"]
+        assert not subscriber["in_sync"]
+        assert subscriber["error"]
