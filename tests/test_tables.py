@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from hostwatch.tables import status_text
+from hostwatch.terminal.lines import folded
+from hostwatch.terminal.status import status_lines
 
 LONG = "mycompany-production-eu-central-database-primary-1"
 NAMES = ["db", LONG, "mysql.internal.mycompany.example"]
@@ -40,6 +41,11 @@ def found(*names: str) -> dict[str, Any]:
             for name in names
         ],
     }
+
+
+def status_text(found: dict[str, Any], width: int | None) -> str:
+    """The lines as they are printed, without colours."""
+    return "\n".join(piece.plain for text in status_lines(found, width) for piece in folded(text, width))
 
 
 def test_in_a_pipe_each_row_is_a_line() -> None:

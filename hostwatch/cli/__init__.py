@@ -8,7 +8,7 @@ from hostwatch.cli.checking import check, doctor, print_schema
 from hostwatch.cli.keeping import clean, plan, run, status, sync
 from hostwatch.cli.options import command, root
 from hostwatch.cli.streams import Errors, Output, instead_of, open_standard_streams
-from hostwatch.tables import width_of
+from hostwatch.terminal.width import width_of
 
 __all__ = ["main"]
 

@@ -10,8 +10,7 @@ import typer
 
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, WOULD_CHANGE, complain, print_json, say
-from hostwatch.core.names import printable
-from hostwatch.tables import status_text, width_of
+from hostwatch.terminal.width import width_of
 
 if TYPE_CHECKING:
     from hostwatch.control.survey import FileReport, Survey
@@ -45,13 +44,15 @@ def plan(
 ) -> None:
     """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
     from hostwatch.cli.running import surveyed
+    from hostwatch.terminal.diff import diff_lines
+    from hostwatch.terminal.lines import show
 
     reports = surveyed(common, lambda survey: survey.reports())
     if as_json:
         print_json([_planned(report) for report in reports])
     else:
         _print_errors(reports)
-        typer.echo(printable("".join(report.diff for report in reports)), nl=False)
+        show(line for report in reports for line in diff_lines(report.diff))
     if exit_code and any(report.changes for report in reports):
         raise typer.Exit(WOULD_CHANGE)
 
@@ -60,6 +61,8 @@ def status(common: Common, as_json: Json = False) -> None:
     """Show services with their addresses, and subscribers with their records and whether each file is right."""
     from hostwatch.cli.running import surveyed
     from hostwatch.control.status import state
+    from hostwatch.terminal.lines import show
+    from hostwatch.terminal.status import status_lines
 
     async def described(survey: "Survey") -> Any:
         return await state(survey.engine, survey.store, [report.standing for report in await survey.reports()])
@@ -68,7 +71,7 @@ def status(common: Common, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(status_text(found, width_of(sys.stdout)), nl=False)
+        show(status_lines(found, width_of(sys.stdout)))
 
 
 def clean(common: Common, force: Force = False) -> None:

@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from hostwatch.core.names import printable
-from hostwatch.tables import width_of, wrapped
+from hostwatch.terminal.width import width_of, wrapped
 
 FAILED = 1
 USAGE = 2
