@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -18,10 +19,12 @@ from loguru import logger
 
 from hostwatch import signals, systemd
 from hostwatch.config.faults import ConfigError
+from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.control.keeper import SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Survey, surveyed
+from hostwatch.control.view import View
 from hostwatch.control.writers import Writers
 from hostwatch.core.store.store import Store
 from hostwatch.daemon import Daemon, Parts
@@ -31,8 +34,10 @@ from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.host_files import LockedHostFiles
 from hostwatch.hosts.keeper import Keeper
-from hostwatch.hosts.lock import Holder, HostFileLocks, holder_of
+from hostwatch.hosts.lock import RUN, Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
+from hostwatch.http.server import Server
+from hostwatch.http.sockets import Address
 
 _SWITCH_SECONDS = 0.0002
 """The longest time for which one thread keeps the others from running. Python's default, 5 ms, is half of the time
@@ -83,6 +88,14 @@ def _paths_of(settings: Settings, locks: HostFileLocks | None, engine: EngineInf
     return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts, locks)
 
 
+def _address(settings: Settings) -> Address | None:
+    """The configured address of HTTP."""
+    http = settings.http
+    if http.listen is None:
+        return None
+    return Address(place_of(http.listen), int(http.mode, 8), frozenset(http.hosts))
+
+
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
     """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
@@ -130,13 +143,15 @@ async def _serve(
     """Keep the subscribers of one engine right; returns the next configuration, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
         with daemon_for(configured.settings, source) as daemon:
+            server = Server(cast("View", daemon), RUN, _address(configured.settings))
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(daemon.run, name="daemon")
+                tasks.start_soon(server.run, name="answer by HTTP")
                 if systemd.is_listening():
                     tasks.start_soon(_report_state, daemon, name="tell systemd")
                 if left:
                     tasks.start_soon(_remove_left, left, daemon, name="remove the blocks of an engine that was left")
-                following = await _until_signalled(daemon, configured, received, reread)
+                following = await _until_signalled(daemon, server, configured, received, reread)
                 tasks.cancel_scope.cancel()
             if following is None and daemon.settings.on_exit == "remove":
                 with anyio.move_on_after(_GRACE_SECONDS, shield=True):
@@ -164,7 +179,7 @@ async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
 
 
 async def _until_signalled(
-    daemon: Daemon, configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread
+    daemon: Daemon, server: Server, configured: Configured, received: AsyncIterator[signal.Signals], reread: Reread
 ) -> Configured | None:
     """Wait for the end (`None`), or for a configuration with another engine. Any other one takes effect at once."""
     async for each in received:
@@ -182,6 +197,7 @@ async def _until_signalled(
         logger.info("SIGHUP: the configuration was read again")
         if (fresh.connection, fresh.settings.docker) != (configured.connection, configured.settings.docker):
             return fresh
+        server.adopt(_address(fresh.settings))
         daemon.adopt(fresh.settings)
         systemd.tell("READY=1")
     return None
@@ -197,11 +213,12 @@ async def _report_state(daemon: Daemon) -> None:
     with anyio.move_on_after(min(_READY_SECONDS, pause)):
         await daemon.compared()
     systemd.tell("READY=1", f"STATUS={daemon.standing}")
+    seen = 0
     while True:
         await daemon.pass_through()
         systemd.tell("WATCHDOG=1", f"STATUS={daemon.standing}")
         with anyio.move_on_after(pause):
-            await daemon.news()
+            seen = await daemon.news.after(seen)
 
 
 def _raise_priority() -> None:

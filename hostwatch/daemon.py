@@ -21,6 +21,7 @@ from hostwatch.control.history import History
 from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
+from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
@@ -96,7 +97,10 @@ class Daemon:
         self._running: _Running | None = None
         self._kept: _Kept | None = None
         self._loaded = anyio.Event()
-        self._news = anyio.Event()
+        self.news = News()
+        """The engine is lost or regained, another hostwatch keeps the files or leaves them, or SIGHUP came."""
+        self.changes = News()
+        """Anything that users see may have changed."""
 
     def __repr__(self) -> str:
         return f"<Daemon: {self._informer!r}, {self._store!r}, {self._queue!r}>"
@@ -134,6 +138,7 @@ class Daemon:
         self._changed(before | after if self._informer.connection.is_up else before - after, "configuration")
         orphans = frozenset(file.key for file in self._store.host_files if file.key not in after)
         self._changed(orphans, GARBAGE_COLLECTION)
+        self._tell_news()
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
         """Remove the blocks from the hosts files that were kept; with `of_host` also from those on the host.
@@ -157,6 +162,12 @@ class Daemon:
         if connection.is_up and connection.engine is not None:
             return f"connected to engine {connection.engine.version}; subscribers: {subscribers}"
         return f"waiting for the engine ({connection.fault or 'no answer yet'}); subscribers: {subscribers}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process keeps the files, or waits for an engine that is away."""
+        keeper = self._parts.keeper
+        return keeper.is_active or (keeper.standby is None and self._informer.connection.fault is not None)
 
     @property
     def engine_id(self) -> EngineId | None:
@@ -202,12 +213,8 @@ class Daemon:
         """
         await self._loop.probe()
 
-    async def news(self) -> None:
-        """Wait until the engine is lost or regained, or another hostwatch takes over from this one, or this from it."""
-        await self._news.wait()
-        self._news = anyio.Event()
-
     def _changed(self, files: FileKeys, cause: str) -> None:
+        self.changes.tell()
         self._loop.enqueue(files, cause)
 
     def _resynced(self) -> None:
@@ -224,7 +231,8 @@ class Daemon:
         return self.settings.timing.linger
 
     def _tell_news(self) -> None:
-        self._news.set()
+        self.news.tell()
+        self.changes.tell()
 
     async def _identified(self, running: _Running, engine: EngineInfo) -> None:
         """Begin to keep the files of the engine, unless it is the same as before."""
@@ -239,3 +247,4 @@ class Daemon:
         self._kept = _Kept(files, reconciler)
         self._answers.reconciler = reconciler
         await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")
+        self._tell_news()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
-from hostwatch.config.faults import ConfigError
+from hostwatch.config.faults import ConfigError, OptionError
 from hostwatch.config.file import load, located
+from hostwatch.config.http import checked_listen
 from hostwatch.config.settings import Settings
 from hostwatch.control.source import EngineError
 from hostwatch.docker.connect import Connection, located_engine
@@ -45,6 +46,17 @@ def reread(common: Common) -> tuple[Settings, Connection]:
     except OSError as error:
         raise EngineError(_log_fault(common, settings, error)) from error
     return settings, connection
+
+
+def listening(settings: Settings, address: str | None) -> Settings:
+    """The settings with another `http.listen`, if one is given. Raises `ConfigError`."""
+    if not address:
+        return settings
+    try:
+        checked_listen(address, allow_remote=settings.http.allow_remote)
+    except ValueError as error:
+        raise OptionError("--http-listen", address, str(error)) from None
+    return settings.model_copy(update={"http": settings.http.model_copy(update={"listen": address})})
 
 
 def engine_of(common: Common, settings: Settings) -> Connection:

@@ -19,11 +19,23 @@ Force = Annotated[bool, typer.Option("--force", help="Do it although a daemon ke
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
-def run(common: Common) -> None:
+def run(
+    common: Common,
+    http_listen: Annotated[
+        str | None,
+        typer.Option(
+            "--http-listen",
+            envvar="HOSTWATCH_HTTP_LISTEN",
+            show_envvar=False,
+            metavar="ADDRESS",
+            help="Where to answer by HTTP, as in 127.0.0.1:9464; else $HOSTWATCH_HTTP_LISTEN, else http.listen.",
+        ),
+    ] = None,
+) -> None:
     """Follow the engine and keep every subscriber right, until SIGTERM or SIGINT."""
     from hostwatch.cli.running import follow
 
-    if not follow(common):
+    if not follow(common, http_listen):
         raise typer.Exit(FAILED)
 
 

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 import anyio
 
 from hostwatch import app
-from hostwatch.cli.configuring import engine_of, reread, settings_of
+from hostwatch.cli.configuring import engine_of, listening, reread, settings_of
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
+from hostwatch.config.faults import ConfigError
 from hostwatch.control.source import EngineError, GoneError, first_leaf
 from hostwatch.control.survey import Survey
 from hostwatch.docker.connect import AddressError
@@ -19,13 +20,20 @@ _FORESEEN = (EngineError, GoneError, app.KeptError)
 """Errors with a message that tells the user the remedy."""
 
 
-def follow(common: Common) -> bool:
-    """Run the daemon; returns whether a signal ended it."""
-    settings = settings_of(common)
+def follow(common: Common, http_listen: str | None) -> bool:
+    """Run the daemon; returns whether a signal ended it. `http_listen` overrides the configuration."""
+    try:
+        settings = listening(settings_of(common), http_listen)
+    except ConfigError as error:
+        fail(str(error), USAGE)
 
     async def run() -> bool:
         configured = app.Configured(settings, engine_of(common, settings))
-        return await app.run(configured, lambda: app.Configured(*reread(common)))
+        return await app.run(configured, reread_again)
+
+    def reread_again() -> app.Configured:
+        fresh, connection = reread(common)
+        return app.Configured(listening(fresh, http_listen), connection)
 
     return _run_async(run)
 

@@ -59,8 +59,6 @@ def _unknown_key(loc: Loc, found: Found) -> Problem:
     key = str(loc[-1])
     section = _section(loc[:-1])
     place = found.node.index if found.key is None else found.key.index
-    if section is not None and key in section.not_yet:
-        return Problem(place, shown(key), "not supported yet; leave the key out")
     known = list(section.model_fields) if section is not None else []
     near = difflib.get_close_matches(key[:40], known, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""

@@ -29,3 +29,11 @@ class ConfigError(Exception):
     def __init__(self, faults: tuple[ConfigFault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+class OptionError(ConfigError):
+    """A value of the command line, or of a variable, that cannot be used in the place of the configuration's."""
+
+    def __init__(self, option: str, value: str, reason: str) -> None:
+        super().__init__(())
+        self.args = (f"{option}: {reason} (got {value!r})",)

@@ -1,7 +1,7 @@
 """A mapping of the configuration: the base of all settings."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -14,9 +14,6 @@ class Section(BaseModel):
     """A mapping of the configuration. An unknown key is an error, because it may be a typing error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    not_yet: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are planned and that this version refuses."""
 
 
 @dataclass(frozen=True, slots=True)

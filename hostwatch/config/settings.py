@@ -7,10 +7,11 @@ absent key and the reason for the default.
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, StrictBool, field_validator
 
+from hostwatch.config.http import HttpSettings
 from hostwatch.config.log import LogSettings
 from hostwatch.config.origin import Origin
 from hostwatch.config.places import places_of
@@ -72,7 +73,6 @@ class Settings(Section):
     """The configuration of hostwatch. Without a file its defaults hold: container labels alone count."""
 
     model_config = ConfigDict(title="hostwatch configuration")
-    not_yet: ClassVar[frozenset[str]] = frozenset({"http"})
 
     docker: Defaulted[DockerSettings] = Field(default_factory=DockerSettings, description="The engine.")
     labels: StrictBool = Field(
@@ -101,6 +101,9 @@ class Settings(Section):
         "keep",
         description="What becomes of the blocks when the daemon ends. The default is keep: an update of hostwatch must "
         "not take anybody's names away.",
+    )
+    http: Defaulted[HttpSettings] = Field(
+        default_factory=HttpSettings, description="Answers by HTTP: a page, metrics, health. Absent: none."
     )
     log: Defaulted[LogSettings] = Field(default_factory=LogSettings, description="The log.")
     _origin: Origin = PrivateAttr(default_factory=Origin)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
+from hostwatch.control.news import News
+from hostwatch.core.model import EngineId
 
 Json = Mapping[str, Any]
 
@@ -34,6 +36,22 @@ class View(Protocol):
     @property
     def is_standby(self) -> bool:
         """Whether another hostwatch keeps the files."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process keeps the files, or waits for an engine that is away."""
+
+    @property
+    def engine_id(self) -> EngineId | None:
+        """The engine that was followed last; `None` before it has answered."""
+
+    @property
+    def news(self) -> News:
+        """Told when the engine is lost or regained, this process takes over, or is taken over from, or SIGHUP came."""
+
+    @property
+    def changes(self) -> News:
+        """Told when anything that `state` tells may have changed."""
 
     async def state(self) -> Json:
         """The answer of `status --json`."""
