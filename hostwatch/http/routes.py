@@ -9,6 +9,7 @@ from aiohttp import web
 from loguru import logger
 
 from hostwatch.control.history import described
+from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
@@ -53,7 +54,11 @@ class _Answers:
     async def state(self, request: web.Request) -> web.StreamResponse:
         """The answer of `status --json`."""
         async with self._long:
-            return await _json(request, await self._view.state())
+            try:
+                found = await self._view.state(request.query.getall("subscriber", []))
+            except NoSubscriberError as error:
+                return plain(str(error), 404)
+            return await _json(request, found)
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """The answer of `why --json`."""
