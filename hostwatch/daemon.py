@@ -1,7 +1,7 @@
 """The daemon for one engine: connects its parts, and passes new settings to them."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,7 +16,7 @@ from hostwatch.control.answers import Answers
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
-from hostwatch.control.gauges import Gauges, measured
+from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
 from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.journal import ChangeJournal
@@ -27,11 +27,10 @@ from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
-from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.view import Json
 from hostwatch.control.writers import HostsFiles, Writers
-from hostwatch.core.model import ContainerKey, EngineId
+from hostwatch.core.model import EngineId
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
@@ -177,7 +176,7 @@ class Daemon:
 
     async def gauges(self) -> Gauges:
         """What is measured now."""
-        return await measured(self._store, self._state, is_engine_up=self._informer.connection.is_up)
+        return await self._answers.gauges()
 
     async def loaded(self) -> None:
         """Wait until the engine has been read."""
@@ -202,9 +201,9 @@ class Daemon:
         """Whether another hostwatch keeps the files."""
         return self._answers.is_standby
 
-    async def state(self, words: Sequence[str] = ()) -> Json:
-        """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
-        return await self._answers.state(words)
+    async def state(self) -> Json:
+        """The answer of `status --json`."""
+        return await self._answers.state()
 
     async def pass_through(self) -> None:
         """Wait until a probe has gone through the queue and a worker.
@@ -223,9 +222,6 @@ class Daemon:
         self._loop.resynced()
         self._loaded.set()
         self._tell_news()
-
-    def _state(self, key: ContainerKey) -> FileState:
-        return self._kept.reconciler.state(key) if self._kept is not None else FileState()
 
     def _linger_seconds(self) -> float:
         return self.settings.timing.linger

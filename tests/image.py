@@ -1,4 +1,4 @@
-"""Programs from Debian for the tests, which reach no registry: Python for an image, Compose, nginx, strace.
+"""Programs from Debian for the tests, which reach no registry: Python for an image, Compose, nginx, strace, Prometheus.
 
 All are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
 wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
@@ -42,10 +42,13 @@ def compose() -> Path:
 
 
 def strace() -> list[str | Path]:
-    """The command for strace with its own C library, as the machine's may be older."""
-    root = roots.made("strace", lambda scratch: _root(_SUITE, ["strace"], scratch))
-    (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
-    return [loader, "--library-path", loader.parent, root / "usr/bin/strace"]
+    """The command for strace."""
+    return _command(roots.made("strace", lambda scratch: _root(_SUITE, ["strace"], scratch)), "strace")
+
+
+def prometheus(program: str) -> list[str | Path]:
+    """The command for a program of Prometheus: `prometheus`, `promtool`."""
+    return _command(roots.made("prometheus", lambda scratch: _root(_SUITE, ["prometheus"], scratch)), program)
 
 
 def nginx() -> Path:
@@ -56,6 +59,12 @@ def nginx() -> Path:
 def systemd() -> Path:
     """The /usr of a root with systemd and all that it needs."""
     return roots.made("systemd", lambda scratch: _root(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
+
+
+def _command(root: Path, program: str) -> list[str | Path]:
+    """The command for a program with its own C library, as the machine's may be older."""
+    (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
+    return [loader, "--library-path", loader.parent, root / "usr/bin" / program]
 
 
 def _root(suite: str, packages: Sequence[str], scratch: Path) -> Path:

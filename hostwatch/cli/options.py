@@ -11,8 +11,6 @@ import typer
 
 from hostwatch.config.choices import LogFormat, LogLevel
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
-
 
 @dataclass(frozen=True, slots=True)
 class Common:

@@ -11,14 +11,12 @@ from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
 from hostwatch.config.faults import ConfigError
 from hostwatch.control.source import EngineError, GoneError, first_leaf
-from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.survey import Survey
 from hostwatch.docker.connect import AddressError
-from hostwatch.terminal.progress import progress_bar
 
 T = TypeVar("T")
 
-_FORESEEN = (EngineError, GoneError, NoSubscriberError, app.KeptError)
+_FORESEEN = (EngineError, GoneError, app.KeptError)
 """Errors with a message that tells the user the remedy."""
 
 
@@ -37,7 +35,7 @@ def follow(common: Common, http_listen: str | None) -> bool:
         fresh, connection = reread(common)
         return app.Configured(listening(fresh, http_listen), connection)
 
-    return run_async(run)
+    return _run_async(run)
 
 
 def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False) -> T:
@@ -45,15 +43,13 @@ def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *,
     settings = settings_of(common)
 
     async def survey_and_use() -> T:
-        with progress_bar() as progress:
-            async with app.survey(settings, engine_of(common, settings), alone=alone, progress=progress) as survey:
-                return await use(survey)
+        async with app.survey(settings, engine_of(common, settings), alone=alone) as survey:
+            return await use(survey)
 
-    return run_async(survey_and_use)
+    return _run_async(survey_and_use)
 
 
-def run_async(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The function's result. An error that a user can mend ends the program with its message."""
+def _run_async(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return anyio.run(function, backend_options={"use_uvloop": True})
     except AddressError as error:

@@ -8,8 +8,9 @@ import anyio.to_thread
 from aiohttp import web
 from loguru import logger
 
+from hostwatch.control.figures import Figures
+from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import described
-from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
@@ -27,6 +28,7 @@ def routes(view: View, events: Events) -> Iterable[web.RouteDef]:
     return [
         web.get("/healthz", answers.healthz),
         web.get("/readyz", answers.readyz),
+        web.get("/metrics", answers.metrics),
         web.get("/api/v1/state", answers.state),
         web.get("/api/v1/history", answers.history),
         web.get("/api/v1/events", streams.events),
@@ -51,14 +53,18 @@ class _Answers:
         reason = self._view.unready
         return plain("ready") if reason is None else plain(reason.replace("\n", " "), 503)
 
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """What is counted and measured, as text for Prometheus."""
+        accepted = ",".join(request.headers.getall("Accept", []))
+        async with self._long:
+            gauges = await self._view.gauges()
+            text, kind = await anyio.to_thread.run_sync(_exposition, self._view.figures, gauges, accepted)
+            return await sent(request, web.Response(body=text, headers={"Content-Type": kind}))
+
     async def state(self, request: web.Request) -> web.StreamResponse:
         """The answer of `status --json`."""
         async with self._long:
-            try:
-                found = await self._view.state(request.query.getall("subscriber", []))
-            except NoSubscriberError as error:
-                return plain(str(error), 404)
-            return await _json(request, found)
+            return await _json(request, await self._view.state())
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """The answer of `why --json`."""
@@ -105,6 +111,12 @@ class _Streams:
                 text = await stream.next()
                 with anyio.fail_after(SEND_SECONDS):
                     await response.write(text)
+
+
+def _exposition(figures: Figures, gauges: Gauges, accepted: str) -> tuple[bytes, str]:
+    from hostwatch.http.metrics import exposition  # noqa: PLC0415 (loads prometheus_client)
+
+    return exposition(figures, gauges, accepted)
 
 
 _BEGINNING = b"retry: 1000\n\n"

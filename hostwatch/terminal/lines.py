@@ -35,16 +35,12 @@ def line(*parts: Part) -> Text:
 
 
 def folded(text: Text, width: int | None, indent: str = INDENT) -> Iterator[Text]:
-    """The line, broken between words where it is wider than the terminal, unless it is not to be wrapped at all.
-
-    Later lines are indented, beyond the line's own indentation.
-    """
+    """The line, broken between words where it is wider than the terminal, unless it is not to be wrapped at all."""
     if width is None or text.no_wrap or len(text) <= width:
         yield text
         return
-    own = " " * (len(text) - len(text.plain.lstrip(" ")))
     end = 0
-    for piece in broken(text.plain, width, own + indent):
+    for piece in broken(text.plain, width, indent):
         words = piece.strip(" ")
         start = text.plain.index(words, end)
         end = start + len(words)

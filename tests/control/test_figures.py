@@ -1,23 +1,32 @@
 """What is counted and measured: every label is there from the start, and says what the log and `status` say."""
 
 import math
+from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+from hostwatch.control.answers import Answers
 from hostwatch.control.figures import BOUNDS_SECONDS, Durations, EventFigures, Figures, FileFigures
 from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.history import History
+from hostwatch.control.informer.connection import Connection
 from hostwatch.control.journal import ChangeJournal, Comparison
 from hostwatch.control.reconcile import plan, record
+from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.state import FileState, Phase
+from hostwatch.control.standing import Standing
 from hostwatch.control.status import state as status
 from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.model import State
 from hostwatch.core.resolve.linger import Desired
-from hostwatch.core.rules import Rules
+from hostwatch.core.rules import Rules, Writer
 from hostwatch.docker.events import _FILTERS as ASKED_FOR
+from hostwatch.hosts.keeper import Keeper
+from tests.control.room import RIGHT as TEXT
+from tests.control.room import Deaf, Room
 from tests.core.build import RUNNING, STOPPED, UNKNOWN, box, hosts, ip, key, on, service, store
 
 OURS = Block((Record(ip("10.0.0.5"), ("db",)),), (Withheld("@{mq.ip} mq", "mq: no running container"),))
@@ -116,9 +125,13 @@ async def test_writes_are_counted_with_their_time_and_comparisons_are_not() -> N
     assert figures.drift_healed == 1
 
 
-async def test_what_is_measured_is_what_status_lists() -> None:
-    """Services of each kind, with several containers; subscribers that are right, wrong, stopped, without a network."""
-    wants = hosts("@{db.ip} db")
+def standing(*, in_sync: bool, block: Block = OURS) -> Standing:
+    """A subscriber's file."""
+    return Standing(box("web"), Path("/nowhere"), Writer.PATH, in_sync, None, block, {})
+
+
+async def test_services_are_counted_as_status_lists_them() -> None:
+    """Of the configuration, even without containers; of compose; single containers. Not what is left alone."""
     made = store(
         box("db-1", on("front", "10.0.0.5")),
         box("db-2", on("front", "10.0.0.7")),
@@ -126,29 +139,20 @@ async def test_what_is_measured_is_what_status_lists() -> None:
         box("shop-mq-2", compose="shop/mq", number=2),
         box("other-mq-1", compose="other/mq"),
         box("off", labels={"hostwatch.enable": "false"}),
-        box("web", labels=wants),
-        box("app", labels=wants),
-        box("ended", labels=wants, state=STOPPED),
-        box("apart", labels=wants, join="gone"),
+        box("ended", state=STOPPED),
         rules=Rules(services=(service("db"), service("none"))),
     )
-    made.drop(key("gone"))
-    states = {key("web"): RIGHT, key("ended"): RIGHT, key("app"): FileState(Phase.RETRYING, block=OURS)}
-
-    def state_of(file: ContainerKey) -> FileState:
-        return states.get(file, FileState())
-
-    found = await measured(made, state_of, is_engine_up=True)
+    files = [standing(in_sync=True), standing(in_sync=False), standing(in_sync=False, block=THEIRS)]
+    found = await measured(made, files, is_engine_up=True)
     listed = (await status(None, made, []))["services"]
-    assert len(listed) == 8
+    assert len(listed) == 5
     assert found == Gauges(is_engine_up=True, in_sync=1, out_of_sync=2, withheld=2, services=len(listed))
 
 
-async def test_thousands_of_subscribers_are_counted_in_short_steps() -> None:
+async def test_thousands_of_subscribers_are_counted_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others have their turn in between."""
-    wants = hosts("@{db.ip} db")
-    made = store(*(box(f"web-{number}", labels=wants) for number in range(2_000)), rules=Rules())
-    turns = 0
+    monkeypatch.setattr("hostwatch.control.turns._STEP_SECONDS", 0.0)
+    made, turns = store(*(box(f"web-{number}") for number in range(1_000))), 0
 
     async def count_turns() -> None:
         nonlocal turns
@@ -158,7 +162,47 @@ async def test_thousands_of_subscribers_are_counted_in_short_steps() -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(count_turns)
-        found = await measured(made, lambda _: RIGHT, is_engine_up=False)
+        found = await measured(made, (standing(in_sync=True) for _ in range(1_000)), is_engine_up=False)
         tasks.cancel_scope.cancel()
-    assert (found.in_sync, found.services) == (2_000, 2_000)
-    assert turns >= 6
+    assert (found.in_sync, found.services) == (1_000, 1_000)
+    assert turns >= 1_900
+
+
+async def test_the_figures_of_real_files(tmp_path: Path) -> None:
+    """A first write, drift, a file that must not be kept, a block that nobody subscribes to any more."""
+    room = Room(tmp_path, "web-1", "web-2")
+    figures, (first, second) = room.figures.of_files, room.keys
+    connection = Connection()
+    async with anyio.create_task_group() as tasks:
+        answers = Answers(room.store, connection, Keeper())
+        assert await answers.gauges() == Gauges(
+            is_engine_up=False, in_sync=0, out_of_sync=0, withheld=0, services=len([*room.store.containers])
+        )
+        answers.reconciler = room.reconciler(tasks)
+        tasks.start_soon(answers.reconciler.run, Deaf())
+
+        async def compared(cause: str) -> tuple[list[int], int]:
+            room.queue.add_all(room.keys, cause)
+            await room.queue.worked_on(room.keys)
+            await anyio.sleep(0.05)  # for the journal
+            found, state = await answers.gauges(), await answers.state()
+            assert found.in_sync == [each["in_sync"] for each in state["subscribers"]].count(True)
+            assert found.out_of_sync == [each["in_sync"] for each in state["subscribers"]].count(False)
+            assert found.withheld == sum(len(each["withheld"]) for each in state["subscribers"])
+            return [*figures.writes.values()], figures.drift_healed
+
+        assert await compared("resync") == ([2, 0, 0], 0)
+        assert await compared("resync") == ([2, 0, 0], 0)
+        room.path(first).write_bytes(room.path(first).read_bytes().replace(b"10.0.0.5", b"10.9.9.9"))
+        assert await compared("resync") == ([3, 0, 0], 1)
+        room.store.drop(key("db"))
+        assert await compared("linger is over") == ([3, 0, 0], 1)
+        room.path(second).unlink()
+        room.path(second).mkdir()
+        assert await compared("resync") == ([3, 0, 1], 1)
+        room.store.put(box("web-1", on("front", "10.0.1.1")))
+        assert await compared("start of web-1") == ([4, 0, 2], 1)
+        room.path(first).write_bytes(TEXT)
+        assert await compared(GARBAGE_COLLECTION) == ([5, 0, 3], 1)
+        assert figures.updates.cumulated[-1] == 4
+        tasks.cancel_scope.cancel()

@@ -20,7 +20,6 @@ from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS,
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, refusal
 from hostwatch.control.reconcile.sinks import Sinks
-from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.standing import Standing
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, State
@@ -66,10 +65,6 @@ class Reconciler:
             tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
-
-    def state(self, key: ContainerKey) -> FileState:
-        """The state of a file."""
-        return self._pipeline.state(key)
 
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""
