@@ -5,6 +5,7 @@ import sys
 import typer
 
 from hostwatch.cli.checking import check, doctor, print_schema
+from hostwatch.cli.health import health
 from hostwatch.cli.keeping import clean, plan, run, status, sync
 from hostwatch.cli.options import command, root
 from hostwatch.cli.streams import Errors, Output, instead_of, open_standard_streams
@@ -40,4 +41,5 @@ def _commands() -> typer.Typer:
         # Without a short help typer would cut the first line.
         cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command(function))
     cli.command(name="schema", short_help=print_schema.__doc__)(print_schema)
+    cli.command(short_help=(health.__doc__ or "").partition("\n")[0])(health)
     return cli

@@ -51,9 +51,13 @@ def control_socket(directory: Path, engine: str) -> Path:
     return directory / f"{_ODD.sub('_', engine[:_ID_CHARACTERS])}.sock"
 
 
+STANDBY = ".standby"
+"""The end of the name of a standby's socket."""
+
+
 def standby_socket(directory: Path, engine: str) -> Path:
     """The socket of this process while it is in standby, so that `health` finds it."""
-    return control_socket(directory, engine).with_suffix(f".{os.getpid()}.standby")
+    return control_socket(directory, engine).with_suffix(f".{os.getpid()}{STANDBY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,9 @@ def bound(address: Address) -> Listening:
         return Listening(address, _by_ip(*address.place))
     if address.is_control:
         address.place.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        for place in address.place.parent.glob(f"*{STANDBY}"):
+            with contextlib.suppress(OSError):
+                _clear(place)
     return _in_file_system(address, address.place)
 
 
@@ -98,7 +105,7 @@ def _by_ip(host: str, port: int) -> socket.socket:
 
 def _in_file_system(address: Address, place: Path) -> Listening:
     """Listen at a path, in the place of a socket that nobody listens at any more."""
-    _refuse_taken(place)
+    _clear(place)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     own = place.with_name(f".{place.name}.{os.getpid()}")
     try:
@@ -117,8 +124,8 @@ def _in_file_system(address: Address, place: Path) -> Listening:
     return Listening(address, made, inode)
 
 
-def _refuse_taken(place: Path) -> None:
-    """Raise `PlaceTakenError` if the path is no socket, or if a process listens at it."""
+def _clear(place: Path) -> None:
+    """Remove a socket that nobody listens at. Raises `PlaceTakenError` if there is anything else."""
     try:
         if not stat.S_ISSOCK(place.lstat().st_mode):
             raise PlaceTakenError(errno.EEXIST, "something is there that is no socket")
@@ -129,3 +136,4 @@ def _refuse_taken(place: Path) -> None:
         fault = trial.connect_ex(str(place))
     if fault not in (errno.ECONNREFUSED, errno.ENOENT):
         raise PlaceTakenError(errno.EADDRINUSE, "another process listens there")
+    place.unlink(missing_ok=True)
