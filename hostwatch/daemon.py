@@ -12,6 +12,7 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
+from hostwatch.control import past, subscribers
 from hostwatch.control.answers import Answers
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
@@ -19,6 +20,7 @@ from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
 from hostwatch.control.informer.informer import Informer, Reports, Timing
+from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.news import News
@@ -27,6 +29,7 @@ from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
+from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.view import Json
 from hostwatch.control.writers import HostsFiles, Writers
@@ -89,7 +92,8 @@ class Daemon:
         reports = Reports(self._changed, self._resynced)
         self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self.figures.of_events)
         self.history = History()
-        self._journal = ChangeJournal(lambda: self._queue.is_busy, self.history, self.figures.of_files)
+        self._recorder = Recorder(self.history)
+        self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self.figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
         self._answers = Answers(self._store, self._informer.connection, parts.keeper)
@@ -211,6 +215,12 @@ class Daemon:
         In standby, and before the engine has been read, it only goes through the event loop.
         """
         await self._loop.probe()
+
+    async def past(self, asked: Inquiry) -> Json:
+        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
+        owners = (key for word in asked.words for key in subscribers.matching(self._store, word))
+        asked = asked.resolved({*subscribers.names(self._store), *self.history.subscribers}, owners)
+        return await past.of_memory(self.history, asked)
 
     def _changed(self, files: FileKeys, cause: str) -> None:
         self.changes.tell()

@@ -50,7 +50,7 @@ class DockerSettings(Section):
 
 
 class TimingSettings(Section):
-    """Durations, in seconds or as in 500ms, 2s, 5m, 1h30m."""
+    """Durations, in seconds or as in 500ms, 2s, 5m, 1h30m, 30d."""
 
     linger: Duration = Field(
         2.0,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr, WithJsonSchema
 
+from hostwatch.core.durations import seconds_of
 from hostwatch.core.model import Address
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.notifications import command_of, signal_named
@@ -70,14 +71,10 @@ def _duration(value: object) -> float:
             pass
         case int() | float():
             seconds = _finite(value)
-        case str() if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value):
-            seconds = float(value)
-        case str() if re.fullmatch(r"([0-9]{1,12}(\.[0-9]{1,12})?(h|ms|m|s))+", value):
-            units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-            parts = re.findall(r"([0-9.]+)(h|ms|m|s)", value)
-            seconds = math.fsum(float(number) * units[unit] for number, unit in parts)
+        case str() if (found := seconds_of(value)) is not None:
+            seconds = found
     if not 0 <= seconds <= MAX_SECONDS:
-        raise ValueError("must be a duration: seconds, or as in 500ms, 2s, 5m, 1h30m; at most ten years")
+        raise ValueError("must be a duration: seconds, or as in 500ms, 2s, 5m, 1h30m, 30d; at most ten years")
     return seconds
 
 
@@ -236,7 +233,7 @@ def _capitals(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-_DURATION_TEXT = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(h|ms|m|s))+)$"}
+_DURATION_TEXT = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(d|h|ms|m|s))+)$"}
 
 
 def _duration_schema(least: int) -> WithJsonSchema:

@@ -3,15 +3,16 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 from loguru import logger
 
+from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import FileFigures
-from hostwatch.control.history import Change, History
+from hostwatch.control.recorder import Finding, Recorder
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.differences import (
     MOST_SHOWN,
@@ -36,44 +37,25 @@ _SHORT = 1 << 14
 """Bytes that are parsed between two steps of the event loop; a longer text is parsed in a thread."""
 
 
-class Comparison(NamedTuple):
-    """The result of comparing a hosts file with its desired block."""
-
-    key: ContainerKey
-    """The owner of the file."""
-    subscriber: str
-    """Its name."""
-    cause: str
-    text: bytes | None
-    """The file's text before it was written; `None` if it was not."""
-    before: Block | None
-    """The block in that text; `None` if it has none, or was not parsed."""
-    known: Block
-    """The last known block."""
-    block: Block
-    """The block now."""
-    seconds: float
-    """The time from the arrival of the cause until the file was right."""
-    quiet: bool = False
-    """Whether the line is written at DEBUG."""
-    heals_drift: bool = False
-    """Whether somebody else had changed the block of a running container, or of the host, since it was right."""
-
-
 class ChangeJournal:
     """The lines about hosts files, their history and figures. Written while no file waits, as 100 lines take 5 ms."""
 
-    def __init__(self, is_busy: Callable[[], bool], history: History, figures: FileFigures) -> None:
+    def __init__(self, is_busy: Callable[[], bool], recorder: Recorder, figures: FileFigures) -> None:
         self._is_busy = is_busy
-        self._history = history
+        self._recorder = recorder
         self._figures = figures
         self._noted = anyio.Event()
-        self._notes: deque[tuple[Comparison, float]] = deque()
-        """With the time of each (seconds since the epoch)."""
+        self._notes: deque[tuple[Comparison | ContainerKey, float]] = deque()
+        """Comparisons, and keys of containers that are gone, with the time of each (seconds since the epoch)."""
 
     def note(self, comparison: Comparison) -> None:
         """Have its lines written soon."""
         self._notes.append((comparison, time.time()))
+        self._noted.set()
+
+    def note_end(self, key: ContainerKey) -> None:
+        """A container is gone, and its file with it."""
+        self._notes.append((key, time.time()))
         self._noted.set()
 
     async def run(self) -> NoReturn:
@@ -95,25 +77,23 @@ class ChangeJournal:
         count = 0
         while self._notes:
             note, at = self._notes.popleft()
-            names: tuple[NameChange, ...] = ()
-            if note.text is not None:
-                names = name_changes(note.before or await block_in(note.text) or Block(), note.block)
-                self._figures.count(note.seconds, heals_drift=note.heals_drift)
-                log_change(note, names)
-            log_withheld(note.subscriber, note.known, note.block)
-            self._remember(note, at, names)
+            if isinstance(note, Comparison):
+                await self._write(note, at)
+            else:
+                self._recorder.ended(note, at)
             count += 1
             if count % _STEP == 0:
                 await anyio.lowlevel.checkpoint()
 
-    def _remember(self, note: Comparison, at: float, names: tuple[NameChange, ...]) -> None:
-        """Add a change to the history, unless nothing changed that a user would look for."""
-        withheld, ended = withheld_since(note.known, note.block), no_longer_withheld(note.known, note.block)
-        if (names or withheld or ended) and not note.quiet:
-            number = self._history.next_number
-            self._history.add(
-                Change(number, at, note.key, note.subscriber, note.cause, names, withheld, ended, note.seconds)
-            )
+    async def _write(self, note: Comparison, at: float) -> None:
+        finding = Finding(at, note.block, ())
+        if note.text is not None:
+            found = note.before or await block_in(note.text) or Block()
+            finding = Finding(at, found, name_changes(found, note.block))
+            self._figures.count(note.seconds, heals_drift=note.heals_drift)
+            log_change(note, finding.names)
+        log_withheld(note.subscriber, note.known, note.block)
+        self._recorder.compared(note, finding)
 
 
 async def block_in(text: bytes) -> Block | None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
+from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.news import News
 from hostwatch.core.model import EngineId
 
@@ -52,6 +53,9 @@ class View(Protocol):
     @property
     def changes(self) -> News:
         """Told when anything that `state` tells may have changed."""
+
+    async def past(self, asked: Inquiry) -> Json:
+        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
 
     async def state(self) -> Json:
         """The answer of `status --json`."""

@@ -1,5 +1,6 @@
 """The paths that are answered. All of them read only, and none leads to a file but the page's own ones."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from loguru import logger
 
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges
-from hostwatch.control.history import described
+from hostwatch.control.inquiry import InquiryError, inquiry
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
@@ -74,9 +75,12 @@ class _Answers:
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """The answer of `history --json`."""
+        try:
+            asked = inquiry(request.query.items(), time.time())
+        except InquiryError as error:
+            return plain(str(error), 400)
         async with self._long:
-            changes = [described(change) for change in self._view.history.changes]
-            return await _json(request, {"changes": changes})
+            return await _json(request, await self._view.past(asked))
 
 
 class _Streams:

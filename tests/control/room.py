@@ -14,6 +14,7 @@ from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
+from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
@@ -77,7 +78,7 @@ class Room:
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more reconciler on the queue."""
         notifier = Notifier(Means(cast("Actions", None)), self.store, tasks, 1.0, self.figures.notifications)
-        journal = ChangeJournal(lambda: self.queue.is_busy, History(), self.figures.of_files)
+        journal = ChangeJournal(lambda: self.queue.is_busy, Recorder(History()), self.figures.of_files)
         writers = Writers(self.files, execs or self.files)
         return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal, self.figures.of_files), lambda: 2.0)
 

@@ -93,6 +93,8 @@ class Pipeline:
 
     def forget(self, key: ContainerKey) -> None:
         """The container is gone, and its file with it."""
+        if key in self._states:
+            self._journal.note_end(key)
         self._states.pop(key, None)
         self._access.forget(key)
         self._lost_networks.forget(key)

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import WriteResult
-from hostwatch.control.journal import Comparison
 from hostwatch.control.reconcile.plan import Observation
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import (
@@ -57,7 +57,7 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
     old, changed = seen.state, update.changed
     rebuilt = changed and not seen.is_running and before is None
     state = old.right(seen.desired, block, running=seen.is_running, rebuilt=rebuilt, changed=changed)
-    if not changed and old.block.withheld == block.withheld:
+    if not changed and old.block == block:
         return Recorded(state)
     # A file that is as it was left has got another block, and nobody else has been there.
     same = not update.as_seen and old.block == block

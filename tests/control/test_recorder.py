@@ -1,0 +1,162 @@
+"""The changes that are made of comparisons, and the blocks of any earlier moment that are rebuilt from them."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostwatch.control.blocks import FileKey
+from hostwatch.control.comparison import Comparison
+from hostwatch.control.history import KEPT_CHANGES, KEPT_LINES, History
+from hostwatch.control.recorder import AWAY, Finding, Recorder
+from hostwatch.core.block.differences import name_changes
+from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.model import ContainerId, ContainerKey, EngineId
+from tests.effort import examples
+
+NAMES = ["db", "cache", "mq"]
+NOTHING = Block()
+lines = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 4))
+reasons = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["no running container", "not healthy"]))
+
+
+def block(addresses: dict[str, int], withheld: dict[str, str] | None = None) -> Block:
+    """A block with a record for each name, and the withheld lines with their reasons."""
+    records = tuple(Record(ipaddress.IPv4Address(f"10.0.0.{last}"), (name,)) for name, last in addresses.items())
+    return Block(records, tuple(Withheld(f"@{{{name}.ip}} {name}", why) for name, why in (withheld or {}).items()))
+
+
+blocks = st.builds(block, lines, reasons)
+
+
+def key(name: str) -> ContainerKey:
+    """The key of the file of `name`."""
+    return ContainerKey(EngineId("engine"), ContainerId(name))
+
+
+class Files:
+    """Files with a recorder."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.history.known_since = 0.0
+        self.recorder = Recorder(self.history)
+        self.known: dict[str, Block] = {}
+
+    def write(self, at: float, name: str, after: Block, before: Block | None = None, **more: bool) -> None:
+        """The file of `name` was compared, and now has the block `after`."""
+        known = self.known.get(name, NOTHING)
+        before = known if before is None else before
+        text = b"text" if before != after else None
+        note = Comparison(key(name), name, f"cause {at}", text, before, known, after, 0.001, **more)
+        self.recorder.compared(note, Finding(at, before, name_changes(before, after)))
+        self.known[name] = after
+
+    def rebuilt(self, at: float) -> dict[str, Block]:
+        """The blocks of that moment."""
+        return {each.subscriber: each.block for each in self.history.rebuilding(at)()}
+
+    @property
+    def causes(self) -> Sequence[str]:
+        """The causes of all changes."""
+        return [change.cause for change in self.history.changes]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["web", "app"]), st.none() | blocks), max_size=12))
+@settings(max_examples=examples(300))
+def test_each_moment_is_rebuilt(steps: list[tuple[str, Block | None]]) -> None:
+    """Withheld lines with their reasons, and files that end and come back (`None`), included."""
+    files, expected, were = Files(), dict[str, Block](), [dict[str, Block]()]
+    for at, (name, after) in enumerate(steps, 1):
+        if after is None:
+            files.recorder.ended(key(name), at)
+            files.known.pop(name, None)
+            expected.pop(name, None)
+        else:
+            files.write(at, name, after)
+            expected[name] = after
+        were.append({each: standing for each, standing in expected.items() if standing})
+    assert [files.rebuilt(at + 0.5) for at in range(len(were))] == were
+
+
+def test_a_file_that_was_right_from_the_start_is_rebuilt_from_it() -> None:
+    """Nothing was written, so nothing is a change."""
+    files = Files()
+    files.known["web"] = block({"db": 1})
+    files.write(1, "web", block({"db": 1}))
+    assert files.causes == []
+    assert files.rebuilt(1.5) == {"web": block({"db": 1})}
+
+
+def test_memory_ends_somewhere() -> None:
+    """Moments before that are not known, rather than wrong; long changes count by their lines."""
+    files = Files()
+    for at in range(1, KEPT_CHANGES + 3):
+        files.write(at, "web", block({"db": at % 200 + 1}))
+    assert files.history.known_since == 2
+    assert files.rebuilt(1.5) == {}
+    assert files.rebuilt(2) == {"web": block({"db": 3})}
+    many = Block(tuple(Record(ipaddress.IPv4Address(number), ("db",)) for number in range(KEPT_LINES)))
+    files.write(2_000, "app", many)
+    assert files.causes == ["cause 2000"]
+
+
+def test_drift_changes_names_and_no_block() -> None:
+    """The names are those that the file showed; the block is the same as before."""
+    files = Files()
+    files.write(1, "web", block({"db": 1}))
+    files.write(2, "web", block({"db": 1}), before=block({"db": 4}))
+    drift = files.history.changes[-1]
+    assert [str(name) for name in drift.names] == ["db 10.0.0.4 → 10.0.0.1"]
+    assert not drift.delta
+    assert files.rebuilt(1.5) == files.rebuilt(2.5)
+
+
+def test_another_reason_is_a_change() -> None:
+    """A reader wants to know why a line is withheld now."""
+    files = Files()
+    files.write(1, "web", block({}, {"db": "no running container"}))
+    files.write(2, "web", block({}, {"db": "not healthy"}))
+    files.write(3, "web", block({"db": 1}))
+    assert [(change.withheld, change.no_longer_withheld) for change in files.history.changes] == [
+        ((Withheld("@{db.ip} db", "no running container"),), ()),
+        ((Withheld("@{db.ip} db", "not healthy"),), ()),
+        ((), ("@{db.ip} db",)),
+    ]
+
+
+def test_a_rebuild_during_a_start_is_no_change_of_its_own() -> None:
+    """The engine rebuilds the file up to three times at one start."""
+    files = Files()
+    files.write(1, "web", block({"db": 1}))
+    files.write(2, "web", block({"db": 1}), before=NOTHING, quiet=True)
+    assert files.causes == ["cause 1"]
+
+
+def test_what_happened_while_nobody_looked_is_one_change() -> None:
+    """From the last recorded block to the one that stands now, whatever was in between."""
+    files = Files()
+    earlier = block({"db": 1, "cache": 2}, {"mq": "no running container"})
+    files.recorder.recall({FileKey(key(name)): earlier for name in ("web", "app", "same")})
+    files.write(1, "web", block({"db": 3, "cache": 2}), before=NOTHING)  # rebuilt by the engine
+    files.write(2, "app", block({"db": 3, "cache": 2}), before=earlier)  # written by this daemon
+    files.write(3, "same", earlier, before=earlier)
+    web, app = files.history.changes
+    assert (web.cause, app.cause) == (AWAY, "cause 2")
+    for change in (web, app):
+        assert [str(name) for name in change.names] == ["db 10.0.0.1 → 10.0.0.3"]
+        assert change.no_longer_withheld == ("@{mq.ip} mq",)
+    assert files.rebuilt(0.5) == {"web": earlier, "app": earlier, "same": earlier}
+
+
+def test_records_are_known_since_their_last_change() -> None:
+    """A record that was there before the first look is older than that."""
+    files = Files()
+    files.write(1, "web", block({"db": 1, "cache": 2}), before=block({"cache": 2}))
+    files.write(2, "web", block({"db": 3, "cache": 2}))
+    files.write(3, "web", block({"cache": 2, "db": 3}))  # another order
+    db, cache = block({"db": 3, "cache": 2}).records
+    sinces = files.history.sinces(FileKey(key("web")))
+    assert sinces.get(db) == 2
+    assert cache not in sinces
