@@ -23,7 +23,7 @@ from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.control.keeper import SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
-from hostwatch.control.survey import Survey, surveyed
+from hostwatch.control.survey import Progress, Survey, surveyed, untold
 from hostwatch.control.view import View
 from hostwatch.control.writers import Writers
 from hostwatch.core.store.store import Store
@@ -248,17 +248,19 @@ def _refuse_beside(holder: Holder) -> None:
 
 
 @asynccontextmanager
-async def survey(settings: Settings, connection: Connection, *, alone: bool = False) -> AsyncIterator[Survey]:
+async def survey(
+    settings: Settings, connection: Connection, *, alone: bool = False, progress: Progress = untold
+) -> AsyncIterator[Survey]:
     """A survey of the engine and the files, for commands that run once. Raises `EngineError`.
 
     `alone`: write nothing that a daemon keeps. Raises `KeptError` if a daemon keeps this engine's files.
     """
     store = Store(settings.rules())
     async with DockerEngine(connection) as source:
-        engine = await surveyed(source, store)
+        engine = await surveyed(source, store, progress)
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         store.add_host_files(engine.id, socket.gethostname())
         with closing(HostFileLocks()) as locks:
             paths = _paths_of(settings, locks if alone else None, engine)
-            yield Survey(engine, store, Writers(paths, ExecHostsFiles(source)))
+            yield Survey(engine, store, Writers(paths, ExecHostsFiles(source)), progress)

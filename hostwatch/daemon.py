@@ -1,7 +1,7 @@
 """The daemon for one engine: connects its parts, and passes new settings to them."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -205,9 +205,9 @@ class Daemon:
         """Whether another hostwatch keeps the files."""
         return self._answers.is_standby
 
-    async def state(self) -> Json:
-        """The answer of `status --json`."""
-        return await self._answers.state()
+    async def state(self, words: Sequence[str] = ()) -> Json:
+        """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
+        return await self._answers.state(words)
 
     async def pass_through(self) -> None:
         """Wait until a probe has gone through the queue and a worker.

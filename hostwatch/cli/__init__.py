@@ -6,8 +6,9 @@ import typer
 
 from hostwatch.cli.checking import check, doctor, print_schema
 from hostwatch.cli.health import health
-from hostwatch.cli.keeping import clean, plan, run, status, sync
+from hostwatch.cli.keeping import clean, plan, run, sync
 from hostwatch.cli.options import command, root
+from hostwatch.cli.showing import status
 from hostwatch.cli.streams import Errors, Output, instead_of, open_standard_streams
 from hostwatch.terminal.width import width_of
 

@@ -1,22 +1,19 @@
-"""The commands that show, write or keep the hosts files: run, sync, plan, status, clean.
+"""The commands that compare, write or keep the hosts files: run, sync, plan, clean.
 
 A command imports what only it needs, so that the help and the completion of words load little.
 """
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hostwatch.cli.options import Common
+from hostwatch.cli.options import Common, Json
 from hostwatch.cli.printing import FAILED, WOULD_CHANGE, complain, print_json, say
-from hostwatch.terminal.width import width_of
 
 if TYPE_CHECKING:
-    from hostwatch.control.survey import FileReport, Survey
+    from hostwatch.control.survey import FileReport
 
 Force = Annotated[bool, typer.Option("--force", help="Do it although a daemon keeps the files.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
 def run(
@@ -67,23 +64,6 @@ def plan(
         show(line for report in reports for line in diff_lines(report.diff))
     if exit_code and any(report.changes for report in reports):
         raise typer.Exit(WOULD_CHANGE)
-
-
-def status(common: Common, as_json: Json = False) -> None:
-    """Show services with their addresses, and subscribers with their records and whether each file is right."""
-    from hostwatch.cli.running import surveyed
-    from hostwatch.control.status import state
-    from hostwatch.terminal.lines import show
-    from hostwatch.terminal.status import status_lines
-
-    async def described(survey: "Survey") -> Any:
-        return await state(survey.engine, survey.store, [report.standing for report in await survey.reports()])
-
-    found = surveyed(common, described)
-    if as_json:
-        print_json(found)
-    else:
-        show(status_lines(found, width_of(sys.stdout)))
 
 
 def clean(common: Common, force: Force = False) -> None:

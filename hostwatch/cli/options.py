@@ -11,6 +11,8 @@ import typer
 
 from hostwatch.config.choices import LogFormat, LogLevel
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Common:

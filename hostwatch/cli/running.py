@@ -11,12 +11,14 @@ from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
 from hostwatch.config.faults import ConfigError
 from hostwatch.control.source import EngineError, GoneError, first_leaf
+from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.survey import Survey
 from hostwatch.docker.connect import AddressError
+from hostwatch.terminal.progress import progress_bar
 
 T = TypeVar("T")
 
-_FORESEEN = (EngineError, GoneError, app.KeptError)
+_FORESEEN = (EngineError, GoneError, NoSubscriberError, app.KeptError)
 """Errors with a message that tells the user the remedy."""
 
 
@@ -35,7 +37,7 @@ def follow(common: Common, http_listen: str | None) -> bool:
         fresh, connection = reread(common)
         return app.Configured(listening(fresh, http_listen), connection)
 
-    return _run_async(run)
+    return run_async(run)
 
 
 def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False) -> T:
@@ -43,13 +45,15 @@ def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *,
     settings = settings_of(common)
 
     async def survey_and_use() -> T:
-        async with app.survey(settings, engine_of(common, settings), alone=alone) as survey:
-            return await use(survey)
+        with progress_bar() as progress:
+            async with app.survey(settings, engine_of(common, settings), alone=alone, progress=progress) as survey:
+                return await use(survey)
 
-    return _run_async(survey_and_use)
+    return run_async(survey_and_use)
 
 
-def _run_async(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run_async(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The function's result. An error that a user can mend ends the program with its message."""
     try:
         return anyio.run(function, backend_options={"use_uvloop": True})
     except AddressError as error:

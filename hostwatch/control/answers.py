@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -14,9 +14,9 @@ from hostwatch.control.keeper import Keeper
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
+from hostwatch.control.subscribers import running
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
-from hostwatch.core.model import State
 from hostwatch.core.store.store import Store
 
 _MOST_KEPT = 10_000
@@ -50,13 +50,15 @@ class Answers:
             return f"waiting for the engine ({self._connection.fault or 'no answer yet'})"
         return None if self.is_compared else "not every subscriber has been compared yet"
 
-    async def state(self) -> Json:
-        """The answer of `status --json`."""
+    async def state(self, words: Sequence[str] = ()) -> Json:
+        """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
         turns, standings = Turns(), list[Standing]()
-        for standing in self._standings():
+        for standing in self._standings(words):
             standings.append(standing)
             await turns.give()
         engine = self._connection.engine if self._connection.is_up else None
+        if words:
+            return await state(engine, self._store, standings, await self._daemon())
         facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings)
         if self._kept is None or self._kept[0] != facts:
             answer = await state(engine, self._store, standings, await self._daemon())
@@ -69,14 +71,9 @@ class Answers:
         """What is measured now."""
         return await measured(self._store, self._standings(), is_engine_up=self._connection.is_up)
 
-    def _standings(self) -> Iterator[Standing]:
-        """The files of all subscribers that run, by their names."""
-        if self.reconciler is None:
-            return
-        found = filter(None, map(self._store.container, self._store.subscriber_files))
-        for container in sorted(found, key=lambda container: (container.name, container.key)):
-            if container.state is not State.STOPPED:
-                yield self.reconciler.standing(container)
+    def _standings(self, words: Sequence[str] = ()) -> Iterator[Standing]:
+        if self.reconciler is not None:
+            yield from map(self.reconciler.standing, running(self._store, words))
 
     async def _daemon(self) -> Json:
         return {

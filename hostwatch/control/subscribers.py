@@ -4,13 +4,35 @@ The word is a container's name, the beginning of its id, or a key of the configu
 container that uses another one's network means the other one's file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hostwatch.core.likeness import nearest_of
-from hostwatch.core.model import Container, ContainerKey
+from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.names import shown
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.selection import Roles
+
+
+class NoSubscriberError(Exception):
+    """A word means no subscriber that runs. The message tells what to do."""
+
+
+def running(store: Lister, words: Sequence[str] = ()) -> list[Container]:
+    """The owners of the hosts files that a process reads, by name; with words only of those that the words mean.
+
+    Raises `NoSubscriberError`.
+    """
+    found = {container.key: container for container in filter(None, map(store.container, store.subscriber_files))}
+    read = {key: container for key, container in found.items() if container.state is not State.STOPPED}
+    chosen = dict.fromkeys(key for word in words for key in _meant(store, word, read)) if words else read
+    return sorted((read[key] for key in chosen), key=lambda container: (container.name, container.key))
+
+
+def _meant(store: Lister, word: str, read: Mapping[ContainerKey, Container]) -> list[ContainerKey]:
+    found = [key for key in matching(store, word) if key in read]
+    if not found:
+        raise NoSubscriberError(absent(store, word))
+    return found
 
 
 def matching(store: Lister, word: str) -> list[ContainerKey]:

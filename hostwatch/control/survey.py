@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refus
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.control.standing import Standing
+from hostwatch.control.subscribers import running
 from hostwatch.control.writers import (
     FileDeniedError,
     FileFailedError,
@@ -36,7 +37,7 @@ from hostwatch.control.writers import (
 )
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, State
+from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.resolve.recall import memory_of
@@ -46,15 +47,28 @@ from hostwatch.core.store.store import Store
 Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
 """The work on one file, by one writer."""
 
+Progress = Callable[[str, int, int], None]
+"""Is told of each piece of work that is done: what is counted, how many are done, of how many."""
+
 _CONCURRENT = 8
 
 
-async def surveyed(source: Source, store: Store) -> EngineInfo:
+def untold(_what: str, _done: int, _total: int) -> None:
+    """For work whose progress nobody follows."""
+
+
+async def surveyed(source: Source, store: Store, progress: Progress = untold) -> EngineInfo:
     """Read everything into the store, once. Raises `EngineError`."""
     engine = await source.info()
     async with anyio.create_task_group() as tasks:
         labels = LabelJournal()
-        was_read = partial(labels.tell, store=store)
+        read: set[ContainerKey] = set()
+
+        def was_read(key: ContainerKey) -> None:
+            labels.tell(key, store)
+            read.add(key)
+            progress("containers", len(read), max(len(read), sum(1 for _ in store.containers)))
+
         affects_nobody: Affected = lambda _files, _cause: None  # noqa: E731
         reader = Reader(source, store, was_read, affects_nobody)
         reads = ReadQueue(reader, store, affects_nobody, tasks)
@@ -110,18 +124,23 @@ class FileReport:
 class Survey:
     """The engine's containers and their files."""
 
-    def __init__(self, engine: EngineInfo, store: Store, writers: Writers) -> None:
+    def __init__(self, engine: EngineInfo, store: Store, writers: Writers, progress: Progress = untold) -> None:
         self.engine = engine
         self.store = store
         self._writers = writers
+        self._progress = progress
 
-    async def reports(self) -> list[FileReport]:
-        """Compare each subscriber's file, and write nothing. The reports are sorted by the container's name."""
-        return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=False)))
+    async def reports(self, words: Sequence[str] = ()) -> list[FileReport]:
+        """Compare each subscriber's file, and write nothing. The reports are sorted by the container's name.
+
+        With words only the files of the subscribers that these mean. Raises `NoSubscriberError`.
+        """
+        chosen = running(self.store, words)
+        return self._with_lost_networks(await self._each(chosen, partial(self._compared, write=False)))
 
     async def synced(self) -> list[FileReport]:
         """Bring each subscriber's file right. Failures are in the reports."""
-        return self._with_lost_networks(await self._each(self._subscribers(), partial(self._compared, write=True)))
+        return self._with_lost_networks(await self._each(running(self.store), partial(self._compared, write=True)))
 
     async def cleaned(self) -> list[FileReport]:
         """Remove the blocks from all files of containers, running or not, and of the host.
@@ -132,7 +151,7 @@ class Survey:
         found = await self._each([container for container in everyone if refusal(container) is None], self._cleaned)
         return [report for report in found if not report.in_sync and not self._had_none(report)]
 
-    async def _each(self, containers: Iterable[Container], work: Work) -> list[FileReport]:
+    async def _each(self, containers: Sequence[Container], work: Work) -> list[FileReport]:
         """The reports of the work on each file. Several files are in work at a time, so that a slow one delays few."""
         reports: list[FileReport] = []
         limiter = anyio.CapacityLimiter(_CONCURRENT)
@@ -140,6 +159,7 @@ class Survey:
         async def report(container: Container) -> None:
             async with limiter:
                 reports.append(await self._reported(container, work))
+                self._progress("files", len(reports), len(containers))
 
         async with anyio.create_task_group() as tasks:
             for container in containers:
@@ -163,10 +183,6 @@ class Survey:
         if report.writer is Writer.EXEC:
             return report.fault is not None and not self.store.sharing(report.container.key).requests
         return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
-
-    def _subscribers(self) -> list[Container]:
-        found = (self.store.container(key) for key in self.store.subscriber_files)
-        return [container for container in found if container is not None and container.state is not State.STOPPED]
 
     async def _reported(self, container: Container, work: Work) -> FileReport:
         """The report of the work by path or, if that does not reach the file, by exec."""

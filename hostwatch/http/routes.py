@@ -12,6 +12,7 @@ from loguru import logger
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.inquiry import InquiryError, inquiry
+from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
@@ -65,7 +66,11 @@ class _Answers:
     async def state(self, request: web.Request) -> web.StreamResponse:
         """The answer of `status --json`."""
         async with self._long:
-            return await _json(request, await self._view.state())
+            try:
+                found = await self._view.state(request.query.getall("subscriber", []))
+            except NoSubscriberError as error:
+                return plain(str(error), 404)
+            return await _json(request, found)
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """The answer of `why --json`."""

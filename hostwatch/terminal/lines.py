@@ -35,12 +35,16 @@ def line(*parts: Part) -> Text:
 
 
 def folded(text: Text, width: int | None, indent: str = INDENT) -> Iterator[Text]:
-    """The line, broken between words where it is wider than the terminal, unless it is not to be wrapped at all."""
+    """The line, broken between words where it is wider than the terminal, unless it is not to be wrapped at all.
+
+    Later lines are indented, beyond the line's own indentation.
+    """
     if width is None or text.no_wrap or len(text) <= width:
         yield text
         return
+    own = " " * (len(text) - len(text.plain.lstrip(" ")))
     end = 0
-    for piece in broken(text.plain, width, indent):
+    for piece in broken(text.plain, width, own + indent):
         words = piece.strip(" ")
         start = text.plain.index(words, end)
         end = start + len(words)

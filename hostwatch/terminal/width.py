@@ -28,18 +28,11 @@ def wrapped(text: str, width: int | None, indent: str = INDENT) -> str:
     return "\n".join("\n".join(broken(line, width, indent)) for line in text.split("\n"))
 
 
-def broken(line: str, width: int, indent: str = INDENT) -> list[str]:
-    """The line, broken between words where it is wider than this. Later lines are indented, beyond its own indent."""
+def broken(line: str, width: int, indent: str) -> list[str]:
+    """The line, broken between words where it is wider than this, and continued indented."""
     if len(line) <= width:
         return [line]
-    own = line[: len(line) - len(line.lstrip(" "))]
     lines = textwrap.wrap(
-        line[len(own) :],
-        width,
-        initial_indent=own,
-        subsequent_indent=own + indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )
     return lines or [line]

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import pytest
 
 from hostwatch.control.answers import Answers
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.source import EngineInfo
+from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.hosts.keeper import Keeper
 from tests.control.room import Deaf, Room
 from tests.core.build import ENGINE, box, on
@@ -49,6 +51,9 @@ async def test_the_state_follows_the_files(tmp_path: Path) -> None:
         (record,) = state["subscribers"][1]["records"]
         assert (record["address"], record["names"], record["network"]) == ("10.0.0.5", ["db"], "front")
         assert await answers.state() is state
+        assert (await answers.state(["web-1"])) == {**state, "subscribers": state["subscribers"][1:]}
+        with pytest.raises(NoSubscriberError, match="did you mean web-1"):
+            await answers.state(["wbe-1"])
         room.store.put(box("db", on("front", "10.0.0.6")))
         moving = await answers.state()
         assert moving["services"][0]["containers"][0]["addresses"] == {"front": ["10.0.0.6"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostwatch.control.subscribers import absent, matching, names
+from hostwatch.control.subscribers import NoSubscriberError, absent, matching, names, running
 from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
 from tests.core.build import STOPPED, box, key, on, store
@@ -75,3 +75,16 @@ def test_a_word_that_means_none_is_explained(made: Store, word: str, told: str) 
 def test_all_words_are_known(made: Store) -> None:
     """The names of all who read a file, and the keys of the configuration."""
     assert names(made) == ["beside", "fed1", "nobody", "shop-all", "shop-app-1", "shop-web-1"]
+
+
+def test_only_files_that_a_process_reads_are_shown(made: Store) -> None:
+    """All of them, or those that the words mean, each once. A word that means none is an error."""
+
+    def shown(*words: str) -> list[str]:
+        return [container.name for container in running(made, words)]
+
+    assert shown() == ["fed1", "shop-web-1"]
+    assert shown("shop-all", "beside", "shop-web-1") == ["shop-web-1"]
+    for word in ("shop-app-1", "nobody", "db", "x"):
+        with pytest.raises(NoSubscriberError, match=f"^{word}: "):
+            shown("fed1", word)

@@ -1,0 +1,54 @@
+"""The command that shows how everything stands: status.
+
+It imports what only it needs, so that the help and the completion of words load little.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hostwatch.cli.options import Common, Json
+from hostwatch.cli.printing import print_json
+from hostwatch.terminal.width import width_of
+
+if TYPE_CHECKING:
+    from hostwatch.control.survey import Survey
+    from hostwatch.control.view import Json as State
+
+Subscribers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SUBSCRIBER",
+        help="A container's name, the beginning of its id, or a key of the configuration; all if none is given.",
+        show_default=False,
+    ),
+]
+
+
+def status(
+    common: Common,
+    subscribers: Subscribers = None,
+    as_json: Json = False,
+) -> None:
+    """Show services with their addresses, and subscribers with their records and whether each file is right.
+
+    Status 1 for a SUBSCRIBER that there is not.
+    """
+    words = subscribers or []
+    from hostwatch.cli.running import surveyed
+    from hostwatch.terminal.lines import show
+    from hostwatch.terminal.status import status_lines
+
+    found = surveyed(common, lambda survey: state_of(survey, words))
+    if as_json:
+        print_json(found)
+    else:
+        show(status_lines(found, width_of(sys.stdout), services=not words))
+
+
+async def state_of(survey: "Survey", words: list[str]) -> "State":
+    """The answer of `status --json`, of the subscribers that the words mean; of all without words."""
+    from hostwatch.control.status import state
+
+    return await state(survey.engine, survey.store, [report.standing for report in await survey.reports(words)])
