@@ -36,6 +36,7 @@ from hostwatch.hosts.host_files import LockedHostFiles
 from hostwatch.hosts.keeper import Keeper
 from hostwatch.hosts.lock import RUN, Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
+from hostwatch.http.first import first_ended
 from hostwatch.http.server import Server
 from hostwatch.http.sockets import Address
 
@@ -99,7 +100,8 @@ def _address(settings: Settings) -> Address | None:
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
     """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
-    with closing(HostFileLocks(settings.host_files)) as locks, closing(Keeper()) as keeper:
+    keeper = Keeper(lambda: first_ended(RUN, daemon.engine_id))
+    with closing(HostFileLocks(settings.host_files)) as locks, closing(keeper):
         parts = Parts(
             engine=source,
             files=partial(_paths_of, settings, locks),
@@ -111,7 +113,8 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,
         )
-        yield Daemon(settings, parts)
+        daemon = Daemon(settings, parts)
+        yield daemon
 
 
 async def run(configured: Configured, reread: Reread) -> bool:

@@ -1,8 +1,9 @@
 """Decides whether this hostwatch keeps an engine's files, or stands by while another one does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NoReturn
 
 import anyio
 import anyio.to_thread
@@ -14,12 +15,17 @@ from hostwatch.hosts.sight import Sight
 
 _STANDBY_SECONDS = 0.5
 """Time between attempts to take over."""
+_HURRY_SECONDS, _HURRIED_SECONDS = 0.01, 2.0
+"""Time between attempts once the other process seems to end, and how long that may take: it may remove its blocks."""
 
 
 class Keeper:
     """Holds the engine's directory as it is now, and the lock on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_ended: Callable[[], Awaitable[None]] = anyio.sleep_forever) -> None:
+        """`first_ended` returns when the process that is waited for seems to end. It is a hint; the lock decides."""
+        self._first_ended = first_ended
+        self._ending = anyio.Event()
         self._sight: Sight | None = None
         self.is_active = False
         """Whether this process keeps the files. Otherwise it writes, compares and reports nothing."""
@@ -58,10 +64,13 @@ class Keeper:
 
     async def wait(self, tell_news: Callable[[], None]) -> None:
         """Wait in standby until the lock is taken; `tell_news` is called at each change."""
-        while not self.take():
-            if (found := self._locked) is not None and (holder := await anyio.to_thread.run_sync(found[1].holder)):
-                self._stand_by(found[0], holder, tell_news)
-            await anyio.sleep(_STANDBY_SECONDS)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_first, name="connection to the first")
+            while not self.take():
+                if (found := self._locked) is not None and (holder := await anyio.to_thread.run_sync(found[1].holder)):
+                    self._stand_by(found[0], holder, tell_news)
+                await self._pause()
+            tasks.cancel_scope.cancel()
         tell_news()
         if (found := self._locked) is None:
             return
@@ -70,6 +79,20 @@ class Keeper:
             await _tell_of_stranger(directory, lock)
         else:
             logger.info("takes over the hosts files in {}; all are compared", directory)
+
+    async def _pause(self) -> None:
+        """Wait until the next attempt is due, or until an attempt has worked as the other process ended."""
+        with anyio.move_on_after(_STANDBY_SECONDS):
+            await self._ending.wait()
+            while not self.take():  # noqa: ASYNC110  # the kernel tells nobody that a lock is free
+                await anyio.sleep(_HURRY_SECONDS)
+
+    async def _watch_first(self) -> NoReturn:
+        while True:
+            await self._first_ended()
+            self._ending.set()
+            await anyio.sleep(_HURRIED_SECONDS)
+            self._ending = anyio.Event()
 
     @property
     def _locked(self) -> tuple[Path, DirectoryLock] | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -16,12 +17,16 @@ from hostwatch.control.subscribers import NoSubscriberError
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
+from hostwatch.http.files import PageFile, page_files
 from hostwatch.http.gate import SEND_SECONDS, plain, sent
 
 _LONG_ANSWERS = 4
 """So many long answers are made and sent at a time, so that a crowd of clients takes little memory."""
 _MOST_STREAMS = 200
 """Event streams: one for each open page, and room left among the connections for other requests."""
+
+
+_FILES = page_files()
 
 
 def routes(view: View, events: Events) -> Iterable[web.RouteDef]:
@@ -34,6 +39,7 @@ def routes(view: View, events: Events) -> Iterable[web.RouteDef]:
         web.get("/api/v1/state", answers.state),
         web.get("/api/v1/history", answers.history),
         web.get("/api/v1/events", streams.events),
+        *(web.get(file.path, partial(_page, file)) for file in _FILES),
     ]
 
 
@@ -120,6 +126,10 @@ class _Streams:
                 text = await stream.next()
                 with anyio.fail_after(SEND_SECONDS):
                     await response.write(text)
+
+
+async def _page(file: PageFile, _request: web.Request) -> web.StreamResponse:
+    return web.Response(body=file.content, content_type=file.kind, charset="utf-8")
 
 
 def _exposition(figures: Figures, gauges: Gauges, accepted: str) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""Standby: which process is said to be waited for."""
+"""Standby: which process is said to be waited for, and the end of its connection."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,3 +39,15 @@ async def test_a_holder_that_is_seen_for_a_moment_only_is_not_told(
     *lines, last = found
     assert last is None
     assert [text in (line or "") for line, text in zip(lines, told, strict=True)] == [True] * len(told)
+
+
+async def test_attempts_follow_the_end_of_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a hint the next attempt would be due in an hour. The lock is free a moment after the connection's end."""
+    ended, attempts = anyio.Event(), iter([False, False, False, True, True])
+    monkeypatch.setattr(keeper, "_STANDBY_SECONDS", 3600.0)
+    monkeypatch.setattr(DirectoryLock, "holder", lambda _: FIRST)
+    monkeypatch.setattr(DirectoryLock, "take", lambda *_: next(attempts))
+    with closing(Keeper(ended.wait)) as made, anyio.fail_after(10):
+        await made.opened(tmp_path)
+        await made.wait(ended.set)
+    assert next(attempts, None) is None
