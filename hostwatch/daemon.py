@@ -96,7 +96,7 @@ class Daemon:
         self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self.figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
-        self._answers = Answers(self._store, self._informer.connection, parts.keeper)
+        self._answers = Answers(self._store, self._informer.connection, parts.keeper, self._linger_seconds)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
         self._loaded = anyio.Event()
@@ -208,6 +208,10 @@ class Daemon:
     async def state(self, words: Sequence[str] = ()) -> Json:
         """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
         return await self._answers.state(words)
+
+    async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
+        """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
+        return await self._answers.why(subscriber, names)
 
     async def pass_through(self) -> None:
         """Wait until a probe has gone through the queue and a worker.

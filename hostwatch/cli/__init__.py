@@ -5,6 +5,7 @@ import sys
 import typer
 
 from hostwatch.cli.checking import check, doctor, print_schema
+from hostwatch.cli.explaining import why
 from hostwatch.cli.health import health
 from hostwatch.cli.keeping import clean, plan, run, sync
 from hostwatch.cli.options import command, root
@@ -38,7 +39,7 @@ def _commands() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback()(root)
-    for function in (run, sync, plan, status, check, clean, doctor):
+    for function in (run, sync, plan, status, why, check, clean, doctor):
         # Without a short help typer would cut the first line.
         cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command(function))
     cli.command(name="schema", short_help=print_schema.__doc__)(print_schema)

@@ -11,14 +11,14 @@ from hostwatch.cli.options import Common
 from hostwatch.cli.printing import FAILED, USAGE, fail
 from hostwatch.config.faults import ConfigError
 from hostwatch.control.source import EngineError, GoneError, first_leaf
-from hostwatch.control.subscribers import NoSubscriberError
+from hostwatch.control.subscribers import NoNameError, NoSubscriberError
 from hostwatch.control.survey import Survey
 from hostwatch.docker.connect import AddressError
 from hostwatch.terminal.progress import progress_bar
 
 T = TypeVar("T")
 
-_FORESEEN = (EngineError, GoneError, NoSubscriberError, app.KeptError)
+_FORESEEN = (EngineError, GoneError, NoNameError, NoSubscriberError, app.KeptError)
 """Errors with a message that tells the user the remedy."""
 
 

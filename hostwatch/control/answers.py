@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 
+import anyio
 import anyio.to_thread
 
 from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.history import instant
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.keeper import Keeper
+from hostwatch.control.reasons import Clock, why
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
@@ -26,8 +28,11 @@ _MOST_KEPT = 10_000
 class Answers:
     """What a running daemon tells of itself."""
 
-    def __init__(self, store: Store, connection: Connection, keeper: Keeper) -> None:
+    def __init__(
+        self, store: Store, connection: Connection, keeper: Keeper, linger_seconds: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._linger_seconds = linger_seconds
         self._connection = connection
         self._keeper = keeper
         self._since = time.time()
@@ -70,6 +75,11 @@ class Answers:
     async def gauges(self) -> Gauges:
         """What is measured now."""
         return await measured(self._store, self._standings(), is_engine_up=self._connection.is_up)
+
+    async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
+        """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
+        clock = Clock(anyio.current_time(), time.time(), self._linger_seconds())
+        return await why(self._store, [*self._standings([subscriber])], names, clock)
 
     def _standings(self, words: Sequence[str] = ()) -> Iterator[Standing]:
         if self.reconciler is not None:

@@ -11,7 +11,7 @@ from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.block.records import Record, Withheld
 from hostwatch.core.model import Container, Health, State
-from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, stretches
+from hostwatch.core.resolve.origins import RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.store.lister import Lister
 
 
@@ -54,22 +54,23 @@ async def subscriber(store: Lister, standing: Standing, turns: Turns) -> Json:
 
 async def records(store: Lister, standing: Standing, turns: Turns) -> list[Json]:
     """The records of a file, each with its origin."""
-    found, asked, told = RecordOrigins(), Asked(store.sharing(standing.container.key).requests), []
+    found, asked, told = RecordOrigins(), Requests(store.sharing(standing.container.key).requests), []
     for lines in stretches(standing.memory):
         found.take_in(lines)
         await turns.give()
     for record in standing.block.records:
-        told.append(_record(record, found.of(record), asked))
+        told.append(described(record, found.of(record), asked))
         await turns.give()
     return told
 
 
-def _record(record: Record, found: RecordOrigin | None, asked: Asked) -> Json:
+def described(record: Record, found: RecordOrigin | None, asked: Requests) -> Json:
+    """A record with its origin."""
     source = found.source if found is not None else None
     return {
         "address": str(record.address),
         "names": list(record.names),
-        "origin": asked.for_line(found.line) if found is not None else None,
+        "origin": asked.place(found.line) if found is not None else None,
         "service": source.service if source is not None else None,
         "tier": source.tier.value if source is not None else None,
         "container": (found.origin.service_container or None) if found is not None else None,

@@ -17,6 +17,10 @@ class NoSubscriberError(Exception):
     """A word means no subscriber that runs. The message tells what to do."""
 
 
+class NoNameError(Exception):
+    """No line of a subscriber has this name. The message tells what to do."""
+
+
 def running(store: Lister, words: Sequence[str] = ()) -> list[Container]:
     """The owners of the hosts files that a process reads, by name; with words only of those that the words mean.
 

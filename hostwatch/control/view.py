@@ -3,7 +3,7 @@
 All answers are computed from what the daemon knows. None asks the engine, reads a file or changes anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hostwatch.control.figures import Figures
@@ -60,5 +60,5 @@ class View(Protocol):
     async def state(self, words: Sequence[str] = ()) -> Json:
         """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
 
-    async def why(self, subscriber: str, names: Iterable[str] = ()) -> Json | None:
-        """The answer of `why --json`; `None` if there is no such subscriber, or no such name in its lines."""
+    async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
+        """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""

@@ -13,7 +13,7 @@ from loguru import logger
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.inquiry import InquiryError, inquiry
-from hostwatch.control.subscribers import NoSubscriberError
+from hostwatch.control.subscribers import NoNameError, NoSubscriberError
 from hostwatch.control.view import View
 from hostwatch.http.encoding import encoded
 from hostwatch.http.events import Events, SlowReaderError
@@ -37,6 +37,7 @@ def routes(view: View, events: Events) -> Iterable[web.RouteDef]:
         web.get("/readyz", answers.readyz),
         web.get("/metrics", answers.metrics),
         web.get("/api/v1/state", answers.state),
+        web.get("/api/v1/why/{subscriber:.+}", answers.why),
         web.get("/api/v1/history", answers.history),
         web.get("/api/v1/events", streams.events),
         *(web.get(file.path, partial(_page, file)) for file in _FILES),
@@ -81,8 +82,11 @@ class _Answers:
     async def why(self, request: web.Request) -> web.StreamResponse:
         """The answer of `why --json`."""
         async with self._long:
-            found = await self._view.why(request.match_info["subscriber"], request.query.getall("name", []))
-            return await _json(request, found) if found is not None else plain("no such subscriber or name", 404)
+            try:
+                found = await self._view.why(request.match_info["subscriber"], request.query.getall("name", []))
+            except (NoSubscriberError, NoNameError) as error:
+                return plain(str(error), 404)
+            return await _json(request, found)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """The answer of `history --json`."""

@@ -10,10 +10,10 @@ import pytest
 from hostwatch.control.answers import Answers
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.source import EngineInfo
-from hostwatch.control.subscribers import NoSubscriberError
+from hostwatch.control.subscribers import NoNameError, NoSubscriberError
 from hostwatch.hosts.keeper import Keeper
 from tests.control.room import Deaf, Room
-from tests.core.build import ENGINE, box, on
+from tests.core.build import ENGINE, STOPPED, box, on
 
 
 @asynccontextmanager
@@ -21,7 +21,7 @@ async def answering(room: Room) -> AsyncIterator[Answers]:
     """The answers of a daemon that keeps the files of a room, and has compared them."""
     connection = Connection()
     async with anyio.create_task_group() as tasks:
-        answers = Answers(room.store, connection, Keeper())
+        answers = Answers(room.store, connection, Keeper(), lambda: 2.0)
         assert answers.unready == "waiting for the engine (no answer yet)"
         connection.engine = EngineInfo(ENGINE, "28.5.2", "1.51", Path("/nowhere"))
         connection.made()
@@ -74,3 +74,29 @@ async def test_a_file_that_cannot_be_kept_says_why(tmp_path: Path) -> None:
         (subscriber,) = (await answers.state())["subscribers"]
         assert not subscriber["in_sync"]
         assert subscriber["error"]
+
+
+async def test_the_daemon_explains_each_line(tmp_path: Path) -> None:
+    """As the file says; a word that means nothing is refused with what to do."""
+    room = Room(tmp_path, "web-1")
+    room.path(room.keys[0]).write_bytes(b"10.9.9.9 db\n")
+    async with answering(room) as answers:
+        found = await answers.why("web-1", ["DB"])
+        assert (found["worked_out_by"], found["notes"]) == ("daemon", [])
+        (line,) = found["subscribers"][0]["lines"]
+        assert (line["state"], line["records"]) == ("withheld", [])
+        assert line["reason"] == "db: shadowed by 10.9.9.9 in the file"
+        room.path(room.keys[0]).write_bytes(b"")
+        room.queue.add_all(room.keys, "the file was changed")
+        await room.queue.worked_on(room.keys)
+        (line,) = (await answers.why("web-1"))["subscribers"][0]["lines"]
+        assert (line["state"], line["asked_by"]) == ("published", "label hostwatch.hosts of web-1")
+        assert line["records"] == (await answers.state())["subscribers"][0]["records"]
+        assert {step["kind"] for step in line["steps"]} == {"asked", "name", "tier", "candidate", "taken", "published"}
+        room.store.put(box("db", state=STOPPED))
+        (line,) = (await answers.why("web-1"))["subscribers"][0]["lines"]
+        assert (line["state"], len(line["records"])) == ("lingers", 1)
+        with pytest.raises(NoSubscriberError, match="did you mean web-1"):
+            await answers.why("web")
+        with pytest.raises(NoNameError, match="mq: no line gives or looks up this name"):
+            await answers.why("web-1", ["db", "mq"])

@@ -176,7 +176,7 @@ async def test_the_figures_of_real_files(tmp_path: Path) -> None:
     figures, (first, second) = room.figures.of_files, room.keys
     connection = Connection()
     async with anyio.create_task_group() as tasks:
-        answers = Answers(room.store, connection, Keeper())
+        answers = Answers(room.store, connection, Keeper(), lambda: 2.0)
         assert await answers.gauges() == Gauges(
             is_engine_up=False, in_sync=0, out_of_sync=0, withheld=0, services=len([*room.store.containers])
         )

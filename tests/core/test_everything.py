@@ -16,8 +16,9 @@ from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.store import lister
 from tests.core.build import UNKNOWN, box, ip, key, net, on, store, told
+from tests.core.histories import Step, histories, often, watched
 from tests.core.test_linger import published
-from tests.core.test_store import Step, everything_told, histories, often, watched
+from tests.core.test_store import everything_told
 
 names = st.integers(0, 200).map(lambda number: f"n{number:03}")
 

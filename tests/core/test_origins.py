@@ -5,7 +5,7 @@ import pytest
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Container
 from hostwatch.core.resolve.desired import desired_block
-from hostwatch.core.resolve.origins import Asked, RecordOrigins, stretches
+from hostwatch.core.resolve.origins import RecordOrigins, Requests, stretches
 from hostwatch.core.rules import Places, Rules, Subscription
 from hostwatch.core.store.store import Store
 from tests.core.build import STOPPED, box, hosts, ip, key, lines, on, service, store, subscriber
@@ -18,7 +18,7 @@ def told(made: Store, name: str, before: Store | None = None) -> dict[str, Told]
     """For each record's first name: who asked, service, tier, container, network; perhaps of lines that linger."""
     memory = desired_block(before, key(name), {}, 0.0, 2.0).memory if before is not None else {}
     desired = desired_block(made, key(name), memory, 1.0, 2.0)
-    asked, origins = Asked(made.sharing(key(name)).requests), RecordOrigins()
+    asked, origins = Requests(made.sharing(key(name)).requests), RecordOrigins()
     for part in stretches(desired.memory):
         origins.take_in(part)
 
@@ -27,7 +27,7 @@ def told(made: Store, name: str, before: Store | None = None) -> dict[str, Told]
         assert found is not None
         source, origin = found.source, found.origin
         answer = (source.service, source.tier.value) if source is not None else (None, None)
-        return (asked.for_line(found.line), *answer, origin.service_container, origin.network_name)
+        return (asked.place(found.line), *answer, origin.service_container, origin.network_name)
 
     return {record.names[0]: of(record) for record in desired.block.records}
 

@@ -3,19 +3,17 @@
 import dataclasses
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
-from hostwatch.core.model import Address, Claim, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
+from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.resolve.desired import desired_block, outcomes
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.reach import LOST_NETWORK
-from hostwatch.core.rules import Rules, SubscriberRule, Subscription
+from hostwatch.core.rules import Rules, Subscription
 from hostwatch.core.store.early import networks_to_ask
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.sharing import Sharing
@@ -37,130 +35,16 @@ from tests.core.build import (
     subscriber,
     told,
 )
-from tests.effort import examples
-
-NAMES = ("a", "b", "c", "db", "web")
-NETS = ("bridge", "front", "back")
-ALIASES = ("db", "web", "x")
-RULES = Rules(
-    services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
-    subscribers=(
-        subscriber("c", Subscription(services=("x",), any_scope=True)),
-        SubscriberRule("all", Path("/all"), Subscription(everything=True)),
-        SubscriberRule(
-            "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web",))
-        ),
-    ),
-    advertise=ip("192.0.2.1"),
+from tests.core.histories import (
+    ALIASES,
+    NAMES,
+    NETS,
+    RULES,
+    Step,
+    histories,
+    often,
+    watched,
 )
-FILES_ALONE = Rules(subscribers=RULES.subscribers[1:], labels=False)
-
-
-def watched() -> Store:
-    """A store under these rules, with the files on the host that they name."""
-    made = Store(RULES)
-    made.add_host_files(ENGINE, "host")
-    return made
-
-
-# Every sequence of steps.
-
-subsets = st.sets(st.sampled_from(ALIASES), max_size=2).map(tuple)
-
-
-@st.composite
-def endpoints(draw: st.DrawFn, addressed: bool) -> Endpoint:
-    """An endpoint on one of three networks, with one of few addresses."""
-    network = draw(st.sampled_from(NETS))
-    number = draw(st.integers(1, 3))
-    addresses = {
-        0: (),
-        1: (f"10.{NETS.index(network)}.0.{number}",),
-        2: (f"10.{NETS.index(network)}.0.{number}", f"fd00:{NETS.index(network)}::{number}"),
-    }[draw(st.integers(0, 2)) if addressed else 0]
-    aliases = draw(st.one_of(st.none(), subsets))
-    return on(network, *addresses, aliases=aliases, known=draw(st.integers(0, 4)) > 0)
-
-
-LABELS = st.fixed_dictionaries(
-    {},
-    optional={
-        "hostwatch.hosts": st.sampled_from(
-            [
-                "@{db.ip} db\n@{x.ip} x",
-                "@{web.ip} y\n@{self.ip} me",
-                "@{a.ip[0]} a\n@{a.ip6} a6",
-                "@{x.PublicIp} x\n@{web.ip} @{web.name}.w",
-            ]
-        ),
-        "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
-        "hostwatch.names": st.sampled_from(["x", "db", "web", "x db"]),
-        "hostwatch.network": st.sampled_from(["front", "back"]),
-        "hostwatch.health": st.just("required"),
-        "hostwatch.enable": st.sampled_from(["true", "false"]),
-    },
-)
-
-
-@st.composite
-def containers(draw: st.DrawFn) -> Container:
-    """Any container of an engine. Few names, so that they collide."""
-    name = draw(st.sampled_from(NAMES))
-    state = draw(st.sampled_from([RUNNING, RUNNING, STOPPED]))
-    mode = draw(st.sampled_from([NetworkMode.OWN] * 4 + [NetworkMode.HOST, NetworkMode.CONTAINER, None]))
-    places: list[Endpoint] = []
-    if mode is NetworkMode.OWN:
-        places = draw(st.lists(endpoints(state is RUNNING), max_size=2, unique_by=lambda e: e.network_name))
-    made = box(
-        draw(st.sampled_from([name, name, "db-1", "mq-1", "db"])),
-        *places,
-        state=state,
-        labels=draw(LABELS),
-        compose=draw(st.sampled_from([None, "p/db", "p/web", "q/db"])),
-        number=draw(st.integers(1, 2)),
-        mode=mode,
-        join=draw(st.sampled_from(NAMES)) if mode is NetworkMode.CONTAINER else None,
-        health=draw(st.sampled_from([None, *Health])),
-        claim=draw(st.sampled_from([Claim.FULL, Claim.NONE])) if state is STOPPED else Claim.FULL,
-    )
-    return dataclasses.replace(made, key=key(name))
-
-
-keys = st.sampled_from(NAMES).map(key)
-addresses = st.builds(lambda net, host: ip(f"10.{net}.0.{host}"), st.integers(0, 3), st.integers(1, 3))
-networks = st.builds(
-    lambda number, gateway, compose: net(
-        NETS[number],
-        f"10.{number}.0.0/24",
-        gateways=(f"10.{number}.0.254",) if gateway else (),
-        compose="p/back" if compose else None,
-    ),
-    st.integers(0, 2),
-    st.booleans(),
-    st.booleans(),
-)
-Step = tuple[Callable[..., FileKeys], tuple[object, ...]]
-puts = st.tuples(st.just(Store.put), st.tuples(containers()))
-steps = st.one_of(
-    puts,
-    st.tuples(st.just(Store.put), st.tuples(containers(), st.just(0))),
-    st.tuples(st.just(Store.put_listed), st.tuples(containers())),
-    st.tuples(st.just(Store.put_unreadable), st.tuples(containers(), st.integers(0, 20))),
-    st.tuples(st.just(Store.drop), st.tuples(keys)),
-    st.tuples(st.just(Store.mark_stale), st.tuples(keys)),
-    st.tuples(st.just(Store.mark_starting), st.tuples(keys)),
-    st.tuples(st.just(Store.yield_names), st.tuples(keys)),
-    st.tuples(st.just(Store.put_early_addresses), st.tuples(keys, st.lists(addresses, max_size=2))),
-    st.tuples(st.just(Store.put_early_endpoint), st.tuples(keys, endpoints(True))),
-    st.tuples(st.just(Store.put_new_endpoint), st.tuples(keys, endpoints(True))),
-    st.tuples(st.just(Store.put_network), st.tuples(networks)),
-    st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
-    st.tuples(st.just(Store.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
-)
-histories: st.SearchStrategy[list[Step]] = st.builds(
-    list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
-)
-often = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def everything_told(made: Store) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Desired]]:

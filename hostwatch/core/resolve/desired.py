@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, ContainerKey
 from hostwatch.core.names import folded, name_fault, shown
-from hostwatch.core.references import SELF
 from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.linger import Desired, Others, Resolved, after_linger
 from hostwatch.core.resolve.lookup import Resolver, resolver_of
-from hostwatch.core.resolve.members import addressed, service_line, unanswered
+from hostwatch.core.resolve.members import addressed, answer_for, service_line, unanswered
 from hostwatch.core.resolve.outcome import Gone, Memory, Origin, Outcome, Published, Refused, Unknown, published
 from hostwatch.core.resolve.parts import Part, part_of
 from hostwatch.core.resolve.reach import in_reach
-from hostwatch.core.resolve.services import Service, own_service
+from hostwatch.core.resolve.services import Service
 from hostwatch.core.resolve.templates import line_outcome
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Query, Request
@@ -206,7 +205,7 @@ _PRECEDENCE = (Published, Unknown, Gone, Refused)
 
 def _service_outcome(resolver: Resolver, query: Query, name: str, taken: _Names) -> Outcome:
     """The outcome of a service that is requested by name."""
-    service = own_service(query.own) if query.own is not None and folded(name) == SELF else resolver.service(name)
+    service = answer_for(resolver, query.own, name)
     # The line identifies the service, so it must not change while containers and their labels come and go.
     own_names = service.names_as_asked(name) if isinstance(service, Service) else (name,)
     line = service_line(name, own_names)

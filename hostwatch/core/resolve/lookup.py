@@ -1,13 +1,13 @@
 """Look-ups from one network context: the service behind a name, and all names in reach."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hostwatch.core.model import Claim, Container, ContainerKey
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.references import SELF
-from hostwatch.core.resolve.services import Ambiguous, Answer, Service
+from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.resolve.tiers import Tiers
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import Lister
@@ -52,6 +52,14 @@ class Resolver:
         """The service behind the name; `None` if nothing answers, and for `self`, which differs by subscriber."""
         name = folded(name)
         return self._services(name) if name != SELF else None
+
+    def tried(self, name: str) -> Iterator[tuple[Tier, Answer]]:
+        """The tiers that were asked for that, each with its answer."""
+        return self._tiers.tried(folded(name))
+
+    def reaches(self, container: Container) -> bool:
+        """Whether the subscriber could reach the container if it ran."""
+        return self._tiers.reaches(container)
 
     def is_complete(self) -> bool:
         """Whether all names are known: the context's networks, and all aliases on them."""

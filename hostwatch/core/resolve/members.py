@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
+from hostwatch.core.names import folded
+from hostwatch.core.references import SELF
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
-from hostwatch.core.resolve.services import Ambiguous, Service, Tier
-from hostwatch.core.rules import Subscription
+from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier, own_service
+from hostwatch.core.rules import ServiceRule, Subscription
+from hostwatch.core.store.lister import Lister
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Member:
         return Origin(self.owner.key, self.reached.network, self.reached.network_name, self.container.name)
 
 
+def answer_for(resolver: Resolver, own: Container | None, name: str) -> Answer:
+    """The service behind a name that a line has. `own` is the subscriber, if its requests name it (`self`)."""
+    return own_service(own) if own is not None and folded(name) == SELF else resolver.service(name)
+
+
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:
     """The container as a member of the service. Without `addressed` no address is looked for: it need only run."""
     owner = resolver.lister.joins.sandbox(container) or container
@@ -64,15 +72,26 @@ def member_of(resolver: Resolver, service: Service, container: Container, addres
 def _place(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Reached | Missing:
     if container.state is State.STOPPED and service.tier is not Tier.SELF:
         return NotRunning(f"{container.name} is not running")
-    roles = resolver.lister.roles(container.key)
-    rule = service.rule or (roles.services[0] if roles.services else None)
-    network = roles.network if rule is None or rule.network is None else rule.network
+    rule = rule_of(resolver.lister, service, container)
+    network = network_of(resolver.lister, service, container)
     place = reach(resolver.lister, resolver.context, container, network, resolver.any_scope) if addressed else _NOWHERE
-    required = roles.health_required or (rule is not None and rule.health_required)
+    required = resolver.lister.roles(container.key).health_required or (rule is not None and rule.health_required)
     # `self` is published in any health: the healthcheck may need these very lines.
     if required and isinstance(place, Reached) and service.tier is not Tier.SELF:
         return _if_healthy(container, place)
     return place
+
+
+def rule_of(lister: Lister, service: Service, container: Container) -> ServiceRule | None:
+    """The entry of the configuration whose options count for a container: its service's, else its own first."""
+    own = lister.roles(container.key).services
+    return service.rule or (own[0] if own else None)
+
+
+def network_of(lister: Lister, service: Service, container: Container) -> str | None:
+    """The only network whose addresses count; `None`: all."""
+    rule = rule_of(lister, service, container)
+    return lister.roles(container.key).network if rule is None or rule.network is None else rule.network
 
 
 def _if_healthy(container: Container, place: Reached) -> Reached | Missing:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address
 from hostwatch.core.names import folded
+from hostwatch.core.references import Line
 from hostwatch.core.resolve.outcome import Last, Memory, Origin, Published, Source
 from hostwatch.core.store.sharing import Request
 
@@ -48,13 +49,23 @@ def stretches(memory: Memory) -> Iterable[Mapping[str, Published | Last]]:
     return memory.maps if isinstance(memory, ChainMap) else (memory,)
 
 
-class Asked:
-    """Who asks for each line of a hosts file: a place in the configuration, or a container's label."""
+class Asked(NamedTuple):
+    """A request for one line."""
+
+    request: Request
+    place: str
+    """Where it stands: a place in the configuration, or a container's label."""
+    line: Line | None
+    """The line of the template; `None`: a service is asked for."""
+
+
+class Requests:
+    """Who asks for each line of a hosts file."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        self._lines: dict[str, str] = {}
-        self._services: dict[str, str] = {}
-        """By the reference that a service's line begins with, as its names may change. `*`: of every other line."""
+        self._asked: dict[str, list[Asked]] = {}
+        """By the text of a template's line, by the reference that a service's line begins with (its names may change),
+        or `*`."""
         for request in requests:
             self._add(request)
 
@@ -63,12 +74,20 @@ class Asked:
         name = request.subscriber.name
         label = repeat(f"label hostwatch.hosts of {name}")
         for line, place in zip(subscription.lines, places.lines if places is not None else label, strict=False):
-            self._lines.setdefault(line.text, place)
+            self._asked.setdefault(line.text, []).append(Asked(request, place, line))
         label = repeat(f"label hostwatch.services of {name}")
         requested = ["*"] if subscription.everything else subscription.services
         for service, place in zip(requested, places.services if places is not None else label, strict=False):
-            self._services.setdefault("*" if service == "*" else f"@{{{service}.ip}}", place)
+            reference = "*" if service == "*" else f"@{{{service}.ip}}"
+            self._asked.setdefault(reference, []).append(Asked(request, place, None))
 
-    def for_line(self, line: str) -> str | None:
-        """Who asks for a line; `None` if nobody does any more."""
-        return self._lines.get(line) or self._services.get(line.partition(" ")[0], self._services.get("*"))
+    def of(self, line: str) -> list[Asked]:
+        """All requests for a line, the first one first; empty if nobody asks for it any more."""
+        for key in (line, line.partition(" ")[0], "*"):
+            if key in self._asked:
+                return self._asked[key]
+        return []
+
+    def place(self, line: str) -> str | None:
+        """Where a line is asked for first."""
+        return next((asked.place for asked in self.of(line)), None)

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
-from hostwatch.core.references import SELF, Attribute, Line, Reference
+from hostwatch.core.references import Attribute, Line, Reference
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import (
     Member,
     NotRunning,
     addresses,
+    answer_for,
     member_of,
     source_of,
     unanswered,
     why_none,
 )
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Source, Unknown, published
-from hostwatch.core.resolve.services import Service, own_service
+from hostwatch.core.resolve.services import Service
 from hostwatch.core.rules import Subscription
 
 
@@ -124,14 +125,19 @@ class _Filler:
                 return str(self._address(reference, row))
 
 
+def is_addressed(line: Line) -> bool:
+    """Whether a line asks for something that depends on the network."""
+    return any(reference.attribute in _BY_NETWORK for reference in line.references)
+
+
 def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscription, line: Line) -> Outcome:
     """The outcome of a template's line. `own` is the subscriber, if a line names it."""
     if line.service is None:
         return _filled(_Filler(resolver, subscription, line, ()), [None])
-    service = own_service(own) if own is not None and line.service == SELF else resolver.service(line.service)
+    service = answer_for(resolver, own, line.service)
     if not isinstance(service, Service):
         return unanswered(resolver, service, line.service, line.text)
-    addressed = any(reference.attribute in _BY_NETWORK for reference in line.references)
+    addressed = is_addressed(line)
     members = [member_of(resolver, service, container, addressed) for container in service.containers]
     filler = _Filler(resolver, subscription, line, _slots(members), source_of(service))
     if all(reference.index is not None for reference in line.references):

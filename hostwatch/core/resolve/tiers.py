@@ -19,13 +19,16 @@ to a running container, and across tiers to a name that the engine itself gives,
 container yields at once to its successor, which is in the same tier, and to other tiers after the same time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hostwatch.core.model import Claim, Container, State
 from hostwatch.core.resolve.reach import in_reach, is_placed
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
+
+_GIVEN_BY_THE_ENGINE = (Tier.CONTAINER, Tier.ALIAS)
+"""The tiers whose names the engine itself gives: an ended service of an earlier tier yields its name to these alone."""
 
 
 class Tiers:
@@ -43,16 +46,28 @@ class Tiers:
 
     def answer(self, name: str) -> Answer:
         """The answer of the first tier that has one and does not yield to a later one."""
-        first: Answer = None
-        given_by_the_engine = (self._container, self._alias)
-        for tier in (self._configured, self._own_project, *given_by_the_engine, self._label):
-            if first is not None and tier not in given_by_the_engine:
+        found = [answer for _, answer in self.tried(name) if answer is not None]
+        if not found:
+            return None
+        return found[0] if found[-1].yields else found[-1]
+
+    def tried(self, name: str) -> Iterator[tuple[Tier, Answer]]:
+        """Each tier that is asked, with its answer. None is asked after an answer that does not yield."""
+        does_yield = False
+        for tier, look_up in (
+            (Tier.CONFIG, self._configured),
+            (Tier.COMPOSE, self._own_project),
+            (Tier.CONTAINER, self._container),
+            (Tier.ALIAS, self._alias),
+            (Tier.LABEL, self._label),
+        ):
+            if does_yield and tier not in _GIVEN_BY_THE_ENGINE:
                 continue
-            answer = tier(name)
+            answer = look_up(name)
+            yield tier, answer
             if answer is not None and not answer.yields:
-                return answer
-            first = first or answer
-        return first
+                return
+            does_yield = does_yield or answer is not None
 
     def _configured(self, name: str) -> Answer:
         match self._lister.rules.service(name):

@@ -1,0 +1,54 @@
+"""The command that explains: why.
+
+It imports what only it needs, so that the help and the completion of words load little.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hostwatch.cli.options import Common, Json
+from hostwatch.cli.printing import print_json
+
+if TYPE_CHECKING:
+    from hostwatch.control.survey import Survey
+
+Subscriber = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUBSCRIBER", help="A container's name, the beginning of its id, or a key of the configuration."
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="A name that its file has, or asks for; all if none is given."),
+]
+
+
+def why(common: Common, subscriber: Subscriber, names: Names = None, as_json: Json = False) -> None:
+    """Explain each line of a subscriber's file: who asked for it, what was found, and why it was taken or passed over.
+
+    Status 1 for a SUBSCRIBER or NAME that there is not.
+    """
+    from hostwatch.cli.asking import answered
+    from hostwatch.cli.running import surveyed
+    from hostwatch.http.client import path_of
+    from hostwatch.terminal.lines import show
+    from hostwatch.terminal.reasons import reason_lines
+
+    wanted = names or []
+    found = answered(common, path_of("api", "v1", "why", subscriber), [("name", name) for name in wanted])
+    if found is None:
+        found = surveyed(common, lambda survey: _worked_out(survey, subscriber, wanted))
+    if as_json:
+        print_json(found)
+    else:
+        show(reason_lines(found))
+
+
+async def _worked_out(survey: "Survey", subscriber: str, names: list[str]) -> Any:
+    """The answer without a daemon, which alone knows what lingers."""
+    from hostwatch.control.reasons import why as reasons
+
+    standings = [report.standing for report in await survey.reports([subscriber])]
+    return await reasons(survey.store, standings, names)

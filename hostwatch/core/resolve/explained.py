@@ -1,0 +1,210 @@
+"""The explanation of each line of a hosts file: what it says, who asked for it, and the steps of its decision.
+
+What a line says is taken from the desired block itself, so the explanation cannot say anything else.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.names import folded, shown
+from hostwatch.core.resolve.bearers import Bearers
+from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.linger import Desired
+from hostwatch.core.resolve.lookup import resolver_of
+from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, Requests, stretches
+from hostwatch.core.resolve.outcome import Gone, Last, Outcome, Published, Unknown
+from hostwatch.core.resolve.remedies import remedy
+from hostwatch.core.resolve.steps import LookUp, Step, listed
+from hostwatch.core.resolve.templates import is_addressed, line_outcome
+from hostwatch.core.store.lister import Lister
+
+Originated = tuple[Record, RecordOrigin]
+"""A record with its origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One line, explained."""
+
+    line: str
+    asked_by: str | None
+    state: str
+    """`published`, `lingers`, `unknown` (its last records stay), or `withheld`."""
+    reason: str | None
+    records: tuple[Originated, ...]
+    steps: tuple[Step, ...]
+
+
+class Explanation:
+    """The explanation of one hosts file at one moment."""
+
+    def __init__(
+        self, lister: Lister, owner: ContainerKey, desired: Desired, standing: Block, bearers: Bearers
+    ) -> None:
+        """`standing` is the block in the file, from which names may be missing that the file itself binds."""
+        self._lister = lister
+        self._owner = owner
+        self._desired = desired
+        self._bearers = bearers
+        self.requests = Requests(lister.sharing(owner).requests)
+        self._reasons = {withheld.line: withheld.reason for withheld in desired.block.withheld}
+        self._left_out = _left_out(standing.withheld, self._reasons)
+        self._records: dict[str, list[Originated]] = {}
+        self._shadows: dict[str, list[Withheld]] = {}
+        """For each line, what the file does not have of it."""
+        self._take_in(desired)
+        self._given: dict[str, str] = {}
+        """The names that were given so far, folded, with their lines."""
+
+    def _take_in(self, desired: Desired) -> None:
+        """Assign the block's records to their lines, without the names that are left out of the file."""
+        origins = RecordOrigins()
+        for part in stretches(desired.memory):
+            origins.take_in(part)
+        for record in desired.block.records:
+            if (found := origins.of(record)) is None:
+                continue
+            shadows = {name: self._left_out.get((str(record.address), folded(name))) for name in record.names}
+            if names := tuple(name for name, shadow in shadows.items() if shadow is None):
+                own = record if len(names) == len(record.names) else Record(record.address, names)
+                self._records.setdefault(found.line, []).append((own, found))
+            self._shadows.setdefault(found.line, []).extend(filter(None, shadows.values()))
+
+    def lines(self, names: Collection[str], when: Callable[[Last], str | None]) -> Iterator[Explained]:
+        """The lines in the order of the file; with names, only those that give or look up one of them.
+
+        `when` tells when a lingering line ends, for people; `None` if that is not known.
+        """
+        found: dict[str, Outcome] = {outcome.line: outcome for outcome in outcomes(self._lister, self._owner)}
+        for stretch in stretches(self._desired.memory):
+            for line, last in stretch.items():
+                if isinstance(last, Last) and last.records:
+                    found.setdefault(line, Gone(line, "nothing in reach has the name any more"))
+        for line, outcome in found.items():
+            records = tuple(self._records.get(line, ()))
+            if not names or not names_of(line, records).isdisjoint(names):
+                yield self._explained(outcome, records, when)
+            for record, _ in records:
+                for name in record.names:
+                    self._given.setdefault(folded(name), line)
+
+    def _explained(
+        self,
+        outcome: Outcome,
+        records: tuple[Originated, ...],
+        when: Callable[[Last], str | None],
+    ) -> Explained:
+        line = outcome.line
+        asked = self.requests.of(line)
+        steps = [Step(0, "asked", f"{shown(each.place)} asks for {shown(line, _LONG)}") for each in asked]
+        last = self._desired.memory.get(line)
+        look_up = self._look_up(outcome, asked, last)
+        if look_up is not None:
+            steps += look_up.steps(self._bearers)
+        elif asked:
+            steps.append(Step(0, "name", "its address is literal, so nothing is looked up"))
+        end = when(last) if isinstance(last, Last) and isinstance(outcome, Gone) and records else None
+        state, reason = self._state(outcome, records)
+        steps += self._conclusion(outcome, [record for record, _ in records], end)
+        steps += self._lost(last)
+        if state != "published":
+            steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up)]
+        place = asked[0].place if asked else None
+        return Explained(line, place, state, reason, records, tuple(steps))
+
+    def _look_up(self, outcome: Outcome, asked: list[Asked], last: Published | Last | None) -> LookUp | None:
+        """The look-up of the request that decided; `None` for a literal line, or if nobody asks any more."""
+        decisive = next((each for each in asked if self._is_decisive(each, outcome)), asked[0] if asked else None)
+        if decisive is None or (decisive.line is not None and decisive.line.service is None):
+            return None
+        query = decisive.request.query
+        resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
+        name = decisive.line.service if decisive.line is not None else _looked_up(outcome.line)
+        addressed = decisive.line is None or is_addressed(decisive.line)
+        origins = frozenset(last.origins) if last is not None else frozenset()
+        return LookUp(resolver, query.own, name or "", addressed, origins)
+
+    def _is_decisive(self, asked: Asked, outcome: Outcome) -> bool:
+        """Whether a request has this kind of outcome. Of several for the same line, another one may have decided."""
+        if asked.line is None:
+            return True
+        query = asked.request.query
+        resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
+        return type(line_outcome(resolver, query.own, query.subscription, asked.line)) is type(outcome)
+
+    def _state(self, outcome: Outcome, records: Collection[Originated]) -> tuple[str, str | None]:
+        shadows = self._shadows.get(outcome.line, ())
+        match outcome:
+            case Published() if records or not shadows:
+                return "published", None
+            case Published():
+                return "withheld", "; ".join(dict.fromkeys(shadow.reason for shadow in shadows))
+            case Gone() if records:
+                return "lingers", outcome.reason
+            case Unknown() if records:
+                return "unknown", outcome.reason
+            case _:
+                return "withheld", self._reasons.get(outcome.line, outcome.reason)
+
+    def _conclusion(self, outcome: Outcome, records: list[Record], end: str | None) -> Iterator[Step]:
+        said = shown("; ".join(f"{record.address} {' '.join(record.names)}" for record in records), _LONG)
+        match outcome:
+            case Published() if records:
+                yield Step(0, "published", f"it gives {said}")
+            case Published() if not self._shadows.get(outcome.line):
+                yield Step(0, "published", "an earlier line gives the same names the same addresses")
+            case Published():
+                pass
+            case Gone() if records:
+                until = f"until {end}" if end is not None else "for a moment"
+                yield Step(0, "lingers", f"{outcome.reason}: {said} lingers {until}, in case it comes back")
+            case Unknown() if records:
+                yield Step(0, "unknown", f"{outcome.reason}: {said} stays until that is known")
+            case _:
+                yield Step(0, "withheld", f"withheld: {self._reasons.get(outcome.line, outcome.reason)}")
+                for name in outcome.line.split()[1:]:
+                    if (given := self._given.get(folded(name))) is not None:
+                        yield Step(1, "shadowed", f"{name} is given by an earlier line: {shown(given, _LONG)}")
+        for shadow in dict.fromkeys(self._shadows.get(outcome.line, ())):
+            yield Step(0, "shadowed", f"left out of the file: {shown(shadow.line, _LONG)} ({shadow.reason})")
+            if ": shadowed by " in shadow.reason:
+                yield Step(0, "would_change", _SHADOWED)
+
+    def _lost(self, last: Published | Last | None) -> Iterator[Step]:
+        """The addresses that the line had, and who has them now."""
+        for address, origin in last.lost if isinstance(last, Last) else ():
+            place = origin if origin.network_name else None
+            keys = self._lister.holders(self._owner.engine, address, place) - {origin.container}
+            holders = [c for key in keys if (c := self._lister.container(key)) is not None]
+            if holders:
+                state = "" if any(c.state is State.RUNNING for c in holders) else ", as far as is known"
+                yield Step(0, "lost", f"its last address {address} belongs to {listed(holders)} now{state}")
+
+
+_SHADOWED = "take that name out of the file's own lines, as of the container's `extra_hosts`: these always win"
+_LONG = 400
+"""The longest part of a sentence that shows a line or records, in characters."""
+
+
+def _left_out(withheld: Iterable[Withheld], known: Collection[str]) -> dict[tuple[str, str], Withheld]:
+    """What a file does not have of its records, by address and folded name: `ADDRESS NAMES` that are withheld."""
+    found = {}
+    for each in withheld:
+        address, *names = each.line.split()
+        if each.line not in known:
+            found.update({(address, folded(name)): each for name in names})
+    return found
+
+
+def names_of(line: str, records: tuple[Originated, ...]) -> set[str]:
+    """The names, folded, by which a line is meant: those that it gives, and the one that it looks up."""
+    found = {folded(name) for name in (*line.split()[1:], _looked_up(line) or "")}
+    return found.union(folded(name) for record, _ in records for name in record.names)
+
+
+def _looked_up(line: str) -> str | None:
+    """The name in the reference that a line begins with."""
+    start, _, rest = line.partition("@{")
+    return rest.partition("}")[0].rpartition(".")[0] if not start and rest else None

@@ -1,0 +1,64 @@
+"""What would change a line that is not published: for people who want it to be."""
+
+from collections.abc import Iterator
+
+from hostwatch.core.model import State
+from hostwatch.core.names import shown
+from hostwatch.core.resolve.lookup import Resolver
+from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
+from hostwatch.core.resolve.outcome import Outcome, Unknown
+from hostwatch.core.resolve.reach import NotKnown, Unreached
+from hostwatch.core.resolve.services import Ambiguous, Service
+from hostwatch.core.resolve.steps import LookUp, listed
+
+
+def remedy(outcome: Outcome, look_up: LookUp | None) -> Iterator[str]:
+    """What would change the outcome, one way a sentence."""
+    if isinstance(outcome, Unknown):
+        yield "it is decided once the engine has told what is not known yet"
+    if look_up is None:
+        return
+    match look_up.answer:
+        case Ambiguous():
+            yield f"an entry under `services` of the configuration, called {shown(look_up.name)}, decides who is meant"
+        case Service() as service:
+            yield from _of_service(look_up, service)
+        case None:
+            yield _of_nothing(look_up.resolver, shown(look_up.name))
+
+
+_TOGETHER = (
+    "connect {} and the subscriber to one network (`docker network connect NETWORK CONTAINER`), or give the"
+    " subscriber's entry in the configuration `scope: any`"
+)
+
+
+def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
+    if not service.containers:
+        yield f"a container that matches the service {shown(service.name)} of the configuration"
+        return
+    members = [member_of(look_up.resolver, service, c, look_up.is_addressed) for c in service.containers]
+    for kind, words in _BY_FAULT.items():
+        if found := [member.container for member in members if isinstance(member.missing, kind)]:
+            yield words.format(listed(found))
+
+
+_BY_FAULT: dict[type[Missing], str] = {
+    NotRunning: "start {}",
+    NotHealthy: "{} becomes healthy, or its `health: required` is taken away",
+    Unreached: _TOGETHER,
+    NotKnown: "{} is read by the engine",
+}
+
+
+def _of_nothing(resolver: Resolver, name: str) -> str:
+    context = resolver.context
+    if (stranger := resolver.stranger(name)) is not None:
+        return f"start {shown(name)}" if stranger.state is State.STOPPED else _TOGETHER.format(shown(name))
+    ways = [f"a container called {name}", f"`hostwatch.names: {name}` on one"]
+    if context.project is not None:
+        ways.insert(0, f"a service {name} in the compose project {shown(context.project)}")
+    networks = shown(" or ".join(sorted(a.network_name for a in context.attachments)))
+    if networks:
+        ways.append(f"the alias {name} on {networks}")
+    return f"{', '.join(ways)}, in reach of the subscriber; or an entry {name} under `services` of the configuration"

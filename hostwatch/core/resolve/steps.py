@@ -1,0 +1,176 @@
+"""The decision of a line, step by step, for people: which tiers were asked, and which containers were taken.
+
+The steps are read off the decision itself: the tiers that `Resolver.tried` asks are those from which the answer comes,
+and the members are those of which the records are made.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hostwatch.core.model import Container, Health, NetworkMode, State
+from hostwatch.core.names import folded, shown
+from hostwatch.core.resolve.bearers import Bearer, Bearers
+from hostwatch.core.resolve.lookup import Resolver
+from hostwatch.core.resolve.members import Member, answer_for, member_of, network_of
+from hostwatch.core.resolve.outcome import Origin
+from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
+
+
+class Step(NamedTuple):
+    """One step."""
+
+    depth: int
+    """0 for a step of the line itself; a step below another one is deeper."""
+    kind: str
+    """`asked`, `name`, `tier`, `candidate`, `taken`, `passed`; `published`, `unknown`, `lingers` or `withheld`;
+    `shadowed`, `lost`, `would_change`."""
+    text: str
+    """A sentence for people. Containers choose names and labels, so it may hold any printable text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A name that a line looks up, for one subscriber."""
+
+    resolver: Resolver
+    own: Container | None
+    """The subscriber, if its requests name it (`self`)."""
+    name: str
+    is_addressed: bool
+    """Whether the line asks for an address of the containers."""
+    origins: frozenset[Origin]
+    """The origins of the line's records."""
+
+    @property
+    def answer(self) -> Answer:
+        """What the name means."""
+        return answer_for(self.resolver, self.own, self.name)
+
+    def steps(self, bearers: Bearers) -> Iterator[Step]:
+        """All steps of the look-up."""
+        yield Step(0, "name", f"{shown(self.name)} is looked up from {_viewpoint(self.resolver)}")
+        answer = self.answer
+        if isinstance(answer, Service) and answer.tier is Tier.SELF:
+            yield Step(1, "tier", "self is the subscriber itself")
+        else:
+            for tier, tried in self.resolver.tried(self.name):
+                yield Step(1, "tier", self._of_tier(tier, tried, is_it=tried is not None and tried == answer))
+        if isinstance(answer, Service):
+            for container in answer.containers:
+                yield from self._candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))
+        yield from self._others(answer, bearers)
+
+    def _of_tier(self, tier: Tier, tried: Answer, *, is_it: bool) -> str:
+        place = _place(self.resolver, tier)
+        if tried is None:
+            return f"{place}: none is called {shown(self.name)}"
+        if isinstance(tried, Ambiguous):
+            return f"{place}: {tried.reason}, which are several services, so that it means none of them"
+        found = f"the service {shown(tried.rule.key)}" if tried.rule is not None else listed(tried.containers)
+        if tried.yields:
+            found += ", which has ended and yields the name to a container of that name, or with that alias"
+        elif not tried.containers:
+            found += ", which no container matches"
+        return f"{place}: {found}; this is the one that counts" if is_it else f"{place}: {found}"
+
+    def _candidate(self, service: Service, member: Member) -> Iterator[Step]:
+        container = member.container
+        yield Step(2, "candidate", f"{container.name}: {_described(container, member.owner)}")
+        if member.missing is not None:
+            yield Step(3, "passed", f"passed over: {member.missing.reason}")
+        elif member.origin in self.origins or not self.is_addressed:
+            yield Step(3, "taken", f"taken: {self._reached(service, member)}")
+        else:
+            reached = self._reached(service, member)
+            yield Step(3, "passed", f"passed over: the line asks for another replica or address ({reached})")
+
+    def _reached(self, service: Service, member: Member) -> str:
+        reached = member.reached
+        if not self.is_addressed:
+            return "it runs"
+        addresses = " and ".join(str(address) for address in (reached.ipv4, reached.ipv6) if address is not None)
+        if not reached.network_name:
+            return f"{addresses}, the address of the host for this subscriber"
+        return f"{addresses} on {shown(reached.network_name)}{self._choice(service, member)}"
+
+    def _choice(self, service: Service, member: Member) -> str:
+        """Why the address on this network was chosen."""
+        context = self.resolver.context
+        shared = sorted(endpoint.network_name for endpoint in member.owner.endpoints if context.is_on(endpoint))
+        if service.tier is Tier.SELF:
+            return ""
+        if (only := network_of(self.resolver.lister, service, member.container)) is not None:
+            return f", as only its addresses on {shown(only)} are published"
+        if context.network_mode is NetworkMode.HOST:
+            return ", the first network that the host reaches"
+        if len(shared) > 1:
+            both = shown(" and ".join(shared))
+            return f"; both are on {both}: user-defined networks come before bridge, then it goes by name"
+        return ", where both are" if shared else ", without a shared network (`scope: any`)"
+
+    def _others(self, answer: Answer, bearers: Bearers) -> Iterator[Step]:
+        """The containers with that name that it does not mean."""
+        known = answer.ids if isinstance(answer, Service) else frozenset[str]()
+        if isinstance(answer, Ambiguous):
+            return  # they are named in the reason
+        tier = answer.tier if answer is not None else None
+        for container in bearers.of(self.name):
+            if container.key.id not in known and container.key.engine == self.resolver.context.engine:
+                why_not = Bearer(self.resolver, container, folded(self.name), tier).why_not()
+                yield Step(1, "passed", f"{container.name} has the name and is not meant: {why_not}")
+
+
+def listed(containers: Iterable[Container]) -> str:
+    """Some containers, for people."""
+    names = sorted({container.name for container in containers})
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return shown(", ".join(names[:_MOST_NAMED]) + more, 1_000)
+
+
+_MOST_NAMED = 10
+"""A sentence names at most so many containers."""
+
+
+def _viewpoint(resolver: Resolver) -> str:
+    context = resolver.context
+    if context.is_host_file:
+        return "a file on the host, which sees all projects and networks"
+    if context.network_mode is NetworkMode.HOST:
+        where = "the host's network"
+    else:
+        where = shown(" and ".join(sorted(a.network_name for a in context.attachments)) or "no network")
+    return f"{where}, in the compose project {shown(context.project)}" if context.project is not None else where
+
+
+def _place(resolver: Resolver, tier: Tier) -> str:
+    context = resolver.context
+    if context.is_host_file and tier in _SEEN_BY_HOST:
+        return _SEEN_BY_HOST[tier]
+    if tier is Tier.COMPOSE:
+        project = context.project
+        return f"compose services of the project {shown(project)}" if project else "compose services (in no project)"
+    return _PLACES[tier]
+
+
+_PLACES = {
+    Tier.SELF: "the subscriber itself",
+    Tier.CONFIG: "services of the configuration",
+    Tier.CONTAINER: "containers in reach by their own names",
+    Tier.ALIAS: "aliases on the subscriber's networks",
+    Tier.LABEL: "labels hostwatch.names of containers in reach",
+}
+_SEEN_BY_HOST = {
+    Tier.COMPOSE: "compose services, as SERVICE.PROJECT",
+    Tier.ALIAS: "network aliases, and compose services of all projects",
+}
+
+
+def _described(container: Container, owner: Container) -> str:
+    state = {State.RUNNING: "running", State.STOPPED: "not running", State.UNKNOWN: "changing"}[container.state]
+    health = f", {container.health.value}" if container.health not in (None, Health.NONE) else ""
+    joined = f", on the network of {owner.name}" if owner is not container else ""
+    places = [f"{' and '.join(map(str, e.addresses))} on {e.network_name}" for e in owner.endpoints if e.addresses]
+    if owner.network_mode is NetworkMode.HOST:
+        places = ["the host's network"]
+    return f"{state}{health}{joined}; {shown(', '.join(places), 1_000) or 'no address'}"
