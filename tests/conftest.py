@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import docker
 import pytest
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
@@ -213,7 +215,18 @@ def make_lab(
         made.clear()
         for left in client.networks.list():
             if left.name not in ("bridge", "host", "none"):
-                left.remove()
+                eventually(partial(is_removed, left))
+
+
+def is_removed(network: Network) -> bool:
+    """Remove a network; returns whether that worked. 20.10 lists an endpoint for a moment after its container is gone."""
+    try:
+        network.remove()
+    except APIError as error:
+        if error.status_code != 403:
+            raise
+        return False
+    return True
 
 
 @pytest.fixture
