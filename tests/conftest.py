@@ -219,7 +219,7 @@ def make_lab(
 
 
 def is_removed(network: Network) -> bool:
-    """Remove a network; returns whether that worked. 20.10 lists an endpoint for a moment after its container is gone."""
+    """Remove a network; returns whether that worked. 20.10 has an endpoint for a moment after its container is gone."""
     try:
         network.remove()
     except APIError as error:
