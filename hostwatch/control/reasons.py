@@ -71,10 +71,14 @@ async def _subscribers(
     for standing in standings:
         lines: list[Json] = []
         explanation = await _explanation(store, standing, bearers, clock)
+        for _ in explanation.prepare():
+            await turns.give()
         for explained in explanation.lines(wanted, clock.end):
+            await turns.give()
+            if explained is None:
+                continue
             known |= names_of(explained.line, explained.records)
             lines.append(_line(explained, explanation.requests))
-            await turns.give()
         found.append(_subscriber(standing, lines))
     for missing in wanted.keys() - known:
         raise NoNameError(f"{shown(wanted[missing])}: no line gives or looks up this name; without it all are shown")

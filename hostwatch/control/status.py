@@ -3,7 +3,7 @@
 A long answer is made in steps. Nothing is asked of the engine, and no file is read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.standing import Standing
@@ -19,17 +19,14 @@ async def state(
     engine: EngineInfo | None, store: Lister, standings: Iterable[Standing], daemon: Json | None = None
 ) -> Json:
     """The whole answer; `engine` is `None` while it is away, `daemon` where none runs."""
-    turns, services = Turns(), []
-    for service in _services(store):
-        services.append(service)
-        await turns.give()
+    turns = Turns()
     return {
         "engine": {
             "connected": engine is not None,
             "version": engine.version if engine is not None else None,
             "api": engine.api if engine is not None else None,
         },
-        "services": services,
+        "services": await _services(store, turns),
         "subscribers": [await subscriber(store, standing, turns) for standing in standings],
         "daemon": daemon,
     }
@@ -84,13 +81,13 @@ def withheld(lines: Iterable[Withheld]) -> list[Json]:
     return [{"line": line.line, "reason": line.reason} for line in lines]
 
 
-def _services(store: Lister) -> Iterator[Json]:
+async def _services(store: Lister, turns: Turns) -> list[Json]:
     """The services of the configuration, then those of compose, then the containers that are in neither."""
-    for rule in store.rules.services:
-        yield _service(rule.key, rule.names, "config", store.behind_rule(rule))
+    found = [_service(rule.key, rule.names, "config", store.behind_rule(rule)) for rule in store.rules.services]
     compose: dict[tuple[str, str], list[Container]] = {}
     single: list[Container] = []
     for container in sorted(store.containers, key=lambda container: (container.name, container.key)):
+        await turns.give()
         roles = store.roles(container.key)
         if not roles.enabled or roles.services:
             continue
@@ -99,11 +96,14 @@ def _services(store: Lister) -> Iterator[Json]:
         else:
             single.append(container)
     for (project, name), members in sorted(compose.items()):
+        await turns.give()
         names = dict.fromkeys([name, *(label for c in members for label in store.roles(c.key).names)])
-        yield _service(name, names, f"compose:{project}", sorted(members, key=lambda c: c.replica_order))
+        found.append(_service(name, names, f"compose:{project}", sorted(members, key=lambda c: c.replica_order)))
     for container in single:
+        await turns.give()
         names = dict.fromkeys([container.name, *store.roles(container.key).names])
-        yield _service(container.name, names, "container", [container])
+        found.append(_service(container.name, names, "container", [container]))
+    return found
 
 
 def _service(name: str, names: Iterable[str], source: str, containers: Iterable[Container]) -> Json:

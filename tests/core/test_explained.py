@@ -24,7 +24,9 @@ def explained(made: Store, file: ContainerKey, desired: Desired, standing: Block
     bearers = Bearers(made)
     for container in made.containers:
         bearers.take_in(container)
-    return [*Explanation(made, file, desired, standing, bearers).lines((), lambda _last: "later")]
+    explanation = Explanation(made, file, desired, standing, bearers)
+    assert not any(explanation.prepare())
+    return [*filter(None, explanation.lines((), lambda _last: "later"))]
 
 
 def said(found: list[Explained]) -> tuple[list[Record], set[Withheld]]:

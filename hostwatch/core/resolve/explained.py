@@ -54,16 +54,20 @@ class Explanation:
         self._records: dict[str, list[Originated]] = {}
         self._shadows: dict[str, list[Withheld]] = {}
         """For each line, what the file does not have of it."""
-        self._take_in(desired)
         self._given: dict[str, str] = {}
         """The names that were given so far, folded, with their lines."""
 
-    def _take_in(self, desired: Desired) -> None:
-        """Assign the block's records to their lines, without the names that are left out of the file."""
+    def prepare(self) -> Iterator[None]:
+        """Assign the block's records to their lines, without the names that are left out of the file.
+
+        It is to be run to its end first. Each step is short.
+        """
         origins = RecordOrigins()
-        for part in stretches(desired.memory):
+        for part in stretches(self._desired.memory):
             origins.take_in(part)
-        for record in desired.block.records:
+            yield
+        for record in self._desired.block.records:
+            yield
             if (found := origins.of(record)) is None:
                 continue
             shadows = {name: self._left_out.get((str(record.address), folded(name))) for name in record.names}
@@ -72,8 +76,8 @@ class Explanation:
                 self._records.setdefault(found.line, []).append((own, found))
             self._shadows.setdefault(found.line, []).extend(filter(None, shadows.values()))
 
-    def lines(self, names: Collection[str], when: Callable[[Last], str | None]) -> Iterator[Explained]:
-        """The lines in the order of the file; with names, only those that give or look up one of them.
+    def lines(self, names: Collection[str], when: Callable[[Last], str | None]) -> Iterator[Explained | None]:
+        """The lines in the order of the file; with names, `None` in the place of those that concern none of them.
 
         `when` tells when a lingering line ends, for people; `None` if that is not known.
         """
@@ -84,8 +88,8 @@ class Explanation:
                     found.setdefault(line, Gone(line, "nothing in reach has the name any more"))
         for line, outcome in found.items():
             records = tuple(self._records.get(line, ()))
-            if not names or not names_of(line, records).isdisjoint(names):
-                yield self._explained(outcome, records, when)
+            is_meant = not names or not names_of(line, records).isdisjoint(names)
+            yield self._explained(outcome, records, when) if is_meant else None
             for record, _ in records:
                 for name in record.names:
                     self._given.setdefault(folded(name), line)
