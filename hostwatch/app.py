@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -24,7 +23,6 @@ from hostwatch.config.settings import Settings
 from hostwatch.control.keeper import SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, surveyed, untold
-from hostwatch.control.view import View
 from hostwatch.control.writers import Writers
 from hostwatch.core.store.store import Store
 from hostwatch.daemon import Daemon, Parts
@@ -146,7 +144,7 @@ async def _serve(
     """Keep the subscribers of one engine right; returns the next configuration, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
         with daemon_for(configured.settings, source) as daemon:
-            server = Server(cast("View", daemon), RUN, _address(configured.settings))
+            server = Server(daemon, RUN, _address(configured.settings))
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(daemon.run, name="daemon")
                 tasks.start_soon(server.run, name="answer by HTTP")

@@ -5,6 +5,7 @@ rebinding). The `Host` that the browser sends is that name, so a request for a f
 """
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -27,6 +28,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:@\[\]]+))(?::[0-9]*)?")
 _MISDIRECTED = 421
 _SERVER_NAME = "hostwatch"
 
@@ -47,19 +49,21 @@ class Gate:
         """Answer a request."""
         connection = self.connections.of(request) if self.connections is not None else None
         if connection is None:
-            raise ConnectionResetError
+            return _nothing()
         connection.answering()
         try:
             return await sent(request, await self._answered(request, handler))
         except TimeoutError:
             logger.debug("HTTP: a client is cut off: it has not read for {:.0f} s", SEND_SECONDS)
             connection.abort()
-            raise
+            return _nothing()
+        except ConnectionError:
+            return _nothing()
         finally:
             connection.answered()
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if isinstance(self._address.place, tuple) and not self._is_ours(request.headers.getall("Host", [])):
+        if isinstance(self._address.place, tuple) and not self._is_ours(request):
             return plain("another host's name: add it to http.hosts, if it is this host's", _MISDIRECTED)
         try:
             return await handler(request)
@@ -67,10 +71,12 @@ class Gate:
             allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return plain(error.reason, error.status, allowed)
 
-    def _is_ours(self, given: list[str]) -> bool:
-        if len(given) != 1:
+    def _is_ours(self, request: web.Request) -> bool:
+        given = request.headers.getall("Host", [])
+        if len(given) != 1 or not request.raw_path.startswith("/"):  # a whole URL has a host of its own
             return False
-        host = _without_port(given[0]).lower().rstrip(".")
+        found = _HOST.fullmatch(given[0])
+        host = (found["address"] or found["name"]).lower().rstrip(".") if found is not None else ""
         if host == "localhost" or host in self._hosts:
             return True
         try:
@@ -93,12 +99,11 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
     response.headers["Server"] = _SERVER_NAME
 
 
+def _nothing() -> web.Response:
+    """The answer to a client that is gone: aiohttp wants one, and finds out itself that it cannot be sent."""
+    return web.Response()
+
+
 def plain(text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """An answer of one line."""
     return web.Response(text=f"{text}\n", status=status, headers=headers)
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
