@@ -22,6 +22,8 @@ from hostwatch.http.gate import SEND_SECONDS, plain, sent
 
 _LONG_ANSWERS = 4
 """So many long answers are made and sent at a time, so that a crowd of clients takes little memory."""
+_SCRAPES = 1
+"""So many texts for Prometheus are made at a time: each takes a thread for some milliseconds."""
 _MOST_STREAMS = 200
 """Event streams: one for each open page, and room left among the connections for other requests."""
 
@@ -50,6 +52,7 @@ class _Answers:
     def __init__(self, view: View) -> None:
         self._view = view
         self._long = anyio.CapacityLimiter(_LONG_ANSWERS)
+        self._scrapes = anyio.CapacityLimiter(_SCRAPES)
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """Whether the process works: it answers."""
@@ -65,10 +68,10 @@ class _Answers:
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """What is counted and measured, as text for Prometheus."""
         accepted = ",".join(request.headers.getall("Accept", []))
-        async with self._long:
+        async with self._scrapes:
             gauges = await self._view.gauges()
             text, kind = await anyio.to_thread.run_sync(_exposition, self._view.figures, gauges, accepted)
-            return await sent(request, web.Response(body=text, headers={"Content-Type": kind}))
+        return web.Response(body=text, headers={"Content-Type": kind})
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """The answer of `status --json`."""
