@@ -3,7 +3,7 @@
 It imports what only it needs, so that the help and the completion of words load little.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from hostwatch.cli.printing import print_json
 
 if TYPE_CHECKING:
     from hostwatch.control.survey import Survey
+    from hostwatch.control.view import Json as Answer
 
 Subscriber = Annotated[
     str,
@@ -31,7 +32,6 @@ def why(common: Common, subscriber: Subscriber, names: Names = None, as_json: Js
     Status 1 for a SUBSCRIBER or NAME that there is not.
     """
     from hostwatch.cli.asking import answered
-    from hostwatch.cli.running import surveyed
     from hostwatch.http.client import path_of
     from hostwatch.terminal.lines import show
     from hostwatch.terminal.reasons import reason_lines
@@ -39,16 +39,20 @@ def why(common: Common, subscriber: Subscriber, names: Names = None, as_json: Js
     wanted = names or []
     found = answered(common, path_of("api", "v1", "why", subscriber), [("name", name) for name in wanted])
     if found is None:
-        found = surveyed(common, lambda survey: _worked_out(survey, subscriber, wanted))
+        found = _without_daemon(common, subscriber, wanted)
     if as_json:
         print_json(found)
     else:
         show(reason_lines(found))
 
 
-async def _worked_out(survey: "Survey", subscriber: str, names: list[str]) -> Any:
-    """The answer without a daemon, which alone knows what lingers."""
+def _without_daemon(common: Common, subscriber: str, names: list[str]) -> "Answer":
+    """The answer as a daemon would give it now, which alone knows what lingers."""
+    from hostwatch.cli.running import surveyed
     from hostwatch.control.reasons import why as reasons
 
-    standings = [report.standing for report in await survey.reports([subscriber])]
-    return await reasons(survey.store, standings, names)
+    async def worked_out(survey: "Survey") -> "Answer":
+        standings = [report.standing for report in await survey.reports([subscriber])]
+        return await reasons(survey.store, standings, names)
+
+    return surveyed(common, worked_out)

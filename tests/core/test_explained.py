@@ -157,7 +157,7 @@ def test_who_was_taken_and_who_was_passed_over(others: list[Container], expected
     """In every tier, with the network, or with the reason."""
     found = steps_of(store(web(), *others, net("front", "10.0.0.0/24", gateways=("10.0.0.1",))))
     assert found[0] == "asked: label hostwatch.hosts of web asks for @{db.ip} db"
-    assert found[1] == "name: db is looked up from front and lan, in the compose project shop"
+    assert found[1] == "name: db is looked up from the networks front and lan, in the compose project shop"
     for part in expected:
         assert any(part in step for step in found), "\n".join(found)
 
@@ -184,7 +184,7 @@ def test_a_service_of_the_configuration_comes_first() -> None:
             [],
             "a service db in the compose project shop, a container called db, `hostwatch.names: db` on one, the alias",
         ),
-        ([box("db", FRONT, state=STOPPED)], "start db"),
+        ([box("db", FRONT, state=STOPPED)], "start db, or make it anew"),
         ([box("db", state=STOPPED)], "start db"),
         ([box("db", on("far", "10.7.0.5"))], "connect db and the subscriber to one network"),
         ([box("db", FRONT, health=Health.STARTING, labels=UNHEALTHY)], "db becomes healthy, or its `health: required`"),

@@ -44,7 +44,7 @@ def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
 
 
 _BY_FAULT: dict[type[Missing], str] = {
-    NotRunning: "start {}",
+    NotRunning: "start {}, or make it anew",
     NotHealthy: "{} becomes healthy, or its `health: required` is taken away",
     Unreached: _TOGETHER,
     NotKnown: "{} is read by the engine",

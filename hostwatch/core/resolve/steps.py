@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hostwatch.core.model import Container, Health, NetworkMode, State
+from hostwatch.core.model import Claim, Container, Health, NetworkMode, State
 from hostwatch.core.names import folded, shown
 from hostwatch.core.resolve.bearers import Bearer, Bearers
 from hostwatch.core.resolve.lookup import Resolver
@@ -139,7 +139,9 @@ def _viewpoint(resolver: Resolver) -> str:
     if context.network_mode is NetworkMode.HOST:
         where = "the host's network"
     else:
-        where = shown(" and ".join(sorted(a.network_name for a in context.attachments)) or "no network")
+        networks = sorted(attachment.network_name for attachment in context.attachments)
+        kind = {0: "no network", 1: "the network "}.get(len(networks), "the networks ")
+        where = shown(kind + " and ".join(networks))
     return f"{where}, in the compose project {shown(context.project)}" if context.project is not None else where
 
 
@@ -168,6 +170,8 @@ _SEEN_BY_HOST = {
 
 def _described(container: Container, owner: Container) -> str:
     state = {State.RUNNING: "running", State.STOPPED: "not running", State.UNKNOWN: "changing"}[container.state]
+    if container.claim is Claim.DEPARTED:
+        state = "removed a moment ago, and perhaps being made anew"
     health = f", {container.health.value}" if container.health not in (None, Health.NONE) else ""
     joined = f", on the network of {owner.name}" if owner is not container else ""
     places = [f"{' and '.join(map(str, e.addresses))} on {e.network_name}" for e in owner.endpoints if e.addresses]
