@@ -1,4 +1,4 @@
-"""Programs from Debian for the tests, which reach no registry: Python for an image, Compose, nginx, strace, Prometheus.
+"""Programs from Debian for the tests, which reach no registry: Python for an image, nginx, Chromium and others.
 
 All are made once and cached beside the engines. The base image is a Debian with Python and pip, in which pip finds the
 wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs to know nothing about that.
@@ -23,6 +23,16 @@ _PYTHON = "3.11"
 _SUITE = "bookworm"  # has that Python
 _PACKAGES = ("python3", "python3-pip", "dash", "base-files")
 _ENVIRONMENT = ["ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels"]
+_CHROMIUM = ("chromium", "chromium-driver", "fonts-inter", "fonts-dejavu-core", "dash", "base-files")
+_FONTS = """\
+<fontconfig>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>/tmp/fonts</cachedir>
+  <alias><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
+  <alias><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
+  <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+</fontconfig>
+"""
 _COMPOSE = "usr/libexec/docker/cli-plugins/docker-compose"
 
 
@@ -56,6 +66,11 @@ def nginx() -> Path:
     return roots.made("nginx", lambda scratch: _root(_SUITE, ["nginx"], scratch))
 
 
+def chromium() -> Path:
+    """A root with Chromium, its driver and fonts, in which `chromium.sh` runs them."""
+    return roots.made("chromium", _chromium_root)
+
+
 def systemd() -> Path:
     """The /usr of a root with systemd and all that it needs."""
     return roots.made("systemd", lambda scratch: _root(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
@@ -65,6 +80,17 @@ def _command(root: Path, program: str) -> list[str | Path]:
     """The command for a program with its own C library, as the machine's may be older."""
     (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
     return [loader, "--library-path", loader.parent, root / "usr/bin" / program]
+
+
+def _chromium_root(scratch: Path) -> Path:
+    root = _root(_SUITE, _CHROMIUM, scratch)
+    for name in ("dev", "proc", "sys", "tmp", "root"):
+        (root / name).mkdir(exist_ok=True)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")  # the driver speaks to the browser by that name
+    (root / "etc/fonts").mkdir(exist_ok=True)
+    (root / "etc/fonts/fonts.conf").write_text(_FONTS)
+    return root
 
 
 def _root(suite: str, packages: Sequence[str], scratch: Path) -> Path:

@@ -1,0 +1,55 @@
+// How a subscriber or a service stands: a kind, which chooses colour and sign, and the words that say the same.
+
+import { brief, counted } from "./words.js";
+
+// The order in which a reader wants to hear of them.
+export const KINDS = ["refused", "withheld", "changing", "right"];
+
+export const SIGNS = { right: "●", changing: "◐", withheld: "▲", refused: "✕", absent: "○" };
+
+export const MEANINGS = {
+  right: "the file says what it should",
+  changing: "the file is about to be compared or written",
+  withheld: "a line has no valid address now and is left out",
+  refused: "the file cannot, or must not, be kept",
+};
+
+export function subscriberStanding(subscriber) {
+  if (subscriber.error) return { kind: "refused", words: "refused" };
+  if (subscriber.withheld.length) return { kind: "withheld", words: `${subscriber.withheld.length} withheld` };
+  if (!subscriber.in_sync) return { kind: "changing", words: "changing" };
+  return { kind: "right", words: "right" };
+}
+
+export function serviceStanding(service) {
+  if (service.then) return { kind: "right", words: "published then" };
+  const all = service.containers.length;
+  if (!all) return { kind: "absent", words: service.missing ? "not found" : "no container" };
+  const running = service.containers.filter((each) => each.state === "running").length;
+  const ill = service.containers.filter((each) => each.health && each.health !== "healthy");
+  if (service.containers.some((each) => each.state === "unknown")) return { kind: "changing", words: "changing" };
+  if (!running) return { kind: "absent", words: "not running" };
+  if (ill.length) return { kind: "withheld", words: all === 1 ? brief(ill[0].health) : `${ill.length} of ${all} not healthy` };
+  if (running < all) return { kind: "changing", words: `${running} of ${all} running` };
+  return { kind: "right", words: all === 1 ? "running" : `${all} running` };
+}
+
+// The second line of a subscriber's row: what is wrong, else what its file says.
+export function subscriberDetail(subscriber) {
+  if (subscriber.error) return brief(subscriber.error);
+  if (subscriber.withheld.length) return brief(subscriber.withheld[0].reason);
+  const [first, second, ...others] = subscriber.records;
+  if (!first) return "no records";
+  const shown = [first, second].filter(Boolean).map((each) => `${each.names[0]} ${each.address}`);
+  return brief(`${shown.join(" · ")}${others.length ? ` · ${counted(others.length, "more", "more")}` : ""}`);
+}
+
+// The second line of a service's row: its addresses, by network.
+export function serviceDetail(service) {
+  if (service.missing) return "asked for, and nothing has this name";
+  if (service.then) return brief(service.then.join(" · "));
+  const found = service.containers.flatMap((each) =>
+    Object.entries(each.addresses).map(([network, list]) => `${list.join(" ")} ${network}`),
+  );
+  return brief(found.slice(0, 3).join(" · ") + (found.length > 3 ? ` · ${found.length - 3} more` : "")) || "no address";
+}

@@ -1,0 +1,181 @@
+"""The page in a real browser, with states that are made up: how it looks, moves and speaks."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+
+from tests.browser import browser, errors, resize
+from tests.conftest import eventually
+from tests.page import states
+from tests.page.accessibility import findings
+from tests.page.read import rows, text
+from tests.page.served import Told, served
+
+WIDE, PHONE = (1280, 800), (360, 740)
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    """One browser for all."""
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """The page with the small shop."""
+    shop = states.shop()
+    why = {each["id"]: states.why(each) for each in shop["subscribers"]}
+    with served(Told(shop, why)) as made:
+        yield made
+
+
+def opened(driver: Chrome, told: Told) -> None:
+    """Open the page, and wait for its subscribers."""
+    driver.get(told.url)
+    eventually(lambda: rows(driver, "subscribers"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader_or_weak_eyes(
+    driver: Chrome, told: Told, scheme: str, size: tuple[int, int]
+) -> None:
+    """Of the page as it comes, with reasons, with a moment of the past, and without a connection."""
+    web = told.state["subscribers"][0]
+    told.changes.append(states.change(1, web, "db", "172.18.0.9", "172.18.0.3"))
+    told.blocks.append(
+        {"subscriber": "shop-web-1", "subscriber_id": web["id"], "file": "hosts", **_block("172.18.0.9", "db")}
+    )
+    resize(driver, *size, scheme)
+    opened(driver, told)
+    assert findings(driver) == []
+    driver.find_element(By.CSS_SELECTOR, "#subscribers .withheld").click()
+    eventually(lambda: "would_change" in driver.page_source)
+    assert findings(driver) == []
+    driver.find_element(By.CSS_SELECTOR, ".change .time").click()
+    eventually(lambda: "172.18.0.9" in text(driver, "#subscribers"))
+    assert findings(driver) == []
+    assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    assert errors(driver) == []
+
+
+def _block(address: str, name: str) -> states.Json:
+    return {"records": [{"address": address, "names": [name]}], "withheld": []}
+
+
+def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
+    """Colour is never the only sign."""
+    resize(driver, *WIDE)
+    opened(driver, told)
+    left, right = rows(driver, "subscribers"), rows(driver, "services")
+    assert [row for row in left if "shop-web-1" in row and "right" in row]
+    assert [row for row in left if "shop-web-2" in row and "changing" in row]
+    assert [row for row in left if "1 withheld" in row and "mail: no running container" in row]
+    assert [row for row in left if "refused" in row and "the hosts file is a mount" in row]
+    assert [row for row in right if "mail" in row and "not running" in row]
+    assert [row for row in right if "search" in row and "not found" in row]
+    assert "2 withheld" in text(driver, ".kinds")
+    told.state["engine"]["connected"] = False
+    told.standing()
+    eventually(lambda: "The engine is away" in text(driver, ".notices"))
+    told.state["engine"]["connected"], told.state["daemon"]["state"] = True, "standby"
+    told.standing()
+    eventually(lambda: "in standby: another one keeps the files" in text(driver, ".notices"))
+    assert "away" not in text(driver, ".notices")
+    assert errors(driver) == []
+
+
+def test_the_keyboard_alone_reaches_everything(driver: Chrome, told: Told) -> None:
+    """Tab goes from part to part, arrows within a part, Enter shows the reasons."""
+    resize(driver, *WIDE)
+    opened(driver, told)
+    seen = []
+    for _ in range(40):
+        ActionChains(driver).send_keys(Keys.TAB).perform()
+        seen.append(
+            driver.execute_script(
+                "const e = document.activeElement; return e.id || e.getAttribute('aria-label') || e.innerText"
+            )
+        )
+        if seen[-1] == "subscribers":
+            break
+    assert {"search", "at", "Moment, from the first known change to now"} <= {*seen}
+    ActionChains(driver).send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ENTER).perform()
+    chosen = driver.execute_script("return document.querySelector('#subscribers .active .name').innerText")
+    eventually(lambda: text(driver, ".panel h3") == chosen)
+    ActionChains(driver).send_keys(Keys.TAB, Keys.ARROW_DOWN, Keys.ENTER).perform()
+    eventually(lambda: "→" in text(driver, ".panel h3"))
+    ActionChains(driver).send_keys(Keys.TAB, Keys.END, Keys.ENTER).perform()
+    eventually(lambda: text(driver, ".panel h3") == "search")
+    ActionChains(driver).send_keys(Keys.ESCAPE).perform()
+    eventually(lambda: "Choose a subscriber" in text(driver, ".panel"))
+    ActionChains(driver).send_keys("/", "queue").perform()
+    eventually(lambda: len(rows(driver, "subscribers")) == 1)
+    assert errors(driver) == []
+
+
+def test_a_page_that_missed_something_gets_it(driver: Chrome, told: Told) -> None:
+    """While the stream is cut, a change is made. The page comes back by itself, with the state and the list."""
+    opened(driver, told)
+    web = told.state["subscribers"][0]
+    web["records"] = [web["records"][0] | {"address": "172.18.0.77"}]
+    told.changes.append(states.change(1, web, "db", "172.18.0.3", "172.18.0.77"))
+    told.cut()
+    eventually(lambda: "172.18.0.77" in text(driver, "#subscribers"))
+    eventually(lambda: "start of db" in text(driver, ".log"))
+    assert not text(driver, ".notices")
+
+
+_EVIL = "<img src=x onerror=hacked=1><script>hacked=1</script>\x1b[2J\u202e\x00\x9b\n" + "z" * 100_000
+_WORDS = {"id", "subscriber_id", "kind", "state", "since", "time", "file", "writer", "at", "depth"}
+
+
+def _hostile(value: object, key: str = "") -> object:
+    """The same answer with hostile text in every place that a container may fill."""
+    match value:
+        case dict():
+            return {each: _hostile(found, each) for each, found in value.items()}
+        case list():
+            return [_hostile(each, key) for each in value]
+        case str() if key not in _WORDS:
+            return value + _EVIL
+    return value
+
+
+def test_hostile_texts_everywhere_stay_text(driver: Chrome) -> None:
+    """Markup, scripts, control characters and 100 kB in every field: shown, cut, and nothing of it runs."""
+    resize(driver, *WIDE)
+    shop = states.shop()
+    why = {each["id"]: _hostile(states.why(each)) for each in shop["subscribers"]}
+    worker = shop["subscribers"][2]
+    change = _hostile(states.change(1, worker, "db", "172.18.0.9", "172.18.0.3") | {"withheld": worker["withheld"]})
+    block = _hostile(
+        {"subscriber": "web", "subscriber_id": worker["id"], "file": "hosts", **_block("172.18.0.9", "db")}
+    )
+    made = Told(_hostile(shop), why, [change], [block])  # type: ignore[arg-type,list-item]
+    with served(made) as told:
+        opened(driver, told)
+        for place in (
+            "#subscribers .withheld",
+            "#subscribers .refused",
+            "#services .row",
+            ".line .reach",
+            ".change .time",
+        ):
+            driver.execute_script(_CLICK, place)
+            eventually(lambda: driver.execute_script("return document.querySelector('.reasons, .block, .facts')"))
+            shown = text(driver)
+            assert "<img src=x onerror" in shown
+            assert not re.search("[\x00-\x08\x1b\x9b\u202e]", shown)
+            assert len(shown) < 100_000
+        assert driver.execute_script("return window.hacked") is None
+        assert not driver.find_elements(By.CSS_SELECTOR, "#page img, #page script")
+        assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    assert errors(driver) == []
+
+
+_CLICK = "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))"
