@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -20,6 +21,7 @@ from hostwatch import signals, systemd
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
+from hostwatch.control.archive import Archive, Opened
 from hostwatch.control.keeper import SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, surveyed, untold
@@ -95,6 +97,13 @@ def _address(settings: Settings) -> Address | None:
     return Address(place_of(http.listen), int(http.mode, 8), frozenset(http.hosts))
 
 
+def _open_archive(path: Path) -> tuple[Archive, Opened]:
+    """Open the file of the history. SQLite is loaded for it alone."""
+    from hostwatch.archive.archive import open_archive  # noqa: PLC0415
+
+    return open_archive(path)
+
+
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
     """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
@@ -107,6 +116,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             keeper=keeper,
             host_files=LockedHostFiles(locks),
             run_on_host=run_on_host,
+            open_archive=_open_archive,
             cpu_seconds=time.thread_time,
             # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,

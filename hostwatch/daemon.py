@@ -12,8 +12,10 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
-from hostwatch.control import past, subscribers
+from hostwatch.control import subscribers
 from hostwatch.control.answers import Answers
+from hostwatch.control.archive import Archiving, OpenArchive
+from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
@@ -25,6 +27,7 @@ from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
+from hostwatch.control.past import Past
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
@@ -33,7 +36,7 @@ from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.view import Json
 from hostwatch.control.writers import HostsFiles, Writers
-from hostwatch.core.model import EngineId
+from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
@@ -54,6 +57,8 @@ class Parts:
     keeper: Keeper
     host_files: HostFiles
     run_on_host: RunOnHost
+    open_archive: OpenArchive
+    """Opens the file of the history."""
     cpu_seconds: Callable[[], float]
     """The processor time of the thread that asks, so far."""
     loaded: Callable[[], None]
@@ -80,6 +85,12 @@ def _timing(settings: Settings) -> Timing:
     return Timing(settings.timing.resync, settings.timing.linger)
 
 
+def _archiving(settings: Settings) -> Archiving | None:
+    """Where the history is kept; `None`: in memory alone."""
+    history = settings.history
+    return Archiving(history.file, history.keep) if history.file is not None else None
+
+
 class Daemon:
     """Connects the parts for one engine. They belong to the caller, which releases them after `run` has ended."""
 
@@ -92,7 +103,9 @@ class Daemon:
         reports = Reports(self._changed, self._resynced)
         self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self.figures.of_events)
         self.history = History()
-        self._recorder = Recorder(self.history)
+        self._archive_writer = ArchiveWriter(parts.open_archive, _archiving(settings))
+        self._recorder = Recorder(self.history, self._archive_writer)
+        self._past = Past(self.history, self._recorder.blocks, lambda: self._archive_writer.archive)
         self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self.figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
@@ -127,6 +140,7 @@ class Daemon:
         self.settings = settings
         self._parts.host_files.keep(settings.host_files)
         self._cautions.adopt(settings)
+        self._archive_writer.adopt(_archiving(settings))
         before = self._store.adopt(settings.rules())
         if self._running is not None:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce
@@ -194,6 +208,10 @@ class Daemon:
     async def _note_compared(self) -> None:
         await self.compared()
         self._answers.is_compared = True
+        self._recorder.all_compared(self._is_gone)
+
+    def _is_gone(self, key: ContainerKey) -> bool:
+        return key.engine == self.engine_id and self._store.container(key) is None
 
     @property
     def unready(self) -> str | None:
@@ -222,9 +240,8 @@ class Daemon:
 
     async def past(self, asked: Inquiry) -> Json:
         """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
-        owners = (key for word in asked.words for key in subscribers.matching(self._store, word))
-        asked = asked.resolved({*subscribers.names(self._store), *self.history.subscribers}, owners)
-        return await past.of_memory(self.history, asked)
+        owners = [key for word in asked.words for key in subscribers.matching(self._store, word)]
+        return await self._past.answer(asked, subscribers.names(self._store), owners)
 
     def _changed(self, files: FileKeys, cause: str) -> None:
         self.changes.tell()

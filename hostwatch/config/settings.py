@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, StrictBool, field_validator
 
+from hostwatch.config.history import HistorySettings
 from hostwatch.config.http import HttpSettings
 from hostwatch.config.log import LogSettings
 from hostwatch.config.origin import Origin
@@ -104,6 +105,9 @@ class Settings(Section):
     )
     http: Defaulted[HttpSettings] = Field(
         default_factory=HttpSettings, description="Answers by HTTP: a page, metrics, health. Absent: none."
+    )
+    history: Defaulted[HistorySettings] = Field(
+        default_factory=HistorySettings, description="What was changed when, and why. Absent: in memory alone."
     )
     log: Defaulted[LogSettings] = Field(default_factory=LogSettings, description="The log.")
     _origin: Origin = PrivateAttr(default_factory=Origin)

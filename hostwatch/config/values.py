@@ -236,14 +236,15 @@ def _capitals(value: object) -> object:
 _DURATION_TEXT = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(d|h|ms|m|s))+)$"}
 
 
-def _duration_schema(least: int) -> WithJsonSchema:
+def duration_schema(least: int) -> WithJsonSchema:
+    """The JSON Schema of a duration of at least so many seconds."""
     return WithJsonSchema({"anyOf": [{"type": "number", "minimum": least}, _DURATION_TEXT]})
 
 
 TEXTS = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
 
-Duration = Annotated[float, BeforeValidator(_duration), _duration_schema(0)]
-ResyncDuration = Annotated[Duration, AfterValidator(_at_least_a_second), _duration_schema(1)]
+Duration = Annotated[float, BeforeValidator(_duration), duration_schema(0)]
+ResyncDuration = Annotated[Duration, AfterValidator(_at_least_a_second), duration_schema(1)]
 Size = Annotated[str, BeforeValidator(_size)]
 Glob = Annotated[StrictStr, AfterValidator(_glob)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(listed), TEXTS]

@@ -1,14 +1,22 @@
-"""The blocks of the files as they stand, and those of files that have ended: from these, earlier ones are rebuilt."""
+"""The blocks of the files as they stand, and the steps that led to them: from these, earlier blocks are rebuilt.
 
+Blocks are not copied: the loop has the same ones. A step has only what differs.
+"""
+
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from hostwatch.core.block.records import Block
+from hostwatch.core.block.delta import Delta
+from hostwatch.core.block.records import Block, Record
 from hostwatch.core.model import ContainerKey
 
-KEPT_ENDINGS = 1_000
-"""How many ended files stay in memory: as many as changes."""
+KEPT_STEPS = 2_000
+"""How many steps stay in memory. There are more than changes: a file that ends is none, nor is another order."""
+KEPT_LINES = 50_000
+"""How many lines the steps have together at most, some 5 MB: a few steps of very long files have as many."""
 
 
 class FileKey(NamedTuple):
@@ -27,55 +35,91 @@ class FileBlock(NamedTuple):
     block: Block
 
 
-class _Ending(NamedTuple):
-    """The last block of a file that is gone."""
+class Step(NamedTuple):
+    """What happened to a file's block."""
 
     time: float
-    number: int
-    """The last change of any file before that."""
-    standing: FileBlock
+    """Seconds since the epoch."""
+    key: FileKey
+    before: Delta | FileBlock
+    """What differed before; the whole block of a file that has ended."""
+
+    @property
+    def size(self) -> int:
+        """The number of lines in it."""
+        return self.before.size if isinstance(self.before, Delta) else len(self.before.block.records)
 
 
 class Blocks:
-    """The last block of each file. They are not copied: the loop has the same ones."""
+    """The last block of each file, and the last steps of all files."""
 
     def __init__(self) -> None:
-        self._standing: dict[FileKey, FileBlock] = {}
-        self._endings: deque[_Ending] = deque()
+        self._blocks: dict[FileKey, FileBlock] = {}
+        self._steps: deque[Step] = deque()
+        self._lines = 0
+        self.known_since = time.time()
+        """The earliest moment that can be rebuilt (seconds since the epoch)."""
 
     def __repr__(self) -> str:
-        return f"<Blocks of {len(self._standing)} files>"
+        return f"<Blocks of {len(self._blocks)} files, with {len(self._steps)} steps>"
 
     def __iter__(self) -> Iterator[FileBlock]:
-        return iter([*self._standing.values()])
+        return iter([*self._blocks.values()])
 
     def get(self, key: FileKey) -> Block | None:
         """The block of a file; `None` if it was not looked at yet."""
-        found = self._standing.get(key)
+        found = self._blocks.get(key)
         return found.block if found is not None else None
 
-    def stand(self, standing: FileBlock) -> None:
+    def change(self, found: FileBlock, differences: Delta, at: float) -> None:
         """A file has this block from now on."""
-        self._standing[standing.key] = standing
+        self._blocks[found.key] = found
+        if differences:
+            self._add(Step(at, found.key, differences))
 
-    def end(self, key: FileKey, time: float, number: int) -> float | None:
-        """A file is gone, after the change with that number.
+    def end(self, key: FileKey, at: float) -> None:
+        """A file is gone."""
+        if (found := self._blocks.pop(key, None)) is not None:
+            self._add(Step(at, key, found))
 
-        Returns the time of an earlier ending that is forgotten for this one; `None` if there is none.
+    def _add(self, step: Step) -> None:
+        self._steps.append(step)
+        self._lines += step.size
+        while len(self._steps) > KEPT_STEPS or self._lines > KEPT_LINES:
+            oldest = self._steps.popleft()
+            self._lines -= oldest.size
+            self.known_since = oldest.time
+
+    def rebuilding(self, at: float) -> Callable[[], list[FileBlock]]:
+        """Rebuilds the blocks of that moment, in any thread: none, if memory does not reach back so far."""
+        if at < self.known_since:
+            return list
+        return partial(_rebuilt, {**self._blocks}, [*self._steps], at)
+
+    def sinces(self, key: FileKey) -> Mapping[Record, float]:
+        """Since when records of the file are as they are (seconds since the epoch).
+
+        A record that is not in here is older than the steps.
         """
-        found = self._standing.pop(key, None)
-        if found is None:
-            return None
-        self._endings.append(_Ending(time, number, found))
-        return self._endings.popleft().time if len(self._endings) > KEPT_ENDINGS else None
+        found: dict[Record, float] = {}
+        for step in self._steps:
+            if step.key == key and isinstance(step.before, Delta):
+                moved = {record for hunk in step.before.records for record in hunk.old}
+                new = [record for hunk in step.before.records for record in hunk.new if record not in moved]
+                found |= dict.fromkeys(new, step.time)
+        return found
 
-    def last_after(self, time: float) -> Iterable[tuple[FileBlock, int | None]]:
-        """For each file that was there at that time, its last block, and the number of the last change before its end.
 
-        The number is `None` for a file that is still there.
-        """
-        found: dict[FileKey, tuple[FileBlock, int | None]] = {key: (each, None) for key, each in self._standing.items()}
-        for ending in reversed(self._endings):
-            if ending.time > time:
-                found[ending.standing.key] = ending.standing, ending.number
-        return found.values()
+def _rebuilt(blocks: dict[FileKey, FileBlock], steps: Sequence[Step], at: float) -> list[FileBlock]:
+    """The blocks of that moment, by the names of their subscribers; empty ones are left out.
+
+    The steps since then are undone, from the last to the first.
+    """
+    for step in reversed(steps):
+        if step.time <= at:
+            break
+        if isinstance(step.before, FileBlock):
+            blocks[step.key] = step.before
+        elif (found := blocks.get(step.key)) is not None:
+            blocks[step.key] = found._replace(block=step.before.undone(found.block))
+    return sorted((found for found in blocks.values() if found.block), key=lambda each: (each.subscriber, each.key))

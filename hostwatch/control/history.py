@@ -3,18 +3,14 @@
 A change is added by the journal, while no file waits.
 """
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-from hostwatch.control.blocks import Blocks, FileBlock, FileKey
-from hostwatch.core.block.delta import NOTHING, Delta
 from hostwatch.core.block.differences import NameChange
-from hostwatch.core.block.records import LINE_LIMIT, Record, Withheld
+from hostwatch.core.block.records import LINE_LIMIT, Withheld
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.names import folded
 
@@ -45,18 +41,11 @@ class Change:
     """The time from the arrival of the cause until the file was right."""
     file: str = "hosts"
     """Which of the subscriber's files."""
-    delta: Delta = NOTHING
-    """The lines of the block that were changed."""
-
-    @property
-    def file_key(self) -> FileKey:
-        """The file."""
-        return FileKey(self.key, self.file)
 
     @property
     def size(self) -> int:
         """The number of lines that it holds."""
-        return len(self.names) + len(self.withheld) + len(self.no_longer_withheld) + self.delta.size
+        return len(self.names) + len(self.withheld) + len(self.no_longer_withheld)
 
     @property
     def mentioned(self) -> frozenset[str]:
@@ -89,44 +78,19 @@ def instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _rebuilt(last: Iterable[tuple[FileBlock, int | None]], changes: Sequence[Change], at: float) -> list[FileBlock]:
-    """The blocks of that moment, by the names of their subscribers; empty ones are left out.
-
-    The changes since then are undone, from the last to the first.
-    """
-    later: dict[FileKey, list[Change]] = {}
-    for change in reversed(changes):
-        if change.time <= at:
-            break
-        later.setdefault(change.file_key, []).append(change)
-    found = []
-    for standing, number in last:
-        block = standing.block
-        for change in later.get(standing.key, ()):
-            if number is None or change.number <= number:
-                block = change.delta.undone(block)
-        if block:
-            found.append(standing._replace(block=block))
-    return sorted(found, key=lambda each: (each.subscriber, each.key))
-
-
 Follower = Callable[[Change], None]
 """Is told of a change. It must neither wait nor fail."""
 
 
 class History:
-    """The last changes, oldest first, and the blocks that they led to."""
+    """The last changes, oldest first."""
 
     def __init__(self) -> None:
-        self.blocks = Blocks()
-        """The files as they stand."""
         self._changes: deque[Change] = deque()
         self._followers: list[Follower] = []
         self._number = 0
         self._lines = 0
         """How many lines the changes have together."""
-        self.known_since = time.time()
-        """The earliest moment that can be rebuilt (seconds since the epoch)."""
 
     def __repr__(self) -> str:
         return f"<History of {len(self._changes)} changes, the last is {self._number}>"
@@ -138,8 +102,8 @@ class History:
 
     @property
     def subscribers(self) -> frozenset[str]:
-        """The names of all subscribers that it knows."""
-        return frozenset(each.subscriber for each in (*self._changes, *self.blocks))
+        """The names of all subscribers that it tells of."""
+        return frozenset(each.subscriber for each in self._changes)
 
     @property
     def next_number(self) -> int:
@@ -166,34 +130,8 @@ class History:
         while len(self._changes) > KEPT_CHANGES or (self._lines > KEPT_LINES and len(self._changes) > 1):
             oldest = self._changes.popleft()
             self._lines -= oldest.size
-            self.known_since = oldest.time
         for follower in [*self._followers]:
             follower(change)
-
-    def end(self, key: FileKey, at: float) -> None:
-        """A file is gone."""
-        forgotten = self.blocks.end(key, at, self._number)
-        if forgotten is not None:
-            self.known_since = max(self.known_since, forgotten)
-
-    def rebuilding(self, at: float) -> Callable[[], list[FileBlock]]:
-        """Rebuilds the blocks of that moment, in any thread: none, if memory does not reach back so far."""
-        if at < self.known_since:
-            return list
-        return partial(_rebuilt, [*self.blocks.last_after(at)], self.changes, at)
-
-    def sinces(self, key: FileKey) -> Mapping[Record, float]:
-        """Since when records of the file are as they are (seconds since the epoch).
-
-        A record that is not in here is older than the changes in memory.
-        """
-        found: dict[Record, float] = {}
-        for change in self._changes:
-            if change.file_key == key and change.delta.records:
-                moved = {record for hunk in change.delta.records for record in hunk.old}
-                new = [record for hunk in change.delta.records for record in hunk.new if record not in moved]
-                found |= dict.fromkeys(new, change.time)
-        return found
 
     def follow(self, follower: Follower) -> None:
         """Tell this one of each change from now on."""

@@ -1,9 +1,10 @@
 """What somebody asks of the history, by a command or by HTTP: which changes, or the blocks of which moment."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hostwatch.control.blocks import FileBlock
 from hostwatch.control.history import Change
@@ -11,6 +12,8 @@ from hostwatch.core.block.records import Block
 from hostwatch.core.durations import seconds_of
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.names import folded, shown
+
+Json = Mapping[str, Any]
 
 USUAL_LIMIT = 1_000
 """How many changes are told if nobody asks for more or fewer: as many as are in memory."""

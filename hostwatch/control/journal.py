@@ -60,6 +60,10 @@ class ChangeJournal:
 
     async def run(self) -> NoReturn:
         """Write the lines of noted comparisons, for ever. The last ones are written when this is cancelled."""
+        async with self._recorder.recording():
+            await self._write_for_ever()
+
+    async def _write_for_ever(self) -> NoReturn:
         try:
             while True:
                 await self._noted.wait()

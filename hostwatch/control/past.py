@@ -1,23 +1,76 @@
-"""The answers to inquiries about the history, as JSON: the same for commands and by HTTP."""
+"""Answers what is asked of the history, as JSON: from memory, and from the file where memory ends."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import anyio.to_thread
 
-from hostwatch.control.blocks import FileBlock
+from hostwatch.control.archive import Archive, ArchiveError
+from hostwatch.control.blocks import Blocks, FileBlock, FileKey
 from hostwatch.control.history import Change, History, described, instant
-from hostwatch.control.inquiry import Inquiry
+from hostwatch.control.inquiry import Inquiry, Json
+from hostwatch.core.block.records import Record
+from hostwatch.core.model import ContainerKey
 
-Json = Mapping[str, Any]
+Sinces = Callable[[FileKey], Mapping[Record, float]]
+"""Since when the records of a file are as they are (seconds since the epoch), as far as that is known."""
 
 
-async def of_memory(history: History, asked: Inquiry) -> Json:
-    """The answer from memory, computed in a thread, as a thousand changes take some ten milliseconds."""
-    if asked.at is None:
-        return {"changes": await anyio.to_thread.run_sync(changes, asked, history.changes)}
-    found = await anyio.to_thread.run_sync(blocks, asked, history.rebuilding(asked.at))
-    return moment(asked.at, found, history.known_since)
+class Past:
+    """What was. All of it is computed in threads, as a thousand changes take some ten milliseconds."""
+
+    def __init__(self, history: History, blocks: Blocks, archive: Callable[[], Archive | None]) -> None:
+        """`archive` tells the file that is open."""
+        self._history = history
+        self._blocks = blocks
+        self._archive = archive
+
+    async def answer(self, asked: Inquiry, known: Collection[str], owners: Collection[ContainerKey]) -> Json:
+        """The answer of `history --json`; with `notes`, if it is not all that was.
+
+        `known`: the names of all subscribers now; `owners`: the files that are meant, of those that are there now.
+        """
+        archive = self._archive()
+        try:
+            return await self._answer(archive, asked, known, owners)
+        except ArchiveError as error:
+            return {**await self._answer(None, asked, known, owners), "notes": [f"{error}; this is from memory alone"]}
+
+    async def _answer(
+        self, archive: Archive | None, asked: Inquiry, known: Collection[str], owners: Collection[ContainerKey]
+    ) -> Json:
+        names = {*known, *self._history.subscribers}
+        if archive is not None:
+            names |= await anyio.to_thread.run_sync(archive.names, asked.words)
+        asked = asked.resolved(names, owners)
+        if asked.at is None:
+            return {"changes": await self._changes(archive, asked)}
+        if asked.at >= self._blocks.known_since or archive is None:
+            found = await anyio.to_thread.run_sync(blocks, asked, self._blocks.rebuilding(asked.at))
+        else:
+            found = await anyio.to_thread.run_sync(blocks, asked, lambda: archive.blocks_at(asked.at or 0.0))
+        return moment(asked.at, found, await self._known_since(archive))
+
+    async def _changes(self, archive: Archive | None, asked: Inquiry) -> list[Json]:
+        known = self._history.changes
+        found = await anyio.to_thread.run_sync(changes, asked, known)
+        if archive is None or len(found) == asked.limit:
+            return found
+        first = known[0].number if known else self._history.next_number
+        return [*(await anyio.to_thread.run_sync(archive.changes, asked, first)), *found][-asked.limit :]
+
+    async def _known_since(self, archive: Archive | None) -> float:
+        if archive is None:
+            return self._blocks.known_since
+        return min(self._blocks.known_since, await anyio.to_thread.run_sync(archive.known_since))
+
+    async def sinces(self, owners: Collection[ContainerKey]) -> Sinces:
+        """Since when the records of these files are as they are."""
+        older: dict[FileKey, dict[Record, float]] = {}
+        if (archive := self._archive()) is not None:
+            with suppress(ArchiveError):
+                older = await anyio.to_thread.run_sync(archive.sinces, owners)
+        return lambda key: {**older.get(key, {}), **self._blocks.sinces(key)}
 
 
 def changes(asked: Inquiry, known: Iterable[Change]) -> list[Json]:
@@ -28,20 +81,18 @@ def changes(asked: Inquiry, known: Iterable[Change]) -> list[Json]:
 
 def blocks(asked: Inquiry, rebuilt: Callable[[], Sequence[FileBlock]]) -> list[Json]:
     """The blocks that are asked for."""
-    wanted = (
-        asked.shown_of(standing) for standing in rebuilt() if asked.means(standing.subscriber, standing.key.owner)
-    )
-    return [block(standing) for standing in wanted if standing.block]
+    wanted = (asked.shown_of(each) for each in rebuilt() if asked.means(each.subscriber, each.key.owner))
+    return [block(each) for each in wanted if each.block]
 
 
-def block(standing: FileBlock) -> Json:
+def block(found: FileBlock) -> Json:
     """A block of an earlier moment."""
     return {
-        "subscriber": standing.subscriber,
-        "subscriber_id": standing.key.owner.id,
-        "file": standing.key.file,
-        "records": [{"address": str(each.address), "names": [*each.names]} for each in standing.block.records],
-        "withheld": [{"line": each.line, "reason": each.reason} for each in standing.block.withheld],
+        "subscriber": found.subscriber,
+        "subscriber_id": found.key.owner.id,
+        "file": found.key.file,
+        "records": [{"address": str(each.address), "names": [*each.names]} for each in found.block.records],
+        "withheld": [{"line": each.line, "reason": each.reason} for each in found.block.withheld],
     }
 
 

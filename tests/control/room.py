@@ -8,19 +8,18 @@ import anyio
 
 from hostwatch.control.delivery import Means
 from hostwatch.control.figures import Figures
-from hostwatch.control.history import History
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
-from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
 from hostwatch.core.store.store import Store
 from hostwatch.hosts.paths import PathHostsFiles
+from tests.control.memory import recorder
 from tests.core.build import ENGINE, UNKNOWN, box, lines, on, store
 
 BY_EXEC = Subscription(lines=lines("@{db.ip} db"), writer=Writer.EXEC)
@@ -78,7 +77,7 @@ class Room:
     def reconciler(self, tasks: anyio.abc.TaskGroup, execs: PathHostsFiles | None = None) -> Reconciler:
         """One more reconciler on the queue."""
         notifier = Notifier(Means(cast("Actions", None)), self.store, tasks, 1.0, self.figures.notifications)
-        journal = ChangeJournal(lambda: self.queue.is_busy, Recorder(History()), self.figures.of_files)
+        journal = ChangeJournal(lambda: self.queue.is_busy, recorder(), self.figures.of_files)
         writers = Writers(self.files, execs or self.files)
         return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal, self.figures.of_files), lambda: 2.0)
 

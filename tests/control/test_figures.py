@@ -11,13 +11,11 @@ from hostwatch.control.answers import Answers
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import BOUNDS_SECONDS, Durations, EventFigures, Figures, FileFigures
 from hostwatch.control.gauges import Gauges, measured
-from hostwatch.control.history import History
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.reconcile import plan, record
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.state import FileState, Phase
-from hostwatch.control.recorder import Recorder
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state as status
 from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
@@ -27,6 +25,7 @@ from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.rules import Rules, Writer
 from hostwatch.docker.events import _FILTERS as ASKED_FOR
 from hostwatch.hosts.keeper import Keeper
+from tests.control.memory import recorder
 from tests.control.room import RIGHT as TEXT
 from tests.control.room import Deaf, Room
 from tests.core.build import RUNNING, STOPPED, UNKNOWN, box, hosts, ip, key, on, service, store
@@ -112,7 +111,7 @@ def test_a_failure_says_what_is_counted() -> None:
 async def test_writes_are_counted_with_their_time_and_comparisons_are_not() -> None:
     """A comparison that changed only what is known of the file wrote nothing."""
     figures = FileFigures()
-    journal = ChangeJournal(lambda: False, Recorder(History()), figures)
+    journal = ChangeJournal(lambda: False, recorder(), figures)
     compared = Comparison(key("web"), "web", "start db", b"text", THEIRS, THEIRS, OURS, 0.004)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)

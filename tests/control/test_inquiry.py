@@ -7,9 +7,10 @@ from datetime import datetime
 import pytest
 
 from hostwatch.control import past
-from hostwatch.control.blocks import FileBlock, FileKey
+from hostwatch.control.blocks import Blocks, FileBlock, FileKey
 from hostwatch.control.history import Change, History
 from hostwatch.control.inquiry import USUAL_LIMIT, Inquiry, InquiryError, inquiry, moment
+from hostwatch.core.block.delta import Delta
 from hostwatch.core.block.differences import NameChange
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
@@ -126,26 +127,27 @@ async def test_a_key_of_the_configuration_means_all_its_files() -> None:
     history = History()
     for each in CHANGES:
         history.add(each)
-    asked = Inquiry(("entry",)).resolved(history.subscribers, [CHANGES[0].key, CHANGES[2].key])
-    answer = await past.of_memory(history, asked)
+    memory = past.Past(history, Blocks(), lambda: None)
+    answer = await memory.answer(Inquiry(("entry",)), (), [CHANGES[0].key, CHANGES[2].key])
     assert [found["id"] for found in answer["changes"]] == [1, 3]
 
 
 async def test_a_moment_shows_the_lines_that_are_asked_for() -> None:
     """Of the subscribers that are asked for."""
-    history = History()
+    blocks = Blocks()
     block = Block((Record(OLD, ("db",)), Record(NEW, ("Cache",))), (Withheld("@{mq.ip} mq", "mq: gone"),))
-    history.blocks.stand(FileBlock(FileKey(key("1")), "web", block))
-    history.blocks.stand(FileBlock(FileKey(key("2")), "app", block))
-    history.known_since = 0.0
+    for name in ("web", "app"):
+        blocks.change(FileBlock(FileKey(key(name)), name, block), Delta(), 1.0)
+    blocks.known_since = 0.0
     asked = replace(Inquiry(("web",), frozenset(["cache", "mq"])), at=1.0)
-    assert await past.of_memory(history, asked) == {
+    memory = past.Past(History(), blocks, lambda: None)
+    assert await memory.answer(asked, ["web", "app"], ()) == {
         "at": "1970-01-01T00:00:01.000Z",
         "known_since": "1970-01-01T00:00:00.000Z",
         "blocks": [
             {
                 "subscriber": "web",
-                "subscriber_id": key("1").id,
+                "subscriber_id": key("web").id,
                 "file": "hosts",
                 "records": [{"address": "172.18.0.5", "names": ["Cache"]}],
                 "withheld": [{"line": "@{mq.ip} mq", "reason": "mq: gone"}],

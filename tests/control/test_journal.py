@@ -9,11 +9,10 @@ from loguru import logger
 
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import FileFigures
-from hostwatch.control.history import History
 from hostwatch.control.journal import ChangeJournal
-from hostwatch.control.recorder import Recorder
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
+from tests.control.memory import recorder
 
 OLD, NEW = (Block((Record(ipaddress.ip_address(address), ("db",)),)) for address in ("10.0.0.5", "10.0.0.6"))
 TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
@@ -41,7 +40,7 @@ def moved(name: str, before: Block | None = OLD) -> Comparison:
 async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None:
     """It comes once no file waits, or after a tenth of a second if there is always one more."""
     busy = True
-    journal = ChangeJournal(lambda: busy, Recorder(History()), FileFigures())
+    journal = ChangeJournal(lambda: busy, recorder(), FileFigures())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         journal.note(moved("web"))
@@ -59,7 +58,7 @@ async def test_a_line_waits_for_files_but_not_for_long(lines: list[str]) -> None
 
 async def test_the_last_lines_are_written_at_the_end(lines: list[str]) -> None:
     """A user who stops the daemon reads them, too, in their order."""
-    journal = ChangeJournal(lambda: True, Recorder(History()), FileFigures())
+    journal = ChangeJournal(lambda: True, recorder(), FileFigures())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         await anyio.lowlevel.checkpoint()
@@ -71,7 +70,7 @@ async def test_the_last_lines_are_written_at_the_end(lines: list[str]) -> None:
 
 async def test_a_block_that_is_not_known_is_looked_for_in_the_text(lines: list[str]) -> None:
     """For instance after a restart, or after a foreign write. A withheld line comes after it."""
-    journal = ChangeJournal(lambda: False, Recorder(History()), FileFigures())
+    journal = ChangeJournal(lambda: False, recorder(), FileFigures())
     withheld = Block(NEW.records, (Withheld("@{mq.ip} mq", "mq: no running container"),))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostwatch.control.blocks import FileKey
+from hostwatch.control.archive import Opened
+from hostwatch.control.blocks import KEPT_LINES, KEPT_STEPS, FileKey
 from hostwatch.control.comparison import Comparison
-from hostwatch.control.history import KEPT_CHANGES, KEPT_LINES, History
-from hostwatch.control.recorder import AWAY, Finding, Recorder
+from hostwatch.control.history import History
+from hostwatch.control.recorder import AWAY, Finding
 from hostwatch.core.block.differences import name_changes
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
+from tests.control.memory import recorder
 from tests.effort import examples
 
 NAMES = ["db", "cache", "mq"]
@@ -40,8 +42,9 @@ class Files:
 
     def __init__(self) -> None:
         self.history = History()
-        self.history.known_since = 0.0
-        self.recorder = Recorder(self.history)
+        self.recorder = recorder(self.history)
+        self.blocks = self.recorder.blocks
+        self.blocks.known_since = 0.0
         self.known: dict[str, Block] = {}
 
     def write(self, at: float, name: str, after: Block, before: Block | None = None, **more: bool) -> None:
@@ -55,7 +58,7 @@ class Files:
 
     def rebuilt(self, at: float) -> dict[str, Block]:
         """The blocks of that moment."""
-        return {each.subscriber: each.block for each in self.history.rebuilding(at)()}
+        return {each.subscriber: each.block for each in self.blocks.rebuilding(at)()}
 
     @property
     def causes(self) -> Sequence[str]:
@@ -92,14 +95,17 @@ def test_a_file_that_was_right_from_the_start_is_rebuilt_from_it() -> None:
 def test_memory_ends_somewhere() -> None:
     """Moments before that are not known, rather than wrong; long changes count by their lines."""
     files = Files()
-    for at in range(1, KEPT_CHANGES + 3):
+    for at in range(1, KEPT_STEPS + 3):
         files.write(at, "web", block({"db": at % 200 + 1}))
-    assert files.history.known_since == 2
+    assert files.blocks.known_since == 2
     assert files.rebuilt(1.5) == {}
     assert files.rebuilt(2) == {"web": block({"db": 3})}
-    many = Block(tuple(Record(ipaddress.IPv4Address(number), ("db",)) for number in range(KEPT_LINES)))
-    files.write(2_000, "app", many)
-    assert files.causes == ["cause 2000"]
+    many = Block(tuple(Record(ipaddress.IPv4Address(number), (f"n{number}",)) for number in range(KEPT_LINES)))
+    files.write(3_000, "app", many)
+    files.write(3_001, "web", NOTHING)
+    assert files.causes == ["cause 3001"]
+    assert files.blocks.known_since == 3_000
+    assert files.rebuilt(3_000.5).keys() == {"web", "app"}
 
 
 def test_drift_changes_names_and_no_block() -> None:
@@ -109,8 +115,17 @@ def test_drift_changes_names_and_no_block() -> None:
     files.write(2, "web", block({"db": 1}), before=block({"db": 4}))
     drift = files.history.changes[-1]
     assert [str(name) for name in drift.names] == ["db 10.0.0.4 → 10.0.0.1"]
-    assert not drift.delta
     assert files.rebuilt(1.5) == files.rebuilt(2.5)
+
+
+def test_another_order_is_no_change_but_is_rebuilt() -> None:
+    """No name has another address, so nobody looks for it."""
+    files = Files()
+    files.write(1, "web", block({"db": 1, "cache": 2}))
+    files.write(2, "web", block({"cache": 2, "db": 1}))
+    assert files.causes == ["cause 1"]
+    assert files.rebuilt(1.5) == {"web": block({"db": 1, "cache": 2})}
+    assert files.rebuilt(2.5) == {"web": block({"cache": 2, "db": 1})}
 
 
 def test_another_reason_is_a_change() -> None:
@@ -138,12 +153,13 @@ def test_what_happened_while_nobody_looked_is_one_change() -> None:
     """From the last recorded block to the one that stands now, whatever was in between."""
     files = Files()
     earlier = block({"db": 1, "cache": 2}, {"mq": "no running container"})
-    files.recorder.recall({FileKey(key(name)): earlier for name in ("web", "app", "same")})
+    files.recorder.opened(Opened(41, {FileKey(key(name)): earlier for name in ("web", "app", "same")}))
     files.write(1, "web", block({"db": 3, "cache": 2}), before=NOTHING)  # rebuilt by the engine
     files.write(2, "app", block({"db": 3, "cache": 2}), before=earlier)  # written by this daemon
     files.write(3, "same", earlier, before=earlier)
     web, app = files.history.changes
     assert (web.cause, app.cause) == (AWAY, "cause 2")
+    assert (web.number, app.number) == (42, 43)
     for change in (web, app):
         assert [str(name) for name in change.names] == ["db 10.0.0.1 → 10.0.0.3"]
         assert change.no_longer_withheld == ("@{mq.ip} mq",)
@@ -157,6 +173,6 @@ def test_records_are_known_since_their_last_change() -> None:
     files.write(2, "web", block({"db": 3, "cache": 2}))
     files.write(3, "web", block({"cache": 2, "db": 3}))  # another order
     db, cache = block({"db": 3, "cache": 2}).records
-    sinces = files.history.sinces(FileKey(key("web")))
+    sinces = files.blocks.sinces(FileKey(key("web")))
     assert sinces.get(db) == 2
     assert cache not in sinces

@@ -19,6 +19,7 @@ from hostwatch.core.block.edit import applied
 from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.daemon import Daemon, Parts
+from tests.control.memory import no_file
 from tests.model.box import Box
 from tests.model.directory import PLACE, Directory, MemoryKeeper
 from tests.model.oracle import CONFIGURED, Configuration
@@ -221,6 +222,7 @@ class Hostwatch:
             keeper=MemoryKeeper(directory),
             host_files=NoHostFiles(),
             run_on_host=no_command,
+            open_archive=no_file,
             cpu_seconds=partial(next, count(0.0, _READING_SECONDS)),
             loaded=lambda: None,
         )
