@@ -29,18 +29,18 @@ class NotOursError(ArchiveError):
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, doing: str = "written to") -> Iterator[None]:
     """Errors of SQLite and of the system as `ArchiveError`."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise ArchiveError(f"the history cannot be written to {path}: {_reason(error)}") from error
+        raise ArchiveError(f"the history cannot be {doing} {path}: {_reason(error)}") from error
     except sqlite3.Error as error:
         if type(error) is not sqlite3.DatabaseError:
-            raise ArchiveError(f"the history cannot be written to {path}: {error}") from error
+            raise ArchiveError(f"the history cannot be {doing} {path}: {error}") from error
         raise ArchiveBrokenError(f"the history in {path} is corrupt ({error})") from error
     except OSError as error:
-        raise ArchiveError(f"the history cannot be written to {path}: {error.strerror}") from error
+        raise ArchiveError(f"the history cannot be {doing} {path}: {error.strerror}") from error
 
 
 def _reason(error: sqlite3.OperationalError) -> str:
@@ -166,7 +166,7 @@ def set_aside(path: Path) -> Path:
 @contextmanager
 def reading_from(path: Path) -> Iterator[sqlite3.Connection]:
     """The database for reading alone. Raises `ArchiveError`."""
-    with translated(path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    with translated(path, "read from"), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
             raise NotOursError(_foreign(path))
         if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):

@@ -62,7 +62,7 @@ def names(connection: sqlite3.Connection, words: Collection[str]) -> set[str]:
 def changes(connection: sqlite3.Connection, asked: Inquiry, below: int | None = None) -> list[Json]:
     """The changes that are asked for, oldest first; of those with numbers below that one."""
     conditions, values = ["1"], list[object]()
-    for condition, value in (("id < ?", below), ("time >= ?", asked.since)):
+    for condition, value in (("id < ?", below), ("time >= ?", asked.since), ("id > ?", asked.after)):
         if value is not None:
             conditions.append(condition)
             values.append(value)

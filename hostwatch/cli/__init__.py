@@ -7,6 +7,7 @@ import typer
 from hostwatch.cli.checking import check, doctor, print_schema
 from hostwatch.cli.explaining import why
 from hostwatch.cli.health import health
+from hostwatch.cli.history import history
 from hostwatch.cli.keeping import clean, plan, run, sync
 from hostwatch.cli.options import command, root
 from hostwatch.cli.showing import status
@@ -39,7 +40,7 @@ def _commands() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback()(root)
-    for function in (run, sync, plan, status, why, check, clean, doctor):
+    for function in (run, sync, plan, status, why, history, check, clean, doctor):
         # Without a short help typer would cut the first line.
         cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command(function))
     cli.command(name="schema", short_help=print_schema.__doc__)(print_schema)

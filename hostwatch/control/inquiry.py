@@ -19,6 +19,8 @@ USUAL_LIMIT = 1_000
 """How many changes are told if nobody asks for more or fewer: as many as are in memory."""
 MOST = 1_000_000
 """How many changes can be asked for."""
+_DIGITS = 18
+"""The longest number in decimal digits. SQLite's integers have some more."""
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?", re.ASCII)
 
 
@@ -36,6 +38,8 @@ class Inquiry:
     """Names in hosts files, in lower case."""
     since: float | None = None
     """Only changes from this time on (seconds since the epoch)."""
+    after: int | None = None
+    """Only changes with higher numbers."""
     at: float | None = None
     """The blocks of this moment are asked for, instead of changes."""
     limit: int = USUAL_LIMIT
@@ -61,7 +65,7 @@ class Inquiry:
 
     def wants(self, change: Change) -> bool:
         """Whether the change is asked for."""
-        if self.since is not None and change.time < self.since:
+        if (self.since is not None and change.time < self.since) or change.number <= (self.after or 0):
             return False
         if not self.means(change.subscriber, change.key):
             return False
@@ -96,10 +100,14 @@ def inquiry(parameters: Iterable[tuple[str, str]], now: float) -> Inquiry:
                 asked = replace(asked, since=moment(value, now))
             case "at":
                 asked = replace(asked, at=moment(value, now))
+            case "after":
+                asked = replace(asked, after=_number(value))
             case "limit":
                 asked = replace(asked, limit=_limit(value))
             case _:
-                raise InquiryError(f"{shown(key)}: no such parameter; there are subscriber, name, since, at, limit")
+                raise InquiryError(
+                    f"{shown(key)}: no such parameter; there are subscriber, name, since, after, at, limit"
+                )
     return asked
 
 
@@ -128,6 +136,17 @@ def moment(text: str, now: float) -> float:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and 0 < int(text) <= MOST):
+    if not 0 < (limit := _whole(text)) <= MOST:
         raise InquiryError(f"{shown(text)}: no limit; write how many changes, from 1 to {MOST}")
-    return int(text)
+    return limit
+
+
+def _number(text: str) -> int:
+    if (number := _whole(text)) < 0:
+        raise InquiryError(f"{shown(text)}: no number of a change")
+    return number
+
+
+def _whole(text: str) -> int:
+    """The number that a text is; negative if it is none, or too long a one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else -1

@@ -168,6 +168,7 @@ CHANGES = (change(1), change(2, "db", "Cache"), change(3, "app", "mq", "@{cache.
         Inquiry(("web",), frozenset(["cache"])),
         Inquiry(since=2.0),
         Inquiry(limit=2),
+        Inquiry(after=1),
         Inquiry(names=frozenset(["%", "d_"])),
     ],
 )

@@ -77,9 +77,16 @@ def test_other_words_are_no_time(text: str) -> None:
 
 def test_parameters() -> None:
     """As in a query string."""
-    pairs = [("subscriber", "web"), ("subscriber", "app"), ("name", "DB"), ("since", "1h"), ("limit", "5")]
+    pairs = [
+        ("subscriber", "web"),
+        ("subscriber", "app"),
+        ("name", "DB"),
+        ("since", "1h"),
+        ("limit", "5"),
+        ("after", "7"),
+    ]
     asked = inquiry(pairs, NOW)
-    assert asked == Inquiry(("web", "app"), frozenset(["db"]), NOW - 3600, None, 5)
+    assert asked == Inquiry(("web", "app"), frozenset(["db"]), NOW - 3600, after=7, limit=5)
     assert inquiry([], NOW).limit == USUAL_LIMIT
 
 
@@ -87,10 +94,11 @@ def test_parameters() -> None:
     ("name", "value", "words"),
     [
         ("limit", "0", "no limit"),
+        ("after", "x", "no number of a change"),
         ("limit", "-1", "no limit"),
         ("limit", "1" * 5000, "no limit"),
         ("limit", "²", "no limit"),
-        ("nmae", "db", "no such parameter; there are subscriber, name, since, at, limit"),
+        ("nmae", "db", "no such parameter; there are subscriber, name, since, after, at, limit"),
     ],
 )
 def test_other_parameters_are_refused(name: str, value: str, words: str) -> None:
@@ -114,6 +122,7 @@ def test_other_parameters_are_refused(name: str, value: str, words: str) -> None
         (Inquiry(("web",), frozenset(["cache"])), []),
         (Inquiry(since=2.0), [2, 3]),
         (Inquiry(limit=2), [2, 3]),
+        (Inquiry(after=2), [3]),
     ],
 )
 def test_changes_are_filtered(asked: Inquiry, numbers: list[int]) -> None:
