@@ -48,7 +48,7 @@ class Events:
         self._noted = anyio.Event()
 
     def __repr__(self) -> str:
-        return f"<Events: {self._kept.count}, for {len(self._streams)} streams>"
+        return f"<Events: {self._kept!r}, for {len(self._streams)} streams>"
 
     async def run(self) -> None:
         """Make the events, and wake the streams, for ever. Without a stream nothing is made."""
@@ -113,6 +113,9 @@ class _Kept:
         self._events: deque[tuple[int, bytes]] = deque()
         """Each with the number of its change; 0 if it is of no change."""
         self._bytes = 0
+
+    def __repr__(self) -> str:
+        return f"{self.count}, of which {len(self._events)} are kept in {self._bytes} bytes"
 
     def add(self, number: int, event: bytes) -> None:
         self.count += 1

@@ -38,7 +38,7 @@ class Server:
         self._view = view
         self._directory = directory
         self._configured = configured
-        self._events = Events(view)
+        self.events = Events(view)
 
     def adopt(self, configured: Address | None) -> None:
         """Listen at another address from the next news on, or at none."""
@@ -47,7 +47,7 @@ class Server:
     async def run(self) -> None:
         """Listen for ever."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._events.run, name="events")
+            tasks.start_soon(self.events.run, name="events")
             tasks.start_soon(self._follow, self._control_address, name="control socket")
             tasks.start_soon(self._follow, self._configured_address, name="HTTP")
 
@@ -90,7 +90,7 @@ class Server:
         if listening.address.is_control:
             await _first_connection(listening)
         site = await anyio.to_thread.run_sync(_loaded)
-        await site.answer(self._view, self._events, listening)
+        await site.answer(self._view, self.events, listening)
         raise AssertionError("it answers for ever")
 
 

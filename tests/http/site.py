@@ -1,5 +1,6 @@
 """A server on real sockets, over a view that a test controls."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -62,10 +63,26 @@ class Shown:
 class Site:
     """A running server."""
 
-    def __init__(self, view: Shown, control: Path, port: int) -> None:
+    def __init__(self, server: Server, view: Shown, control: Path, port: int) -> None:
+        self._server = server
         self.view = view
         self.control = control
         self.port = port
+
+    @property
+    def streams(self) -> int:
+        """The open event streams."""
+        return self._number("for ([0-9]+) streams")
+
+    @property
+    def kept_bytes(self) -> int:
+        """The size of the events that are kept for slow streams."""
+        return self._number("in ([0-9]+) bytes")
+
+    def _number(self, pattern: str) -> int:
+        found = re.search(pattern, repr(self._server.events))
+        assert found is not None
+        return int(found[1])
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[ByteStream]:
@@ -136,5 +153,5 @@ async def serving(directory: Path, *hosts: str) -> AsyncIterator[Site]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.run)
         await served(port)
-        yield Site(view, directory / "0123456789ab.sock", port)
+        yield Site(server, view, directory / "0123456789ab.sock", port)
         tasks.cancel_scope.cancel()
