@@ -16,6 +16,7 @@ from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_l
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
+from hostwatch.doctor.answering import control_socket, http
 from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
 from hostwatch.doctor.evidence import Evidence
@@ -46,6 +47,8 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield from configured(settings, evidence)
         yield from labels(evidence)
     yield from priority()
+    yield from control_socket()
+    yield from http(settings, None if isinstance(evidence, str) else evidence.holder)
 
 
 def _of_files(evidence: Evidence) -> Iterator[Finding]:

@@ -131,6 +131,8 @@ def _fault(address: Address, error: OSError) -> str:
         )
     if error.errno == errno.EADDRINUSE:
         remedy = "end the process that has it (`ss -ltnp` shows it), or choose another address in http.listen"
+    elif error.errno == errno.EAFNOSUPPORT:
+        remedy = "the systemd unit allows it with the drop-in config/hostwatch.service.d/http.conf"
     else:
         remedy = "mend http.listen"
     return f"HTTP: {address} cannot be had ({reason}): {remedy}; it is tried again, and the files are kept all the same"

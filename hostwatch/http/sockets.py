@@ -66,14 +66,14 @@ class Listening:
 
     address: Address
     socket: socket.socket
-    inode: int | None = None
-    """Of its file."""
+    file: tuple[int, int] | None = None
+    """The inode number of its file, and the time of its making: numbers are used again."""
 
     def close(self) -> None:
         """Close it. Its file goes, unless another process has put its own there."""
         place = self.address.place
         with contextlib.suppress(OSError):
-            if isinstance(place, Path) and place.lstat().st_ino == self.inode:
+            if isinstance(place, Path) and _identity(place) == self.file:
                 place.unlink()
         self.socket.close()
 
@@ -114,14 +114,19 @@ def _in_file_system(address: Address, place: Path) -> Listening:
         own.chmod(address.mode)
         made.listen(_BACKLOG)
         made.setblocking(False)
-        inode = own.lstat().st_ino
         own.replace(place)
+        identity = _identity(place)
     except OSError:
         made.close()
         with contextlib.suppress(OSError):
             own.unlink(missing_ok=True)
         raise
-    return Listening(address, made, inode)
+    return Listening(address, made, identity)
+
+
+def _identity(place: Path) -> tuple[int, int]:
+    status = place.lstat()
+    return status.st_ino, status.st_ctime_ns
 
 
 def _clear(place: Path) -> None:

@@ -69,6 +69,11 @@ class Site:
         self.control = control
         self.port = port
 
+    def adopt(self, address: Address | None) -> None:
+        """Another configuration, and the news of it."""
+        self._server.adopt(address)
+        self.view.news.tell()
+
     @property
     def streams(self) -> int:
         """The open event streams."""

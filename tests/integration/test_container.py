@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest
 ROUNDS = 6
 SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
 COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
+HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
 """The control group of real-time shares, on a kernel that has them."""
@@ -190,9 +191,9 @@ def test_behind_the_proxy_it_has_no_socket_of_the_engine(lab: Lab) -> None:
         yaml.safe_load(compose(lab.engine, files, "config"))["services"]["hostwatch"]
         for files in ([COMPOSE_FILE], [COMPOSE_FILE, PROXY_FILE])
     )
-    sockets = [mount["source"] for mount in alone["volumes"] if mount["source"].endswith(".sock")]
+    sockets = [mount["source"] for mount in alone["volumes"] if mount["target"].endswith(".sock")]
     assert sockets == [str(lab.engine.socket)]
-    assert [mount for mount in alone["volumes"] if mount["source"] not in sockets] == behind["volumes"][1:]
+    assert [mount for mount in alone["volumes"] if mount.get("source") not in sockets] == behind["volumes"][1:]
     assert behind["volumes"][0]["type"] == "volume"
     assert {"volumes", "environment", "depends_on"} >= {name for name in behind if behind[name] != alone.get(name)}
 
@@ -207,3 +208,37 @@ def test_it_serves_its_own_container_like_any_other(lab: Lab) -> None:
         followed(lab, web, "10.123.5.5")
         eventually(lambda: "web: db - → 10.123.5.5" in log(hostwatch))  # earlier lines are logged by then
         assert log(hostwatch).count("myself") == 1
+
+
+def test_its_health_is_known(lab: Lab) -> None:
+    """By the image's own check, also of a standby, whose container sees no other one's control socket."""
+    check = image.REPOSITORY / "config" / "Dockerfile"
+    assert 'CMD ["hostwatch", "health"]' in check.read_text()
+    with contained(lab, override(lab, "healthcheck: {interval: 1s, start_period: 0s, retries: 30}")) as hostwatch:
+
+        def is_healthy() -> bool:
+            hostwatch.reload()
+            return bool(hostwatch.health == "healthy")
+
+        eventually(is_healthy)
+        assert b": ready\n" in hostwatch.exec_run(["hostwatch", "health"]).output
+        with another(lab, hostwatch) as second:
+            eventually(lambda: b": standby: another" in second.exec_run(["hostwatch", "health"]).output)
+
+
+@contextmanager
+def another(lab: Lab, first: Container) -> Iterator[Container]:
+    """A second container of the same image, with the same mounts."""
+    mounts = [mount for mount in first.attrs["HostConfig"]["Mounts"] if mount["Type"] in ("bind", "tmpfs")]
+    second = lab.client.containers.run("hostwatch", detach=True, init=True, mounts=mounts, network_mode="none")
+    yield second
+    second.stop(timeout=10)
+
+
+def test_http_with_its_overlay(lab: Lab) -> None:
+    """config/compose.http.yaml is all that it takes: it answers on the host's loopback."""
+    with contained(lab, HTTP_FILE) as hostwatch:
+        eventually(lambda: "answers at http://127.0.0.1:9464" in log(hostwatch))
+        assert hostwatch.attrs["HostConfig"]["NetworkMode"] == "host"
+        get = ["wget", "-qO-", "http://127.0.0.1:9464/healthz"]
+        assert lab.client.containers.run("busybox", get, network_mode="host", remove=True) == b"ok\n"

@@ -9,7 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hostwatch.hosts.lock import RUN
+from hostwatch.http.client import Client, RefusedError
 from hostwatch.http.sockets import control_socket
 from tests.conftest import Lab, eventually, newest_only
 from tests.proxy import Proxy
@@ -111,3 +114,107 @@ def test_a_container_asks_its_own_daemon_alone(lab: Lab) -> None:
         eventually(lambda: lab.command("health", status=None).returncode == 0)
         lab.within = ("unshare", "--pid", "--fork", *lab.within)
         assert "no daemon answers" in lab.command("health", status=1).stderr
+
+
+def test_the_address_is_configured(lab: Lab) -> None:
+    """An option beats the variable, the variable beats the file; SIGHUP changes it. A wrong one is told."""
+    lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
+    in_file, in_variable, in_option = (free_port() for _ in range(3))
+    config = lab.configured(f"http: {{listen: '127.0.0.1:{in_file}'}}\n")
+    variable = {"HOSTWATCH_HTTP_LISTEN": f"127.0.0.1:{in_variable}"}
+    for arguments, environ, port in (
+        ([], {}, in_file),
+        ([], variable, in_variable),
+        (["--http-listen", f"127.0.0.1:{in_option}"], variable, in_option),
+    ):
+        with lab.hostwatch("-c", config, *arguments, **environ) as hostwatch:
+            eventually(lambda: "answers at http://" in hostwatch.log)
+            assert health_of(port) == 200
+            assert hostwatch.log.count("answers at") == 1
+    with lab.hostwatch("-c", config) as hostwatch:
+        eventually(lambda: "answers at http://" in hostwatch.log)
+        lab.configured(f"http: {{listen: '127.0.0.1:{in_option}'}}\n")
+        hostwatch.process.send_signal(signal.SIGHUP)
+        eventually(lambda: f"answers at http://127.0.0.1:{in_option}\n" in hostwatch.log)
+        assert health_of(in_option) == 200
+        with pytest.raises(ConnectionRefusedError):
+            health_of(in_file)
+        lab.configured("")
+        hostwatch.process.send_signal(signal.SIGHUP)
+        eventually(lambda: refused(in_option))
+    said = lab.command("run", "--http-listen", "0.0.0.0:9464", status=2).stderr
+    assert said.startswith("--http-listen: reaches beyond this machine")
+
+
+def test_a_port_that_is_taken_keeps_no_file_from_being_right(lab: Lab) -> None:
+    """The error names the address and the remedy; `doctor` finds the same, and no fault in our own."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels=WANTS_DB)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config = lab.configured(f"http: {{listen: '127.0.0.1:{port}'}}\n")
+        with lab.hostwatch("-c", config, ready="web: ") as hostwatch:
+            assert f"ERROR HTTP: http://127.0.0.1:{port} cannot be had (Address already in use)" in re.sub(
+                " +", " ", hostwatch.log
+            )
+            assert lab.records(web) == {"db": ["10.123.7.1"]}
+            assert f"another program has 127.0.0.1:{port}" in lab.command("doctor", "-c", config, status=1).stdout
+            other.close()
+            eventually(lambda: not refused(port), 30)
+            assert f"hostwatch answers at 127.0.0.1:{port}" in lab.command("doctor", "-c", config).stdout
+
+
+def test_without_a_directory_the_files_are_kept(lab: Lab) -> None:
+    """There is no control socket then. It is told once, with the remedy, and `doctor` knows."""
+    lab.run("db", address="10.123.7.1")
+    web = lab.run("web", labels=WANTS_DB)
+    script = f'mount -t tmpfs none {RUN} && mount -o remount,ro {RUN} && exec "$0" "$@"'
+    lab.within = ("unshare", "--mount", "sh", "-c", script)
+    with lab.hostwatch(ready="web: ") as hostwatch:
+        assert lab.records(web) == {"db": ["10.123.7.1"]}
+        assert hostwatch.log.count(f"no control socket at unix://{RUN}/") == 1
+        assert "--tmpfs /run/hostwatch" in hostwatch.log
+    found = lab.command("doctor").stdout
+    assert f"no control socket can be made in {RUN} (Read-only file system)" in found
+
+
+def test_a_client_follows_the_changes(lab: Lab) -> None:
+    """Each comes when it is made, and those that were missed when the client is back."""
+    db = lab.run("db", address="10.123.7.1")
+    lab.run("web", labels=WANTS_DB)
+    with lab.hostwatch("-c", lab.configured("timing: {linger: 0}"), ready="web: "):
+        client = Client(place_of(lab))
+        stream = (event for event in client.events(0) if event.data is not None)
+        first = next(stream)
+        assert (first.number, first.data["subscriber"]) == (1, "web")
+        db.remove(force=True)
+        assert next(stream).data["withheld"][0]["line"] == "@{db.ip} db"
+        stream.close()
+        lab.run("db", address="10.123.7.2")
+        back = next(event for event in client.events(2) if event.data is not None and event.data["changes"])
+        assert back.data["changes"] == [{"name": "db", "old": [], "new": ["10.123.7.2"]}]
+        with pytest.raises(RefusedError, match="no subscriber has this name"):
+            client.get("/api/v1/state", [("subscriber", "nobody")])
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def health_of(port: int) -> int:
+    """The status of /healthz. Raises `ConnectionRefusedError`."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+
+
+def refused(port: int) -> bool:
+    """Whether nobody answers there."""
+    try:
+        return health_of(port) != 200
+    except OSError:
+        return True

@@ -20,6 +20,7 @@ import pytest
 
 from tests.booted import Machine, booted
 from tests.conftest import Lab, eventually, newest_only
+from tests.image import REPOSITORY
 from tests.proxy import Proxy
 
 CONFIG = "docker: {root: /var/lib/docker}\n"
@@ -60,7 +61,9 @@ def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) ->
     assert active == "active"
     assert told.startswith("connected to engine 28.5")
     _assert_confined(machine.main_pid)
-    assert machine.run("ls", "/run/hostwatch").endswith(".lock\n")
+    assert {Path(name).suffix for name in machine.run("ls", "/run/hostwatch").split()} == {".lock", ".sock"}
+    health = ["env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/hostwatch/bin/hostwatch", "health"]
+    assert eventually(lambda: machine.run(*health, status=None).endswith(": ready\n"))
     # A path outside of ReadWritePaths= is read-only, even for root.
     assert "its file system is read-only" in machine.log
     machine.run("systemctl", "stop", "hostwatch")
@@ -75,6 +78,27 @@ def _assert_confined(pid: int) -> None:
     threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
     assert len(threads) > 1
     assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_RR}
+
+
+GET = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9464/healthz').read())"
+
+
+@newest_only
+def test_http_under_the_unit(boot: Callable[[str], Machine]) -> None:
+    """The drop-in of `config/` is all that it takes. Without it nobody reaches the port."""
+    machine = boot(CONFIG)
+    get = ["env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/python/bin/python3", "-c", GET]
+    drop_ins = Path(f"/proc/{machine.pid}/root/etc/systemd/system/hostwatch.service.d")
+    (drop_ins / "early.conf").write_text("[Service]\nEnvironment=HOSTWATCH_HTTP_LISTEN=127.0.0.1:9464\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "hostwatch")
+    eventually(lambda: "with the drop-in config/hostwatch.service.d/http.conf" in machine.log)
+    assert machine.run(*get, status=1) == ""
+    (drop_ins / "http.conf").write_text((REPOSITORY / "config/hostwatch.service.d/http.conf").read_text())
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hostwatch")
+    eventually(lambda: "answers at http://127.0.0.1:9464" in machine.log)
+    assert machine.run(*get) == "b'ok\\n'\n"
 
 
 RELOADED = """\
