@@ -269,7 +269,7 @@ class Daemon:
             return
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
-        sinks = Sinks(running.notifier, self._journal, self.figures.of_files)
+        sinks = Sinks(running.notifier, self._journal, self.figures.of_files, self.changes)
         reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
         self._answers.reconciler = reconciler

@@ -9,6 +9,7 @@ import anyio
 from hostwatch.control.delivery import Means
 from hostwatch.control.figures import Figures
 from hostwatch.control.journal import ChangeJournal
+from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
@@ -79,7 +80,8 @@ class Room:
         notifier = Notifier(Means(cast("Actions", None)), self.store, tasks, 1.0, self.figures.notifications)
         journal = ChangeJournal(lambda: self.queue.is_busy, recorder(), self.figures.of_files)
         writers = Writers(self.files, execs or self.files)
-        return Reconciler(self.store, writers, self.queue, Sinks(notifier, journal, self.figures.of_files), lambda: 2.0)
+        sinks = Sinks(notifier, journal, self.figures.of_files, News())
+        return Reconciler(self.store, writers, self.queue, sinks, lambda: 2.0)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""

@@ -78,7 +78,7 @@ class Pipeline:
         self._store = store
         self._access = access
         self._queue = queue
-        self._notifier, self._journal, self._figures = sinks
+        self._notifier, self._journal, self._figures, self._changes = sinks
         self._lost_networks = LostNetworks(store)
         self._states: dict[ContainerKey, FileState] = {}
 
@@ -283,6 +283,7 @@ class Pipeline:
             self._states[seen.key] = following.state
         if following.failure is not None:
             self._figures.writes[following.failure] += 1
+            self._changes.tell()
         if following.message is not None:
             logger.log(following.level, "{}: {}", seen.container.name, following.message)
         if following.again_at is not None:
