@@ -428,8 +428,10 @@ def test_in_a_real_container_each_remedy_helps(lab: Lab) -> None:
     slow = in_container(lab, *mounts, status=0)
     capability = [found for _, remedy in slow.of("note") for found in re.findall(r"(--cap-add) (\w+)", remedy)]
     assert capability == [("--cap-add", "SYS_NICE")]
+    room = [found for _, remedy in slow.of("note") for found in re.findall(r"`(--tmpfs) (\S+)`", remedy)]
+    assert room == [("--tmpfs", "/run/hostwatch")]
     # Control groups of version 1 withhold real-time priority despite the capability, unless the engine has an option.
-    left = in_container(lab, *mounts, *capability[0], status=0).of("note")
+    left = in_container(lab, *mounts, *capability[0], *room[0], status=0).of("note")
     assert all("--cpu-rt-runtime" in remedy for _, remedy in left)
     read_only = in_container(lab, *mounts[:3], f"{mounts[3]}:ro", status=0).late
     assert "read-only" in read_only
