@@ -110,6 +110,7 @@ class Daemon:
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
         self._answers = Answers(self._store, self._informer.connection, parts.keeper, self._linger_seconds)
+        self._answers.past = self._past
         self._running: _Running | None = None
         self._kept: _Kept | None = None
         self._loaded = anyio.Event()

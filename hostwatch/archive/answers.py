@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hostwatch.archive import reading
-from hostwatch.archive.opening import reading_from
+from hostwatch.archive.opening import check, reading_from
 from hostwatch.control import past
 from hostwatch.control.archive import ArchiveError
 from hostwatch.control.inquiry import Inquiry, Json
@@ -13,6 +13,7 @@ def of_file(path: Path, asked: Inquiry) -> Json:
     """The answer of `history --json`. Raises `ArchiveError`."""
     if not path.exists():
         raise ArchiveError(f"{path}, the file of the history, does not exist yet")
+    check(path)
     with reading_from(path) as connection:
         asked = asked.resolved(reading.names(connection, asked.words), ())
         if asked.at is None:

@@ -1,5 +1,6 @@
 """Opens the file of the history, and decides whether it may: a file that is not ours is never touched."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -40,7 +41,7 @@ def translated(path: Path, doing: str = "written to") -> Iterator[None]:
             raise ArchiveError(f"the history cannot be {doing} {path}: {error}") from error
         raise ArchiveBrokenError(f"the history in {path} is corrupt ({error})") from error
     except OSError as error:
-        raise ArchiveError(f"the history cannot be {doing} {path}: {error.strerror}") from error
+        raise ArchiveError(f"the history cannot be {doing} {path}: {_of_system(error)}") from error
 
 
 def _reason(error: sqlite3.OperationalError) -> str:
@@ -53,6 +54,11 @@ def _reason(error: sqlite3.OperationalError) -> str:
             return "another program has locked it; end that program"
         case _:
             return str(error)
+
+
+def _of_system(error: OSError) -> str:
+    remedy = "; `hostwatch doctor` names the remedy" if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ""
+    return f"{error.strerror}{remedy}"
 
 
 class Lock:
@@ -112,9 +118,12 @@ def _opened(path: Path) -> tuple[sqlite3.Connection, Lock]:
 
 def _check_header(path: Path, header: bytes) -> None:
     """Raises `NotOursError` if the file is another program's."""
-    is_ours = header.startswith(_MAGIC) and header[_APPLICATION_ID] == APPLICATION_ID.to_bytes(4, "big")
-    if header and not is_ours:
+    if header and not _is_ours(header):
         raise NotOursError(_foreign(path))
+
+
+def _is_ours(header: bytes) -> bool:
+    return header.startswith(_MAGIC) and header[_APPLICATION_ID] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _foreign(path: Path) -> str:
@@ -172,3 +181,36 @@ def reading_from(path: Path) -> Iterator[sqlite3.Connection]:
         if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
             raise NotOursError(f"{path} is of another version of hostwatch, and no daemon has opened it yet")
         yield connection
+
+
+def check(path: Path) -> None:
+    """Raises `ArchiveError` if the file is another program's. For a process that has no database open."""
+    with translated(path, "read from"):
+        _check_header(path, _header(path))
+
+
+def obstacle(path: Path) -> str | None:
+    """Why no history could be written there; `None` if it could. Nothing is opened for writing, or made."""
+    try:
+        header = _header(path)
+    except FileNotFoundError:
+        directory = next(each for each in path.parents if each.exists())
+        return None if os.access(directory, os.W_OK | os.X_OK) else "its directory cannot be written"
+    except OSError as error:
+        return error.strerror
+    except NotOursError:
+        return "this is no file"
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
+        return "the file or its directory cannot be written"
+    if header and not _is_ours(header):
+        return "the file there is another program's"
+    return None
+
+
+def _header(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        _check_kind(path, descriptor)
+        return os.pread(descriptor, _HEADER_BYTES, 0)
+    finally:
+        os.close(descriptor)

@@ -8,10 +8,12 @@ from importlib.metadata import version
 import anyio
 import anyio.to_thread
 
+from hostwatch.control.blocks import FileKey
 from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.history import instant
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.keeper import Keeper
+from hostwatch.control.past import Past
 from hostwatch.control.reasons import Clock, why
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.standing import Standing
@@ -40,6 +42,8 @@ class Answers:
         """The files of the engine that is followed; `None` before it has answered."""
         self.is_compared = False
         """Whether every subscriber has been compared once."""
+        self.past: Past | None = None
+        """What was, which tells since when records are as they are."""
         self._kept: tuple[object, Json] | None = None
         """The last answer, with all that it was made from."""
 
@@ -63,10 +67,11 @@ class Answers:
             await turns.give()
         engine = self._connection.engine if self._connection.is_up else None
         if words:
-            return await state(engine, self._store, standings, await self._daemon())
-        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings)
+            return await state(engine, self._store, await self._dated(standings), await self._daemon())
+        version = self.past.version if self.past is not None else 0
+        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings, version)
         if self._kept is None or self._kept[0] != facts:
-            answer = await state(engine, self._store, standings, await self._daemon())
+            answer = await state(engine, self._store, await self._dated(standings), await self._daemon())
             is_short = sum(len(standing.block.records) for standing in standings) <= _MOST_KEPT
             self._kept = (facts, answer) if is_short else None
             return answer
@@ -79,7 +84,14 @@ class Answers:
     async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
         """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
         clock = Clock(anyio.current_time(), time.time(), self._linger_seconds())
-        return await why(self._store, [*self._standings([subscriber])], names, clock)
+        return await why(self._store, await self._dated([*self._standings([subscriber])]), names, clock)
+
+    async def _dated(self, standings: Sequence[Standing]) -> Sequence[Standing]:
+        """The same, with the times since which their records are as they are."""
+        if self.past is None:
+            return standings
+        sinces = await self.past.sinces([standing.container.key for standing in standings])
+        return [each._replace(sinces=sinces.get(FileKey(each.container.key), {})) for each in standings]
 
     def _standings(self, words: Sequence[str] = ()) -> Iterator[Standing]:
         if self.reconciler is not None:

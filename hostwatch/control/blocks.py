@@ -5,7 +5,7 @@ Blocks are not copied: the loop has the same ones. A step has only what differs.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Blocks:
         self._blocks: dict[FileKey, FileBlock] = {}
         self._steps: deque[Step] = deque()
         self._lines = 0
+        self.version = 0
+        """Another one after each step."""
         self.known_since = time.time()
         """The earliest moment that can be rebuilt (seconds since the epoch)."""
 
@@ -83,6 +85,7 @@ class Blocks:
             self._add(Step(at, key, found))
 
     def _add(self, step: Step) -> None:
+        self.version += 1
         self._steps.append(step)
         self._lines += step.size
         while len(self._steps) > KEPT_STEPS or self._lines > KEPT_LINES:
@@ -96,18 +99,24 @@ class Blocks:
             return list
         return partial(_rebuilt, {**self._blocks}, [*self._steps], at)
 
-    def sinces(self, key: FileKey) -> Mapping[Record, float]:
-        """Since when records of the file are as they are (seconds since the epoch).
+    def dating(self) -> Callable[[], dict[FileKey, dict[Record, float]]]:
+        """Tells since when the records of each file are as they are (seconds since the epoch), in any thread.
 
-        A record that is not in here is older than the steps.
+        A record that is not told of is older than the steps.
         """
-        found: dict[Record, float] = {}
-        for step in self._steps:
-            if step.key == key and isinstance(step.before, Delta):
-                moved = {record for hunk in step.before.records for record in hunk.old}
-                new = [record for hunk in step.before.records for record in hunk.new if record not in moved]
-                found |= dict.fromkeys(new, step.time)
-        return found
+        return partial(_dated, [*self._steps])
+
+
+def _dated(steps: Sequence[Step]) -> dict[FileKey, dict[Record, float]]:
+    found: dict[FileKey, dict[Record, float]] = {}
+    for step in steps:
+        if isinstance(step.before, FileBlock):
+            found.pop(step.key, None)
+        elif step.before.records:
+            moved = {record for hunk in step.before.records for record in hunk.old}
+            new = [record for hunk in step.before.records for record in hunk.new if record not in moved]
+            found.setdefault(step.key, {}).update(dict.fromkeys(new, step.time))
+    return found
 
 
 def _rebuilt(blocks: dict[FileKey, FileBlock], steps: Sequence[Step], at: float) -> list[FileBlock]:

@@ -12,8 +12,8 @@ from hostwatch.control.inquiry import Inquiry, Json
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import ContainerKey
 
-Sinces = Callable[[FileKey], Mapping[Record, float]]
-"""Since when the records of a file are as they are (seconds since the epoch), as far as that is known."""
+Sinces = Mapping[FileKey, Mapping[Record, float]]
+"""Since when the records of each file are as they are (seconds since the epoch), as far as that is known."""
 
 
 class Past:
@@ -64,13 +64,20 @@ class Past:
             return self._blocks.known_since
         return min(self._blocks.known_since, await anyio.to_thread.run_sync(archive.known_since))
 
+    @property
+    def version(self) -> int:
+        """Another one after each change of a block."""
+        return self._blocks.version
+
     async def sinces(self, owners: Collection[ContainerKey]) -> Sinces:
         """Since when the records of these files are as they are."""
-        older: dict[FileKey, dict[Record, float]] = {}
+        found: dict[FileKey, dict[Record, float]] = {}
         if (archive := self._archive()) is not None:
             with suppress(ArchiveError):
-                older = await anyio.to_thread.run_sync(archive.sinces, owners)
-        return lambda key: {**older.get(key, {}), **self._blocks.sinces(key)}
+                found = await anyio.to_thread.run_sync(archive.sinces, owners)
+        for key, newer in (await anyio.to_thread.run_sync(self._blocks.dating())).items():
+            found.setdefault(key, {}).update(newer)
+        return found
 
 
 def changes(asked: Inquiry, known: Iterable[Change]) -> list[Json]:

@@ -3,7 +3,7 @@
 They are worked out anew from the facts of this moment, in steps, by the daemon and by a command alike.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import anyio.lowlevel
@@ -15,6 +15,7 @@ from hostwatch.control.status import described
 from hostwatch.control.subscribers import NoNameError
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
+from hostwatch.core.block.records import Record
 from hostwatch.core.names import folded, shown
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.desired import desired_block, is_computed
@@ -78,7 +79,7 @@ async def _subscribers(
             if explained is None:
                 continue
             known |= names_of(explained.line, explained.records)
-            lines.append(_line(explained, explanation.requests))
+            lines.append(_line(explained, explanation.requests, standing.sinces))
         found.append(_subscriber(standing, lines))
     for missing in wanted.keys() - known:
         raise NoNameError(f"{shown(wanted[missing])}: no line gives or looks up this name; without it all are shown")
@@ -106,12 +107,12 @@ def _subscriber(standing: Standing, lines: list[Json]) -> Json:
     }
 
 
-def _line(explained: Explained, requests: Requests) -> Json:
+def _line(explained: Explained, requests: Requests, sinces: Mapping[Record, float]) -> Json:
     return {
         "line": explained.line,
         "asked_by": explained.asked_by,
         "state": explained.state,
         "reason": explained.reason,
-        "records": [described(record, found, requests) for record, found in explained.records],
+        "records": [described(record, found, requests, sinces.get(record)) for record, found in explained.records],
         "steps": [step._asdict() for step in explained.steps],
     }

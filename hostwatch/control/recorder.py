@@ -13,8 +13,8 @@ from hostwatch.control.blocks import Blocks, FileBlock, FileKey
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.history import Change, History
 from hostwatch.core.block.delta import delta
-from hostwatch.core.block.differences import NameChange, name_changes, no_longer_withheld
-from hostwatch.core.block.records import Block, Withheld
+from hostwatch.core.block.differences import NameChange, name_changes, no_longer_withheld, withheld_since
+from hostwatch.core.block.records import Block
 from hostwatch.core.model import ContainerKey
 
 AWAY = "while hostwatch was away"
@@ -132,7 +132,7 @@ class Recorder:
             names = name_changes(last, note.block) or names
             cause = AWAY if last.records != finding.block.records else cause
         said = last if last is not None else Block(finding.block.records)
-        withheld, ended = _withheld(said, note.block), no_longer_withheld(said, note.block)
+        withheld, ended = withheld_since(said, note.block), no_longer_withheld(said, note.block)
         if not (names or withheld or ended):
             return None
         return Change(
@@ -146,9 +146,3 @@ class Recorder:
             no_longer_withheld=ended,
             seconds=note.seconds,
         )
-
-
-def _withheld(before: Block, after: Block) -> tuple[Withheld, ...]:
-    """The lines that are withheld now, and were not before, or for another reason."""
-    known = {*before.withheld}
-    return tuple(withheld for withheld in after.withheld if withheld not in known)

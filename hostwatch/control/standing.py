@@ -1,9 +1,11 @@
 """How one subscriber's file stands: as the daemon knows it, or as a command has found it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from hostwatch.core.block.records import Block
+from hostwatch.core.block.records import Block, Record
 from hostwatch.core.model import Container
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.rules import Writer
@@ -23,3 +25,5 @@ class Standing(NamedTuple):
     """The block in the file, as far as is known; of a command, the one that is to be there."""
     memory: Memory
     """The lines that the records are of."""
+    sinces: Mapping[Record, float] = MappingProxyType({})
+    """Since when records are as they are (seconds since the epoch), as far as that is known."""

@@ -5,6 +5,7 @@ A long answer is made in steps. Nothing is asked of the engine, and no file is r
 
 from collections.abc import Iterable
 
+from hostwatch.control.history import instant
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
@@ -56,13 +57,13 @@ async def records(store: Lister, standing: Standing, turns: Turns) -> list[Json]
         found.take_in(lines)
         await turns.give()
     for record in standing.block.records:
-        told.append(described(record, found.of(record), asked))
+        told.append(described(record, found.of(record), asked, standing.sinces.get(record)))
         await turns.give()
     return told
 
 
-def described(record: Record, found: RecordOrigin | None, asked: Requests) -> Json:
-    """A record with its origin."""
+def described(record: Record, found: RecordOrigin | None, asked: Requests, since: float | None = None) -> Json:
+    """A record with its origin, and the time since which it is so (seconds since the epoch)."""
     source = found.source if found is not None else None
     return {
         "address": str(record.address),
@@ -72,7 +73,7 @@ def described(record: Record, found: RecordOrigin | None, asked: Requests) -> Js
         "tier": source.tier.value if source is not None else None,
         "container": (found.origin.service_container or None) if found is not None else None,
         "network": (found.origin.network_name or None) if found is not None else None,
-        "since": None,
+        "since": instant(since) if since is not None else None,
     }
 
 

@@ -23,6 +23,7 @@ from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, Level, fine, problem
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
+from hostwatch.doctor.recording import history
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
@@ -46,6 +47,7 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield from unreached(evidence)
         yield from configured(settings, evidence)
         yield from labels(evidence)
+    yield from history(settings, None if isinstance(evidence, str) else evidence.holder)
     yield from priority()
     yield from control_socket()
     yield from http(settings, None if isinstance(evidence, str) else evidence.holder)

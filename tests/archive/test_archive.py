@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostwatch.archive import pruning
+from hostwatch.archive.answers import of_file
 from hostwatch.archive.archive import SqliteArchive, open_archive
 from hostwatch.archive.schema import APPLICATION_ID, VERSION
 from hostwatch.control import past
@@ -297,6 +298,29 @@ def test_a_file_that_is_not_ours_is_left_alone(path: Path, make: Callable[[Path]
         open_archive(path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_command_reads_only_what_is_ours(path: Path) -> None:
+    """And says what keeps it from that."""
+    with pytest.raises(ArchiveError, match="does not exist yet"):
+        of_file(path, Inquiry())
+    with opened(path) as (archive, _):
+        archive.write([*CHANGES, Stood(archive.known_since() + 1, FileBlock(key("web"), "web", block("ab")), NOTHING)])
+        at = archive.known_since() + 2
+    assert [found["id"] for found in of_file(path, Inquiry(("w",)))["changes"]] == [1]
+    (found,) = of_file(path, Inquiry(("web",), frozenset(["a"]), at=at))["blocks"]
+    assert (found["subscriber"], found["records"]) == ("web", [{"address": "172.18.0.4", "names": ["a"]}])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    with pytest.raises(ArchiveError, match="of another version of hostwatch, and no daemon has opened it yet"):
+        of_file(path, Inquiry())
+    for make in (foreign_database, no_database, short_text):
+        path.unlink()
+        make(path)
+        before = path.read_bytes()
+        with pytest.raises(ArchiveError, match="another program's; it is left as it is"):
+            of_file(path, Inquiry())
+        assert path.read_bytes() == before
 
 
 def test_something_else_in_its_place(path: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -15,9 +16,10 @@ import anyio
 import pytest
 from loguru import logger
 
+from hostwatch.archive.answers import of_file
 from hostwatch.archive.archive import open_archive
-from hostwatch.control import archive_writer
-from hostwatch.control.archive import Archiving
+from hostwatch.control import archive_writer, recorder
+from hostwatch.control.archive import Archive, Archiving, Opened
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.history import History
@@ -70,6 +72,8 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         writer.stdout.close()
         writer.wait()
         safe = max([first, *numbers])
+        # A command reads it as it was left.
+        assert safe <= of_file(path, Inquiry(limit=1))["changes"][0]["id"] <= safe + 30
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         archive, found = open_archive(path)
@@ -113,6 +117,11 @@ class Box:
         note = Comparison(owner, owner.id, "start of db", text, before, known, after, 0.001)
         self.recorder.compared(note, Finding(time.time(), before, name_changes(before, after)))
         self.known[owner] = after
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the changes in memory."""
+        return [change.number for change in self.history.changes]
 
     async def told(self, **asked: object) -> list[int]:
         """The numbers of the changes."""
@@ -183,8 +192,8 @@ async def test_a_daemon_goes_on_where_the_last_one_ended(tmp_path: Path, lines: 
         assert (await second.blocks(before)).keys() == {"web-1", "web-2", "web-3", "web-4"}
         assert (await second.blocks(time.time())).keys() == {"web-1", "web-2", "web-3"}
         sinces = await second.past.sinces([key(1).owner, key(2).owner])
-        assert sinces(key(1))[block(1).records[0]] < before < sinces(key(2))[block(22).records[0]]
-        assert sinces(key(2))[block(2).records[1]] < before  # cache is where it was
+        assert sinces[key(1)][block(1).records[0]] < before < sinces[key(2)][block(22).records[0]]
+        assert sinces[key(2)][block(2).records[1]] < before  # cache is where it was
     assert lines == []
 
 
@@ -295,6 +304,36 @@ async def test_a_file_that_breaks_is_moved_aside(
         await until_written(path, number)
         assert [line for line in lines if "is corrupt" in line]
         assert len(await box.blocks(time.time())) == 20
+
+
+async def test_a_disk_that_hangs_delays_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes wait for the file, which has their numbers, but not for long; the file gets how all files stand."""
+    monkeypatch.setattr(recorder, "_HOLD_SECONDS", 0.2)
+    path = tmp_path / "history.db"
+    is_let = threading.Event()
+
+    def opener(path: Path) -> tuple[Archive, Opened]:
+        is_let.wait(20)
+        return open_archive(path)
+
+    box = Box(path)
+    box.writer = ArchiveWriter(opener, Archiving(path, _MONTH))
+    box.recorder = Recorder(box.history, box.writer)
+    async with box.running():
+        box.write(1, block(1))
+        await anyio.sleep(0.05)
+        box.recorder.ended(key(1).owner, time.time())
+        assert box.numbers == []
+        await anyio.sleep(0.3)
+        box.write(2, block(2))
+        assert box.numbers == [1, 2]
+        is_let.set()
+        await opened(box)
+        box.write(3, block(3))
+        await until_written(path, 3)
+    archive, found = open_archive(path)
+    with closing(archive):
+        assert found.blocks == {key(2): block(2), key(3): block(3)}
 
 
 async def test_another_file_from_now_on(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def hunks(before: Sequence[T], after: Sequence[T], place: int = 0) -> Iterator[H
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
-    if max(len(old), len(new)) > _MOST_ALIGNED:
+    if not (old or new):
+        return
+    is_one = len(old) == len(new) == 1  # as most often, and there is nothing to align
+    if is_one or max(len(old), len(new)) > _MOST_ALIGNED:
         yield Hunk(place + head, tuple(old), tuple(new))
         return
     for old_span, new_span in _gaps(old, new):
