@@ -22,7 +22,7 @@ from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.control.archive import Archive, Opened
-from hostwatch.control.keeper import SightLostError
+from hostwatch.control.keeper import KeptError, SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, surveyed, untold
 from hostwatch.control.writers import Writers
@@ -57,10 +57,6 @@ class Configured:
 
     settings: Settings
     connection: Connection
-
-
-class KeptError(Exception):
-    """A daemon keeps the files, so a command must not write them."""
 
 
 Reread = Callable[[], Configured]

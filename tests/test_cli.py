@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import on_terminal
+from tests.conftest import eventually
+from tests.terminal import on_terminal, terminal
 
 COMMAND = [sys.executable, "-m", "hostwatch"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))} | {
@@ -164,3 +165,31 @@ def loaded(printed: str, *arguments: str, **environ: str) -> set[str]:
     modules = set(found.stderr.split())
     assert "hostwatch.cli" in modules
     return modules
+
+
+def test_a_watch_waits_for_an_engine() -> None:
+    """On a terminal it says why there is none, in any size. Ctrl-C ends it with status 0, and restores the terminal."""
+    with terminal([*COMMAND, "status", "--watch"], 70, ENVIRON | {"TERM": "xterm"}, rows=12) as made:
+        eventually(lambda: "engine away since" in made.screen)
+        assert "no engine at unix:///no/such.sock" in " ".join(made.screen.split())
+        made.resize(60, 2)
+        eventually(lambda: "more lines: make the terminal" in made.screen)
+        made.type("\x03")
+        assert made.end() == 0
+        assert made.text.endswith("\x1b[?1049l")
+
+
+def test_a_watch_in_a_pipe_tells_each_change_once() -> None:
+    """As lines, or as one JSON object for each change. SIGTERM ends it with status 0."""
+    for arguments, first in (((), "engine away since"), (("--json",), '{"engine": {"connected": false,')):
+        with subprocess.Popen(
+            [*COMMAND, "status", "--watch", *arguments], env=ENVIRON, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            while first not in line:
+                assert line
+                line = process.stdout.readline()
+            process.terminate()
+            assert process.stdout.read() == ""
+            assert process.wait(30) == 0

@@ -73,7 +73,7 @@ def test_a_terminal_breaks_lines_between_words_only(width: int) -> None:
 def test_the_widest_columns_are_narrowed_first() -> None:
     """At 80 columns the columns of a usual engine still stand side by side."""
     usual = {
-        "engine": {"version": "28.5.2", "api": "1.51"},
+        "engine": {"connected": True, "version": "28.5.2", "api": "1.51"},
         "services": [
             {
                 "name": "db",
@@ -94,6 +94,7 @@ def test_the_widest_columns_are_narrowed_first() -> None:
     }
     assert status_text(usual, 80).splitlines() == [
         "engine 28.5.2 (API 1.51)",
+        "daemon: none answers, so all of this was read just now",
         "SERVICE  NAMES                       FROM    CONTAINER  STATE    ADDRESSES",
         "db       db mysql.internal           config  shop-db-1  running  172.18.0.5 on",
         "         database.internal                                       shop_backend",

@@ -18,6 +18,10 @@ class SightLostError(Exception):
     """This process can never see the engine's directory again, but a new process may."""
 
 
+class KeptError(Exception):
+    """A daemon keeps the files, so a command must not write them."""
+
+
 class Sight(Protocol):
     """The directory that a path leads to at one moment."""
 

@@ -17,7 +17,7 @@ from hostwatch.docker.connect import Connection
 from hostwatch.docker.decode import containers, framing, networks
 from hostwatch.docker.decode.engine_info import api_version, engine_id, engine_info, is_podman, podman_info
 from hostwatch.docker.events import event_parameters, read_events
-from hostwatch.docker.failures import readable
+from hostwatch.docker.failures import NAME_IT, readable
 from hostwatch.docker.session import CONTAINER_LIMIT, LONG_SECONDS, Session
 
 _LISTED_LIMIT = 2 << 20
@@ -58,7 +58,8 @@ class DockerEngine:
         try:
             await self._session.get_bytes("/_ping", versioned=False)
         except GoneError as error:
-            raise EngineError(f"{self.address} is no engine, as it does not know GET /_ping: {error}") from error
+            fault = f"{self.address}: no Docker Engine: it does not know GET /_ping ({error})"
+            raise EngineError(f"{fault}; {NAME_IT}") from error
 
     async def info(self) -> EngineInfo:
         """The engine's identity. Settles the API version, and the engine's id in all keys, from now on."""

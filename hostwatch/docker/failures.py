@@ -18,6 +18,15 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """Decoding raises these if an answer is not of the form that Docker documents."""
 _MESSAGE_LIMIT = 500
 """Bytes of an error that the engine answers with."""
+_REFUSALS = (401, 403, 405, 407)
+"""Answers of a proxy or policy that does not let a request through. The engine itself uses none of them."""
+
+NAME_IT = "name the engine's address by --docker-host, docker.host or DOCKER_HOST"
+"""The remedy for an address that leads to no engine."""
+_START = f"start it (systemctl start docker), or {NAME_IT}; `hostwatch doctor` looks closer"
+TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the engine's ca.pem and our cert.pem, key.pem"
+_NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
+_LOOK = "look at the log of the engine, and of what is in front of it, and restart what hangs"
 
 
 class _TlsWantedError(EngineError):
@@ -30,7 +39,7 @@ def readable(address: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}") from error
+        raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}; {NAME_IT}") from error
 
 
 async def check_status(answer: Answer, asked: str) -> None:
@@ -51,7 +60,10 @@ async def check_status(answer: Answer, asked: str) -> None:
         raise GoneError(message)
     if wants_tls(message):
         raise _TlsWantedError(message)
-    raise EngineError(f"the engine answered {answer.status} to {asked}: {message}")
+    fault = f"the engine answered {answer.status} to {asked}: {message}"
+    if answer.status in _REFUSALS:
+        raise EngineError(f"{fault}; let the proxy or policy in front of the engine's socket allow {_NEEDED}")
+    raise EngineError(f"{fault}; {_LOOK}" if answer.status >= 500 else fault)
 
 
 @contextmanager
@@ -61,10 +73,9 @@ def translated(connection: Connection) -> Iterator[None]:
     try:
         yield
     except _TlsWantedError as error:
-        remedy = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or give the docker context its certificates"
-        raise EngineError(f"{address} speaks TLS alone; {remedy}") from error
+        raise EngineError(f"{address} speaks TLS alone; {TLS}, or give the docker context its certificates") from error
     except TimeoutError as error:
-        raise EngineError(f"{address} did not answer in time") from error
+        raise EngineError(f"{address} did not answer in time; {_LOOK}") from error
     except UnconnectedError as error:
         raise EngineError(_unconnected(connection, error.error)) from error
     except LostError as error:
@@ -86,12 +97,12 @@ def _unconnected(connection: Connection, error: OSError) -> str:
             remedy = "run hostwatch as root or as a member of the socket's group"
             return f"permission denied on {address} for user {os.geteuid()}; {remedy}"
         case FileNotFoundError() | ConnectionRefusedError():
-            is_missing = isinstance(error, FileNotFoundError)
-            return f"no engine at {address}: {'there is no such socket' if is_missing else 'nothing listens there'}"
+            fault = "there is no such socket" if isinstance(error, FileNotFoundError) else "nothing listens there"
+            return f"no engine at {address}: {fault}; {_START}"
         case socket.gaierror():
-            return f"no engine at {address}: the host's name is not known ({error.strerror})"
+            return f"no engine at {address}: the host's name is not known ({error.strerror}); {NAME_IT}"
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             remedy = "raise the limit of open files (LimitNOFILE, --ulimit nofile; sysctl fs.file-max)"
             return f"no connection to {address}: {error.strerror}; {remedy}"
         case _:
-            return f"no engine at {address}: {error}"
+            return f"no engine at {address}: {error}; look at routes and firewalls on the way, or {NAME_IT}"

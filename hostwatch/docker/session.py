@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from hostwatch.control.source import EngineError
 from hostwatch.docker.connect import Connection
-from hostwatch.docker.failures import check_status, translated
+from hostwatch.docker.failures import NAME_IT, check_status, translated
 from hostwatch.docker.pool import Pool
 from hostwatch.docker.wire import Answer
 
@@ -83,7 +83,8 @@ class Session:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise EngineError(f"{self.address}: GET {path}: the answer is no JSON: {error}") from error
+            fault = f"{self.address}: no Docker Engine: the answer to GET {path} is no JSON ({error})"
+            raise EngineError(f"{fault}; {NAME_IT}") from error
 
     async def get_bytes(
         self,

@@ -13,20 +13,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hostwatch.docker.connect import Connection
+from hostwatch.docker.failures import NAME_IT, TLS
 from hostwatch.doctor.finding import Finding, problem
 from hostwatch.hosts import probe
 
 _TIMEOUT_SECONDS = 5.0
 _MAX_SHOWN = 300
-_NAME_IT = "name the engine's address by --docker-host, docker.host or DOCKER_HOST"
 _START = "start the engine (systemctl start docker)"
-_NEEDED = "GET on /_ping, /version, /info, /events, /containers and /networks"
-_TLS = "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to a directory with the engine's ca.pem and our cert.pem, key.pem"
 
 
 def unlocated(error: str) -> Finding:
     """The engine's address is unknown, or unusable."""
-    return _with_remedy(error) or problem(error, _NAME_IT)
+    return _with_remedy(error) or problem(error, NAME_IT)
 
 
 def unreachable(connection: Connection, error: str) -> Finding:
@@ -41,14 +39,9 @@ def unanswered(error: str) -> Finding:
     """A program listens there, but does not answer as an engine does."""
     if found := _with_remedy(error):
         return found
-    what = _in_a_line(error)
     if "closed before an answer" in error:
-        return problem(what, f"if it speaks TLS, {_TLS}; if it is no engine, {_NAME_IT}")
-    if "engine answered 4" in error:
-        return problem(what, f"let the proxy or policy in front of the engine's socket allow {_NEEDED}")
-    if "engine answered" in error or "in time" in error:
-        return problem(what, "look at the log of the engine, and of what is in front of it, and restart what hangs")
-    return problem(f"no Docker Engine: {what}", f"{_NAME_IT}; if this is the engine, look at its log")
+        return problem(_in_a_line(error), f"if it speaks TLS, {TLS}; if it is no engine, {NAME_IT}")
+    return problem(f"no Docker Engine: {_in_a_line(error)}", f"{NAME_IT}; if this is the engine, look at its log")
 
 
 def _with_remedy(error: str) -> Finding | None:
@@ -85,24 +78,24 @@ def _connected(path: Path, status: os.stat_result) -> Finding | None:
     except PermissionError:
         return _denied(path, status)
     except ConnectionRefusedError:
-        return problem(f"nothing listens on the socket {path}", f"{_START}, or {_NAME_IT}")
+        return problem(f"nothing listens on the socket {path}", f"{_START}, or {NAME_IT}")
     except OSError as fault:
-        return problem(f"the socket {path} cannot be used: {fault}", f"restart the engine, or {_NAME_IT}")
+        return problem(f"the socket {path} cannot be used: {fault}", f"restart the engine, or {NAME_IT}")
     return None
 
 
 def _absent(path: Path) -> str:
     if probe.in_container():
-        return f"{_START}, run hostwatch's container with `-v {path}:{path}`, or {_NAME_IT}"
-    return f"{_START}, or {_NAME_IT}"
+        return f"{_START}, run hostwatch's container with `-v {path}:{path}`, or {NAME_IT}"
+    return f"{_START}, or {NAME_IT}"
 
 
 def _no_socket(path: Path, status: os.stat_result) -> Finding:
     if stat.S_ISDIR(status.st_mode):
         # If `-v` names a file that does not exist, Docker makes a directory.
-        made = f"if a container's `-v` made it as there was no socket, remove it and start the engine; else {_NAME_IT}"
+        made = f"if a container's `-v` made it as there was no socket, remove it and start the engine; else {NAME_IT}"
         return problem(f"{path} is a directory, not the engine's socket", made)
-    return problem(f"{path} is not a socket", _NAME_IT)
+    return problem(f"{path} is not a socket", NAME_IT)
 
 
 def _denied(path: Path, status: os.stat_result) -> Finding:
@@ -122,14 +115,12 @@ def _at_host(host: str, port: int, error: str) -> Finding:
     try:
         socket.create_connection((host, port), _TIMEOUT_SECONDS).close()
     except socket.gaierror as fault:
-        return problem(f"the host {host} is not known ({fault.strerror})", f"correct its name, or {_NAME_IT}")
+        return problem(f"the host {host} is not known ({fault.strerror})", f"correct its name, or {NAME_IT}")
     except ConnectionRefusedError:
         what = f"nothing listens at {where}"
-        return problem(what, f"start the engine there with `-H tcp://…:{port}` and TLS, or {_NAME_IT}")
+        return problem(what, f"start the engine there with `-H tcp://…:{port}` and TLS, or {NAME_IT}")
     except OSError as fault:
-        return problem(
-            f"{where} cannot be reached ({fault})", f"look at routes and firewalls on the way, or {_NAME_IT}"
-        )
+        return problem(f"{where} cannot be reached ({fault})", f"look at routes and firewalls on the way, or {NAME_IT}")
     return unanswered(error)
 
 

@@ -66,7 +66,8 @@ class Client:
     def events(self, last: int | None = None) -> Iterator[Event]:
         """The changes after number `last` as far as they are known, or those from now on, and other events.
 
-        It ends when the daemon ends. Raises `NoDaemonError` and `RefusedError`.
+        The first event has no data, and comes once no later change is missed. They end when the daemon ends. Raises
+        `NoDaemonError` and `RefusedError`.
         """
         headers = {"Last-Event-ID": str(last)} if last is not None else {}
         with closing(_Connection(self.place, _SILENCE_SECONDS)) as connection:
@@ -76,6 +77,7 @@ class Client:
                     raise RefusedError(answer.status, answer.read().decode().strip())
             except (OSError, HTTPException) as error:
                 raise NoDaemonError(_fault(self.place, error)) from error
+            yield Event(None)
             yield from _events(answer)
 
 

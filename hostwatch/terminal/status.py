@@ -1,30 +1,62 @@
 """The content of `status --json`, as lines for people."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
-from hostwatch.terminal.lines import BAD, CHANGING, GOOD, HEAD, line
+from hostwatch.terminal.lines import BAD, CHANGING, FAINT, GOOD, HEAD, line
 from hostwatch.terminal.tables import Row, table
+
+Found = Mapping[str, Any]
+"""The answer of `status --json`, or a part of it."""
 
 _SERVICES = ("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
 _STATES = {"running": GOOD, "unknown": CHANGING, "stopped": BAD}
 
 
-def status_lines(found: Mapping[str, Any], width: int | None, *, services: bool = True) -> Iterator[Text]:
+def status_lines(found: Found, width: int | None, *, services: bool = True) -> Iterator[Text]:
     """The lines for a terminal of this width, `None` in a pipe; without `services` of the subscribers alone."""
-    engine = found["engine"]
-    yield line(f"engine {engine['version']} (API {engine['api']})")
+    yield from engine_lines(found)
     if services:
-        yield from table(_SERVICES, list(_service_rows(found["services"])), width)
+        yield from service_lines(found, width)
+    yield from subscriber_lines(found)
+
+
+def engine_lines(found: Found) -> Iterator[Text]:
+    """The engine, and the daemon that keeps its files."""
+    engine, daemon = found["engine"], found.get("daemon")
+    if engine["connected"]:
+        yield line(f"engine {engine['version']} (API {engine['api']})")
+    else:
+        yield line("engine: ", ("away", BAD))
+    if daemon is None:
+        yield line("daemon: ", ("none answers", CHANGING), ", so all of this was read just now")
+    else:
+        state = (daemon["state"], GOOD if daemon["state"] == "active" else CHANGING)
+        yield line("daemon: ", state, f" since {local_time(daemon['since'])}, pid {daemon['pid']}")
+
+
+def service_lines(found: Found, width: int | None) -> Iterator[Text]:
+    """The services with their containers, as a table."""
+    yield from table(_SERVICES, list(_service_rows(found["services"])), width)
+
+
+def subscriber_lines(found: Found) -> Iterator[Text]:
+    """The subscribers with their records and withheld lines."""
     for subscriber in found["subscribers"]:
         yield from _subscriber_lines(subscriber)
     if not found["subscribers"]:
         yield line("no running container subscribes")
 
 
-def _service_rows(services: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+def local_time(instant: str) -> str:
+    """A time of the JSON in this machine's zone, to the second."""
+    return f"{datetime.fromisoformat(instant).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _service_rows(services: Iterable[Found]) -> Iterator[Row]:
     for service in services:
         row = [line((service["name"], HEAD)), line(" ".join(service["names"])), line(service["source"])]
         for container in service["containers"]:
@@ -38,12 +70,24 @@ def _service_rows(services: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             yield [*row, line("-"), line(), line()]
 
 
-def _subscriber_lines(subscriber: Mapping[str, Any]) -> Iterator[Text]:
+def _subscriber_lines(subscriber: Found) -> Iterator[Text]:
     verdict = ("right", GOOD) if subscriber["in_sync"] else (subscriber["error"] or "not right yet", BAD)
     yield line((subscriber["name"], HEAD), ": ", verdict)
     records = subscriber["records"]
     widest = max((len(record["address"]) for record in records), default=0)
     for record in records:
-        yield line(f"  {record['address']:<{widest}}  {' '.join(record['names'])}")
+        text = f"  {record['address']:<{widest}}  {' '.join(record['names'])}"
+        origin = "; ".join(_origin(record))
+        yield line(text, (f"  ({origin})" if origin else "", FAINT))
     for withheld in subscriber["withheld"]:
         yield line("  ", ("withheld", CHANGING), f"  {withheld['line']} ({withheld['reason']})")
+
+
+def _origin(record: Found) -> Iterator[str]:
+    """Who asked for a record, what it leads to, and since when, as far as that is known."""
+    if record.get("origin"):
+        yield record["origin"]
+    if record.get("container"):
+        yield record["container"] + (f" on {record['network']}" if record.get("network") else "")
+    if record.get("since"):
+        yield f"since {local_time(record['since'])}"
