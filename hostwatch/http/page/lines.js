@@ -42,14 +42,14 @@ export function described(link) {
 }
 
 export class Lines extends Component {
-  state = { active: null };
+  active = null; // the line of the keyboard: a field, as two keys may come within one frame
 
   pressed = (event) => {
     const reachable = this.reachable();
-    const at = reachable.findIndex(({ link }) => link.key === this.state.active);
+    const at = reachable.findIndex(({ link }) => link.key === this.active);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: reachable.length - 1 }[event.key];
     if (to !== undefined && reachable.length) {
-      this.setState({ active: reachable[Math.min(Math.max(to, 0), reachable.length - 1)].link.key });
+      this.activate(reachable[Math.min(Math.max(to, 0), reachable.length - 1)]);
     } else if ((event.key === "Enter" || event.key === " ") && at >= 0) this.props.onSelect(reachable[at].link);
     else return;
     event.preventDefault();
@@ -57,19 +57,24 @@ export class Lines extends Component {
 
   focused = () => {
     const reachable = this.reachable();
-    if (reachable.length && !reachable.some(({ link }) => link.key === this.state.active)) {
-      this.setState({ active: reachable[0].link.key });
+    if (reachable.length && !reachable.some(({ link }) => link.key === this.active)) {
+      this.activate(reachable[0]);
     }
   };
+
+  activate({ link }) {
+    this.active = link.key;
+    this.setState({});
+  }
 
   // From the top to the bottom of the page.
   reachable() {
     return this.props.lines.filter((each) => each.isInView).sort((one, other) => one.from - other.from || one.to - other.to);
   }
 
-  render({ lines, height, width, selected, onSelect }, { active }) {
+  render({ lines, height, width, selected, onSelect }) {
     const isAny = lines.some((each) => each.isInView);
-    const at = lines.findIndex((each) => each.isInView && each.link.key === active);
+    const at = lines.findIndex((each) => each.isInView && each.link.key === this.active);
     return html`
       <svg class="lines" width=${width} height=${height} role=${isAny ? "listbox" : "presentation"} tabindex=${isAny ? 0 : null}
         aria-label=${isAny ? "Lines between subscribers and services" : null}
@@ -77,7 +82,7 @@ export class Lines extends Component {
         onKeyDown=${this.pressed} onFocus=${this.focused}>
         ${lines.map((each, place) => html`
           <${Line} key=${each.link.key} id=${`line-${place}`} ...${each} width=${width}
-            isActive=${each.link.key === active} isSelected=${each.link.key === selected} onSelect=${onSelect} />`)}
+            isActive=${each.link.key === this.active} isSelected=${each.link.key === selected} onSelect=${onSelect} />`)}
       </svg>`;
   }
 }
@@ -87,10 +92,11 @@ function Line({ link, id, from, to, isInView, isStrong, width, isActive, isSelec
   const path = `M0 ${from}C${bend} ${from} ${width - bend} ${to} ${width} ${to}`;
   const marks = `line ${link.kind} ${isStrong ? "strong" : ""} ${isActive ? "active" : ""} ${isInView ? "" : "beyond"}`;
   if (!isInView) return html`<path class=${marks} d=${path} aria-hidden="true" />`;
+  link.words ??= described(link);
   return html`
-    <g id=${id} class=${marks} role="option" aria-selected=${String(isSelected)} aria-label=${described(link)}
+    <g id=${id} class=${marks} role="option" aria-selected=${String(isSelected)} aria-label=${link.words}
       onClick=${() => onSelect(link)}>
-      <title>${described(link)}</title>
+      <title>${link.words}</title>
       <path class="reach" d=${path} /><path class="stroke" d=${path} />
     </g>`;
 }

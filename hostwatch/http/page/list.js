@@ -1,7 +1,6 @@
 // A long list of rows of one height, of which only those in view are elements. The keyboard moves an active row.
 
 import { Component, createRef } from "./vendor/preact.js";
-import { oncePerFrame } from "./frame.js";
 import { html } from "./html.js";
 import { SIGNS } from "./standing.js";
 
@@ -12,15 +11,10 @@ const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class List extends Component {
   box = createRef();
-  state = { top: 0, height: 0, active: null };
+  state = { top: 0, height: 0 };
+  active = null; // the row of the keyboard: a field, as two keys may come within one frame
 
   componentDidMount() {
-    this.measure = oncePerFrame(() => {
-      if (!this.box.current) return;
-      const { scrollTop: top, clientHeight: height } = this.box.current;
-      this.setState({ top, height });
-      this.props.onView({ top, height });
-    });
     this.sizes = new ResizeObserver(this.measure);
     this.sizes.observe(this.box.current);
   }
@@ -28,6 +22,13 @@ export class List extends Component {
   componentWillUnmount() {
     this.sizes.disconnect();
   }
+
+  // Called before the frame is drawn, while nothing has to be laid out anew for the answer.
+  measure = () => {
+    const { scrollTop: top, clientHeight: height } = this.box.current;
+    this.setState({ top, height });
+    this.props.onView({ top, height });
+  };
 
   componentDidUpdate(before) {
     if (before.rowHeight !== this.props.rowHeight || before.rows.length !== this.props.rows.length) this.measure();
@@ -47,7 +48,7 @@ export class List extends Component {
 
   pressed = (event) => {
     const { rows, rowHeight, onSelect } = this.props;
-    const at = rows.findIndex((row) => row.key === this.state.active);
+    const at = rows.findIndex((row) => row.key === this.active);
     const page = Math.max(1, Math.floor(this.state.height / rowHeight) - 1);
     const to = {
       ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1,
@@ -60,29 +61,30 @@ export class List extends Component {
 
   focused = () => {
     const { rows, selected } = this.props;
-    if (rows.some((row) => row.key === this.state.active)) return;
+    if (rows.some((row) => row.key === this.active)) return;
     const first = rows.find((row) => row.key === selected) ?? rows[Math.ceil(this.state.top / this.props.rowHeight)];
-    if (first) this.setState({ active: first.key });
+    if (first) this.activate(first.key);
   };
 
   activate(key) {
-    this.setState({ active: key });
+    this.active = key;
+    this.setState({});
     this.reveal(key);
   }
 
-  render({ id, label, rows, rowHeight, selected, joined, empty, onSelect }, { top, height, active }) {
+  render({ id, label, rows, rowHeight, selected, joined, empty, onSelect }, { top, height }) {
     const first = Math.max(0, Math.floor(top / rowHeight) - BEYOND);
     const shown = rows.slice(first, Math.ceil((top + height) / rowHeight) + BEYOND);
-    const inView = shown.some((row) => row.key === active);
+    const inView = shown.some((row) => row.key === this.active);
     if (!rows.length) return html`<div id=${id} class="list" ref=${this.box}><p class="empty">${empty}</p></div>`;
     return html`
       <div id=${id} class="list" ref=${this.box} role="listbox" tabindex="0" aria-label=${label}
-        aria-activedescendant=${inView ? `${id}-${rows.findIndex((row) => row.key === active)}` : null}
+        aria-activedescendant=${inView ? `${id}-${rows.findIndex((row) => row.key === this.active)}` : null}
         onScroll=${this.measure} onKeyDown=${this.pressed} onFocus=${this.focused}>
         <div class="rows" role="presentation" style=${{ height: `${rows.length * rowHeight}px` }}>
           ${shown.map((row, place) => html`
             <${Row} key=${row.key} row=${row} id=${`${id}-${first + place}`} position=${first + place} count=${rows.length}
-              top=${(first + place) * rowHeight} isActive=${row.key === active} isSelected=${row.key === selected}
+              top=${(first + place) * rowHeight} isActive=${row.key === this.active} isSelected=${row.key === selected}
               isJoined=${joined.has(row.key)} onSelect=${onSelect} />`)}
         </div>
       </div>`;

@@ -1,8 +1,7 @@
-// What the page knows of now: the state, the last changes and the connection. Tells its listener once per frame at most.
+// What the page knows of now: the state, the last changes and the connection. Tells its listener of each change.
 
 import * as api from "./api.js";
 import { Connection } from "./connection.js";
-import { oncePerFrame } from "./frame.js";
 import { changed } from "./merge.js";
 
 const KEPT_CHANGES = 1_000; // as many as a daemon without a history file knows
@@ -17,12 +16,13 @@ const collator = new Intl.Collator("en", { numeric: true });
 
 export class Live {
   constructor(listener) {
-    this.tell = oncePerFrame(listener);
+    this.tell = listener;
     this.state = null; // as fetched, with `subscribers` sorted by name
     this.changes = []; // newest first
     this.lost = null; // since when the connection is lost
     this.refusal = null; // why the state could not be fetched
     this.fetching = { ids: new Set(), all: false, timer: null, next: 0 };
+    this.isBehind = true; // whether changes may come that the state has already, as after a lost connection
     this.meanwhile = []; // changes that came while the state was fetched, which may not have them yet
   }
 
@@ -38,6 +38,7 @@ export class Live {
 
   opened() {
     this.lost = null;
+    this.isBehind = true;
     this.tell();
     this.refresh();
     api.changes(KEPT_CHANGES).then((answer) => this.add(answer.changes), () => {}); // the state says what is wrong
@@ -52,7 +53,7 @@ export class Live {
   took(change) {
     this.add([change]);
     this.meanwhile.push(change);
-    if (this.state && !this.fetching.all) this.replace(withChange(this.state.subscribers, change));
+    if (this.state && !this.isBehind) this.replace(withChange(this.state.subscribers, change));
     this.refresh(change.subscriber_id);
   }
 
@@ -94,6 +95,7 @@ export class Live {
       const subscribers = whole ? answer.subscribers : this.merged(answer.subscribers, ids);
       this.state = { ...answer, subscribers: sorted(this.meanwhile.reduce(withChange, subscribers)) };
       this.refusal = null;
+      if (whole) this.isBehind = false;
     } catch (error) {
       this.fetching.all = true;
       if (whole) this.refusal = error.message; // else one of them may be gone, which is no fault

@@ -79,8 +79,8 @@ function Containers({ service }) {
       <dt>from</dt><dd><bdi>${brief(service.source)}</bdi></dd>
       ${service.containers.slice(0, FIRST_ASKERS).map((each) => html`
         <dt><bdi>${brief(each.name)}</bdi></dt>
-        <dd>${each.state}${each.health && `, ${each.health}`}
-          ${Object.entries(each.addresses).map(([network, list]) => html` · <b>${list.join(" ")}</b> <bdi>${brief(network)}</bdi>`)}</dd>`)}
+        <dd>${brief([each.state, each.health].filter(Boolean).join(", "))}
+          ${Object.entries(each.addresses).map(([network, list]) => html` · <b>${brief(list.join(" "))}</b> <bdi>${brief(network)}</bdi>`)}</dd>`)}
       ${service.containers.length > FIRST_ASKERS && html`<dt>and</dt><dd>${service.containers.length - FIRST_ASKERS} more containers</dd>`}
     </dl>`;
 }

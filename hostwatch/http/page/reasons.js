@@ -66,7 +66,7 @@ function Line({ line }) {
   return html`
     <article class=${`reason ${kind}`}>
       <h4><code><bdi>${plain(line.line)}</bdi></code> <span class="badge">${plain(line.state)}</span></h4>
-      <p class="asked">asked for by ${plain(line.asked_by)}</p>
+      ${!line.steps?.some((step) => step.kind === "asked") && html`<p class="asked">asked for by ${plain(line.asked_by)}</p>`}
       ${line.reason && html`<p class="problem">${plain(line.reason)}</p>`}
       ${(line.records ?? []).slice(0, FIRST_LINES).map((record) => html`<${Answer} record=${record} />`)}
       <ol class="steps">
@@ -82,7 +82,7 @@ function Answer({ record }) {
   const { address, names, container, network, since } = record;
   return html`
     <p class="answer">
-      <b>${address}</b> <bdi>${brief(names.join(" "))}</bdi>
+      <b>${brief(address)}</b> <bdi>${brief(names.join(" "))}</bdi>
       <span class="quiet">${container && html` · container <bdi>${plain(container, 300)}</bdi>`}
         ${network && html` · network <bdi>${plain(network, 300)}</bdi>`}${since && ` · since ${clock(since)}`}</span>
     </p>`;

@@ -18,8 +18,10 @@ export function brief(text) {
   return all.length > ROW_CHARACTERS ? `${shown}…` : shown;
 }
 
+const numbers = new Intl.NumberFormat("en");
+
 export function number(value) {
-  return value.toLocaleString("en");
+  return numbers.format(value);
 }
 
 // "1 line", "2 lines".
