@@ -86,11 +86,22 @@ def test_a_duration_is_counted_up_to_each_bound_that_is_not_shorter() -> None:
         (RIGHT._replace(phase=Phase.CONTESTED), RUNNING, "the file was changed", FileUpdate(b"theirs", b"ours"), True),
         (RIGHT, RUNNING, "start db", FileUpdate(b"as we left it", b"ours", as_seen=True), False),
         (RIGHT, UNKNOWN, "the file was changed", FileUpdate(b"the engine's", b"ours"), False),
+        (RIGHT._replace(phase=Phase.REBUILT), UNKNOWN, "start web", FileUpdate(b"the engine's again", b"ours"), False),
         (RIGHT._replace(block=THEIRS), RUNNING, "start db", FileUpdate(b"old", b"ours"), False),
         (FileState(), RUNNING, "resync", FileUpdate(b"of an earlier run", b"ours"), False),
         (RIGHT.started(), RUNNING, "start web", FileUpdate(b"the engine's", b"ours"), False),
     ],
-    ids=["drift", "at a resync", "contested", "a new record", "rebuilt", "not as it was", "first look", "restarted"],
+    ids=[
+        "drift",
+        "at a resync",
+        "contested",
+        "a new record",
+        "rebuilt",
+        "rebuilt again",
+        "not as it was",
+        "first look",
+        "restarted",
+    ],
 )
 def test_drift_is_what_somebody_else_made_of_a_right_file(
     state: FileState, of: State, cause: str, update: FileUpdate, *, heals: bool

@@ -140,7 +140,7 @@ def test_an_unreadable_event_has_everything_read_again(moment: float) -> None:
 
 
 def test_an_engine_that_is_lost_and_regained_is_counted_once() -> None:
-    """The first connection is no reconnect, and a resync is none either."""
+    """The first connection is no reconnect, and a resync is none either. Events are counted meanwhile."""
 
     async def life(follower: Follower) -> None:
         figures = follower.figures
@@ -148,6 +148,14 @@ def test_an_engine_that_is_lost_and_regained_is_counted_once() -> None:
             tasks.start_soon(follower.run)
             await anyio.sleep(5)
             first = figures.last_resync
+            for action in ("start", "exec_create: evil", "start"):
+                container = {"ID": "f" * 64, "Attributes": {"name": "db"}}
+                follower.source.teller(["ok"])({"Type": "container", "Action": action, "Actor": container})
+            await anyio.sleep(1)
+            assert {key: count for key, count in figures.events.items() if count} == {
+                ("container", "start"): 2,
+                ("container", "other"): 1,
+            }
             assert figures.connections == 1
             assert first > 0
             follower.informer.adopt(Timing(1800.0, 2.0))
