@@ -6,6 +6,8 @@ import unicodedata
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*", re.ASCII)
 _MAX_SHOWN = 100
+_MAX_TOLD = 1_000
+"""Longer than any name, and long enough for some of them."""
 _CUT = " ..."
 
 
@@ -71,6 +73,11 @@ def shown(text: str, most: int = _MAX_SHOWN) -> str:
     cut = safe[: most - len(_CUT)]
     words = cut.rpartition(" ")[0]
     return (words if len(words) > most // 2 else cut) + _CUT
+
+
+def told(text: str) -> str:
+    """Text from another source for a sentence: safe as in `shown`, and whole as long as it may be names."""
+    return shown(text, _MAX_TOLD)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from hostwatch.terminal.lines import BAD, CHANGING, FAINT, GOOD, HEAD, line
+from hostwatch.terminal.status import local_time
 
 _STATES = {"published": GOOD, "lingers": CHANGING, "unknown": CHANGING, "withheld": BAD}
 _KINDS = {
@@ -41,7 +42,7 @@ def reason_lines(found: Mapping[str, Any]) -> Iterator[Text]:
 def _explained(explained: Mapping[str, Any]) -> Iterator[Text]:
     yield line((explained["line"], HEAD), ": ", (explained["state"], _STATES.get(explained["state"], "")))
     for record in explained["records"]:
-        since = f" (since {record['since']})" if record["since"] else ""
+        since = f" (since {local_time(record['since'])})" if record["since"] else ""
         yield line("  ", (f"{record['address']} {' '.join(record['names'])}", GOOD), since)
     for step in explained["steps"]:
         indent = "  " * (step["depth"] + 1)

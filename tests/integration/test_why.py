@@ -41,9 +41,10 @@ def service(name: str, **more: str) -> dict[str, str]:
     return SHOP | {"com.docker.compose.service": name} | more
 
 
-def explained(lab: Lab, *arguments: str) -> dict[str, dict[str, Any]]:
+def explained(lab: Lab, *arguments: str, by: str = "daemon") -> dict[str, dict[str, Any]]:
     """The explained lines of the only subscriber that is meant, by the lines."""
     found = json.loads(lab.command("why", "--json", *arguments).stdout)
+    assert found["worked_out_by"] == by
     (subscriber,) = found["subscribers"]
     return {line["line"]: line for line in subscriber["lines"]}
 
@@ -119,7 +120,7 @@ def check_web(lines: dict[str, dict[str, Any]]) -> None:
 def test_each_line_is_explained_with_and_without_a_daemon(lab: Lab) -> None:
     """By both alike; the command says what it does not know."""
     configuration = scene(lab)
-    alone = explained(lab, "shop-web-1", "-c", configuration)
+    alone = explained(lab, "shop-web-1", "-c", configuration, by="command")
     check_web(alone)
     with lab.hostwatch("-c", configuration) as _:
         eventually(lambda: lab.command("status", "--json", "-c", configuration).stdout.count('"in_sync": true') == 3)
@@ -128,6 +129,7 @@ def test_each_line_is_explained_with_and_without_a_daemon(lab: Lab) -> None:
         assert {line: found["steps"] for line, found in asked.items()} == {
             line: found["steps"] for line, found in alone.items()
         }
+        assert {record["since"] is None for found in asked.values() for record in found["records"]} == {False}
         check_others(lab, configuration)
         shown = lab.command("why", "shop-web-1", "db", "-c", configuration).stdout
         assert "far" not in shown

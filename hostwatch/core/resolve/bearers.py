@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hostwatch.core.model import Claim, Container
-from hostwatch.core.names import folded, shown
+from hostwatch.core.names import folded, told
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.reach import Unreached, reach
 from hostwatch.core.resolve.services import Tier
@@ -75,7 +75,7 @@ class Bearer:
         networks = [e for e in container.endpoints if self.name in map(folded, e.aliases or ())]
         if networks:
             is_shared = context.is_host_file or any(map(context.is_on, networks))
-            names = shown(" and ".join(sorted(e.network_name for e in networks)))
+            names = told(" and ".join(sorted(e.network_name for e in networks)))
             yield Tier.ALIAS, None if is_shared else f"it has this alias on {names} alone, where the subscriber is not"
         if self.name in map(folded, self.resolver.lister.roles(container.key).names):
             yield Tier.LABEL, self._reach_fault()
@@ -85,7 +85,7 @@ class Bearer:
         if container.is_one_off:
             return "it is a container of `docker compose run`, which is no service"
         if container.project != context.project:
-            project = shown(container.project or "")
+            project = told(container.project or "")
             return f"it is this service of the compose project {project}: only that project's containers see it so"
         return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerKey, State
-from hostwatch.core.names import folded, shown
+from hostwatch.core.names import folded, told
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.linger import Desired
@@ -102,7 +102,7 @@ class Explanation:
     ) -> Explained:
         line = outcome.line
         asked = self.requests.of(line)
-        steps = [Step(0, "asked", f"{shown(each.place)} asks for {shown(line, _LONG)}") for each in asked]
+        steps = [Step(0, "asked", f"{told(each.place)} asks for {told(line)}") for each in asked]
         last = self._desired.memory.get(line)
         look_up = self._look_up(outcome, asked, last)
         if look_up is not None:
@@ -153,7 +153,7 @@ class Explanation:
                 return "withheld", self._reasons.get(outcome.line, outcome.reason)
 
     def _conclusion(self, outcome: Outcome, records: list[Record], end: str | None) -> Iterator[Step]:
-        said = shown("; ".join(f"{record.address} {' '.join(record.names)}" for record in records), _LONG)
+        said = told("; ".join(f"{record.address} {' '.join(record.names)}" for record in records))
         match outcome:
             case Published() if records:
                 yield Step(0, "published", f"it gives {said}")
@@ -170,9 +170,9 @@ class Explanation:
                 yield Step(0, "withheld", f"withheld: {self._reasons.get(outcome.line, outcome.reason)}")
                 for name in outcome.line.split()[1:]:
                     if (given := self._given.get(folded(name))) is not None:
-                        yield Step(1, "shadowed", f"{name} is given by an earlier line: {shown(given, _LONG)}")
+                        yield Step(1, "shadowed", f"{name} is given by an earlier line: {told(given)}")
         for shadow in dict.fromkeys(self._shadows.get(outcome.line, ())):
-            yield Step(0, "shadowed", f"left out of the file: {shown(shadow.line, _LONG)} ({shadow.reason})")
+            yield Step(0, "shadowed", f"left out of the file: {told(shadow.line)} ({shadow.reason})")
             if ": shadowed by " in shadow.reason:
                 yield Step(0, "would_change", _SHADOWED)
 
@@ -188,8 +188,6 @@ class Explanation:
 
 
 _SHADOWED = "take that name out of the file's own lines, as of the container's `extra_hosts`: these always win"
-_LONG = 400
-"""The longest part of a sentence that shows a line or records, in characters."""
 
 
 def _left_out(withheld: Iterable[Withheld], known: Collection[str]) -> dict[tuple[str, str], Withheld]:

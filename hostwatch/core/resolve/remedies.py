@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hostwatch.core.model import State
-from hostwatch.core.names import shown
+from hostwatch.core.names import told
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
 from hostwatch.core.resolve.outcome import Outcome, Unknown
@@ -20,11 +20,11 @@ def remedy(outcome: Outcome, look_up: LookUp | None) -> Iterator[str]:
         return
     match look_up.answer:
         case Ambiguous():
-            yield f"an entry under `services` of the configuration, called {shown(look_up.name)}, decides who is meant"
+            yield f"an entry under `services` of the configuration, called {told(look_up.name)}, decides who is meant"
         case Service() as service:
             yield from _of_service(look_up, service)
         case None:
-            yield _of_nothing(look_up.resolver, shown(look_up.name))
+            yield _of_nothing(look_up.resolver, look_up.name)
 
 
 _TOGETHER = (
@@ -35,7 +35,7 @@ _TOGETHER = (
 
 def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
     if not service.containers:
-        yield f"a container that matches the service {shown(service.name)} of the configuration"
+        yield f"a container that matches the service {told(service.name)} of the configuration"
         return
     members = [member_of(look_up.resolver, service, c, look_up.is_addressed) for c in service.containers]
     for kind, words in _BY_FAULT.items():
@@ -54,11 +54,12 @@ _BY_FAULT: dict[type[Missing], str] = {
 def _of_nothing(resolver: Resolver, name: str) -> str:
     context = resolver.context
     if (stranger := resolver.stranger(name)) is not None:
-        return f"start {shown(name)}" if stranger.state is State.STOPPED else _TOGETHER.format(shown(name))
+        return f"start {told(name)}" if stranger.state is State.STOPPED else _TOGETHER.format(told(name))
+    name = told(name)
     ways = [f"a container called {name}", f"`hostwatch.names: {name}` on one"]
     if context.project is not None:
-        ways.insert(0, f"a service {name} in the compose project {shown(context.project)}")
-    networks = shown(" or ".join(sorted(a.network_name for a in context.attachments)))
+        ways.insert(0, f"a service {name} in the compose project {told(context.project)}")
+    networks = told(" or ".join(sorted(a.network_name for a in context.attachments)))
     if networks:
         ways.append(f"the alias {name} on {networks}")
     return f"{', '.join(ways)}, in reach of the subscriber; or an entry {name} under `services` of the configuration"

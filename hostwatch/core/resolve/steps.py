@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hostwatch.core.model import Claim, Container, Health, NetworkMode, State
-from hostwatch.core.names import folded, shown
+from hostwatch.core.names import folded, told
 from hostwatch.core.resolve.bearers import Bearer, Bearers
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Member, answer_for, member_of, network_of
@@ -49,7 +49,7 @@ class LookUp:
 
     def steps(self, bearers: Bearers) -> Iterator[Step]:
         """All steps of the look-up."""
-        yield Step(0, "name", f"{shown(self.name)} is looked up from {_viewpoint(self.resolver)}")
+        yield Step(0, "name", f"{told(self.name)} is looked up from {_viewpoint(self.resolver)}")
         answer = self.answer
         if isinstance(answer, Service) and answer.tier is Tier.SELF:
             yield Step(1, "tier", "self is the subscriber itself")
@@ -64,10 +64,10 @@ class LookUp:
     def _of_tier(self, tier: Tier, tried: Answer, *, is_it: bool) -> str:
         place = _place(self.resolver, tier)
         if tried is None:
-            return f"{place}: none is called {shown(self.name)}"
+            return f"{place}: none is called {told(self.name)}"
         if isinstance(tried, Ambiguous):
             return f"{place}: {tried.reason}, which are several services, so that it means none of them"
-        found = f"the service {shown(tried.rule.key)}" if tried.rule is not None else listed(tried.containers)
+        found = f"the service {told(tried.rule.key)}" if tried.rule is not None else listed(tried.containers)
         if tried.yields:
             found += ", which has ended and yields the name to a container of that name, or with that alias"
         elif not tried.containers:
@@ -92,7 +92,7 @@ class LookUp:
         addresses = " and ".join(str(address) for address in (reached.ipv4, reached.ipv6) if address is not None)
         if not reached.network_name:
             return f"{addresses}, the address of the host for this subscriber"
-        return f"{addresses} on {shown(reached.network_name)}{self._choice(service, member)}"
+        return f"{addresses} on {told(reached.network_name)}{self._choice(service, member)}"
 
     def _choice(self, service: Service, member: Member) -> str:
         """Why the address on this network was chosen."""
@@ -101,11 +101,11 @@ class LookUp:
         if service.tier is Tier.SELF:
             return ""
         if (only := network_of(self.resolver.lister, service, member.container)) is not None:
-            return f", as only its addresses on {shown(only)} are published"
+            return f", as only its addresses on {told(only)} are published"
         if context.network_mode is NetworkMode.HOST:
             return ", the first network that the host reaches"
         if len(shared) > 1:
-            both = shown(" and ".join(shared))
+            both = told(" and ".join(shared))
             return f"; both are on {both}: user-defined networks come before bridge, then it goes by name"
         return ", where both are" if shared else ", without a shared network (`scope: any`)"
 
@@ -125,7 +125,7 @@ def listed(containers: Iterable[Container]) -> str:
     """Some containers, for people."""
     names = sorted({container.name for container in containers})
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return shown(", ".join(names[:_MOST_NAMED]) + more, 1_000)
+    return told(", ".join(names[:_MOST_NAMED]) + more)
 
 
 _MOST_NAMED = 10
@@ -141,8 +141,8 @@ def _viewpoint(resolver: Resolver) -> str:
     else:
         networks = sorted(attachment.network_name for attachment in context.attachments)
         kind = {0: "no network", 1: "the network "}.get(len(networks), "the networks ")
-        where = shown(kind + " and ".join(networks))
-    return f"{where}, in the compose project {shown(context.project)}" if context.project is not None else where
+        where = told(kind + " and ".join(networks))
+    return f"{where}, in the compose project {told(context.project)}" if context.project is not None else where
 
 
 def _place(resolver: Resolver, tier: Tier) -> str:
@@ -151,7 +151,7 @@ def _place(resolver: Resolver, tier: Tier) -> str:
         return _SEEN_BY_HOST[tier]
     if tier is Tier.COMPOSE:
         project = context.project
-        return f"compose services of the project {shown(project)}" if project else "compose services (in no project)"
+        return f"compose services of the project {told(project)}" if project else "compose services (in no project)"
     return _PLACES[tier]
 
 
@@ -177,4 +177,4 @@ def _described(container: Container, owner: Container) -> str:
     places = [f"{' and '.join(map(str, e.addresses))} on {e.network_name}" for e in owner.endpoints if e.addresses]
     if owner.network_mode is NetworkMode.HOST:
         places = ["the host's network"]
-    return f"{state}{health}{joined}; {shown(', '.join(places), 1_000) or 'no address'}"
+    return f"{state}{health}{joined}; {told(', '.join(places)) or 'no address'}"
