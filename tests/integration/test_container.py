@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest
 ROUNDS = 6
 SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
 COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
+HISTORY_FILE = image.REPOSITORY / "config" / "compose.history.yaml"
 HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
@@ -242,3 +243,27 @@ def test_http_with_its_overlay(lab: Lab) -> None:
         assert hostwatch.attrs["HostConfig"]["NetworkMode"] == "host"
         get = ["wget", "-qO-", "http://127.0.0.1:9464/healthz"]
         assert lab.client.containers.run("busybox", get, network_mode="host", remove=True) == b"ok\n"
+
+
+def test_history_with_its_overlay(lab: Lab) -> None:
+    """config/compose.history.yaml and a line of configuration are all that it takes. It outlives the container."""
+    config = lab.configured("history: {file: /var/lib/hostwatch/history.db}\n")
+    files = HISTORY_FILE, override(lab, f"volumes: ['{config}:/etc/hostwatch/hostwatch.yaml:ro']")
+    lab.run("db", address="10.123.7.1")
+    lab.run("web", labels={"hostwatch.services": "db"})
+    try:
+        for _ in range(2):
+            with contained(lab, *files) as hostwatch:
+                eventually(lambda: b"web: db - " in shown(hostwatch))
+                assert shown(hostwatch).count(b"\n") == 1
+            hostwatch.remove()
+    finally:
+        lab.clear()
+        lab.client.volumes.get("hostwatch_history").remove()
+
+
+def shown(hostwatch: Container) -> bytes:
+    """What `history` shows."""
+    output = hostwatch.exec_run(["hostwatch", "history"]).output
+    assert isinstance(output, bytes)
+    return output

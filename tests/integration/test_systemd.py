@@ -101,6 +101,22 @@ def test_http_under_the_unit(boot: Callable[[str], Machine]) -> None:
     assert machine.run(*get) == "b'ok\\n'\n"
 
 
+@newest_only
+def test_history_under_the_unit(boot: Callable[[str], Machine]) -> None:
+    """The drop-in of `config/` is all that it takes. Without it the history is in memory, and that is said."""
+    machine = boot(f"{CONFIG}history: {{file: /var/lib/hostwatch/history.db}}\n")
+    root = Path(f"/proc/{machine.pid}/root")
+    machine.run("systemctl", "start", "hostwatch")
+    eventually(lambda: "the history cannot be written to /var/lib/hostwatch/history.db: Read-only" in machine.log)
+    drop_in = root / "etc/systemd/system/hostwatch.service.d/history.conf"
+    drop_in.write_text((REPOSITORY / "config/hostwatch.service.d/history.conf").read_text())
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hostwatch")
+    file = root / "var/lib/hostwatch/history.db"
+    eventually(file.exists)
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
 RELOADED = """\
 [Service]
 Type=oneshot
