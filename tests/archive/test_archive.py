@@ -368,3 +368,12 @@ def test_a_stored_change_has_the_form_of_all_others(path: Path) -> None:
     with opened(path) as (archive, _):
         archive.write([change(1)])
         assert archive.changes(Inquiry(), 100) == [json.loads(json.dumps(described(change(1))))]
+
+
+def test_a_batch_is_written_as_a_whole(path: Path) -> None:
+    """Or not at all, whatever goes wrong; the next one is written all the same."""
+    with opened(path) as (archive, _):
+        with pytest.raises(AssertionError):
+            archive.write([change(1), "no entry"])  # type: ignore[list-item]
+        archive.write([change(2)])
+        assert [found["id"] for found in archive.changes(Inquiry(), 100)] == [2]

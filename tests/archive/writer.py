@@ -18,6 +18,8 @@ from hostwatch.core.block.records import Block, Record
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
 _FILES = 20
+BEGUN = 4e9
+"""A change is so many seconds later than this as its number tells: after any real time."""
 
 
 def key(number: int) -> FileKey:
@@ -31,12 +33,12 @@ def block(number: int) -> Block:
     return Block((Record(address, ("db",)), Record(ipaddress.IPv4Address("10.9.9.9"), ("cache",))))
 
 
-def entries(number: int, begun: float) -> list[Entry]:
+def entries(number: int) -> list[Entry]:
     """What is written of one change. Its number is its time, and the first address tells it."""
     before, after = block(number - _FILES) if number > _FILES else Block(), block(number)
     old = before.records[0].address if before else None
     names = (NameChange("db", (old,) if old is not None else (), (after.records[0].address,)),)
-    at, owner = begun + number, key(number)
+    at, owner = BEGUN + number, key(number)
     change = Change(number, at, owner.owner, owner.owner.id, "start of db", names, (), (), 0.001)
     return [change, Altered(at, owner, owner.owner.id, delta(before, after))]
 
@@ -44,14 +46,14 @@ def entries(number: int, begun: float) -> list[Entry]:
 def main(path: Path) -> None:
     """Write batches of some changes, and prune now and then."""
     archive, found = open_archive(path)
-    begun, number = archive.known_since(), found.last_number
+    number = found.last_number
     while True:
         batch = range(number + 1, number + 1 + random.randint(1, 30))
-        archive.write([entry for each in batch for entry in entries(each, begun)])
+        archive.write([entry for each in batch for entry in entries(each)])
         number = batch[-1]
         print(number, flush=True)
         if random.random() < 0.02:
-            archive.prune(begun + number - 2_000)
+            archive.prune(BEGUN + number - 2_000)
 
 
 if __name__ == "__main__":
