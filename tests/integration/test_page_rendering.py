@@ -57,14 +57,16 @@ def test_nothing_serious_stands_in_the_way_of_a_screen_reader_or_weak_eyes(
     eventually(lambda: "would_change" in driver.page_source)
     assert findings(driver) == []
     driver.find_element(By.CSS_SELECTOR, ".change .time").click()
-    eventually(lambda: "172.18.0.9" in text(driver, "#subscribers"))
+    eventually(lambda: "cache ○ withheld then" in text(driver, "#services"))
+    assert "172.18.0.9" in text(driver, "#subscribers .row") + text(driver, "#services .row")
     assert findings(driver) == []
     assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
     assert errors(driver) == []
 
 
 def _block(address: str, name: str) -> states.Json:
-    return {"records": [{"address": address, "names": [name]}], "withheld": []}
+    withheld = {"line": "@{cache.ip} cache", "reason": "cache: no running container"}
+    return {"records": [{"address": address, "names": [name]}], "withheld": [withheld]}
 
 
 def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
@@ -128,6 +130,23 @@ def test_a_page_that_missed_something_gets_it(driver: Chrome, told: Told) -> Non
     eventually(lambda: "172.18.0.77" in text(driver, "#subscribers"))
     eventually(lambda: "start of db" in text(driver, ".log"))
     assert not text(driver, ".notices")
+
+
+def test_many_pages_of_one_browser_are_served(driver: Chrome, told: Told) -> None:
+    """A browser has six connections to one host: a page that is not seen lets go of its own, and catches up later."""
+    opened(driver, told)
+    first = driver.current_window_handle
+    for _ in range(7):
+        driver.switch_to.new_window("tab")
+        opened(driver, told)
+    for handle in {*driver.window_handles} - {first}:
+        driver.switch_to.window(handle)
+        driver.close()
+    web = told.state["subscribers"][0]
+    web["records"] = [web["records"][0] | {"address": "172.18.0.88"}]
+    driver.switch_to.window(first)
+    eventually(lambda: "172.18.0.88" in text(driver, "#subscribers"))
+    assert errors(driver) == []
 
 
 def test_a_thousand_subscribers_move_without_stutter(driver: Chrome) -> None:

@@ -1,4 +1,5 @@
 // The event stream: opened again by itself, for ever. The browser does so after a cut; after a refusal we do.
+// A page that nobody sees lets go of it: a browser has six connections to one host, for all of its pages together.
 
 import { EVENTS } from "./api.js";
 
@@ -12,15 +13,22 @@ export class Connection {
     this.wait = FIRST_WAIT;
   }
 
+  start() {
+    const look = () => (document.hidden ? this.close() : this.open());
+    document.addEventListener("visibilitychange", look);
+    look();
+  }
+
   open() {
+    this.close();
     const source = new EventSource(EVENTS);
+    this.source = source;
     const change = (event) => this.on.change(JSON.parse(event.data));
     source.addEventListener("open", () => {
       this.wait = FIRST_WAIT;
       this.on.open();
     });
     source.addEventListener("message", change);
-    source.addEventListener("change", change);
     source.addEventListener("standing", () => this.on.standing());
     source.addEventListener("error", () => {
       this.on.lost();
@@ -28,8 +36,13 @@ export class Connection {
     });
   }
 
+  close() {
+    clearTimeout(this.timer);
+    this.source?.close();
+  }
+
   later() {
-    setTimeout(() => this.open(), this.wait * (0.5 + Math.random())); // not all pages at the same moment
+    this.timer = setTimeout(() => this.open(), this.wait * (0.5 + Math.random())); // not all pages at the same moment
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
   }
 }

@@ -32,8 +32,7 @@ export class Live {
       lost: () => this.wasLost(),
       change: (change) => this.took(change),
       standing: () => this.refresh(),
-    }).open();
-    document.addEventListener("visibilitychange", () => this.schedule());
+    }).start();
   }
 
   opened() {

@@ -58,5 +58,7 @@ function asState({ blocks, known_since: knownSince = null }) {
     if (!service.then.includes(address)) service.then.push(address);
     services.set(names[0], service);
   }
-  return { subscribers, knownSince, graph: new Graph([...services.values()], subscribers) };
+  const graph = new Graph([...services.values()], subscribers);
+  for (const service of graph.services) service.then ??= []; // of names that were withheld
+  return { subscribers, knownSince, graph };
 }

@@ -22,7 +22,9 @@ export function subscriberStanding(subscriber) {
 }
 
 export function serviceStanding(service) {
-  if (service.then) return { kind: "right", words: "published then" };
+  if (service.then) {
+    return service.then.length ? { kind: "right", words: "published then" } : { kind: "absent", words: "withheld then" };
+  }
   const all = service.containers.length;
   if (!all) return { kind: "absent", words: service.missing ? "not found" : "no container" };
   const running = service.containers.filter((each) => each.state === "running").length;
@@ -46,8 +48,8 @@ export function subscriberDetail(subscriber) {
 
 // The second line of a service's row: its addresses, by network.
 export function serviceDetail(service) {
+  if (service.then) return brief(service.then.join(" · ")) || "no address";
   if (service.missing) return "asked for, and nothing has this name";
-  if (service.then) return brief(service.then.join(" · "));
   const found = service.containers.flatMap((each) =>
     Object.entries(each.addresses).map(([network, list]) => `${list.join(" ")} ${network}`),
   );
