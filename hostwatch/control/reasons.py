@@ -88,9 +88,10 @@ async def _subscribers(
 
 async def _explanation(store: Lister, standing: Standing, bearers: Bearers, clock: Clock) -> Explanation:
     owner = standing.container.key
-    while not is_computed(store, owner, STEPS):
+    requests = store.sharing(owner).requests
+    while not is_computed(store, requests, STEPS):
         await anyio.lowlevel.checkpoint()
-    desired = desired_block(store, owner, standing.memory, clock.now, clock.linger_seconds)
+    desired = desired_block(store, requests, standing.memory, clock.now, clock.linger_seconds)
     return Explanation(store, owner, desired, standing.block, bearers)
 
 

@@ -203,7 +203,9 @@ class Survey:
         if isinstance(plan := decide(self._observed(container, FileState())), Refuse):
             raise FileRefusedError(plan.reason)
         text = await files.read(container)
-        memory = memory_of(outcomes(self.store, container.key), hostsfile.found(text) or Block())
+        memory = memory_of(
+            outcomes(self.store, self.store.sharing(container.key).requests), hostsfile.found(text) or Block()
+        )
         desired = self._observed(container, FileState().recalled(memory)).desired
         block = desired.block if desired is not None else Block()
         rewriting = Rewriting(block, container, block, limit=files.limit(container))

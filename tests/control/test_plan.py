@@ -3,8 +3,7 @@
 from hostwatch.control.reconcile.plan import Compute, Moment, Recall, Rewrite, decide, observe
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.core.model import State
-from hostwatch.core.resolve.desired import desired_block
-from tests.core.build import box, key, on, store
+from tests.core.build import box, desired_block, key, on, store
 
 
 def test_a_long_file_is_computed_between_other_tasks() -> None:

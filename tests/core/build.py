@@ -20,8 +20,9 @@ from hostwatch.core.model import (
     State,
 )
 from hostwatch.core.references import Line, parsed_template
-from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.outcome import Outcome, Published
+from hostwatch.core.resolve import desired
+from hostwatch.core.resolve.linger import Desired
+from hostwatch.core.resolve.outcome import Memory, Outcome, Published
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
 
@@ -157,6 +158,16 @@ def service(name: str, names: tuple[str, ...] = (), network: str | None = None, 
 def subscriber(name: str, subscription: Subscription) -> SubscriberRule:
     """A subscriber of the configuration: the container of that name."""
     return SubscriberRule(name, Match(name=(name,)), subscription)
+
+
+def outcomes(made: Store, file: ContainerKey) -> tuple[Outcome, ...]:
+    """The outcome of each line that is requested for a file."""
+    return desired.outcomes(made, made.sharing(file).requests)
+
+
+def desired_block(made: Store, file: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
+    """The desired block of a file."""
+    return desired.desired_block(made, made.sharing(file).requests, memory, now, linger_seconds)
 
 
 def told(made: Store, name: str | ContainerKey) -> list[str]:

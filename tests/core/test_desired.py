@@ -7,7 +7,6 @@ import pytest
 
 from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Health, Network, NetworkMode, State
-from hostwatch.core.resolve.desired import desired_block, outcomes
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Published, Refused, Unknown
 from hostwatch.core.resolve.recall import memory_of
@@ -20,6 +19,7 @@ from tests.core.build import (
     STOPPED,
     UNKNOWN,
     box,
+    desired_block,
     hosts,
     ip,
     key,
@@ -27,6 +27,7 @@ from tests.core.build import (
     net,
     on,
     only,
+    outcomes,
     service,
     store,
     subscriber,

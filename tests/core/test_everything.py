@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostwatch.core.resolve import desired, line_list
-from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.line_list import Line, LineList
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.store import lister
-from tests.core.build import UNKNOWN, box, ip, key, net, on, store, told
+from tests.core.build import UNKNOWN, box, ip, key, net, on, outcomes, store, told
 from tests.core.histories import Step, histories, often, watched
 from tests.core.test_linger import published
 from tests.core.test_store import everything_told
@@ -83,7 +82,7 @@ def test_a_file_with_more_lines_than_results_are_kept_is_computed(monkeypatch: p
     boxes = [box(f"s{number}", on("front", f"10.0.1.{number}", aliases=(f"a{number}",))) for number in range(50)]
     made = store(*boxes, box("web", on("front", "10.0.0.2"), labels={"hostwatch.services": "*"}))
     rounds = 0
-    while not desired.is_computed(made, key("web"), 5):
+    while not desired.is_computed(made, made.sharing(key("web")).requests, 5):
         rounds += 1
         assert rounds < 1000
     assert len(outcomes(made, key("web"))) == 51

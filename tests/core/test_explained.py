@@ -9,13 +9,12 @@ from hostwatch.core.block.hostsfile import rewritten
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import Container, ContainerKey, Health, NetworkMode
 from hostwatch.core.resolve.bearers import Bearers
-from hostwatch.core.resolve.desired import desired_block
 from hostwatch.core.resolve.explained import Explained, Explanation
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
-from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, key, net, on, service, store
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, desired_block, hosts, key, net, on, service, store
 from tests.core.histories import Step, histories, often, watched
 
 

@@ -6,12 +6,11 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.edit import steps
 from hostwatch.core.block.records import Block, Record
 from hostwatch.core.names import printable
-from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Unknown
 from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Match, Rules
 from hostwatch.core.store.selection import Roles, roles
-from tests.core.build import ENGINE, STOPPED, box, hosts, ip, key, net, on, store, told
+from tests.core.build import ENGINE, STOPPED, box, hosts, ip, key, net, on, outcomes, store, told
 from tests.noise import cpu_seconds
 
 pytestmark = pytest.mark.timeout(20)

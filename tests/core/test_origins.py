@@ -4,11 +4,10 @@ import pytest
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Container
-from hostwatch.core.resolve.desired import desired_block
 from hostwatch.core.resolve.origins import RecordOrigins, Requests, stretches
 from hostwatch.core.rules import Places, Rules, Subscription
 from hostwatch.core.store.store import Store
-from tests.core.build import STOPPED, box, hosts, ip, key, lines, on, service, store, subscriber
+from tests.core.build import STOPPED, box, desired_block, hosts, ip, key, lines, on, service, store, subscriber
 
 DB = box("db", on("front", "10.0.0.5"))
 Told = tuple[str | None, str | None, str | None, str, str]

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from hostwatch.core.names import name_fault
 from hostwatch.core.notifications import Exec, Notification, Restart, Signal
-from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Published
 from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.selection import MAX_LABEL_LENGTH, MAX_NAMES, LabelFault, roles
-from tests.core.build import box, hosts, key, lines, on, service, store, subscriber
+from tests.core.build import box, hosts, key, lines, on, outcomes, service, store, subscriber
 from tests.effort import examples
 
 DB = box("shop-db-1", compose="shop/db", image="mariadb:11", labels={"app": "db", "empty": ""})

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
-from hostwatch.core.resolve.desired import desired_block, outcomes
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.reach import LOST_NETWORK
@@ -24,12 +23,14 @@ from tests.core.build import (
     STOPPED,
     UNKNOWN,
     box,
+    desired_block,
     hosts,
     ip,
     key,
     lines,
     net,
     on,
+    outcomes,
     service,
     store,
     subscriber,

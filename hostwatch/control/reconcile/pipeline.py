@@ -189,7 +189,7 @@ class Pipeline:
                 return moment._replace(now=anyio.current_time())
             case Recall():
                 block = await block_in(await self._access.read(container, seen.writer))
-                memory = memory_of(outcomes(self._store, seen.key), block) if block is not None else {}
+                memory = memory_of(outcomes(self._store, seen.sharing.requests), block) if block is not None else {}
                 self._states[seen.key] = seen.state.recalled(memory)
                 return moment
 

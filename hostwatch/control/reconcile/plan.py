@@ -181,10 +181,10 @@ def observe(
         memory = {}  # the engine has just rebuilt the file: there is nothing to remember
     is_wanted = is_kept or REMOVAL in moment.causes
     steps = moment.most_steps if is_kept else None
-    ready = steps is None or is_computed(store, container.key, steps)
+    ready = steps is None or is_computed(store, sharing.requests, steps)
     desired = None
     if memory is not None and is_wanted and ready:
-        desired = desired_block(store, container.key, memory, moment.now, moment.linger_seconds)
+        desired = desired_block(store, sharing.requests, memory, moment.now, moment.linger_seconds)
     writer = writer_of(sharing, detour)
     is_due = detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
     is_path_due = is_due and not moment.is_path_tried

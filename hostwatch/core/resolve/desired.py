@@ -24,33 +24,35 @@ from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Query, Request
 
 
-def outcomes(lister: Lister, owner: ContainerKey) -> tuple[Outcome, ...]:
-    """The outcome of each line that is requested for the hosts file of `owner`.
+def outcomes(lister: Lister, requests: Sequence[Request]) -> tuple[Outcome, ...]:
+    """The outcome of each line that is requested for a hosts file.
 
     The file's own container comes first, then those that share it; the configuration before labels. A name that an
     earlier source gave to another service stays with that service, and template lines win over `services:`.
     """
-    return _answer(lister, lister.sharing(owner).requests).resolved.outcomes
+    return _answer(lister, requests).resolved.outcomes
 
 
-def is_computed(lister: Lister, owner: ContainerKey, most_steps: int) -> bool:
+def is_computed(lister: Lister, requests: Iterable[Request], most_steps: int) -> bool:
     """Take so many steps of some 20 µs towards the lines of a file with every name; returns whether none is left.
 
     `outcomes` and `desired_block` take all that are left.
     """
-    queries = [request.query for request in lister.sharing(owner).requests]
+    queries = [request.query for request in requests]
     return all(everything_of(lister, q).is_complete(most_steps) for q in queries if q.subscription.everything)
 
 
-def desired_block(lister: Lister, owner: ContainerKey, memory: Memory, now: float, linger_seconds: float) -> Desired:
-    """The desired block of the hosts file of `owner` at `now`; the memory holds what was published before."""
-    requests = lister.sharing(owner).requests
+def desired_block(
+    lister: Lister, requests: Sequence[Request], memory: Memory, now: float, linger_seconds: float
+) -> Desired:
+    """The desired block of a hosts file at `now`; the memory holds what was published before."""
     answer = _answer(lister, requests)
     if answer.desired is not None:
         return answer.desired
 
     def holders(address: Address, origin: Origin) -> frozenset[ContainerKey]:
-        return lister.holders(owner.engine, address, origin if origin.network_name else None)
+        engine = requests[0].query.context.engine
+        return lister.holders(engine, address, origin if origin.network_name else None)
 
     def called(keys: frozenset[ContainerKey]) -> str:
         return _called(lister, requests, keys)
@@ -61,7 +63,7 @@ def desired_block(lister: Lister, owner: ContainerKey, memory: Memory, now: floa
     return found
 
 
-def _called(lister: Lister, requests: tuple[Request, ...], keys: frozenset[ContainerKey]) -> str:
+def _called(lister: Lister, requests: Sequence[Request], keys: frozenset[ContainerKey]) -> str:
     """The names of those containers that the file's subscriber can reach. It must not learn the names of others."""
     if not requests:
         return ""

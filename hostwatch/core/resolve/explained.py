@@ -81,7 +81,9 @@ class Explanation:
 
         `when` tells when a lingering line ends, for people; `None` if that is not known.
         """
-        found: dict[str, Outcome] = {outcome.line: outcome for outcome in outcomes(self._lister, self._owner)}
+        found: dict[str, Outcome] = {
+            outcome.line: outcome for outcome in outcomes(self._lister, self._lister.sharing(self._owner).requests)
+        }
         for stretch in stretches(self._desired.memory):
             for line, last in stretch.items():
                 if isinstance(last, Last) and last.records:
