@@ -241,3 +241,15 @@ def test_a_name_that_an_earlier_line_gives_is_explained() -> None:
     _, second = explained(made, key("web"), desired, desired.block)
     assert second.reason == "b: already given to another address"
     assert "b is given by an earlier line: @{a.ip} b" in [step.text for step in second.steps]
+
+
+def test_a_line_that_lingers_with_the_names_of_another_one_lingers() -> None:
+    """It has no record of its own in the block, as the earlier line has them all."""
+    asks = web("@{db.ip} db\n@{db.ip} db data")
+    before = desired_block(store(asks, box("db", FRONT)), key("web"), {}, 0.0, 2.0)
+    made = store(web("@{db.ip} db data\n@{db.ip} db"))
+    desired = desired_block(made, key("web"), before.memory, 1.0, 2.0)
+    found = explained(made, key("web"), desired, desired.block)
+    assert [line.state for line in found] == ["lingers", "lingers"]
+    assert said(found)[1] == set(desired.block.withheld) == set()
+    assert "an earlier line gives the same names the same addresses" in [step.text for step in found[1].steps]

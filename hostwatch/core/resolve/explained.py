@@ -112,8 +112,8 @@ class Explanation:
         elif asked:
             steps.append(Step(0, "name", "its address is literal, so nothing is looked up"))
         end = when(last) if isinstance(last, Last) and isinstance(outcome, Gone) and records else None
-        state, reason = self._state(outcome, records)
-        steps += self._conclusion(outcome, [record for record, _ in records], end)
+        state, reason = self._state(outcome, records, last)
+        steps += self._conclusion(outcome, state, [record for record, _ in records], end)
         steps += self._lost(last)
         if state != "published":
             steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up)]
@@ -140,27 +140,31 @@ class Explanation:
         resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
         return type(line_outcome(resolver, query.own, query.subscription, asked.line)) is type(outcome)
 
-    def _state(self, outcome: Outcome, records: Collection[Originated]) -> tuple[str, str | None]:
+    def _state(
+        self, outcome: Outcome, records: Collection[Originated], last: Published | Last | None
+    ) -> tuple[str, str | None]:
         shadows = self._shadows.get(outcome.line, ())
+        # Another line may give all its names the same addresses, so that it has no record of its own.
+        stays = bool(records) or (isinstance(last, Last) and bool(last.records) and not shadows)
         match outcome:
             case Published() if records or not shadows:
                 return "published", None
             case Published():
                 return "withheld", "; ".join(dict.fromkeys(shadow.reason for shadow in shadows))
-            case Gone() if records:
+            case Gone() if stays:
                 return "lingers", outcome.reason
-            case Unknown() if records:
+            case Unknown() if stays:
                 return "unknown", outcome.reason
             case _:
                 return "withheld", self._reasons.get(outcome.line, outcome.reason)
 
-    def _conclusion(self, outcome: Outcome, records: list[Record], end: str | None) -> Iterator[Step]:
+    def _conclusion(self, outcome: Outcome, state: str, records: list[Record], end: str | None) -> Iterator[Step]:
         said = told("; ".join(f"{record.address} {' '.join(record.names)}" for record in records))
         match outcome:
             case Published() if records:
                 yield Step(0, "published", f"it gives {said}")
-            case Published() if not self._shadows.get(outcome.line):
-                yield Step(0, "published", "an earlier line gives the same names the same addresses")
+            case _ if state != "withheld" and not records:
+                yield Step(0, state, "an earlier line gives the same names the same addresses")
             case Published():
                 pass
             case Gone() if records:
