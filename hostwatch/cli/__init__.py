@@ -5,6 +5,7 @@ import sys
 import typer
 
 from hostwatch.cli.checking import check, doctor, print_schema
+from hostwatch.cli.completing import join_words
 from hostwatch.cli.explaining import why
 from hostwatch.cli.health import health
 from hostwatch.cli.history import history
@@ -22,6 +23,7 @@ def main() -> None:
     open_standard_streams()
     sys.stdout = instead_of(sys.stdout, Output)
     sys.stderr = instead_of(sys.stderr, Errors)
+    join_words()
     try:
         # In a pipe lines of the help are not wrapped.
         _commands()(terminal_width=width_of(sys.stdout) or sys.maxsize)

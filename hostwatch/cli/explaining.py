@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hostwatch.cli.completing import record_names, subscriber_names
 from hostwatch.cli.options import Common, Json
 from hostwatch.cli.printing import print_json
 
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 Subscriber = Annotated[
     str,
     typer.Argument(
-        metavar="SUBSCRIBER", help="A container's name, the beginning of its id, or a key of the configuration."
+        metavar="SUBSCRIBER",
+        autocompletion=subscriber_names,
+        help="A container's name, the beginning of its id, or a key of the configuration.",
     ),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="A name that its file has, or asks for; all if none is given."),
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=record_names,
+        help="A name that its file has, or asks for; all if none is given.",
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hostwatch.cli.completing import record_names, subscriber_names
 from hostwatch.cli.options import Common, Json
 from hostwatch.cli.printing import FAILED, USAGE, complain, fail
 
@@ -26,13 +27,19 @@ Subscribers = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SUBSCRIBER",
+        autocompletion=subscriber_names,
         help="A container's name, the beginning of its id, or a key of the configuration; all if none is given.",
         show_default=False,
     ),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="NAME", help="Only changes of this name; may be given several times."),
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        autocompletion=record_names,
+        help="Only changes of this name; may be given several times.",
+    ),
 ]
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Only later changes, as in 1h, 14:03 or 2026-01-02.")]
 At = Annotated[str | None, typer.Option(metavar="TIME", help="Show the lines of that moment, instead of changes.")]

@@ -81,6 +81,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
+def given(context: typer.Context) -> Common:
+    """The common options of a line that is being typed, on either side of the command. No command runs then."""
+    before = context.find_root().params
+    return Common(**{name: context.params.get(name) or before.get(name) for name in _OPTIONS})
+
+
 def _print_version(is_given: bool) -> None:
     if is_given:
         from importlib.metadata import version

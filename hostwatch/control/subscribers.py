@@ -76,9 +76,11 @@ def absent(store: Lister, word: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that the word probably means: a letter is wrong, or it is a part of the name, as in compose."""
+    """The known name that the word probably means: a letter is wrong, or compose's project is missing before it."""
     known = list(known)
-    return nearest_of(word, known) or next((name for name in known if word and word.lower() in name.lower()), None)
+    inside = (name for name in known if word and word.lower() in name.lower())
+    behind = (name for name in known if nearest_of(word, [name.partition("-")[2]]) is not None)
+    return nearest_of(word, known) or next(inside, None) or next(behind, None)
 
 
 def _way_to_subscribe(roles: Roles) -> str:

@@ -55,7 +55,7 @@ async def check_status(answer: Answer, asked: str) -> None:
     try:
         message = str(json.loads(said)["message"])
     except (ValueError, KeyError, TypeError):
-        message = said or answer.reason
+        message = answer.reason if not said or said.startswith("<") else " ".join(said.split())  # a proxy sends a page
     if answer.status == 404:
         raise GoneError(message)
     if wants_tls(message):

@@ -56,6 +56,7 @@ def test_a_name_counts_before_the_beginning_of_an_id(made: Store) -> None:
     [
         ("shop-wbe-1", "did you mean shop-web-1?"),
         ("app", "did you mean shop-app-1?"),
+        ("wbe-1", "did you mean shop-web-1?"),
         ("shopall", "did you mean shop-all?"),
         ("zzz", "`hostwatch status` lists all"),
         ("shop-app-1", "does not run"),

@@ -1,0 +1,80 @@
+"""Completion in bash, zsh and fish, installed and typed as a user does, beside a real engine."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lab, eventually, newest_only
+from tests.integration.test_http import alone
+from tests.shells import SHELLS, shell
+from tests.terminal import Terminal
+
+pytestmark = newest_only
+
+CLEAR = "\x15"
+"""Ctrl-U: the line is empty again."""
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_names_are_completed(lab: Lab, name: str, tmp_path: Path) -> None:
+    """Of subscribers and of the names in their files: from the engine, from the daemon, behind any options.
+
+    A name with characters that a shell gives a meaning to is not offered, and never runs.
+    """
+    evil = tmp_path / "evil"
+    evil_name = f"d$(touch {evil})`touch {evil}`"
+    compose = {"com.docker.compose.project": "shop", "com.docker.compose.service": evil_name}
+    lab.run("db", labels={"hostwatch.names": "database"})
+    lab.run("evil", labels=compose)
+    lab.run("web-frontend-1", labels={"hostwatch.services": "*"})
+    host = lab.environ.pop("DOCKER_HOST")
+    alone(lab)
+    with shell(name, tmp_path, lab.environ, lab.within) as made:
+        made.type("hostwatch --install-completion\r")
+        eventually(lambda: "completion installed in" in made.words)
+    with shell(name, tmp_path, lab.environ, lab.within) as made:
+        completes(made, f"hostwatch status --docker-host {host} we", "b-frontend-1")
+        completes(made, f"hostwatch --docker-host={host} why web-fr", "ontend-1")
+        completes(made, f"hostwatch history --docker-host {host} --name dat", "abase")
+        offers(made, f"hostwatch history --docker-host {host} --name d", {"database", "db"})
+        with lab.hostwatch("--docker-host", host, ready="web-frontend-1: "):
+            completes(made, f"hostwatch --docker-host {host} why web-frontend-1 dat", "abase")
+        completes(made, "hostwatch --docker-host unix:///no/such.sock status we", "")
+        completes(made, "hostwatch stat", "us")
+    assert not evil.exists()
+
+
+def completes(made: Terminal, typed: str, added: str) -> None:
+    """What is added to a line by the tabulator, soon: a busy machine may be too slow, and zsh first loads its part."""
+
+    def is_completed() -> bool:
+        before = len(made.words)
+        made.type(f"{typed}\t|")  # the bar shows where the cursor is
+        eventually(lambda: "|" in made.words[before:])
+        seen = "".join(_DELETED.sub("", made.words[before:]).split())
+        made.type(CLEAR)
+        return f"{typed.rsplit(maxsplit=1)[-1]}{added}|" in seen
+
+    eventually(is_completed, 60)
+
+
+def offers(made: Terminal, typed: str, names: set[str]) -> None:
+    """What two presses of the tabulator list."""
+
+    def are_offered() -> bool:
+        before = len(made.words)
+        made.type(f"{typed}\t\t")
+        with suppress(AssertionError):
+            eventually(lambda: names <= set(made.words[before:].split()), 5)
+            return True
+        made.type(CLEAR)
+        return False
+
+    eventually(are_offered, 60)
+    made.type("\x03")
+
+
+_DELETED = re.compile("[^\x08]\x08")
+"""A character that was written, and deleted at once."""
