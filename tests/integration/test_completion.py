@@ -39,6 +39,7 @@ def test_names_are_completed(lab: Lab, name: str, tmp_path: Path) -> None:
         completes(made, f"hostwatch --docker-host={host} why web-fr", "ontend-1")
         completes(made, f"hostwatch history --docker-host {host} --name dat", "abase")
         offers(made, f"hostwatch history --docker-host {host} --name d", {"database", "db"})
+        assert "touch" not in made.words, "what is offered would be a command once it is completed"
         with lab.hostwatch("--docker-host", host, ready="web-frontend-1: "):
             completes(made, f"hostwatch --docker-host {host} why web-frontend-1 dat", "abase")
         completes(made, "hostwatch --docker-host unix:///no/such.sock status we", "")
