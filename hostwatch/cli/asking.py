@@ -38,7 +38,7 @@ def daemon_with(common: Common, settings: Settings) -> Client | None:
     if not [*RUN.glob("*.sock")]:
         return None
     engine = run(partial(_engine_id, engine_of(common, settings)))
-    is_named = bool(common.docker_host or os.environ.get("DOCKER_HOST"))
+    is_named = bool(common.docker_host or os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"))
     return client_for(RUN, engine) if engine is not None or not is_named else None
 
 
