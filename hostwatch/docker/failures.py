@@ -39,7 +39,8 @@ def readable(address: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise EngineError(f"{address}: the answer is not of the form that is expected: {error!r}; {NAME_IT}") from error
+        fault = f"{address}: no Docker Engine as documented: the answer has another form ({error!r})"
+        raise EngineError(f"{fault}; {NAME_IT}") from error
 
 
 async def check_status(answer: Answer, asked: str) -> None:

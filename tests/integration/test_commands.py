@@ -25,7 +25,8 @@ NOBODY = 65534
 AS_NOBODY = f"""\
 import os
 import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
-import hostwatch.cli.running, hostwatch.control.status, hostwatch.doctor
+import hostwatch.cli.running, hostwatch.cli.showing, hostwatch.control.status, hostwatch.doctor, hostwatch.http.client
+import rich.live, rich.progress
 from hostwatch.cli import main
 os.setgroups([])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
@@ -79,7 +80,7 @@ def test_no_name_is_cut_and_lost_output_is_no_traceback(lab: Lab) -> None:
     piped = lab.command("status").stdout.splitlines()
     assert [line.split()[:4] for line in piped if line.startswith(long)] == [[long, long, "container", long]]
     for columns in (40, 80):
-        shown = on_terminal([sys.executable, "-m", "hostwatch", "status"], columns, lab.environ)
+        shown = on_terminal([sys.executable, "-m", "hostwatch", "status"], columns, lab.environ | {"NO_COLOR": "1"})
         assert " ".join(piped).split().count(long) == " ".join(shown).split().count(long)
         assert all(len(line) <= columns or len(line.split()) == 1 for line in shown)
     for command in (["status", "--json"], ["plan"], ["sync"], ["clean"]):

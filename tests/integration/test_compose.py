@@ -241,7 +241,9 @@ def test_a_project_that_is_down_leaves_nothing(world: World) -> None:
     assert world.lab.hosts_path(blog.web).stat().st_mtime_ns == untouched
     blog.follows()
     assert {subscriber for subscriber, _ in world.told()[told:]} <= {"outside", "shop-web-1"}
-    assert "shop" not in world.lab.command("status").stdout
+    status = world.lab.command("status").stdout
+    assert "shop-db-1" not in status
+    assert "shop-web" not in status
     shop.compose("up", "--detach")
     shop.follows()
     world.outside_follows()

@@ -164,7 +164,7 @@ def test_a_restart_lets_the_application_see_the_new_address(lab: Lab) -> None:
     db = lab.run("db", address="10.123.1.1")
     with lab.hostwatch("-c", lab.configured(QUICK)) as hostwatch:
         labels = WANTS_DB | {"hostwatch.notify": "restart"}
-        web = lab.run("web", "grep db /etc/hosts; exec sleep 1000", labels=labels)
+        web = lab.run("web", "grep -w db /etc/hosts; exec sleep 1000", labels=labels)
         known(lab, web, "10.123.1.1")
         first = starts(web)
         moved(lab, db, "10.123.1.2")

@@ -197,7 +197,8 @@ def test_the_commands(lab: Lab) -> None:
     assert status["engine"]["version"].startswith("4.3.")
     [subscriber] = status["subscribers"]
     assert (subscriber["path"], subscriber["in_sync"]) == (str(lab.hosts_path(web)), True)
-    assert subscriber["records"] == [{"address": "10.123.7.7", "names": ["db"]}]
+    [record] = subscriber["records"]
+    assert (record["address"], record["names"], record["service"]) == ("10.123.7.7", ["db"], "db")
     lab.command("clean")
     assert lab.hosts(web) == before
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -24,6 +25,8 @@ from docker.models.containers import Container
 
 from hostwatch.app import daemon_for
 from hostwatch.config.settings import Settings
+from hostwatch.control.blocks import FileKey
+from hostwatch.control.history import Change
 from hostwatch.core.model import ContainerKey
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
@@ -305,9 +308,22 @@ def churned(lab: Lab) -> set[str]:
 
 
 def remembered(ids: set[str]) -> list[ContainerKey]:
-    """The keys with such ids anywhere in this process."""
+    """The keys with such ids anywhere in this process but in the history, which keeps a number of changes."""
     gc.collect()
-    return [found for found in gc.get_objects() if isinstance(found, ContainerKey) and found.id in ids]
+    everything = gc.get_objects()
+    found = [each for each in everything if isinstance(each, ContainerKey) and each.id in ids]
+    return [key for key in found if not all(is_of_history(holder) for holder in holders(key, everything, found))]
+
+
+def holders(key: ContainerKey, *ours: object) -> list[object]:
+    """What refers to the key, without frames and our own lists."""
+    found = gc.get_referrers(key)
+    return [each for each in found if not isinstance(each, FrameType) and not any(each is own for own in ours)]
+
+
+def is_of_history(holder: object) -> bool:
+    """Whether an object belongs to the changes and steps that stay in memory."""
+    return isinstance(holder, Change | FileKey)
 
 
 async def until(check: Callable[[], object], seconds: float = 20.0) -> None:
