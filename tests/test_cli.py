@@ -12,7 +12,12 @@ from tests.conftest import eventually
 from tests.terminal import on_terminal, terminal
 
 COMMAND = [sys.executable, "-m", "hostwatch"]
-ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))} | {
+ENVIRON = {
+    # The size of the terminal that the tests run on may be in here, and would count as that of the test's own.
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("DOCKER_", "HOSTWATCH_")) and name not in ("COLUMNS", "LINES")
+} | {
     "DOCKER_HOST": "unix:///no/such.sock",
     "PYTHONUNBUFFERED": "",
 }
