@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hostwatch.cli.completing import record_names, subscriber_names
-from hostwatch.cli.options import Common, Json
+from hostwatch.cli.completing import record_names
+from hostwatch.cli.options import Common, Json, Subscribers
 from hostwatch.cli.printing import FAILED, USAGE, complain, fail
 
 _PATH = "/api/v1/history"
@@ -23,15 +23,6 @@ _USUAL_FOLLOWED = 10
 _RETRY_SECONDS = 0.5
 """The time between two looks for a daemon, while none runs. A restart takes about as long."""
 
-Subscribers = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="SUBSCRIBER",
-        autocompletion=subscriber_names,
-        help="A container's name, the beginning of its id, or a key of the configuration; all if none is given.",
-        show_default=False,
-    ),
-]
 Names = Annotated[
     list[str] | None,
     typer.Option(

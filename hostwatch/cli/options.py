@@ -9,9 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
+from hostwatch.cli.completing import subscriber_names
 from hostwatch.config.choices import LogFormat, LogLevel
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+Subscribers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SUBSCRIBER",
+        autocompletion=subscriber_names,
+        help="A container's name, the beginning of its id, or a key of the configuration; all if none is given.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)

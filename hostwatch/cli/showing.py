@@ -8,24 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hostwatch.cli.completing import subscriber_names
-from hostwatch.cli.options import Common, Json
+from hostwatch.cli.options import Common, Json, Subscribers
 from hostwatch.cli.printing import print_json
 from hostwatch.terminal.width import width_of
 
 if TYPE_CHECKING:
     from hostwatch.control.survey import Survey
     from hostwatch.control.view import Json as State
-
-Subscribers = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="SUBSCRIBER",
-        autocompletion=subscriber_names,
-        help="A container's name, the beginning of its id, or a key of the configuration; all if none is given.",
-        show_default=False,
-    ),
-]
 
 
 def status(

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-from loguru import logger
 
 from hostwatch.archive.answers import of_file
 from hostwatch.archive.archive import open_archive
@@ -31,6 +30,7 @@ from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import ContainerKey
 from tests.archive.writer import BEGUN, block, key
 from tests.effort import examples
+from tests.logged import logged
 
 NOTHING = Block()
 _MONTH = 30 * 86400.0
@@ -39,10 +39,8 @@ _MONTH = 30 * 86400.0
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
     """The logged lines from INFO on."""
-    told: list[str] = []
-    sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
-    yield told
-    logger.remove(sink)
+    with logged() as told:
+        yield told
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import anyio
 import pytest
-from loguru import logger
 
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import FileFigures
@@ -13,6 +12,7 @@ from hostwatch.control.journal import ChangeJournal
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 from tests.control.memory import recorder
+from tests.logged import logged
 
 OLD, NEW = (Block((Record(ipaddress.ip_address(address), ("db",)),)) for address in ("10.0.0.5", "10.0.0.6"))
 TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
@@ -21,10 +21,8 @@ TEXT = b"# hostwatch: begin\n10.0.0.5        db\n# hostwatch: end\n"
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
     """The logged lines."""
-    told: list[str] = []
-    sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
-    yield told
-    logger.remove(sink)
+    with logged() as told:
+        yield told
 
 
 def key(name: str) -> ContainerKey:

@@ -8,7 +8,6 @@ from typing import cast
 import anyio
 import anyio.lowlevel
 import pytest
-from loguru import logger
 
 from hostwatch.control import delivery
 from hostwatch.control.delivery import Means
@@ -19,6 +18,7 @@ from hostwatch.core.block.records import Block, Record
 from hostwatch.core.model import ContainerKey, State
 from hostwatch.core.store.store import Store
 from tests.core.build import STOPPED, box, hosts, ip, key, on, store
+from tests.logged import logged
 
 WEB = key("web")
 
@@ -53,10 +53,8 @@ class Stubborn:
 @pytest.fixture
 def log() -> Iterator[list[str]]:
     """The logged lines, from INFO on."""
-    lines: list[str] = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
-    yield lines
-    logger.remove(number)
+    with logged() as lines:
+        yield lines
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,8 @@ class Explanation:
         self._owner = owner
         self._desired = desired
         self._bearers = bearers
-        self.requests = Requests(lister.sharing(owner).requests)
+        self._requested = lister.sharing(owner).requests
+        self.requests = Requests(self._requested)
         self._reasons = {withheld.line: withheld.reason for withheld in desired.block.withheld}
         self._left_out = _left_out(standing.withheld, self._reasons)
         self._records: dict[str, list[Originated]] = {}
@@ -81,9 +82,7 @@ class Explanation:
 
         `when` tells when a lingering line ends, for people; `None` if that is not known.
         """
-        found: dict[str, Outcome] = {
-            outcome.line: outcome for outcome in outcomes(self._lister, self._lister.sharing(self._owner).requests)
-        }
+        found: dict[str, Outcome] = {outcome.line: outcome for outcome in outcomes(self._lister, self._requested)}
         for stretch in stretches(self._desired.memory):
             for line, last in stretch.items():
                 if isinstance(last, Last) and last.records:
