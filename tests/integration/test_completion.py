@@ -1,6 +1,7 @@
 """Completion in bash, zsh and fish, installed and typed as a user does, beside a real engine."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,33 +49,31 @@ def test_names_are_completed(lab: Lab, name: str, tmp_path: Path) -> None:
 
 
 def completes(made: Terminal, typed: str, added: str) -> None:
-    """What is added to a line by the tabulator, soon: a busy machine may be too slow, and zsh first loads its part."""
-
-    def is_completed() -> bool:
-        before = len(made.words)
-        made.type(f"{typed}\t|")  # the bar shows where the cursor is
-        eventually(lambda: "|" in made.words[before:])
-        seen = "".join(_DELETED.sub("", made.words[before:]).split())
-        made.type(CLEAR)
-        return f"{typed.rsplit(maxsplit=1)[-1]}{added}|" in seen
-
-    eventually(is_completed, 60)
+    """What is added to a line by the tabulator, soon; the bar shows where the cursor is."""
+    line = f"{typed.rsplit(maxsplit=1)[-1]}{added}|"
+    answered(made, f"{typed}\t|", lambda words: line in "".join(_DELETED.sub("", words).split()))
+    made.type(CLEAR)
 
 
 def offers(made: Terminal, typed: str, names: set[str]) -> None:
     """What two presses of the tabulator list."""
+    answered(made, f"{typed}\t\t", lambda words: names <= set(words.split()))
+    made.type("\x03")
 
-    def are_offered() -> bool:
+
+def answered(made: Terminal, typed: str, check: Callable[[str], bool]) -> None:
+    """Type until the answer comes: a busy machine may be too slow, and a shell that begins only echoes."""
+
+    def is_answered() -> bool:
         before = len(made.words)
-        made.type(f"{typed}\t\t")
+        made.type(typed)
         with suppress(AssertionError):
-            eventually(lambda: names <= set(made.words[before:].split()), 5)
+            eventually(lambda: check(made.words[before:]), 5)
             return True
         made.type(CLEAR)
         return False
 
-    eventually(are_offered, 60)
-    made.type("\x03")
+    eventually(is_answered, 60)
 
 
 _DELETED = re.compile("[^\x08]\x08")
