@@ -103,7 +103,7 @@ def _open_archive(path: Path) -> tuple[Archive, Opened]:
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
     """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
-    keeper = Keeper(lambda: first_ended(RUN, daemon.engine_id))
+    keeper = Keeper(lambda: first_ended(RUN, daemon.view.engine_id))
     with closing(HostFileLocks(settings.host_files)) as locks, closing(keeper):
         parts = Parts(
             engine=source,
@@ -150,7 +150,7 @@ async def _serve(
     """Keep the subscribers of one engine right; returns the next configuration, `None` at the end."""
     async with DockerEngine(configured.connection) as source:
         with daemon_for(configured.settings, source) as daemon:
-            server = Server(daemon, RUN, _address(configured.settings))
+            server = Server(daemon.view, RUN, _address(configured.settings))
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(daemon.run, name="daemon")
                 tasks.start_soon(server.run, name="answer by HTTP")
@@ -177,7 +177,7 @@ async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
     """Remove the blocks from the containers of engines that were left, unless the same engine is followed again."""
     await daemon.loaded()
     while left:
-        if left[0].daemon.engine_id != daemon.engine_id and daemon.settings.on_exit == "remove":
+        if left[0].daemon.view.engine_id != daemon.view.engine_id and daemon.settings.on_exit == "remove":
             await left[0].remove_blocks()
         del left[0]
     gc.unfreeze()

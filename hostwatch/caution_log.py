@@ -1,13 +1,14 @@
 """Writes cautions, entries that are valid but probably mistakes, to the daemon's log."""
 
 from itertools import chain
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import anyio
 from loguru import logger
 
 from hostwatch.config import cautions
 from hostwatch.config.settings import Settings
+from hostwatch.control.view import View
 from hostwatch.core.model import EngineId
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.lister import Lister
@@ -15,17 +16,6 @@ from hostwatch.core.store.lister import Lister
 _CAUTION_SECONDS = 10.0
 """Wait before the containers are checked, after the first reading or a new configuration. At boot more of them start
 meanwhile."""
-
-
-class Followed(Protocol):
-    """The daemon, as far as cautions need it."""
-
-    @property
-    def engine_id(self) -> EngineId | None:
-        """The engine that the daemon follows; `None` before it has answered."""
-
-    async def loaded(self) -> None:
-        """Wait until the engine has been read."""
 
 
 class CautionLog:
@@ -41,16 +31,16 @@ class CautionLog:
         self._settings = settings
         self._adopted.set()
 
-    async def run(self, followed: Followed) -> NoReturn:
-        """Log cautions for ever."""
+    async def run(self, view: View, loaded: anyio.Event) -> NoReturn:
+        """Log cautions for ever, once the engine of `view` is `loaded`."""
         logged: frozenset[str] = frozenset()
         while True:
             self._adopted = anyio.Event()
             alone = frozenset(map(str, cautions.of_file(self._settings)))
             _warn(alone - logged)
-            await followed.loaded()
+            await loaded.wait()
             await anyio.sleep(_CAUTION_SECONDS)
-            found = alone | self._beside(followed.engine_id)
+            found = alone | self._beside(view.engine_id)
             _warn(found - logged - alone)
             logged = found
             await self._adopted.wait()

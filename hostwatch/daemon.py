@@ -1,7 +1,7 @@
 """The daemon for one engine: connects its parts, and passes new settings to them."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -12,17 +12,14 @@ from loguru import logger
 
 from hostwatch.caution_log import CautionLog
 from hostwatch.config.settings import Settings
-from hostwatch.control import subscribers
-from hostwatch.control.answers import Answers
+from hostwatch.control.answers import Answers, Told
 from hostwatch.control.archive import Archiving, OpenArchive
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
-from hostwatch.control.gauges import Gauges
 from hostwatch.control.history import History
 from hostwatch.control.informer.informer import Informer, Reports, Timing
-from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.news import News
@@ -34,9 +31,9 @@ from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions, EngineInfo, Source
-from hostwatch.control.view import Json
+from hostwatch.control.view import View
 from hostwatch.control.writers import HostsFiles, Writers
-from hostwatch.core.model import ContainerKey, EngineId
+from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
@@ -99,25 +96,25 @@ class Daemon:
         self._parts = parts
         self._store = Store(settings.rules())
         self._queue = WorkQueue(parts.cpu_seconds)
-        self.figures = Figures()
+        self._figures = Figures()
         reports = Reports(self._changed, self._resynced)
-        self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self.figures.of_events)
-        self.history = History()
+        self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self._figures.of_events)
+        history = History()
         self._archive_writer = ArchiveWriter(parts.open_archive, _archiving(settings))
-        self._recorder = Recorder(self.history, self._archive_writer)
-        self._past = Past(self.history, self._recorder.blocks, lambda: self._archive_writer.archive)
-        self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self.figures.of_files)
+        self._recorder = Recorder(history, self._archive_writer)
+        self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self._figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._cautions = CautionLog(settings, self._store)
-        self._answers = Answers(self._store, self._informer.connection, parts.keeper, self._linger_seconds)
-        self._answers.past = self._past
         self._running: _Running | None = None
         self._kept: _Kept | None = None
         self._loaded = anyio.Event()
         self.news = News()
         """The engine is lost or regained, another hostwatch keeps the files or leaves them, or SIGHUP came."""
-        self.changes = News()
+        self._changes = News()
         """Anything that users see may have changed."""
+        past = Past(history, self._recorder.blocks, lambda: self._archive_writer.archive)
+        told = Told(history, past, self._figures, self.news, self._changes)
+        self._answers = Answers(self._store, self._informer.connection, parts.keeper, told, self._linger_seconds)
 
     def __repr__(self) -> str:
         return f"<Daemon: {self._informer!r}, {self._store!r}, {self._queue!r}>"
@@ -127,11 +124,11 @@ class Daemon:
         async with anyio.create_task_group() as tasks:
             debounce = self.settings.timing.notify_debounce
             means = Means(self._parts.engine, self._parts.run_on_host)
-            notifier = Notifier(means, self._store, tasks, debounce, self.figures.notifications)
+            notifier = Notifier(means, self._store, tasks, debounce, self._figures.notifications)
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._queue.run_delayed, name="delays")
-            tasks.start_soon(self._cautions.run, self, name="tell cautions")
+            tasks.start_soon(self._cautions.run, self._answers, self._loaded, name="tell cautions")
             tasks.start_soon(self._note_compared, name="note that all is compared")
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
@@ -166,10 +163,14 @@ class Daemon:
         if await self._parts.keeper.is_followed():
             logger.info("the blocks stay: another hostwatch keeps them")
             return
-        if self._kept is not None:
-            await self._kept.reconciler.remove_all(of_host=of_host)
-        if of_host:  # also those that were not compared yet
-            await self._parts.host_files.clear(self.settings.host_files)
+        try:
+            if self._kept is not None:
+                await self._kept.reconciler.remove_all(of_host=of_host)
+            if of_host:  # also those that were not compared yet
+                await self._parts.host_files.clear(self.settings.host_files)
+        finally:
+            if of_host:  # otherwise another daemon goes on with the history
+                await self._journal.write_last()
 
     @property
     def standing(self) -> str:
@@ -182,20 +183,9 @@ class Daemon:
         return f"waiting for the engine ({connection.fault or 'no answer yet'}); subscribers: {subscribers}"
 
     @property
-    def is_active(self) -> bool:
-        """Whether this process keeps the files, or waits for an engine that is away."""
-        keeper = self._parts.keeper
-        return keeper.is_active or (keeper.standby is None and self._informer.connection.fault is not None)
-
-    @property
-    def engine_id(self) -> EngineId | None:
-        """The engine that was followed last; `None` before it has answered."""
-        engine = self._informer.connection.engine
-        return engine.id if engine is not None else None
-
-    async def gauges(self) -> Gauges:
-        """What is measured now."""
-        return await self._answers.gauges()
+    def view(self) -> View:
+        """What the daemon shows."""
+        return self._answers
 
     async def loaded(self) -> None:
         """Wait until the engine has been read."""
@@ -212,25 +202,7 @@ class Daemon:
         self._recorder.all_compared(self._is_gone)
 
     def _is_gone(self, key: ContainerKey) -> bool:
-        return key.engine == self.engine_id and self._store.container(key) is None
-
-    @property
-    def unready(self) -> str | None:
-        """Why the daemon is not ready, in one line; `None` if it is connected and has compared every subscriber."""
-        return self._answers.unready
-
-    @property
-    def is_standby(self) -> bool:
-        """Whether another hostwatch keeps the files."""
-        return self._answers.is_standby
-
-    async def state(self, words: Sequence[str] = ()) -> Json:
-        """The answer of `status --json`, with words of the subscribers that these mean. Raises `NoSubscriberError`."""
-        return await self._answers.state(words)
-
-    async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
-        """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
-        return await self._answers.why(subscriber, names)
+        return key.engine == self._answers.engine_id and self._store.container(key) is None
 
     async def pass_through(self) -> None:
         """Wait until a probe has gone through the queue and a worker.
@@ -239,13 +211,8 @@ class Daemon:
         """
         await self._loop.probe()
 
-    async def past(self, asked: Inquiry) -> Json:
-        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
-        owners = [key for word in asked.words for key in subscribers.matching(self._store, word)]
-        return await self._past.answer(asked, subscribers.names(self._store), owners)
-
     def _changed(self, files: FileKeys, cause: str) -> None:
-        self.changes.tell()
+        self._changes.tell()
         self._loop.enqueue(files, cause)
 
     def _resynced(self) -> None:
@@ -260,7 +227,7 @@ class Daemon:
 
     def _tell_news(self) -> None:
         self.news.tell()
-        self.changes.tell()
+        self._changes.tell()
 
     async def _identified(self, running: _Running, engine: EngineInfo) -> None:
         """Begin to keep the files of the engine, unless it is the same as before."""
@@ -270,7 +237,7 @@ class Daemon:
             return
         self._store.add_host_files(engine.id, socket.gethostname())
         writers = Writers(files, self._parts.execs, engine.keeps_comments)
-        sinks = Sinks(running.notifier, self._journal, self.figures.of_files, self.changes)
+        sinks = Sinks(running.notifier, self._journal, self._figures.of_files, self._changes)
         reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
         self._kept = _Kept(files, reconciler)
         self._answers.reconciler = reconciler

@@ -218,6 +218,16 @@ def make_lab(
                 eventually(partial(is_removed, left))
 
 
+@contextmanager
+def lab_on(engine: engines.Engine, directory: Path) -> Iterator[Lab]:
+    """A lab on an engine of the test's own."""
+    with (
+        closing(docker.DockerClient(base_url=engine.docker_host, timeout=60)) as client,
+        make_lab(engine, client, directory) as made,
+    ):
+        yield made
+
+
 def is_removed(network: Network) -> bool:
     """Remove a network; returns whether that worked. 20.10 has an endpoint for a moment after its container is gone."""
     try:

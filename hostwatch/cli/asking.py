@@ -38,8 +38,8 @@ def daemon_with(common: Common, settings: Settings) -> Client | None:
     if not [*RUN.glob("*.sock")]:
         return None
     engine = run(partial(_engine_id, engine_of(common, settings)))
-    is_named = bool(common.docker_host or os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"))
-    return client_for(RUN, engine) if engine is not None or not is_named else None
+    named = (common.docker_host, settings.docker.host, os.environ.get("DOCKER_HOST"), os.environ.get("DOCKER_CONTEXT"))
+    return client_for(RUN, engine) if engine is not None or not any(named) else None
 
 
 def answered(common: Common, path: str, query: Iterable[tuple[str, str]] = ()) -> Any:

@@ -4,35 +4,51 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
 
 from hostwatch.control.blocks import FileKey
+from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges, measured
-from hostwatch.control.history import instant
+from hostwatch.control.history import History, instant
 from hostwatch.control.informer.connection import Connection
+from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.keeper import Keeper
+from hostwatch.control.news import News
 from hostwatch.control.past import Past
 from hostwatch.control.reasons import Clock, why
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
-from hostwatch.control.subscribers import running
+from hostwatch.control.subscribers import matching, names, running
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
+from hostwatch.core.model import EngineId
 from hostwatch.core.store.store import Store
 
 _MOST_KEPT = 10_000
 """An answer with more records is not kept: it would take more than 10 MB."""
 
 
+class Told(NamedTuple):
+    """What the daemon counts and keeps, and by what it tells that something is new."""
+
+    history: History
+    past: Past
+    figures: Figures
+    news: News
+    changes: News
+
+
 class Answers:
-    """What a running daemon tells of itself."""
+    """What a running daemon tells of itself: its `View`."""
 
     def __init__(
-        self, store: Store, connection: Connection, keeper: Keeper, linger_seconds: Callable[[], float]
+        self, store: Store, connection: Connection, keeper: Keeper, told: Told, linger_seconds: Callable[[], float]
     ) -> None:
+        self.history, self._past, self.figures, self.news, self.changes = told
         self._store = store
         self._linger_seconds = linger_seconds
         self._connection = connection
@@ -42,8 +58,6 @@ class Answers:
         """The files of the engine that is followed; `None` before it has answered."""
         self.is_compared = False
         """Whether every subscriber has been compared once."""
-        self.past: Past | None = None
-        """What was, which tells since when records are as they are."""
         self._kept: tuple[object, Json] | None = None
         """The last answer, with all that it was made from."""
 
@@ -51,6 +65,17 @@ class Answers:
     def is_standby(self) -> bool:
         """Whether another hostwatch keeps the files."""
         return self._keeper.standby is not None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process keeps the files, or waits for an engine that is away."""
+        return self._keeper.is_active or (not self.is_standby and self._connection.fault is not None)
+
+    @property
+    def engine_id(self) -> EngineId | None:
+        """The engine that was followed last; `None` before it has answered."""
+        engine = self._connection.engine
+        return engine.id if engine is not None else None
 
     @property
     def unready(self) -> str | None:
@@ -68,8 +93,7 @@ class Answers:
         engine = self._connection.engine if self._connection.is_up else None
         if words:
             return await state(engine, self._store, await self._dated(standings), await self._daemon())
-        version = self.past.version if self.past is not None else 0
-        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings, version)
+        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings, self._past.version)
         if self._kept is None or self._kept[0] != facts:
             answer = await state(engine, self._store, await self._dated(standings), await self._daemon())
             is_short = sum(len(standing.block.records) for standing in standings) <= _MOST_KEPT
@@ -86,11 +110,14 @@ class Answers:
         clock = Clock(anyio.current_time(), time.time(), self._linger_seconds())
         return await why(self._store, await self._dated([*self._standings([subscriber])]), names, clock)
 
+    async def past(self, asked: Inquiry) -> Json:
+        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
+        owners = [key for word in asked.words for key in matching(self._store, word)]
+        return await self._past.answer(asked, names(self._store), owners)
+
     async def _dated(self, standings: Sequence[Standing]) -> Sequence[Standing]:
         """The same, with the times since which their records are as they are."""
-        if self.past is None:
-            return standings
-        sinces = await self.past.sinces([standing.container.key for standing in standings])
+        sinces = await self._past.sinces([standing.container.key for standing in standings])
         return [each._replace(sinces=sinces.get(FileKey(each.container.key), {})) for each in standings]
 
     def _standings(self, words: Sequence[str] = ()) -> Iterator[Standing]:

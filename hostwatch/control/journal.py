@@ -31,6 +31,8 @@ from hostwatch.core.store.store import Store
 _LOOKS, _LOOK_SECONDS = 20, 0.005
 """Checks for files that still wait, and the time between two checks. Lines wait for files for a tenth of a second at
 most."""
+_LAST_SECONDS = 1.0
+"""The time for the file of the history to be opened once more, when the daemon ends."""
 _STEP = 8
 """Lines that are written between two steps of the event loop."""
 _SHORT = 1 << 14
@@ -62,6 +64,13 @@ class ChangeJournal:
         """Write the lines of noted comparisons, for ever. The last ones are written when this is cancelled."""
         async with self._recorder.recording():
             await self._write_for_ever()
+
+    async def write_last(self) -> None:
+        """Write what was noted since `run` has ended, to the file of the history, too."""
+        with anyio.move_on_after(_LAST_SECONDS, shield=True):
+            async with self._recorder.recording():
+                await self._recorder.ready()
+                await self._write_all()
 
     async def _write_for_ever(self) -> NoReturn:
         try:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
+import anyio
+
 from hostwatch.control.archive import Altered, Ended, Opened, Stood
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.blocks import Blocks, FileBlock, FileKey
@@ -49,6 +51,7 @@ class Recorder:
         """Whether a file of an earlier daemon is no more; `None` until that can be told."""
         self._held: deque[tuple[Callable[[], None], float]] | None = None
         """What waits for the file to be opened, which has the last number and blocks; with the time of each."""
+        self._ready = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Recorder of {self._history!r}, {self.blocks!r}>"
@@ -56,9 +59,13 @@ class Recorder:
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
         """While this is entered, the history goes to the file, too."""
-        self._held = deque(maxlen=_MOST_HELD)
+        self._held, self._ready = deque(maxlen=_MOST_HELD), anyio.Event()
         async with self._writer.running(self):
             yield
+
+    async def ready(self) -> None:
+        """Wait until the file is open, or is not going to be soon."""
+        await self._ready.wait()
 
     def opened(self, found: Opened | None) -> None:
         """The file is open, with what an earlier daemon left; or it is not going to be soon (`None`)."""
@@ -69,6 +76,7 @@ class Recorder:
         held, self._held = self._held or (), None
         for held_back, _ in held:
             held_back()
+        self._ready.set()
 
     def standing(self) -> Iterator[Stood]:
         """How all files stand now, for a file that may not know it."""

@@ -31,6 +31,7 @@ _TOO_LARGE = "too large to be written by exec; shorten it, or make the engine's 
 _OTHERS_WROTE = 75
 """The script's exit status if the file has changed since it was read (EX_TEMPFAIL of sysexits.h)."""
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_REMEDY = "make the engine's hosts files visible to hostwatch (docker.root), so that no command is needed"
 
 # The image's own search path may lead to programs that other users than its root can change.
 _SEARCH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
@@ -103,9 +104,9 @@ class ExecHostsFiles:
             with anyio.fail_after(_TIMEOUT_SECONDS):
                 return await self._engine.exec(container.key, command, user="0")
         except GoneError as error:
-            raise FileGoneError(str(error)) from error
+            raise FileGoneError(f"{error}; nothing to do if its container is gone") from error
         except EngineError as error:
-            raise FileFailedError(f"cannot write by exec: {error}") from error
+            raise FileFailedError(f"cannot write by exec: {error}; {_REMEDY}") from error
         except TimeoutError:
             raise FileFailedError(
                 f"a command in the container did not end within {_TIMEOUT_SECONDS:g} s; it will be tried again"
@@ -115,10 +116,9 @@ class ExecHostsFiles:
 def _refuse(result: ExecResult) -> NoReturn:
     """Raise the reason why the container's file cannot be reached."""
     message = shown((result.errors or result.output).decode("utf-8", "replace").strip())
-    remedy = "make the engine's hosts files visible to hostwatch (docker.root) to have it kept"
     if result.status in (_NOT_FOUND, _NOT_EXECUTABLE):
-        raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({message}); {remedy}")
-    raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({message}); {remedy}")
+        raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({message}); {_REMEDY}")
+    raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({message}); {_REMEDY}")
 
 
 def _planned(text: bytes, change: Callable[[bytes], bytes]) -> tuple[bytes, list[str]]:

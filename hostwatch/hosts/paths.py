@@ -241,6 +241,6 @@ def out_of_sight(directory: Path, error: OSError) -> str:
     """The reason why an engine's containers directory cannot be used, with a remedy."""
     what = f"the engine's containers directory {directory} cannot be read ({error.strerror})"
     if error.errno in files.OUT_OF_FILES:
-        return f"{what}: raise the limit of open files (LimitNOFILE)"
+        return f"{what}; raise the limit of open files (LimitNOFILE)"
     remedy = "run hostwatch as root on the engine's host, or set docker.root to where the engine's data root is visible"
-    return f"{what}: {remedy}"
+    return f"{what}; {remedy}"

@@ -29,6 +29,7 @@ from hostwatch.core.block.differences import name_changes
 from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import ContainerKey
 from tests.archive.writer import BEGUN, block, key
+from tests.disk import disk
 from tests.effort import examples
 from tests.logged import logged
 
@@ -46,11 +47,8 @@ def lines() -> Iterator[list[str]]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 512 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
+    with disk(tmp_path / "disk", "size=512k") as place:
+        yield place
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:

@@ -6,11 +6,16 @@ from typing import TypeVar, cast
 
 import anyio
 
+from hostwatch.control.answers import Answers, Told
+from hostwatch.control.blocks import Blocks
 from hostwatch.control.delivery import Means
 from hostwatch.control.figures import Figures
+from hostwatch.control.history import History
+from hostwatch.control.informer.connection import Connection
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
+from hostwatch.control.past import Past
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
@@ -19,6 +24,7 @@ from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
 from hostwatch.core.rules import Match, Rules, SubscriberRule, Subscription, Writer
 from hostwatch.core.store.store import Store
+from hostwatch.hosts.keeper import Keeper
 from hostwatch.hosts.paths import PathHostsFiles
 from tests.control.memory import recorder
 from tests.core.build import ENGINE, UNKNOWN, box, lines, on, store
@@ -82,6 +88,12 @@ class Room:
         writers = Writers(self.files, execs or self.files)
         sinks = Sinks(notifier, journal, self.figures.of_files, News())
         return Reconciler(self.store, writers, self.queue, sinks, lambda: 2.0)
+
+    def answers(self, connection: Connection) -> Answers:
+        """What a daemon with this connection would tell of the files, without a reconciler yet."""
+        history = History()
+        told = Told(history, Past(history, Blocks(), lambda: None), self.figures, News(), News())
+        return Answers(self.store, connection, Keeper(), told, lambda: 2.0)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""

@@ -11,7 +11,6 @@ from hostwatch.control.answers import Answers
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.subscribers import NoNameError, NoSubscriberError
-from hostwatch.hosts.keeper import Keeper
 from tests.control.room import Deaf, Room
 from tests.core.build import ENGINE, STOPPED, box, on
 
@@ -21,7 +20,7 @@ async def answering(room: Room) -> AsyncIterator[Answers]:
     """The answers of a daemon that keeps the files of a room, and has compared them."""
     connection = Connection()
     async with anyio.create_task_group() as tasks:
-        answers = Answers(room.store, connection, Keeper(), lambda: 2.0)
+        answers = room.answers(connection)
         assert answers.unready == "waiting for the engine (no answer yet)"
         connection.engine = EngineInfo(ENGINE, "28.5.2", "1.51", Path("/nowhere"))
         connection.made()

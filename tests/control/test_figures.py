@@ -7,7 +7,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hostwatch.control.answers import Answers
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import BOUNDS_SECONDS, Durations, EventFigures, Figures, FileFigures
 from hostwatch.control.gauges import Gauges, measured
@@ -24,7 +23,6 @@ from hostwatch.core.model import State
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.rules import Rules, Writer
 from hostwatch.docker.events import _FILTERS as ASKED_FOR
-from hostwatch.hosts.keeper import Keeper
 from tests.control.memory import recorder
 from tests.control.room import RIGHT as TEXT
 from tests.control.room import Deaf, Room
@@ -186,7 +184,7 @@ async def test_the_figures_of_real_files(tmp_path: Path) -> None:
     figures, (first, second) = room.figures.of_files, room.keys
     connection = Connection()
     async with anyio.create_task_group() as tasks:
-        answers = Answers(room.store, connection, Keeper(), lambda: 2.0)
+        answers = room.answers(connection)
         assert await answers.gauges() == Gauges(
             is_engine_up=False, in_sync=0, out_of_sync=0, withheld=0, services=len([*room.store.containers])
         )

@@ -1,6 +1,5 @@
 """Whether the history could be written: said with a remedy, and nothing is made or changed to find out."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hostwatch.archive.archive import open_archive
 from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, Level
 from hostwatch.doctor.recording import history
+from tests.disk import disk
 
 
 def examined(file: Path) -> Finding:
@@ -21,11 +21,8 @@ def examined(file: Path) -> Finding:
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A directory that cannot be written, not by root either."""
-    directory = tmp_path / "read-only"
-    directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", directory], check=True)
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+    with disk(tmp_path / "read-only", "ro") as place:
+        yield place
 
 
 def test_without_a_file_there_is_nothing_to_say() -> None:

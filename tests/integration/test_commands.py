@@ -210,7 +210,7 @@ def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> N
     found = lab.command("sync", "-c", configuration, status=1)
     assert found.stdout == ""
     assert found.stderr.startswith("web: ")
-    assert "docker.root" in found.stderr
+    assert "; run hostwatch as root on the engine's host, or set docker.root to where" in found.stderr
     shown = json.loads(lab.command("status", "--json", "-c", configuration).stdout)["subscribers"]
     assert [(each["name"], each["in_sync"], bool(each["error"])) for each in shown] == [("web", False, True)]
     assert "web" in lab.command("status", "-c", configuration).stdout

@@ -9,15 +9,14 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-import docker
 import pytest
 from docker.models.containers import Container
 
 from tests import engine as engines
-from tests.conftest import Hostwatch, Lab, eventually, make_lab
+from tests.conftest import Hostwatch, Lab, eventually, lab_on
 from tests.integration.test_drift import end_inside
 from tests.integration.test_faults import SUBSCRIBER, connections, followed, line
 from tests.noise import slowness
@@ -99,10 +98,7 @@ def daemon(request: pytest.FixtureRequest, engine: engines.Engine) -> Iterator[e
 @pytest.fixture
 def frail(daemon: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
     """A lab on that engine."""
-    with (
-        closing(docker.DockerClient(base_url=daemon.docker_host, timeout=60)) as client,
-        make_lab(daemon, client, tmp_path) as lab,
-    ):
+    with lab_on(daemon, tmp_path) as lab:
         yield lab
 
 

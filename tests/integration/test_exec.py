@@ -220,6 +220,7 @@ def test_a_proxy_that_refuses_commands_is_named(lab: Lab, proxy: Proxy) -> None:
     lab.run("web", labels=WANTS_DB)
     found = lab.command("sync", *out_of_sight(lab), status=1)
     assert found.stderr.startswith("web: cannot write by exec: ")
+    assert "; make the engine's hosts files visible to hostwatch (docker.root)" in found.stderr
 
 
 @newest_only

@@ -1,5 +1,6 @@
 """The daemon inside: nothing blocks its event loop, and nothing of it is left after its end."""
 
+import json
 import re
 import signal
 import subprocess
@@ -63,14 +64,21 @@ def test_it_ends_at_once_while_requests_hang(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
-    """`on_exit: remove` restores the files."""
-    config = tmp_path / "hostwatch.yaml"
-    config.write_text("on_exit: remove\n")
-    web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed"})
+    """`on_exit: remove` restores the files. The history has it, and the next daemon's first change is none of its own.
+
+    A line that was withheld is no longer, as nobody writes why.
+    """
+    config = lab.configured(f"on_exit: remove\nhistory: {{file: {tmp_path}/history.db}}\n")
+    web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed\n@{db.ip} db"})
     before = lab.hosts(web)
-    with lab.hostwatch("-c", str(config)):
+    with lab.hostwatch("-c", config):
         eventually(lambda: "fixed" in lab.hosts(web))
     assert lab.hosts(web) == before
+    last = [json.loads(line) for line in lab.command("history", "-c", config, "--json").stdout.splitlines()][-1]
+    assert (last["id"], last["cause"], last["no_longer_withheld"]) == (2, "removal", ["@{db.ip} db"])
+    assert last["changes"] == [{"name": "fixed", "old": ["192.0.2.1"], "new": []}]
+    with lab.hostwatch("-c", config) as again:
+        eventually(lambda: "web: fixed - → 192.0.2.1 (resync" in again.log)
 
 
 def test_a_block_that_cannot_be_removed_at_the_end_is_told(lab: Lab) -> None:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import docker
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import engine as engines
-from tests.conftest import Hostwatch, Lab, eventually, make_lab
+from tests.conftest import Hostwatch, Lab, eventually, lab_on
 from tests.image import REPOSITORY, prometheus
 from tests.integration.test_engine_faults import end
 from tests.integration.test_http import get, place_of
@@ -80,10 +79,7 @@ def mortal(engine: engines.Engine) -> Iterator[engines.Engine]:
 @pytest.fixture
 def frail(mortal: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
     """A lab on that engine."""
-    with (
-        closing(docker.DockerClient(base_url=mortal.docker_host, timeout=60)) as client,
-        make_lab(mortal, client, tmp_path) as lab,
-    ):
+    with lab_on(mortal, tmp_path) as lab:
         yield lab
 
 

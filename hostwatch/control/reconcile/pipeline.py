@@ -214,15 +214,12 @@ class Pipeline:
                 self._is_left(seen, plan)
         return b""
 
-    async def removed(self, container: Container, moment: Moment) -> bool:
-        """Take our block out of a file, for good; returns whether there was one.
-
-        Raises one of the three errors of `hostwatch.control.writers`.
-        """
+    async def removed(self, container: Container, moment: Moment) -> FileUpdate:
+        """Take our block out of a file, for good. Raises one of the three errors of `hostwatch.control.writers`."""
         seen, plan = self.decided(container, moment)
         if isinstance(plan, Refuse):
             raise FileRefusedError(plan.reason)
-        return isinstance(plan, Collect) and (await self._collected(seen, plan.last)).changed
+        return await self._collected(seen, plan.last) if isinstance(plan, Collect) else FileUpdate(b"", b"")
 
     async def _collected(self, seen: Observation, last: Block) -> FileUpdate:
         rewriting = self._access.rewriting(seen.container, Block(), last, seen.writer)

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.journal import block_in, log_removed
+from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.pipeline import Early, Pipeline
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan, writer_of
@@ -177,10 +178,14 @@ class Reconciler:
         container = self._store.container(key)
         if container is None:
             return False
+        now = anyio.current_time()
         try:
-            return await self._pipeline.removed(container, self._moment(anyio.current_time(), (REMOVAL,)))
+            update = await self._pipeline.removed(container, self._moment(now, (REMOVAL,)))
         except FileGoneError:
             return False
         except (FileRefusedError, FileFailedError) as error:
             logger.warning("{}: its block was not removed: {}", container.name, error)
             return False
+        if update.changed:
+            self._journal.note(record.removed(container, update, anyio.current_time() - now))
+        return update.changed

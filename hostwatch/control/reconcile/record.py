@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import WriteResult
-from hostwatch.control.reconcile.plan import Observation
+from hostwatch.control.reconcile.plan import REMOVAL, Observation
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import (
     FILE_CHANGED,
@@ -16,6 +16,7 @@ from hostwatch.control.writers import (
     OutOfSightError,
 )
 from hostwatch.core.block.records import Block
+from hostwatch.core.model import Container
 from hostwatch.core.rules import Writer
 
 _QUICK_BACKOFF_SECONDS = (0.1, 30.0)
@@ -79,6 +80,14 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
         state = state.returned(before, seen.moment.now)
         message = _RIVAL if state.rivalry.begins else None
     return Recorded(state, comparison, "WARNING", message)
+
+
+def removed(container: Container, update: FileUpdate, seconds: float) -> Comparison:
+    """A block was taken out of a file for good. One line tells of all such files, so this one is quiet."""
+    nothing = Block()
+    return Comparison(
+        container.key, container.name, REMOVAL, update.before, None, nothing, nothing, seconds, quiet=True
+    )
 
 
 def _cause(seen: Observation, *, changed: bool, rebuilt: bool, same: bool) -> str:
