@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +24,8 @@ from tests import engine as engines
 from tests.proxy import Proxy, proxied
 
 T = TypeVar("T")
+_REMOVALS = 4
+"""Containers that are removed at a time."""
 
 newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=True)
 """For a test that does not depend on the engine's version, as of labels and commands."""
@@ -164,9 +168,17 @@ class Lab:
         return str(path)
 
     def clear(self) -> None:
-        """Remove all containers."""
-        for container in self.client.containers.list(all=True, ignore_removed=True):
-            container.remove(force=True, v=True)
+        """Remove all containers, some at a time: the engine mostly waits for the kernel."""
+        found = [each["Id"] for each in self.client.api.containers(all=True)]
+        with ThreadPoolExecutor(_REMOVALS) as pool:
+            list(pool.map(partial(self.client.api.remove_container, force=True, v=True), found))
+
+
+@pytest.hookimpl(trylast=True)  # pytest has put tests of one engine together by then
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take seconds come first, so that no processor is left alone with one of them at the end."""
+    counts = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.parent.name != "integration", -counts[item.path], item.path))
 
 
 @pytest.fixture(scope="session")

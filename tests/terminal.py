@@ -18,8 +18,9 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\(B|\x1b\][^\x07]*\x
 class Terminal:
     """A terminal with a process in the foreground."""
 
-    def __init__(self, process: subprocess.Popen[bytes], outer: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], outer: int, rows: int) -> None:
         self.process = process
+        self._rows = rows
         self._outer = outer
         self._output = b""
         self._reader = threading.Thread(target=self._read)
@@ -37,8 +38,14 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """What a program drew from the top last, without colours."""
-        return _CONTROL.sub("", self.text.rpartition("\x1b[H")[2])
+        """What a program that draws from the top shows, without colours.
+
+        A picture is written in pieces. What it has not drawn over yet is of the picture before.
+        """
+        *_, before, last = ["", *(_CONTROL.sub("", picture) for picture in self.text.split("\x1b[H"))]
+        rows, under = last.split("\n"), before.split("\n")
+        rows[-1] += "".join(under[len(rows) - 1 : len(rows)])[len(rows[-1]) :]
+        return "\n".join([*rows, *under[len(rows) :]][: self._rows])
 
     def type(self, keys: str) -> None:
         """Press these keys."""
@@ -46,6 +53,7 @@ class Terminal:
 
     def resize(self, columns: int, rows: int = 50) -> None:
         """Give it another size."""
+        self._rows = rows
         fcntl.ioctl(self._outer, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def end(self) -> int:
@@ -70,7 +78,7 @@ def terminal(command: Sequence[str], columns: int, environ: Mapping[str, str], r
     controlling = ["setsid", "--ctty", "--wait", *command]
     process = subprocess.Popen(controlling, env=environ, stdin=inner, stdout=inner, stderr=inner)
     os.close(inner)
-    made = Terminal(process, outer)
+    made = Terminal(process, outer, rows)
     try:
         yield made
     finally:

@@ -62,18 +62,15 @@ def offers(made: Terminal, typed: str, names: set[str]) -> None:
 
 
 def answered(made: Terminal, typed: str, check: Callable[[str], bool]) -> None:
-    """Type until the answer comes: a busy machine may be too slow, and a shell that begins only echoes."""
-
-    def is_answered() -> bool:
+    """Type until the answer comes: a shell that begins only echoes, and a busy machine needs more patience."""
+    for patience in (5, 10, 20, 30):
         before = len(made.words)
         made.type(typed)
         with suppress(AssertionError):
-            eventually(lambda: check(made.words[before:]), 5)
-            return True
+            eventually(lambda before=before: check(made.words[before:]), patience)  # type: ignore[misc]
+            return
         made.type(CLEAR)
-        return False
-
-    eventually(is_answered, 60)
+    raise AssertionError(made.words)
 
 
 _DELETED = re.compile("[^\x08]\x08")
