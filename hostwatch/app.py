@@ -33,9 +33,11 @@ from hostwatch.docker.engine import DockerEngine
 from hostwatch.hosts.commands import run_on_host
 from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.host_files import LockedHostFiles
+from hostwatch.hosts.host_resolver import read_host_resolver
 from hostwatch.hosts.keeper import Keeper
 from hostwatch.hosts.lock import RUN, Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
+from hostwatch.hosts.resolver_watch import HostResolverFile
 from hostwatch.http.first import first_ended
 from hostwatch.http.server import Server
 from hostwatch.http.sockets import Address
@@ -111,6 +113,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             execs=ExecHostsFiles(source),
             keeper=keeper,
             host_files=LockedHostFiles(locks),
+            host_resolver=HostResolverFile(),
             run_on_host=run_on_host,
             open_archive=_open_archive,
             cpu_seconds=time.thread_time,
@@ -265,6 +268,8 @@ async def survey(
     store = Store(settings.rules())
     async with DockerEngine(connection) as source:
         engine = await surveyed(source, store, progress)
+        if store.asks_host_resolver:
+            store.put_host_resolver(await anyio.to_thread.run_sync(read_host_resolver))
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         store.add_host_files(engine.id, socket.gethostname())

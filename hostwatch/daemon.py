@@ -19,6 +19,7 @@ from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.history import History
+from hostwatch.control.host_resolver import HostResolverLoop, HostResolverSource
 from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
@@ -53,6 +54,7 @@ class Parts:
     """The access to the same files by commands in the containers."""
     keeper: Keeper
     host_files: HostFiles
+    host_resolver: HostResolverSource
     run_on_host: RunOnHost
     open_archive: OpenArchive
     """Opens the file of the history."""
@@ -104,6 +106,7 @@ class Daemon:
         self._recorder = Recorder(history, self._archive_writer)
         self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self._figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
+        self._host_resolver = HostResolverLoop(parts.host_resolver, self._store, self._changed)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
@@ -129,6 +132,7 @@ class Daemon:
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self._answers, self._loaded, name="tell cautions")
+            tasks.start_soon(self._host_resolver.run, name="nameservers of the host")
             tasks.start_soon(self._note_compared, name="note that all is compared")
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
@@ -213,6 +217,7 @@ class Daemon:
 
     def _changed(self, files: FileKeys, cause: str) -> None:
         self._changes.tell()
+        self._host_resolver.look()
         self._loop.enqueue(files, cause)
 
     def _resynced(self) -> None:

@@ -21,6 +21,7 @@ from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, Level, fine, problem
+from hostwatch.doctor.host_resolver import host_resolver
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.recording import history
@@ -45,6 +46,7 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield from map(unanswered, evidence.faults)
         yield from _of_files(evidence)
         yield from unreached(evidence)
+        yield from host_resolver(evidence)
         yield from configured(settings, evidence)
         yield from labels(evidence)
     yield from history(settings, None if isinstance(evidence, str) else evidence.holder)

@@ -48,3 +48,19 @@ def given_back(file: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def has_writer(file: int) -> bool:
+    """Whether another process has the file open for writing; false if this file cannot have a lease.
+
+    The read lease that shows it is given back at once. A process that opens the file for writing meanwhile waits.
+    """
+    try:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    given_back(file)
+    return False

@@ -1,15 +1,19 @@
 """Findings of the doctor for facts that no test can cause here: an old engine, SELinux, sysctls."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 from hostwatch.control.source import EngineInfo
+from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import EngineId
 from hostwatch.docker.connect import Connection
 from hostwatch.doctor import of_engine
 from hostwatch.doctor.finding import Level
+from hostwatch.doctor.host_resolver import of_resolver
 from hostwatch.doctor.kernel import of_watches
 from hostwatch.doctor.reachability import out_of_sight
 from hostwatch.hosts import probe
+from hostwatch.hosts.host_resolver import MOUNTED, Place
 from hostwatch.hosts.probe import Watched
 
 
@@ -53,3 +57,15 @@ def test_selinux_counts_if_it_enforces_and_confines(tmp_path: Path) -> None:
     current.write_text("system_u:system_r:container_t:s0:c1,c2\0")
     enforce.write_text("0")
     assert probe.confinement(tmp_path) is None
+
+
+def test_nameservers_of_the_host_that_cannot_be_had() -> None:
+    """In a container the host's file is mounted; elsewhere a server must be named."""
+    unknown = HostResolver(fault="the host uses only loopback nameservers (127.0.0.53)")
+    [in_container] = of_resolver(unknown, None)
+    assert (in_container.level, "config/compose.resolv.yaml" in in_container.remedy) == (Level.PROBLEM, True)
+    for place, remedy in ((MOUNTED, "upstream servers"), (Place(Path("/nowhere/resolv.conf")), "address of a server")):
+        [found] = of_resolver(unknown, place)
+        assert (found.level, remedy in found.remedy) == (Level.PROBLEM, True)
+    [found] = of_resolver(HostResolver((ip_address("192.0.2.1"),)), Place(Path("/nowhere/resolv.conf")))
+    assert (found.level, found.what) == (Level.OK, "nameservers of the host: 192.0.2.1")

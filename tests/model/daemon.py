@@ -17,6 +17,7 @@ from hostwatch.control.source import ExecResult
 from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
 from hostwatch.core.block.edit import applied
 from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
+from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
 from hostwatch.daemon import Daemon, Parts
 from tests.control.memory import no_file
@@ -199,6 +200,14 @@ class NoHostFiles:
         assert not frozenset(paths)
 
 
+class NoHostResolver:
+    """The host's resolv.conf: nobody asks for it."""
+
+    async def follow(self, changed: Callable[[HostResolver], None]) -> NoReturn:
+        """Never called: no subscriber asks for the host's nameservers."""
+        raise AssertionError(changed)
+
+
 async def no_command(words: tuple[str, ...]) -> ExecResult:
     """Never called: no `notify` has a command."""
     raise AssertionError(words)
@@ -221,6 +230,7 @@ class Hostwatch:
             execs=NoExecs(),
             keeper=MemoryKeeper(directory),
             host_files=NoHostFiles(),
+            host_resolver=NoHostResolver(),
             run_on_host=no_command,
             open_archive=no_file,
             cpu_seconds=partial(next, count(0.0, _READING_SECONDS)),

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import (
     Address,
     Claim,
@@ -40,6 +41,8 @@ Value = TypeVar("Value")
 
 NETWORKS = "networks"
 """The name of a fact: which networks there are, and what they are called."""
+HOST_RESOLVER = "host resolver"
+"""The name of a fact, the nameservers of the host, and of the index of those who ask for it."""
 _MOST_RESULTS = 100_000
 """The results that are kept at least, some 60 MB: a file with every name needs three for each, in each context."""
 _MOST_OF_EACH = 50
@@ -54,6 +57,7 @@ class Lister:
         self._containers: dict[ContainerKey, Container] = {}
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
+        self._host_resolver: HostResolver | None = None
         self._queries: WeakValueDictionary[tuple[NetworkContext, Subscription], Query] = WeakValueDictionary()
         self.results = Results()
         self._index: Index[ContainerKey] = Index(self.results)
@@ -115,6 +119,19 @@ class Lister:
     def roles(self, key: ContainerKey) -> Roles:
         """The roles of a container; empty ones for an unknown container."""
         return self._roles.get(key, _NO_ROLES)
+
+    # The host.
+
+    @property
+    def host_resolver(self) -> HostResolver | None:
+        """The nameservers and search domains that the host uses; `None` while they are unknown."""
+        self.results.read(HOST_RESOLVER)
+        return self._host_resolver
+
+    @property
+    def asks_host_resolver(self) -> bool:
+        """Whether a subscriber asks for the nameservers or the search domains of the host."""
+        return (HOST_RESOLVER,) in self._index
 
     # Containers by their names and places.
 

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import (
     Address,
     Claim,
@@ -26,7 +27,7 @@ from hostwatch.core.store.affected import affected, affected_by_network, subscri
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
 from hostwatch.core.store.index import Entry
 from hostwatch.core.store.indexers import index_entries
-from hostwatch.core.store.lister import NETWORKS, FileKeys, Lister
+from hostwatch.core.store.lister import HOST_RESOLVER, NETWORKS, FileKeys, Lister
 from hostwatch.core.store.merge import (
     changing,
     completed,
@@ -189,7 +190,7 @@ class Store(Lister):
             return frozenset()
         return self._replace(key, with_endpoint(old, endpoint))
 
-    # Networks, and files.
+    # Networks, the host, and files.
 
     def put_network(self, network: Network) -> FileKeys:
         """Take in a network as read; returns the hosts files it may affect."""
@@ -208,6 +209,14 @@ class Store(Lister):
         old = self._networks.pop(key, None)
         self._network_changed(key)
         return affected_by_network(self, old) if old is not None else frozenset()
+
+    def put_host_resolver(self, found: HostResolver | None) -> FileKeys:
+        """Take in the nameservers of the host; returns the files that ask for them, if they have changed."""
+        if found == self._host_resolver:
+            return frozenset()
+        self._host_resolver = found
+        self.results.changed(HOST_RESOLVER)
+        return frozenset(self.joins.files_of(self.by_index(HOST_RESOLVER)))
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
         """Note the addresses that a hosts file holds although nothing confirms them.
