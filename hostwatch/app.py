@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from hostwatch import signals, systemd
+from hostwatch import garbage, signals, systemd
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
@@ -131,7 +131,7 @@ async def run(configured: Configured, reread: Reread) -> bool:
     """
     _raise_priority()
     left: list[_Left] = []
-    with signals.received() as received:
+    with signals.received() as received, garbage.searched_in_short_steps():
         try:
             while (following := await _serve(configured, received, reread, left)) is not None:
                 configured = following
@@ -208,7 +208,7 @@ async def _until_signalled(
         if (fresh.connection, fresh.settings.docker) != (configured.connection, configured.settings.docker):
             return fresh
         server.adopt(_address(fresh.settings))
-        daemon.adopt(fresh.settings)
+        await daemon.adopt(fresh.settings)
         systemd.tell("READY=1")
     return None
 

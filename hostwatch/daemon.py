@@ -32,6 +32,7 @@ from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions, EngineInfo, Source
+from hostwatch.control.turns import Turns
 from hostwatch.control.view import View
 from hostwatch.control.writers import HostsFiles, Writers
 from hostwatch.core.model import ContainerKey
@@ -136,14 +137,17 @@ class Daemon:
             tasks.start_soon(self._note_compared, name="note that all is compared")
             tasks.start_soon(self._informer.run, identified, self._tell_news, name="follow the engine")
 
-    def adopt(self, settings: Settings) -> None:
+    async def adopt(self, settings: Settings) -> None:
         """Take new settings from now on. Their engine must be the same."""
+        adoption, turns = self._store.adoption(settings.rules()), Turns()
+        while adoption.advance():
+            await turns.give()
         dropped = self.settings.host_files - settings.host_files
         self.settings = settings
         self._parts.host_files.keep(settings.host_files)
         self._cautions.adopt(settings)
         self._archive_writer.adopt(_archiving(settings))
-        before = self._store.adopt(settings.rules())
+        before = self._store.adopt(adoption)
         if self._running is not None:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce
         if self._kept is not None:
@@ -151,13 +155,15 @@ class Daemon:
             self._loop.host_files_changed()
         elif self._running is not None:
             self._running.tasks.start_soon(self._parts.host_files.clear, dropped, name="clear files on the host")
-        self._informer.adopt(_timing(settings))
         after = self._store.subscriber_files
         # While the engine is away, only files that lost their subscriber are rewritten, as these need no facts from it.
         self._changed(before | after if self._informer.connection.is_up else before - after, "configuration")
         orphans = frozenset(file.key for file in self._store.host_files if file.key not in after)
         self._changed(orphans, GARBAGE_COLLECTION)
         self._tell_news()
+        await self._informer.adopt(_timing(settings))
+        while adoption.advance():
+            await turns.give()
 
     async def remove_blocks(self, *, of_host: bool = True) -> None:
         """Remove the blocks from the hosts files that were kept; with `of_host` also from those on the host.

@@ -37,6 +37,8 @@ _STEP = 8
 """Lines that are written between two steps of the event loop."""
 _SHORT = 1 << 14
 """Bytes that are parsed between two steps of the event loop; a longer text is parsed in a thread."""
+_FEW = 300
+"""Records that are compared between two steps of the event loop, in a millisecond; more are compared in a thread."""
 
 
 class ChangeJournal:
@@ -102,7 +104,7 @@ class ChangeJournal:
         finding = Finding(at, note.block, ())
         if note.text is not None:
             found = note.before or await block_in(note.text) or Block()
-            finding = Finding(at, found, name_changes(found, note.block))
+            finding = Finding(at, found, await _changes(found, note.block))
             self._figures.count(note.seconds, heals_drift=note.heals_drift)
             log_change(note, finding.names)
         log_withheld(note.subscriber, note.known, note.block)
@@ -114,6 +116,13 @@ async def block_in(text: bytes) -> Block | None:
     if len(text) <= _SHORT:
         return hostsfile.found(text)
     return await anyio.to_thread.run_sync(hostsfile.found, text)
+
+
+async def _changes(before: Block, after: Block) -> tuple[NameChange, ...]:
+    """The names with other addresses."""
+    if len(before.records) + len(after.records) <= _FEW:
+        return name_changes(before, after)
+    return await anyio.to_thread.run_sync(name_changes, before, after)
 
 
 def log_change(written: Comparison, listed: Sequence[NameChange]) -> None:
@@ -132,7 +141,7 @@ def log_change(written: Comparison, listed: Sequence[NameChange]) -> None:
         "INFO" if listed and not written.quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
         written.subscriber,
-        "; ".join(shortened([*map(str, listed)])) or "only comments changed",
+        "; ".join(shortened(listed)) or "only comments changed",
         written.cause,
         written.seconds * 1000,
     )

@@ -4,6 +4,7 @@ A long answer is made in steps. Nothing is asked of the engine, and no file is r
 """
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from hostwatch.control.history import instant
 from hostwatch.control.source import EngineInfo
@@ -87,7 +88,7 @@ async def _services(store: Lister, turns: Turns) -> list[Json]:
     found = [_service(rule.key, rule.names, "config", store.behind_rule(rule)) for rule in store.rules.services]
     compose: dict[tuple[str, str], list[Container]] = {}
     single: list[Container] = []
-    for container in sorted(store.containers, key=lambda container: (container.name, container.key)):
+    for container in sorted(store.containers, key=attrgetter("name")):
         await turns.give()
         roles = store.roles(container.key)
         if not roles.enabled or roles.services:

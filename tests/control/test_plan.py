@@ -26,6 +26,6 @@ def test_a_long_file_is_computed_between_other_tasks() -> None:
     assert isinstance(decide(observe(made, web, FileState(), None, moment)), Recall)
     made.put(box("s9", on("front", "10.0.2.9")))
     assert isinstance(decide(observe(made, web, known, None, moment)), Rewrite), "a small change takes a few steps"
-    made.adopt(made.rules)
+    made.adopt(made.adoption(made.rules))
     assert isinstance(decide(observe(made, web, FileState(), None, moment)), Compute), "before the file is read"
     assert isinstance(decide(observe(made, web, known, None, Moment(0.0, 2.0))), Rewrite), "a command takes all at once"

@@ -1,6 +1,7 @@
 """The work queue: each file once, and never two workers on one file."""
 
 import time
+from collections import Counter
 
 import anyio
 import anyio.lowlevel
@@ -159,3 +160,40 @@ async def test_regular_comparisons_wait_for_all_others() -> None:
     taken = [await queue.take() for _ in range(4)]
     assert [work.key for work in taken] == [C, D, A, B]
     assert taken[0].causes == ["resync", "start db"]
+
+
+async def test_thousands_of_files_enter_some_at_a_time() -> None:
+    """Others have their turn in between. All of them count as being in the queue, and each comes once."""
+    queue, turns = WorkQueue(), 0
+    keys = [ContainerKey(EngineId("e"), ContainerId(str(number))) for number in range(5_000)]
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    async with anyio.create_task_group() as tasks:
+        for task in (queue.run_delayed, count_turns):
+            tasks.start_soon(task)
+        await anyio.lowlevel.checkpoint()
+        queue.add_all(keys, "resync", idle=True)
+        assert not queue.is_busy
+        queue.add_all(keys[2_500:], "start db")
+        assert queue.is_busy
+        queue.add(keys[0], "start web")
+        first = await queue.take()
+        assert (first.key, first.causes) == (keys[0], ["start web"]), "a single file does not wait for all of them"
+        queue.done(keys[0])
+        found: Counter[ContainerKey] = Counter()
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(queue.worked_on, keys)
+            await anyio.lowlevel.checkpoint()
+            turns = 0
+            while len(found) < len(keys):
+                work = await queue.take()
+                found[work.key] += 1
+                queue.done(work.key)
+        tasks.cancel_scope.cancel()
+    assert found.total() <= len(keys) + 2_500
+    assert turns >= len(keys) / 200

@@ -50,6 +50,11 @@ def watched() -> Store:
     return made
 
 
+def adopt(made: Store, new: Rules) -> FileKeys:
+    """Take in new rules at once."""
+    return made.adopt(made.adoption(new))
+
+
 # Every sequence of steps.
 
 subsets = st.sets(st.sampled_from(ALIASES), max_size=2).map(tuple)
@@ -128,6 +133,7 @@ networks = st.builds(
 )
 Step = tuple[Callable[..., FileKeys], tuple[object, ...]]
 puts = st.tuples(st.just(Store.put), st.tuples(containers()))
+rules = st.sampled_from([RULES, Rules(), FILES_ALONE])
 steps = st.one_of(
     puts,
     st.tuples(st.just(Store.put), st.tuples(containers(), st.just(0))),
@@ -142,7 +148,7 @@ steps = st.one_of(
     st.tuples(st.just(Store.put_new_endpoint), st.tuples(keys, endpoints(True))),
     st.tuples(st.just(Store.put_network), st.tuples(networks)),
     st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
-    st.tuples(st.just(Store.adopt), st.tuples(st.sampled_from([RULES, Rules(), FILES_ALONE]))),
+    st.tuples(st.just(adopt), st.tuples(rules)),
 )
 histories: st.SearchStrategy[list[Step]] = st.builds(
     list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)

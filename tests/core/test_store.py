@@ -1,18 +1,18 @@
 """The store: facts in any order give the same indexes, and each step names every affected hosts file."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, Health, Network, NetworkMode, State
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Outcome, Published
 from hostwatch.core.resolve.reach import LOST_NETWORK
 from hostwatch.core.rules import Rules, Subscription
+from hostwatch.core.store import results
 from hostwatch.core.store.early import networks_to_ask
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.sharing import Sharing
@@ -42,10 +42,13 @@ from tests.core.histories import (
     NETS,
     RULES,
     Step,
+    adopt,
     histories,
     often,
+    rules,
     watched,
 )
+from tests.effort import calls
 
 
 def everything_told(made: Store) -> dict[ContainerKey, tuple[tuple[Outcome, ...], Desired]]:
@@ -118,7 +121,7 @@ def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
     for name in NAMES:
         made.yield_names(key(name))  # a fresh one takes what has ended for ended long ago
     fresh = watched()
-    fresh.adopt(made.rules)
+    fresh.adopt(fresh.adoption(made.rules))
     for container in made.containers:
         fresh.put(container)
     for network in made.networks:
@@ -130,15 +133,37 @@ def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
 
 
 @often
-@given(histories)
-def test_kept_results_are_those_of_a_new_computation(history: list[Step]) -> None:
+@given(histories, rules, st.integers(0, 3))
+def test_new_rules_may_be_made_ready_while_containers_change(history: list[Step], new: Rules, steps: int) -> None:
+    """It makes no difference to rules that are taken in at once."""
+    made, other = watched(), watched()
+    ready = made.adoption(new)
+    for method, arguments in history:
+        if method is not adopt:
+            for each in (made, other):
+                method(each, *arguments)
+            for _ in range(steps):
+                ready.advance()
+            assert answers(made) == answers(other)
+    made.adopt(ready)
+    adopt(other, new)
+    assert answers(made) == answers(other)
+    assert everything_told(made) == everything_told(other)
+
+
+@often
+@given(histories, st.booleans())
+def test_kept_results_are_those_of_a_new_computation(history: list[Step], are_many: bool) -> None:
     """After each step; a result that depends on what it does not record would outlast the change of it."""
     made = watched()
-    for method, arguments in history:
-        method(made, *arguments)
-        kept = everything_told(made)
-        made.adopt(made.rules)  # the same rules: all results are dropped, and all else stays
-        assert kept == everything_told(made), method.__name__
+    with pytest.MonkeyPatch.context() as patch:
+        if are_many:  # so that they are not dropped at once
+            patch.setattr(results, "_AT_ONCE", 0)
+        for method, arguments in history:
+            method(made, *arguments)
+            kept = everything_told(made)
+            made.results.clear()
+            assert kept == everything_told(made), method.__name__
 
 
 @often
@@ -649,23 +674,12 @@ def test_equal_requests_for_one_service_are_answered_once() -> None:
     webs = [box(f"web-{n}", on("front", f"10.0.0.{n + 20}"), labels=hosts("@{db.ip} db")) for n in range(20)]
     made = store(FRONT, box("db", on("front", "10.0.0.5")), *webs)
 
-    def calls(file: Container) -> int:
-        count = 0
+    def effort(file: Container) -> int:
+        return calls(lambda: desired_block(made, file.key, {}, 0.0, 2.0))
 
-        def counted(_frame: FrameType, event: str, _argument: object) -> None:
-            nonlocal count
-            count += event == "call"
-
-        sys.setprofile(counted)
-        try:
-            desired_block(made, file.key, {}, 0.0, 2.0)
-        finally:
-            sys.setprofile(None)
-        return count
-
-    list(map(calls, webs))  # who wants what is looked up once for each file, as long as its container stays the same
+    list(map(effort, webs))  # who wants what is looked up once for each file, as long as its container stays the same
     made.put(box("db", on("front", "10.0.0.6")))
-    first, *others = map(calls, webs)
+    first, *others = map(effort, webs)
     assert max(others) * 10 < first
 
 

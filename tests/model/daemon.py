@@ -3,6 +3,7 @@
 The watch sees every write at once.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial, reduce
 from itertools import count
@@ -237,11 +238,15 @@ class Hostwatch:
             loaded=lambda: None,
         )
         self._daemon = Daemon(settings_of(configuration), parts)
+        self._send, self._received = anyio.create_memory_object_stream[Configuration](math.inf)
 
     async def run(self) -> None:
         """Run until it is killed."""
-        with self._scope:
-            await self._daemon.run()
+        with self._scope, self._send, self._received:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._daemon.run)
+                async for configuration in self._received:
+                    await self._daemon.adopt(settings_of(configuration))
 
     def kill(self) -> None:
         """End it at once, in any state."""
@@ -249,7 +254,8 @@ class Hostwatch:
 
     def adopt(self, configuration: Configuration) -> None:
         """Send it SIGHUP, with another configuration."""
-        self._daemon.adopt(settings_of(configuration))
+        if not self._scope.cancel_called:
+            self._send.send_nowait(configuration)
 
     def written(self, file: ContainerId) -> None:
         """A file was written, by the engine, a user or hostwatch."""

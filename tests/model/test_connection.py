@@ -158,7 +158,7 @@ def test_an_engine_that_is_lost_and_regained_is_counted_once() -> None:
             }
             assert figures.connections == 1
             assert first > 0
-            follower.informer.adopt(Timing(1800.0, 2.0))
+            await follower.informer.adopt(Timing(1800.0, 2.0))
             await anyio.sleep(6)
             assert figures.connections == 1
             assert first < (second := figures.last_resync)

@@ -23,6 +23,7 @@ from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
+from hostwatch.control.turns import Turns
 from hostwatch.control.writers import RESYNC
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
@@ -82,14 +83,16 @@ class Informer:
                 lost()
             await self.connection.pause()
 
-    def adopt(self, timing: Timing) -> None:
+    async def adopt(self, timing: Timing) -> None:
         """Follow another configuration. It may enable other labels and set other times."""
         self._endings.linger_seconds = timing.linger_seconds
-        for container in self._store.containers:
-            self._labels.tell(container.key, self._store)
         if timing.resync_seconds != self._resync_seconds:
             self._resync_seconds = timing.resync_seconds
             self._resync_asked.set()
+        turns = Turns()
+        for container in [*self._store.containers]:
+            self._labels.tell(container.key, self._store)
+            await turns.give()
 
     async def _follow(self, told: Callable[[EngineInfo], Awaitable[None]]) -> None:
         engine = self.connection.engine = await identified(self._source)

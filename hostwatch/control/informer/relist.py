@@ -3,6 +3,7 @@
 from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Reader
 from hostwatch.control.source import Source
+from hostwatch.control.turns import Turns
 from hostwatch.core.store.store import Store
 
 
@@ -22,7 +23,9 @@ async def relist(source: Source, store: Store, reader: Reader, reads: ReadQueue,
         store.put_network(network)
     for key in known_networks - {network.key for network in networks}:
         store.drop_network(key)
+    turns = Turns()
     for container in containers:
+        await turns.give()
         if container.key not in known and store.container(container.key) is None:
             store.put(container)
         else:

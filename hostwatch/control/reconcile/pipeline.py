@@ -42,6 +42,7 @@ from hostwatch.control.reconcile.plan import (
     observe,
 )
 from hostwatch.control.reconcile.queue import Work, WorkQueue
+from hostwatch.control.reconcile.recalling import recalled
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import (
@@ -56,7 +57,6 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, Container, ContainerKey, State
 from hostwatch.core.resolve.desired import outcomes
-from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 
@@ -188,8 +188,8 @@ class Pipeline:
                 await anyio.lowlevel.checkpoint()
                 return moment._replace(now=anyio.current_time())
             case Recall():
-                block = await block_in(await self._access.read(container, seen.writer))
-                memory = memory_of(outcomes(self._store, seen.sharing.requests), block) if block is not None else {}
+                text = await self._access.read(container, seen.writer)
+                memory = await recalled(outcomes(self._store, seen.sharing.requests), text)
                 self._states[seen.key] = seen.state.recalled(memory)
                 return moment
 

@@ -23,8 +23,8 @@ GARBAGE_COLLECTION = "garbage collection"
 """The cause of a look at a file that has a block and no subscriber."""
 REMOVAL = "removal"
 """The cause of a last look at a file: its block is removed, with or without a subscriber."""
-STEPS = 50
-"""How many steps are taken towards a file's lines before other tasks have their turn: some 1 ms."""
+STEPS = 20
+"""How many steps are taken towards a file's lines before other tasks have their turn: a millisecond or two."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
 

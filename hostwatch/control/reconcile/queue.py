@@ -1,8 +1,8 @@
 """The queue of hosts files to compare: each file once, newest wins, never two workers on one file.
 
 Only a key is queued, with its causes; the worker reads the newest state when it takes the key. A key that is added
-while a worker has it is worked on again afterwards. `lines` has the order in which keys are taken, `timers` those whose
-time is still to come.
+while a worker has it is worked on again afterwards. `waiting` has the order in which keys are taken, `timers` those
+whose time is still to come, `batches` those that come by the thousand.
 
 A file that takes much work all the time, as one with every name does in a storm of starts, is limited: all that comes
 for it meanwhile is one piece of work.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from hostwatch.control.reconcile.batches import AT_ONCE, Batch, Batches
 from hostwatch.control.reconcile.timers import Timers
 from hostwatch.control.reconcile.waiting import WaitingFiles
 from hostwatch.control.writers import FILE_CHANGED
@@ -63,6 +64,7 @@ class WorkQueue:
         self._busy: set[ContainerKey] = set()
         self._awaited: list[tuple[Counter[ContainerKey], anyio.Event]] = []
         self._lines = WaitingFiles()
+        self._batches = Batches()
         self._delayed: Timers[str] = Timers()
         self._limited: Timers[None] = Timers()
         """Waiting keys that are not in a line before that time."""
@@ -74,7 +76,7 @@ class WorkQueue:
     @property
     def is_busy(self) -> bool:
         """Whether a file waits that something asks for."""
-        return self._lines.is_busy
+        return self._lines.is_busy or self._batches.is_busy
 
     @property
     def now(self) -> float:
@@ -93,9 +95,16 @@ class WorkQueue:
 
     def add_all(self, keys: Iterable[ContainerKey], cause: str, *, idle: bool = False) -> None:
         """Have these files compared; the cause arrived now for all of them."""
-        since, now = time.monotonic(), anyio.current_time()
-        for key in keys:
-            self._add(Work(key, since, [cause], idle=idle), now)
+        batch = Batch([*keys], cause, time.monotonic(), idle)
+        if len(batch.keys) > AT_ONCE:
+            self._batches.add(batch)
+        else:
+            self._enter(batch)
+
+    def _enter(self, batch: Batch) -> None:
+        now = anyio.current_time()
+        for key in batch.keys:
+            self._add(Work(key, batch.since, [batch.cause], idle=batch.idle), now)
 
     def _add(self, new: Work, now: float) -> None:
         key = new.key
@@ -154,7 +163,7 @@ class WorkQueue:
 
     async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
         """Wait until those of these files that are in the queue now have been worked on, without later additions."""
-        left = Counter([*self._waiting, *self._busy])
+        left = Counter([*{*self._waiting, *self._batches}, *self._busy])
         left = Counter({key: left[key] for key in keys if key in left})
         if left:
             self._awaited.append((left, over := anyio.Event()))
@@ -167,4 +176,5 @@ class WorkQueue:
         """Move keys into a line when their time has come. Runs until it is cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._limited.run, lambda key, _: self._lines.put(key, idle=self._waiting[key].idle))
+            tasks.start_soon(self._batches.run, self._enter)
             await self._delayed.run(self.add)

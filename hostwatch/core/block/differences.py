@@ -1,6 +1,6 @@
 """The differences between two blocks: names with other addresses, and lines that became withheld or are no more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hostwatch.core.block.records import Block, Record, Withheld, without_common
@@ -60,12 +60,13 @@ def _by_name(records: Iterable[Record]) -> dict[str, tuple[Address, ...]]:
 
 def texts(addresses: Iterable[Address]) -> list[str]:
     """The addresses as text, as many as are shown."""
-    return shortened([str(address) for address in addresses])
+    return shortened([*addresses])
 
 
-def shortened(found: list[str]) -> list[str]:
-    """As many as are shown, and the number of the others."""
-    return found if len(found) <= MOST_SHOWN else [*found[:MOST_SHOWN], f"and {len(found) - MOST_SHOWN} more"]
+def shortened(found: Sequence[object]) -> list[str]:
+    """The texts of as many as are shown, and the number of the others."""
+    more = len(found) - MOST_SHOWN
+    return [*map(str, found[:MOST_SHOWN]), *([f"and {more} more"] if more > 0 else [])]
 
 
 def _listed(addresses: Iterable[Address]) -> str:

@@ -25,30 +25,63 @@ from hostwatch.core.store.sharing import Query
 _STEPS = 1_000
 _STEPS_OF_A_PART = 10
 """The price of a part that is made anew, in steps."""
+_DROPS = 4
+"""How many results are dropped in a step."""
+
+
+class _Found:
+    """The names and services that were found. A class of its own: the lines that it makes are kept by `Everything`."""
+
+    def __init__(self, resolver: Resolver, subscription: Subscription) -> None:
+        self._resolver = resolver
+        self._subscription = subscription
+        self.names = Grouping(resolver.lister.results, resolver.names_of, lambda names: names)
+        self.services = Grouping(resolver.lister.results, resolver.in_reach, lambda found: found.groups)
+
+    def line(self, group: Group) -> Line | None:
+        """The line of a group of names; `None` if nothing is to be said about them."""
+        names = sorted(self.services.members(group))
+        found = self.services.value(names[0])
+        if not isinstance(found.answer, Service):
+            reason = found.answer.reason if found.answer is not None else ""
+            return Line(group, names[0], frozenset(), Refused(service_line(names[0], names), reason))
+        written = [self._written(name, found.ids) for name in names]
+        line, service = service_line(written[0], written), found.answer
+        outcome = addressed(self._resolver, self._subscription, service, dict.fromkeys(written, service.ids), line)
+        if isinstance(outcome, Gone):
+            return None
+        if isinstance(outcome, Published):
+            outcome = Published(line, outcome.records, outcome.origins, of_all=True, source=outcome.source)
+        return Line(group, names[0], frozenset(names), outcome)
+
+    def _written(self, name: str, ids: AbstractSet[str]) -> str:
+        """The name as a container of its service writes it."""
+        spelled = (self.names.value(key)[name] for key in self.names.members(name) if key.id in ids)
+        return min(spelled, default=name)
 
 
 class Everything:
     """The line of each service in reach."""
 
     def __init__(self, resolver: Resolver, subscription: Subscription) -> None:
-        self._resolver = resolver
-        self._subscription = subscription
-        results = resolver.lister.results
+        self._results = results = resolver.lister.results
         self._candidates: Kept[None, frozenset[ContainerKey]] = Kept(results, lambda _: resolver.candidates())
         self._taken_in: frozenset[ContainerKey] = frozenset()
         """The candidates whose names are taken in, or wait for that."""
-        self._names = Grouping(results, resolver.names_of, lambda names: names)
-        self._services = Grouping(results, resolver.in_reach, lambda found: found.groups)
-        self._made = Pending(results, self._line)
+        found = _Found(resolver, subscription)
+        self._names, self._services = found.names, found.services
+        self._made = Pending(results, found.line)  # nothing here refers to itself, so that it goes when it is dropped
         self._lines = LineList()
 
     def close(self) -> None:
         """Drop what is kept for the lines."""
         for kept in (self._candidates, self._names.value, self._services.value, self._made):
-            self._resolver.lister.results.forget(kept)
+            self._results.forget(kept)
 
     def is_complete(self, most_steps: int) -> bool:
         """Take in what has changed, by so many steps of some 20 µs; returns whether all is taken in."""
+        if self._results.overdue and not self._results.settle(most_steps * _DROPS):
+            return False  # what is dropped is to be taken in
         near = self._candidates(None)
         if near is not self._taken_in:
             self._names.pending.update(dict.fromkeys(near ^ self._taken_in))
@@ -91,27 +124,6 @@ class Everything:
         while not self.is_complete(_STEPS):
             pass
         return iter(self._lines)
-
-    def _line(self, group: Group) -> Line | None:
-        """The line of a group of names; `None` if nothing is to be said about them."""
-        names = sorted(self._services.members(group))
-        found = self._services.value(names[0])
-        if not isinstance(found.answer, Service):
-            reason = found.answer.reason if found.answer is not None else ""
-            return Line(group, names[0], frozenset(), Refused(service_line(names[0], names), reason))
-        written = [self._written(name, found.ids) for name in names]
-        line, service = service_line(written[0], written), found.answer
-        outcome = addressed(self._resolver, self._subscription, service, dict.fromkeys(written, service.ids), line)
-        if isinstance(outcome, Gone):
-            return None
-        if isinstance(outcome, Published):
-            outcome = Published(line, outcome.records, outcome.origins, of_all=True, source=outcome.source)
-        return Line(group, names[0], frozenset(names), outcome)
-
-    def _written(self, name: str, ids: AbstractSet[str]) -> str:
-        """The name as a container of its service writes it."""
-        spelled = (self._names.value(key)[name] for key in self._names.members(name) if key.id in ids)
-        return min(spelled, default=name)
 
 
 def everything_of(lister: Lister, query: Query) -> Everything:

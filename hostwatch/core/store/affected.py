@@ -11,6 +11,10 @@ from hostwatch.core.names import folded
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import FileKeys, Lister
 
+_MOST_MEMBERS = 100
+"""If a network that changes has more members than that, all files count as affected: the search takes some 20 µs for
+each member."""
+
 
 def affected(lister: Lister, key: ContainerKey) -> FileKeys:
     """The files that may name the container, the file it reads, and the files that must not keep its address."""
@@ -73,7 +77,7 @@ def _near(lister: Lister, service: Container) -> Iterator[AbstractSet[ContainerK
 def affected_by_network(lister: Lister, network: Network) -> FileKeys:
     """The files that a network's gateway or name may affect: those that its members affect, or all if that is less."""
     members, subscribers = lister.by_index("network", network.key.engine, network.name), lister.subscriber_files
-    if len(subscribers) < len(members):
+    if len(members) > min(len(subscribers), _MOST_MEMBERS):
         return subscribers
     return frozenset(file for member in members for file in affected(lister, member))
 

@@ -47,3 +47,12 @@ class Index(Generic[Key]):
         keys.discard(key)
         if not keys:
             del self._keys[entry]
+
+    @property
+    def contents(self) -> dict[Entry, set[Key]]:
+        """All keys, by their entries."""
+        return self._keys
+
+    def become(self, other: "Index[Key]") -> None:
+        """Have the contents of another index from now on. No reader hears of it."""
+        self._keys = other.contents

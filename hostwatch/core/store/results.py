@@ -16,6 +16,11 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Lasting = TypeVar("Lasting", bound="Closable")
 
+RULES = "rules"
+"""The name of the fact that every result depends on, but lasting ones."""
+_AT_ONCE = 100
+"""If one change drops more results than that, they are dropped one by one, at need or in steps: thousands may depend on
+one network, and each takes some microseconds."""
 _UNUSED = 20
 """A lasting result is dropped after this many uses of others, and two more for each of them: one change may have each
 that has a subscriber used once or twice."""
@@ -32,11 +37,13 @@ class Results:
     """The kept results of a store, by the functions that made them and by the facts that they were made from."""
 
     def __init__(self) -> None:
-        self._made_from: dict[Hashable, set[tuple[Kept[Any, Any], Any]]] = {}
+        self._made_from: dict[Hashable, set[_Cell]] = {}
+        self.overdue: list[tuple[Hashable, set[_Cell]]] = []
+        """Facts that have changed, with those results of each that are still to be dropped."""
         self._reading: list[set[Hashable]] = []
         """The facts read so far for each result that is being made, the innermost last."""
         self._of_functions: dict[Hashable, Kept[Any, Any]] = {}
-        self._lasting: dict[tuple[Kept[Any, Any], Any], int] = {}
+        self._lasting: dict[_Cell, int] = {}
         """The uses of all lasting results until the last use of each, the least recent first."""
         self._count = 0
         self._most = 0
@@ -54,25 +61,56 @@ class Results:
 
     def changed(self, fact: Hashable) -> None:
         """Drop the results that were made from a fact."""
-        for kept, key in self._made_from.pop(fact, ()):
-            self._drop(kept, key, fact)
+        cells = self._made_from.pop(fact, None)
+        if cells is None:
+            return
+        if len(cells) > _AT_ONCE:
+            self.overdue.append((fact, cells))
+            return
+        for cell in cells:
+            self._drop(cell, fact)
 
-    def _drop(self, kept: "Kept[Any, Any]", key: Hashable, changed: Hashable = None) -> None:
+    def settle(self, most: int) -> bool:
+        """Drop so many of the results that are still to be dropped; returns whether none is left."""
+        while self.overdue:
+            fact, cells = self.overdue[-1]
+            if not cells:
+                self.overdue.pop()
+            elif most <= 0:
+                return False
+            else:
+                self._drop(cells.pop(), fact)
+                most -= 1
+        return True
+
+    def drop_overdue(self, kept: "Kept[Any, Any]", key: Hashable) -> bool:
+        """Drop a result if it is still to be dropped; returns whether it was."""
+        cell = kept, key
+        for fact, cells in self.overdue:
+            if cell in cells:
+                self._drop(cell, fact)
+                return True
+        return False
+
+    def _drop(self, cell: "_Cell", changed: Hashable = None) -> None:
         self._count -= 1
+        for _, cells in self.overdue:
+            cells.discard(cell)
+        kept, key = cell
         for fact in kept.drop(key):
-            if fact != changed:
-                cells = self._made_from[fact]
-                cells.discard((kept, key))
-                if not cells:
+            if fact != changed and (others := self._made_from.get(fact)) is not None:
+                others.discard(cell)
+                if not others:
                     del self._made_from[fact]
 
     def forget(self, kept: "Kept[Any, Any]") -> None:
         """Drop all results of a function."""
         for key in [*kept]:
-            self._drop(kept, key)
+            self._drop((kept, key))
 
     def lasting(self, kept: "Kept[Key, Lasting]", key: Key) -> Lasting:
         """A result that keeps results of its own. It depends on no fact, so it is dropped when it is no longer used."""
+        kept.is_lasting = True
         found = kept(key)
         uses = next(reversed(self._lasting.values()), 0) + 1
         self._lasting.pop((kept, key), None)
@@ -81,7 +119,7 @@ class Results:
         if uses - last > _UNUSED + 2 * len(self._lasting):
             del self._lasting[oldest]
             oldest[0](oldest[1]).close()
-            self._drop(*oldest)
+            self._drop(oldest)
         return found
 
     def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
@@ -101,21 +139,25 @@ class Results:
     def clear(self) -> None:
         """Drop all results, and forget their functions."""
         self._lasting.clear()
+        self.overdue.clear()
         self._made_from.clear()
         self._of_functions.clear()
         self._count = 0
 
     def made(self, kept: "Kept[Key, Value]", key: Key) -> tuple[Value, tuple[Hashable, ...]]:
         """A new result, with the facts that it was made from."""
-        facts: set[Hashable] = set()
+        facts: set[Hashable] = {RULES}
         self._reading.append(facts)
         try:
             value = kept.make(key)
         finally:
             self._reading.pop()
         self._count += 1
+        if kept.is_lasting:
+            facts.discard(RULES)
+        cell = kept, key
         for fact in facts:
-            self._made_from.setdefault(fact, set()).add((kept, key))
+            self._made_from.setdefault(fact, set()).add(cell)
         return value, tuple(facts)
 
 
@@ -124,15 +166,16 @@ class Kept(Generic[Key, Value]):
 
     def __init__(self, results: Results, make: Callable[[Key], Value]) -> None:
         self.make = make
+        self.is_lasting = False
         self._results = results
         self._found: dict[Key, tuple[Value, tuple[Hashable, ...]]] = {}
 
     def __call__(self, key: Key) -> Value:
         """The result for a key, made unless it is kept."""
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self._results.made(self, key)
-        self._results.read_all(found[1])
+        results, found = self._results, self._found.get(key)
+        if found is None or (results.overdue and results.drop_overdue(self, key)):
+            found = self._found[key] = results.made(self, key)
+        results.read_all(found[1])
         return found[0]
 
     def __iter__(self) -> Iterator[Key]:
@@ -142,3 +185,7 @@ class Kept(Generic[Key, Value]):
     def drop(self, key: Key) -> tuple[Hashable, ...]:
         """Drop a result; returns the facts that it was made from."""
         return self._found.pop(key)[1]
+
+
+_Cell = tuple[Kept[Any, Any], Any]
+"""A result: the function that made it, and the key."""

@@ -23,6 +23,7 @@ from hostwatch.core.model import (
     State,
 )
 from hostwatch.core.rules import Rules
+from hostwatch.core.store.adoption import Adoption
 from hostwatch.core.store.affected import affected, affected_by_network, subscribers_on, unread_places
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
 from hostwatch.core.store.index import Entry
@@ -38,6 +39,7 @@ from hostwatch.core.store.merge import (
     without_address,
 )
 from hostwatch.core.store.network_context import WAY_OUT
+from hostwatch.core.store.results import RULES
 from hostwatch.core.store.selection import Roles, roles
 
 
@@ -51,6 +53,8 @@ class Store(Lister):
         self._kept: dict[ContainerKey, frozenset[Address]] = {}
         self._newly_stale: dict[ContainerKey, None] = {}
         self._clock = 0
+        self._adoption: Adoption | None = None
+        """New rules that are being made ready."""
 
     def add_host_files(self, engine: EngineId, hostname: str) -> None:
         """Add the files on the host that the rules name, for this engine. Files of another engine are dropped.
@@ -68,16 +72,23 @@ class Store(Lister):
                 found = Container(key, rule.key, state, {}, hostname=hostname, network_mode=mode, host_file=rule.target)
                 self._replace(key, found)
 
-    def adopt(self, rules: Rules) -> FileKeys:
+    def adoption(self, rules: Rules) -> Adoption:
+        """New rules, to be made ready step by step (`Adoption.advance`). Then `adopt` takes them in; advance again."""
+        self._adoption = Adoption(rules, self._containers)
+        return self._adoption
+
+    def adopt(self, new: Adoption) -> FileKeys:
         """Take in new rules; returns the hosts files with a subscriber under the old or the new rules."""
-        before = self.subscriber_files
-        self.rules = rules
-        self.results.clear()
-        for container in list(self._containers.values()):
-            own = roles(container, rules)
-            if own != self._roles[container.key]:
-                self._exchange(container.key, container, own)
-            self._roles[container.key] = own
+        while new.advance():
+            pass
+        before, self._adoption = self.subscriber_files, None
+        self.rules, self._roles = new.rules, new.roles
+        for file, addresses in self._kept.items():
+            for address in addresses:
+                new.index.add(("kept", file.engine, address), file)
+        new.retire(self._index.contents)
+        self._index.become(new.index)
+        self.results.changed(RULES)
         return before | self.subscriber_files
 
     def newly_stale(self) -> Iterable[ContainerKey]:
@@ -269,6 +280,8 @@ class Store(Lister):
             self._containers[key], self._roles[key] = new, own
             if new.claim is not Claim.DEPARTED:
                 self.joins.put_there(key)
+        if self._adoption is not None:
+            self._adoption.note(key)
         self.results.changed(key)
         for entry in before - after:
             self._index.discard(entry, key)

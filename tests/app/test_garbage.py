@@ -1,0 +1,75 @@
+"""The search for cycles: few objects are looked through at once, and what refers to itself goes all the same."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from hostwatch import garbage
+
+
+class Node:
+    """An object that refers to itself."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+@pytest.fixture
+def looked_through() -> Iterator[list[int]]:
+    """The number of objects in each search. What the tests' own process has is set aside."""
+    found: list[int] = []
+
+    def note(phase: str, told: dict[str, int]) -> None:
+        if phase == "start":
+            found.append(sum(len(gc.get_objects(generation=each)) for each in range(told["generation"] + 1)))
+
+    gc.collect()
+    gc.freeze()
+    with garbage.searched_in_short_steps():
+        gc.callbacks.append(note)
+        yield found
+        gc.callbacks.remove(note)
+    gc.unfreeze()
+
+
+def test_few_objects_are_looked_through_at_once(looked_through: list[int]) -> None:
+    """However many there are. They are frozen."""
+    before, kept = gc.get_freeze_count(), [[number] for number in range(200_000)]
+    gc.collect()
+    assert len(kept) == 200_000
+    assert gc.get_freeze_count() > before + 150_000
+    assert max(looked_through) <= 10_000
+    assert len(looked_through) > 100, "the threshold of young objects"
+
+
+def test_many_young_objects_are_not_looked_through_either(looked_through: list[int]) -> None:
+    """As many new ones as old ones that go: Python counts none of them."""
+    gc.disable()
+    kept = [[number] for number in range(50_000)]
+    gc.enable()
+    gc.collect(0)
+    assert len(kept) == 50_000
+    assert max(looked_through) <= 10_000
+
+
+def test_what_refers_to_itself_goes(looked_through: list[int]) -> None:
+    """Even if it was there for some time."""
+    node = Node()
+    gc.collect(1)
+    gone = weakref.ref(node)
+    del node
+    gc.collect(1)
+    assert gone() is not None
+    gc.collect()
+    assert gone() is None
+    assert looked_through
+
+
+def test_python_searches_as_before_afterwards() -> None:
+    """Nothing is left behind."""
+    before = [*gc.callbacks]
+    with garbage.searched_in_short_steps():
+        assert len(gc.callbacks) == len(before) + 1
+    assert gc.callbacks == before
