@@ -2,8 +2,8 @@
 
 from tests.engine.engine import Engine, engines, find, start
 from tests.engine.machine import EngineError
-from tests.engine.releases import PODMAN, VERSIONS
+from tests.engine.releases import PODMANS, VERSIONS
 from tests.engine.rootless import start_rootless
 from tests.engine.roots import fetch
 
-__all__ = ["PODMAN", "VERSIONS", "Engine", "EngineError", "engines", "fetch", "find", "start", "start_rootless"]
+__all__ = ["PODMANS", "VERSIONS", "Engine", "EngineError", "engines", "fetch", "find", "start", "start_rootless"]

@@ -16,11 +16,17 @@ class Release:
 
 _PACKAGES = ("docker.io", "iptables", "ca-certificates", "iproute2", "busybox-static", "base-files")
 
-PODMAN = "podman-4.3"
 _PODMAN_PACKAGES = (
-    *("podman", "runc", "conmon", "netavark", "aardvark-dns", "golang-github-containers-common", "tini"),
+    *("podman", "runc", "conmon", "netavark", "aardvark-dns", "golang-github-containers-common"),
     *("iptables", "ca-certificates", "iproute2", "busybox-static", "base-files"),
 )
+_PODMAN_NETWORKS = ("10.204.0.1/16", "10.214.0.0/16")
+"""As in `containers.conf`."""
+_PODMAN = {
+    "podman-4.3": Release("bookworm", (*_PODMAN_PACKAGES, "tini"), *_PODMAN_NETWORKS, podman=True),
+    "podman-5.4": Release("trixie", (*_PODMAN_PACKAGES, "nftables", "tini"), *_PODMAN_NETWORKS, podman=True),
+    "podman-5.8": Release("forky", (*_PODMAN_PACKAGES, "nftables", "tini-static"), *_PODMAN_NETWORKS, podman=True),
+}
 
 _DOCKER = {
     "20.10": Release("bookworm", _PACKAGES, bip="10.201.0.1/16", pool="10.211.0.0/16"),
@@ -35,8 +41,12 @@ ROOTLESS = "28.5-rootless"
 """The newest one with what it needs to run as a user; `nsenter` as busybox has it would run busybox's own `ip`."""
 _ROOTLESS_PACKAGES = ("rootlesskit", "slirp4netns", "uidmap", "util-linux")
 
-RELEASES = _DOCKER | {
-    PODMAN: Release("bookworm", _PODMAN_PACKAGES, "10.204.0.1/16", "10.214.0.0/16", podman=True),
+PODMANS = tuple(_PODMAN)
+"""Podman's, oldest first."""
+
+RELEASES = {
+    **_DOCKER,
+    **_PODMAN,
     ROOTLESS: replace(_DOCKER["28.5"], packages=(*_DOCKER["28.5"].packages, *_ROOTLESS_PACKAGES)),
 }
 

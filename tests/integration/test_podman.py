@@ -31,7 +31,7 @@ class PodmanLab(Lab):
 @pytest.fixture(scope="module")
 def podman() -> Iterator[engines.Engine]:
     """A private Podman service."""
-    started = engines.start(engines.PODMAN, f"podman-{os.getpid()}")
+    started = engines.start(engines.PODMANS[0], f"podman-{os.getpid()}")
     yield started
     started.stop()
 
