@@ -26,6 +26,7 @@ from hostwatch.control.keeper import KeptError, SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, surveyed, untold
 from hostwatch.control.writers import Writers
+from hostwatch.core.rules import AUTO
 from hostwatch.core.store.store import Store
 from hostwatch.daemon import Daemon, Parts
 from hostwatch.docker.connect import Connection
@@ -41,6 +42,7 @@ from hostwatch.hosts.resolver_watch import HostResolverFile
 from hostwatch.http.first import first_ended
 from hostwatch.http.server import Server
 from hostwatch.http.sockets import Address
+from hostwatch.network.routes import Routes, own_addresses
 
 _SWITCH_SECONDS = 0.0002
 """The longest time for which one thread keeps the others from running. Python's default, 5 ms, is half of the time
@@ -116,6 +118,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             host_resolver=HostResolverFile(),
             run_on_host=run_on_host,
             open_archive=_open_archive,
+            open_routes=Routes,
             cpu_seconds=time.thread_time,
             # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,
@@ -273,6 +276,8 @@ async def survey(
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         store.add_host_files(engine.id, socket.gethostname())
+        if settings.advertise == AUTO:
+            store.put_host_addresses(own_addresses())
         with closing(HostFileLocks()) as locks:
             paths = _paths_of(settings, locks if alone else None, engine)
             yield Survey(engine, store, Writers(paths, ExecHostsFiles(source)), progress)

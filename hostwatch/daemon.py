@@ -19,6 +19,7 @@ from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop
 from hostwatch.control.history import History
+from hostwatch.control.host_address import HostAddressLoop, OpenRoutes
 from hostwatch.control.host_resolver import HostResolverLoop, HostResolverSource
 from hostwatch.control.informer.informer import Informer, Reports, Timing
 from hostwatch.control.journal import ChangeJournal
@@ -59,6 +60,7 @@ class Parts:
     run_on_host: RunOnHost
     open_archive: OpenArchive
     """Opens the file of the history."""
+    open_routes: OpenRoutes
     cpu_seconds: Callable[[], float]
     """The processor time of the thread that asks, so far."""
     loaded: Callable[[], None]
@@ -108,6 +110,7 @@ class Daemon:
         self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self._figures.of_files)
         self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
         self._host_resolver = HostResolverLoop(parts.host_resolver, self._store, self._changed)
+        self._host_address = HostAddressLoop(self._store, parts.open_routes, self._changed)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
@@ -131,6 +134,7 @@ class Daemon:
             notifier = Notifier(means, self._store, tasks, debounce, self._figures.notifications)
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
+            tasks.start_soon(self._host_address.run, name="follow the host's address")
             tasks.start_soon(self._queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self._answers, self._loaded, name="tell cautions")
             tasks.start_soon(self._host_resolver.run, name="nameservers of the host")
@@ -148,6 +152,7 @@ class Daemon:
         self._cautions.adopt(settings)
         self._archive_writer.adopt(_archiving(settings))
         before = self._store.adopt(adoption)
+        self._host_address.adopt()
         if self._running is not None:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce
         if self._kept is not None:

@@ -24,8 +24,8 @@ from hostwatch.config.values import (
     AbsolutePath,
     DockerHost,
     Duration,
-    HostAddress,
     LookupName,
+    OwnAddress,
     ResyncDuration,
     ServiceKey,
     is_lookup_name,
@@ -91,11 +91,12 @@ class Settings(Section):
         "their labels.",
         json_schema_extra={"propertyNames": {"pattern": LOOKUP_PATTERN}},
     )
-    advertise: HostAddress | None = Field(
+    advertise: OwnAddress | None = Field(
         None,
-        description="The host's own address to others, which @{NAME.PublicIp} stands for. Absent: lines with PublicIp "
-        "are withheld, as no host knows how others see it.",
-        examples=["192.0.2.10"],
+        description="The host's own address to others, which @{NAME.PublicIp} stands for, and @{NAME.HostIp} where a "
+        "port is published on all addresses. auto: the source address of the default route, of each family, followed "
+        "as it changes. Absent: such lines are withheld, as others may see the host by another address.",
+        examples=["auto", "192.0.2.10"],
     )
     timing: Defaulted[TimingSettings] = Field(default_factory=TimingSettings, description="How long things may take.")
     on_exit: Literal["keep", "remove"] = Field(

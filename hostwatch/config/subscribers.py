@@ -50,8 +50,8 @@ class SubscriberSettings(Section):
     hosts: Template = Field(
         "",
         description="The hosts template: lines of an address and names, where @{SERVICE.ATTRIBUTE} stands for the "
-        "present value. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, mac, hostname, name. Absent: no "
-        "lines.",
+        "present value. Attributes: ip (or PrivateIpAddress), ip[N], ip6, PublicIp, HostIp, HostIp[PORT], mac, "
+        "hostname, name. Absent: no lines.",
         examples=["@{db.ip}  db\n"],
     )
     services: Services = Field(

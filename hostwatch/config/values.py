@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, StrictStr, WithJsonSchema
@@ -19,6 +19,7 @@ from hostwatch.core.model import Address
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.notifications import command_of, signal_named
 from hostwatch.core.references import TemplateFault, parsed_template
+from hostwatch.core.rules import AUTO
 
 LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """The names that a reference may have. Anchored, because JSON Schema searches for a pattern anywhere in a text."""
@@ -217,13 +218,15 @@ def _signal(value: str) -> str:
     return signal_named(value).name
 
 
-def _address(value: object) -> Address:
+def _own_address(value: object) -> Address | Literal["auto"]:
+    if value == AUTO:
+        return AUTO
     try:
         address = ipaddress.ip_address(value) if isinstance(value, str) else value
     except ValueError:
         address = None
     if not isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
-        raise ValueError('must be an IPv4 or IPv6 address as text, as in "192.0.2.10"')  # noqa: TRY004 (pydantic's way)
+        raise ValueError('must be auto, or an IPv4 or IPv6 address as text, as in "192.0.2.10"')  # noqa: TRY004 (pydantic's way)
     if address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None):
         raise ValueError("must be an address that others reach this host by: no zone, not 0.0.0.0, not a multicast one")
     return address
@@ -263,5 +266,5 @@ AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type"
 HostFile = Annotated[AbsolutePath, AfterValidator(_host_file)]
 CommandWords = Annotated[tuple[StrictStr, ...], BeforeValidator(_words), AfterValidator(_command)]
 SignalName = Annotated[StrictStr, AfterValidator(_signal)]
-HostAddress = Annotated[Address, PlainValidator(_address), WithJsonSchema({"type": "string"})]
+OwnAddress = Annotated[Address | Literal["auto"], PlainValidator(_own_address), WithJsonSchema({"type": "string"})]
 CAPITALS = BeforeValidator(_capitals)

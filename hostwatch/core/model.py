@@ -30,6 +30,14 @@ NO_NETWORK = NetworkId("")
 """The id of a network that is not known, or that does not exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class HostAddresses:
+    """The host's own addresses to others, one of each family at most; `None`: it has none of that family."""
+
+    ipv4: ipaddress.IPv4Address | None = None
+    ipv6: ipaddress.IPv6Address | None = None
+
+
 class ContainerKey(NamedTuple):
     """Identifies a container of an engine, and the hosts file that this container owns.
 
@@ -137,6 +145,11 @@ class Endpoint:
         return self.network_name == other.network_name
 
 
+Binding = tuple[str, str]
+"""A published port: the container's port with its protocol (`53/udp`), and the address of the host, as the engine
+writes both. They are parsed only once a line asks for them: a container may publish thousands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container, as last read."""
@@ -159,6 +172,8 @@ class Container:
     endpoints: tuple[Endpoint, ...] = ()
     hosts_mount: Path | None = None
     """The file that the user mounted on `/etc/hosts`, if there is one."""
+    bindings: frozenset[Binding] | None = None
+    """The ports that the engine publishes on the host; empty for none."""
     host_file: Path | None = None
     """The path of a file on the host that subscribes; `None` for a real container.
 

@@ -16,6 +16,7 @@ SELF = "self"
 """A reference to this name means the subscriber itself."""
 MAX_TEMPLATE_LINES = 1_000
 MAX_LINE_LENGTH = 4_096
+_MAX_PORT = 65_535
 
 
 class Attribute(enum.Enum):
@@ -24,6 +25,7 @@ class Attribute(enum.Enum):
     IP = "ip"
     IP6 = "ip6"
     PUBLIC_IP = "PublicIp"
+    HOST_IP = "HostIp"
     MAC = "mac"
     HOSTNAME = "hostname"
     NAME = "name"
@@ -31,7 +33,12 @@ class Attribute(enum.Enum):
     @property
     def is_address(self) -> bool:
         """Whether it is an address, so that a line may begin with it."""
-        return self in (Attribute.IP, Attribute.IP6, Attribute.PUBLIC_IP)
+        return self in (Attribute.IP, Attribute.IP6) or self.is_of_host
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether it is an address of the host."""
+        return self in (Attribute.PUBLIC_IP, Attribute.HOST_IP)
 
 
 _SPELLINGS = {attribute.value: attribute for attribute in Attribute} | {
@@ -42,7 +49,7 @@ _SPELLINGS = {attribute.value: attribute for attribute in Attribute} | {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`@{name.attribute[index]}`; without an index it stands for each replica."""
+    """`@{name.attribute[index]}`; without an index it stands for each replica. `HostIp` has a port in its place."""
 
     name: str
     """In its folded form."""
@@ -50,6 +57,8 @@ class Reference:
     index: int | None
     text: str
     """As it was written."""
+    port: int | None = None
+    """The container's port whose published address is meant; `None`: that of all its ports."""
 
 
 Field = tuple[str | Reference, ...]
@@ -75,6 +84,11 @@ class Line:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+    @property
+    def of_host(self) -> Reference | None:
+        """The reference to an address of the host, if the line has one."""
+        return next((reference for reference in self.references if reference.attribute.is_of_host), None)
 
     @property
     def service(self) -> str | None:
@@ -185,7 +199,12 @@ def _parsed_reference(column: int, rest: str) -> Reference:
     if attribute is None:
         known = ", ".join(_SPELLINGS)
         raise _FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
-    return Reference(folded(body[1]), attribute, None if body[3] is None else int(body[3]), match[0])
+    name, number = folded(body[1]), None if body[3] is None else int(body[3])
+    if attribute is not Attribute.HOST_IP:
+        return Reference(name, attribute, number, match[0])
+    if number is not None and not 0 < number <= _MAX_PORT:
+        raise _FaultError(column, match[0], f"HostIp has a port of the container in brackets, from 1 to {_MAX_PORT}")
+    return Reference(name, attribute, None, match[0], number)
 
 
 def _check_address(column: int, word: str, field: Field) -> None:

@@ -2,14 +2,16 @@
 
 import enum
 import fnmatch
+import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Final, Literal
 
 from hostwatch.core.images import spellings, with_any_tag
-from hostwatch.core.model import ONE_OFF, Address, Container
+from hostwatch.core.model import ONE_OFF, Address, Container, HostAddresses
 from hostwatch.core.names import folded
 from hostwatch.core.notifications import Notification
 from hostwatch.core.references import SELF, Line
@@ -123,6 +125,12 @@ class Subscription:
     """How the application is notified of a change; `None`: it is not notified."""
     places: Places | None = field(default=None, compare=False, repr=False)
     """Where it stands in the configuration; `None` if it is in a container's labels."""
+    reads_host: bool = field(init=False, compare=False, repr=False)
+    """Whether a line may hold an address of the host that others see."""
+
+    def __post_init__(self) -> None:
+        named = any(reference.attribute.is_of_host for line in self.lines for reference in line.references)
+        object.__setattr__(self, "reads_host", named or self.any_scope)
 
     @property
     def is_own(self) -> bool:
@@ -145,6 +153,10 @@ class SubscriberRule:
         return container.host_file is None and self.target.holds(container)
 
 
+AUTO: Final = "auto"
+"""The host's own addresses are those of its default routes (`advertise: auto`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """All rules of the configuration that decide which names each subscriber gets."""
@@ -153,8 +165,8 @@ class Rules:
     subscribers: tuple[SubscriberRule, ...] = ()
     labels: bool = True
     """Whether container labels count."""
-    advertise: Address | None = None
-    """The host's own address to others, for `PublicIp`."""
+    advertise: Address | Literal["auto"] | None = None
+    """The host's own address to others, for `PublicIp` and `HostIp`; `None`: the configuration does not say it."""
     _owners: dict[str, tuple[ServiceRule, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
     _suffixes: set[str] = field(init=False, repr=False, compare=False, default_factory=set)
 
@@ -166,6 +178,19 @@ class Rules:
             keyed[folded(rule.key)] = (*keyed.get(folded(rule.key), ()), rule)
         self._owners.update(keyed)
         self._suffixes.update(suffix for name in self._owners for suffix in _suffixes(name))
+
+    @property
+    def host_addresses(self) -> HostAddresses | None:
+        """The host's own addresses to others, as the configuration says them; `None`: they are to be found out."""
+        match self.advertise:
+            case ipaddress.IPv4Address() as ipv4:
+                return HostAddresses(ipv4=ipv4)
+            case ipaddress.IPv6Address() as ipv6:
+                return HostAddresses(ipv6=ipv6)
+            case None:
+                return HostAddresses()
+            case "auto":
+                return None
 
     def has_suffix(self, name: str) -> bool:
         """Whether a folded name is the name of a service, or has a suffix that the services' names allow."""

@@ -16,6 +16,7 @@ from hostwatch.control.source import EngineError, EngineInfo, GoneError, first_l
 from hostwatch.core.model import Container
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
+from hostwatch.doctor.advertising import advertising
 from hostwatch.doctor.answering import control_socket, http
 from hostwatch.doctor.cautions import configured
 from hostwatch.doctor.connection import unanswered, unreachable
@@ -49,6 +50,7 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield from host_resolver(evidence)
         yield from configured(settings, evidence)
         yield from labels(evidence)
+    yield from advertising(settings, None if isinstance(evidence, str) else evidence)
     yield from history(settings, None if isinstance(evidence, str) else evidence.holder)
     yield from priority()
     yield from control_socket()

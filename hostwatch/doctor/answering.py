@@ -52,7 +52,7 @@ def http(settings: Settings, holder: Holder | None) -> Iterator[Finding]:
             yield problem(f"http.listen: no socket can be made at {place} ({fault})", "choose another directory")
         return
     pid = holder.pid if holder is not None and holder.is_hostwatch else None
-    if (pid is not None and _is_elsewhere(pid)) or (probe.in_container() and not _has_network()):
+    if (pid is not None and not probe.shares_network(pid)) or (probe.in_container() and not probe.has_network()):
         who = f"the daemon (process {pid})" if pid is not None else "hostwatch"
         remedy = "use config/hostwatch.service.d/http.conf for the unit, or config/compose.http.yaml for the container"
         yield problem(f"http.listen: {who} has a network of its own, in which nobody reaches {place[0]}", remedy)
@@ -82,15 +82,3 @@ def _is_ours(host: str, port: int) -> bool:
         connection.sendall(_QUESTION)
         return _SIGN in connection.recv(4096)
     return False
-
-
-def _is_elsewhere(pid: int) -> bool:
-    """Whether a process is in another network namespace."""
-    with suppress(OSError):
-        return not os.path.samestat(Path(f"/proc/{pid}/ns/net").stat(), Path("/proc/self/ns/net").stat())
-    return False
-
-
-def _has_network() -> bool:
-    """Whether there is more than loopback."""
-    return any(name != "lo" for _, name in socket.if_nameindex())

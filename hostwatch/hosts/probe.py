@@ -6,6 +6,7 @@ they are tried, where a trial does no harm, rather than derived. This module kno
 
 import os
 import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,38 @@ def confinement(root: Path = _ROOT) -> str | None:
     label = _text(root / "proc/self/attr/current").strip("\0\n")
     kind = label.split(":")[2] if label.count(":") >= 2 else label
     return None if kind in _UNCONFINED else label
+
+
+def has_network() -> bool:
+    """Whether this process has more network interfaces than loopback."""
+    return any(name != "lo" for _, name in socket.if_nameindex())
+
+
+def shares_network(pid: int, root: Path = _ROOT) -> bool:
+    """Whether a process is in this one's network namespace, as far as can be seen."""
+    try:
+        return os.path.samestat((root / f"proc/{pid}/ns/net").stat(), Path("/proc/self/ns/net").stat())
+    except OSError:
+        return True
+
+
+def has_netlink(pid: int, root: Path = _ROOT) -> bool:
+    """Whether a process has a socket by which the kernel tells it of routes, as far as can be seen."""
+    rows = (line.split() for line in _text(root / f"proc/{pid}/net/netlink").splitlines()[1:])
+    listening = {f"socket:[{row[-1]}]" for row in rows if row[1] == "0" and int(row[3], 16)}
+    try:
+        files = [*(root / f"proc/{pid}/fd").iterdir()]
+    except OSError:
+        return True
+    return any(_target(file) in listening for file in files)
+
+
+def _target(link: Path) -> str:
+    """Where a link leads; empty if it is gone."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def grants_leases(path: Path) -> bool:

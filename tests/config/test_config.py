@@ -16,7 +16,7 @@ from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
 from hostwatch.config.settings import Settings, schema
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
-from hostwatch.core.rules import Match, Places, Rules, ServiceRule, Writer
+from hostwatch.core.rules import AUTO, Match, Places, Rules, ServiceRule, Writer
 from tests.effort import examples
 
 HERE = Path(__file__).parent
@@ -99,7 +99,7 @@ def test_rules_of_the_contracts_example() -> None:
     assert (web.subscription.services, web.subscription.everything) == (("queue",), False)
     assert (web.subscription.notification, web.subscription.writer) == (Signal("SIGHUP"), Writer.AUTO)
     assert (host.key, host.target, host.subscription.everything) == ("this-host", Path("/etc/hosts"), True)
-    assert rules.advertise == ipaddress.ip_address("192.0.2.10")
+    assert rules.advertise == AUTO
 
 
 def test_matches_in_every_form() -> None:

@@ -76,8 +76,12 @@ def box(
     hostname: str | None = None,
     engine: EngineId = ENGINE,
     claim: Claim = Claim.FULL,
+    ports: tuple[str, ...] | None = (),
 ) -> Container:
-    """A container; `compose` is `project/service`, `join` the name of the container whose network it uses."""
+    """A container; `compose` is `project/service`, `join` the name of the container whose network it uses.
+
+    Each port is as in `5432/tcp 192.0.2.1`, its address on the host; `None`: not known.
+    """
     own = {}
     if compose is not None:
         project, _, service = compose.partition("/")
@@ -99,7 +103,13 @@ def box(
         network_mode=NetworkMode.CONTAINER if join is not None else mode,
         joined=key(join, engine).id if join is not None else None,
         endpoints=endpoints,
+        bindings=None if ports is None else frozenset(_binding(port) for port in ports),
     )
+
+
+def _binding(text: str) -> tuple[str, str]:
+    port, _, address = text.partition(" ")
+    return port, address
 
 
 def hosts(*lines: str, **labels: str) -> dict[str, str]:

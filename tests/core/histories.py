@@ -1,13 +1,14 @@
 """Random histories of a store: containers of few names that collide, on three networks, and what happens to them."""
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.model import Claim, Container, Endpoint, Health, NetworkMode
+from hostwatch.core.model import Claim, Container, Endpoint, Health, HostAddresses, NetworkMode
 from hostwatch.core.rules import Rules, SubscriberRule, Subscription
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
@@ -41,6 +42,8 @@ RULES = Rules(
     advertise=ip("192.0.2.1"),
 )
 FILES_ALONE = Rules(subscribers=RULES.subscribers[1:], labels=False)
+FOLLOWED = dataclasses.replace(RULES, advertise="auto")
+OWN = HostAddresses(ipaddress.IPv4Address("192.0.2.9"), ipaddress.IPv6Address("2001:db8::9"))
 
 
 def watched() -> Store:
@@ -83,6 +86,7 @@ LABELS = st.fixed_dictionaries(
                 "@{web.ip} y\n@{self.ip} me",
                 "@{a.ip[0]} a\n@{a.ip6} a6",
                 "@{x.PublicIp} x\n@{web.ip} @{web.name}.w",
+                "@{db.HostIp} h\n@{web.HostIp[80]} h80\n@{a.PublicIp} p",
             ]
         ),
         "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
@@ -91,6 +95,14 @@ LABELS = st.fixed_dictionaries(
         "hostwatch.health": st.just("required"),
         "hostwatch.enable": st.sampled_from(["true", "false"]),
     },
+)
+
+
+PORTS = st.one_of(
+    st.none(),
+    st.sets(st.sampled_from(["80/tcp 0.0.0.0", "80/tcp ::", "53/udp 10.9.0.1", "53/tcp 127.0.0.1"]), max_size=2).map(
+        tuple
+    ),
 )
 
 
@@ -114,6 +126,7 @@ def containers(draw: st.DrawFn) -> Container:
         join=draw(st.sampled_from(NAMES)) if mode is NetworkMode.CONTAINER else None,
         health=draw(st.sampled_from([None, *Health])),
         claim=draw(st.sampled_from([Claim.FULL, Claim.NONE])) if state is STOPPED else Claim.FULL,
+        ports=draw(PORTS),
     )
     return dataclasses.replace(made, key=key(name))
 
@@ -133,7 +146,7 @@ networks = st.builds(
 )
 Step = tuple[Callable[..., FileKeys], tuple[object, ...]]
 puts = st.tuples(st.just(Store.put), st.tuples(containers()))
-rules = st.sampled_from([RULES, Rules(), FILES_ALONE])
+rules = st.sampled_from([RULES, Rules(), FILES_ALONE, FOLLOWED])
 steps = st.one_of(
     puts,
     st.tuples(st.just(Store.put), st.tuples(containers(), st.just(0))),
@@ -148,6 +161,7 @@ steps = st.one_of(
     st.tuples(st.just(Store.put_new_endpoint), st.tuples(keys, endpoints(True))),
     st.tuples(st.just(Store.put_network), st.tuples(networks)),
     st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
+    st.tuples(st.just(Store.put_host_addresses), st.tuples(st.sampled_from([None, HostAddresses(), OWN]))),
     st.tuples(st.just(adopt), st.tuples(rules)),
 )
 histories: st.SearchStrategy[list[Step]] = st.builds(

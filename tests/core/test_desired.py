@@ -100,8 +100,8 @@ def test_families_and_their_order(families: Subscription, address: str, service_
 @pytest.mark.parametrize(
     ("advertise", "families", "outcome"),
     [
-        ("192.0.2.1", Subscription(ipv4=False), "PublicIp: 192.0.2.1 is no address of the families that are asked for"),
-        ("fd00::1", Subscription(ipv6=False), "PublicIp: fd00::1 is no address of the families that are asked for"),
+        ("192.0.2.1", Subscription(ipv4=False), "PublicIp: 192.0.2.1 is not of the families that are asked for"),
+        ("fd00::1", Subscription(ipv6=False), "PublicIp: fd00::1 is not of the families that are asked for"),
         ("192.0.2.1", Subscription(ipv6=False), None),
         ("fd00::1", Subscription(ipv4=False), None),
     ],
@@ -111,7 +111,7 @@ def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Sub
     wanted = subscriber("web", replace(families, lines=lines("@{db.PublicIp} db")))
     place = box("web", on("front", "10.0.0.2"))
     made = store(DB, place, rules=Rules(subscribers=(wanted,), advertise=ip(advertise)))
-    assert told(made, "web") == [f"Refused {outcome}" if outcome is not None else f"{advertise} db"]
+    assert told(made, "web") == [f"Gone {outcome}" if outcome is not None else f"{advertise} db"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,10 @@ def test_the_host_s_own_address_is_of_a_family_too(advertise: str, families: Sub
         ("@{far.ip} x", "Gone far: no shared network with far (on back)"),
         ("@{four.ip6} x", "Gone four: four has no IPv6 address"),
         ("192.0.2.9 @{four.mac}", "Gone four: four has no MAC address"),
-        ("@{db.PublicIp} x", "Refused PublicIp: `advertise` is not set in the configuration"),
+        (
+            "@{db.PublicIp} x",
+            "Refused PublicIp: `advertise` is not set in the configuration; write `advertise: auto` or an address",
+        ),
         ("@{db.ip} @{db.ip}", "Refused 10.0.0.5: an address, not a name"),
         ("@{db.ip} @{odd.hostname}", "Refused a\\nb: not a host name"),
         ("@{sick.ip} x", "Refused sick: sick is unhealthy"),

@@ -32,6 +32,17 @@ def test_an_address_reference(text: str, name: str, attribute: Attribute, index:
 
 
 @pytest.mark.parametrize(
+    ("text", "port"), [("@{db.HostIp}", None), ("@{db.HostIp[1]}", 1), ("@{db.HostIp[65535]}", 65535)]
+)
+def test_a_published_address_has_a_port_in_the_place_of_a_number(text: str, port: int | None) -> None:
+    """So that the line stands for each replica."""
+    (line,) = lines(f"{text} x")
+    assert line.address == (Reference("db", Attribute.HOST_IP, None, text, port),)
+    assert line.of_host == line.references[0]
+    assert lines("@{db.ip} x")[0].of_host is None
+
+
+@pytest.mark.parametrize(
     ("text", "attribute"),
     [
         ("@{db.mac}", Attribute.MAC),
@@ -60,6 +71,9 @@ def test_a_reference_in_a_name(text: str, attribute: Attribute) -> None:
         ("@{db.port} x", 0),
         ("@{db.ip[]} x", 0),
         ("@{db.ip[-1]} x", 0),
+        ("@{db.HostIp[0]} x", 0),
+        ("@{db.HostIp[65536]} x", 0),
+        ("@{db.HostIp[53/udp]} x", 0),
         ("@{db.ip[1} x", 0),
         ("@{db.ip[1][2]} x", 0),
         ("@{db.ip[1234567]} x", 0),

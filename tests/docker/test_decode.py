@@ -253,3 +253,61 @@ def test_a_list_has_the_health_of_a_running_container_in_words(status: object, h
     """In the form of `docker ps`. Without these words the health is unknown."""
     data = {"Id": "a" * 64, "Names": ["/web"], "State": "running", "Status": status}
     assert containers.listed_container(ENGINE, data).health is health
+
+
+# Published ports, in the forms of 20.10, 26.1, 28.5 and Podman.
+
+
+@pytest.mark.parametrize(
+    ("ports", "bindings"),
+    [
+        (None, set()),
+        ({}, set()),
+        ([], set()),
+        ({"5432/tcp": None}, set()),
+        ({"5432/tcp": []}, set()),
+        ({"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5433"}], "80/tcp": None}, {("5432/tcp", "127.0.0.1")}),
+        (
+            {"53/udp": [{"HostIp": "0.0.0.0", "HostPort": "53"}, {"HostIp": "::", "HostPort": "53"}]},
+            {("53/udp", "0.0.0.0"), ("53/udp", "::")},
+        ),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, {("80/tcp", "0.0.0.0")}),
+        ({"80/tcp": [{"HostIp": "10.0.0.1", "HostPort": ""}, None, 7], "81/tcp": 7}, set()),
+    ],
+)
+def test_published_ports_of_an_inspection(ports: object, bindings: set[tuple[str, str]]) -> None:
+    """A port that is only exposed is none. Podman leaves the address out if it is any."""
+    data = inspected()
+    data["NetworkSettings"] = {"Networks": {}, "Ports": ports}
+    assert containers.inspected_container(ENGINE, data).bindings == frozenset(bindings)
+
+
+@pytest.mark.parametrize(
+    ("ports", "bindings"),
+    [
+        (None, set()),
+        ({}, set()),
+        ([{"PrivatePort": 5432, "Type": "tcp"}], set()),
+        (
+            [
+                {"IP": "127.0.0.1", "PrivatePort": 5432, "PublicPort": 5433, "Type": "tcp"},
+                {"IP": "::", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"},
+            ],
+            {("5432/tcp", "127.0.0.1"), ("53/udp", "::")},
+        ),
+        ([{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}, None], {("80/tcp", "0.0.0.0")}),
+    ],
+)
+def test_published_ports_of_a_list(ports: object, bindings: set[tuple[str, str]]) -> None:
+    """The same as those of an inspection."""
+    data = {"Id": WEB, "Names": ["/web"], "State": "running", "Ports": ports}
+    assert containers.listed_container(ENGINE, data).bindings == frozenset(bindings)
+
+
+def test_a_new_container_s_ports_are_not_known_yet() -> None:
+    """Its event does not tell them."""
+    attributes = {"name": "web", "image": "busybox"}
+    key = ContainerKey(ENGINE, ContainerId(WEB))
+    found = containers.created_container(Event("container", "create", key, None, attributes))
+    assert found is not None
+    assert found.bindings is None

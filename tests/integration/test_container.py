@@ -23,6 +23,7 @@ ROUNDS = 6
 SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
 COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
 HISTORY_FILE = image.REPOSITORY / "config" / "compose.history.yaml"
+ADVERTISE_FILE = image.REPOSITORY / "config" / "compose.advertise.yaml"
 HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
@@ -236,9 +237,11 @@ def another(lab: Lab, first: Container) -> Iterator[Container]:
     second.stop(timeout=10)
 
 
-def test_http_with_its_overlay(lab: Lab) -> None:
-    """config/compose.http.yaml is all that it takes: it answers on the host's loopback."""
-    with contained(lab, HTTP_FILE) as hostwatch:
+def test_http_and_advertising_with_their_overlays(lab: Lab) -> None:
+    """These, and a line of configuration, are all that it takes: it answers on the host's loopback, sees its routes."""
+    config = override(lab, f"volumes: ['{lab.configured('advertise: auto')}:/etc/hostwatch/hostwatch.yaml:ro']")
+    with contained(lab, HTTP_FILE, ADVERTISE_FILE, config) as hostwatch:
+        eventually(lambda: "advertise: auto: this host has no default route" in log(hostwatch))
         eventually(lambda: "answers at http://127.0.0.1:9464" in log(hostwatch))
         assert hostwatch.attrs["HostConfig"]["NetworkMode"] == "host"
         get = ["wget", "-qO-", "http://127.0.0.1:9464/healthz"]

@@ -114,7 +114,9 @@ def test_the_hosts_own_address_comes_from_the_configuration(lab: Lab) -> None:
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.PublicIp} db.example\n@{db.ip} db"})
     lab.command("sync")
     assert lab.records(web) == {"db": ["10.123.7.7"]}
-    assert withheld(lab, web) == {"db.example": "PublicIp: `advertise` is not set in the configuration"}
+    assert withheld(lab, web) == {
+        "db.example": "PublicIp: `advertise` is not set in the configuration; write `advertise: auto` or an address"
+    }
     for address in ("192.0.2.10", "2001:db8::10"):
         lab.command("sync", "-c", lab.configured(f"advertise: '{address}'"))
         assert lab.records(web) == {"db.example": [address], "db": ["10.123.7.7"]}

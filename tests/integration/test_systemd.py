@@ -102,19 +102,22 @@ def test_http_under_the_unit(boot: Callable[[str], Machine]) -> None:
 
 
 @newest_only
-def test_history_under_the_unit(boot: Callable[[str], Machine]) -> None:
-    """The drop-in of `config/` is all that it takes. Without it the history is in memory, and that is said."""
-    machine = boot(f"{CONFIG}history: {{file: /var/lib/hostwatch/history.db}}\n")
+def test_history_and_advertising_under_the_unit(boot: Callable[[str], Machine]) -> None:
+    """The drop-ins of `config/` are all that it takes. Without them neither is done, and that is said."""
+    machine = boot(f"{CONFIG}history: {{file: /var/lib/hostwatch/history.db}}\nadvertise: auto\n")
     root = Path(f"/proc/{machine.pid}/root")
     machine.run("systemctl", "start", "hostwatch")
     eventually(lambda: "the history cannot be written to /var/lib/hostwatch/history.db: Read-only" in machine.log)
-    drop_in = root / "etc/systemd/system/hostwatch.service.d/history.conf"
-    drop_in.write_text((REPOSITORY / "config/hostwatch.service.d/history.conf").read_text())
+    eventually(lambda: "netlink is not allowed here (Address family not supported by protocol)" in machine.log)
+    for name in ("history.conf", "advertise.conf"):
+        drop_in = root / "etc/systemd/system/hostwatch.service.d" / name
+        drop_in.write_text((REPOSITORY / "config/hostwatch.service.d" / name).read_text())
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "restart", "hostwatch")
     file = root / "var/lib/hostwatch/history.db"
     eventually(file.exists)
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    eventually(lambda: "advertise: auto: this host has no default route" in machine.log)
 
 
 RELOADED = """\

@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from hostwatch.config.settings import Settings
+from hostwatch.control.host_address import Routes
 from hostwatch.control.source import ExecResult
 from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
 from hostwatch.core.block.edit import applied
@@ -214,6 +215,11 @@ async def no_command(words: tuple[str, ...]) -> ExecResult:
     raise AssertionError(words)
 
 
+def no_routes() -> Routes:
+    """Never called: no configuration says `advertise: auto`."""
+    raise AssertionError
+
+
 class Hostwatch:
     """One process of hostwatch."""
 
@@ -234,6 +240,7 @@ class Hostwatch:
             host_resolver=NoHostResolver(),
             run_on_host=no_command,
             open_archive=no_file,
+            open_routes=no_routes,
             cpu_seconds=partial(next, count(0.0, _READING_SECONDS)),
             loaded=lambda: None,
         )

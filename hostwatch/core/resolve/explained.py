@@ -129,7 +129,8 @@ class Explanation:
         name = decisive.line.service if decisive.line is not None else _looked_up(outcome.line)
         addressed = decisive.line is None or is_addressed(decisive.line)
         origins = frozenset(last.origins) if last is not None else frozenset()
-        return LookUp(resolver, query.own, name or "", addressed, origins)
+        of_host = decisive.line.of_host if decisive.line is not None else None
+        return LookUp(resolver, query.own, name or "", addressed, origins, of_host)
 
     def _is_decisive(self, asked: Asked, outcome: Outcome) -> bool:
         """Whether a request has this kind of outcome. Of several for the same line, another one may have decided."""

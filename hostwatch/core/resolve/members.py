@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.names import folded
-from hostwatch.core.references import SELF
+from hostwatch.core.references import SELF, Attribute, Reference
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
@@ -55,9 +55,19 @@ class Member:
         return Origin(self.owner.key, self.reached.network, self.reached.network_name, self.container.name)
 
 
-def answer_for(resolver: Resolver, own: Container | None, name: str) -> Answer:
-    """The service behind a name that a line has. `own` is the subscriber, if its requests name it (`self`)."""
-    return own_service(own) if own is not None and folded(name) == SELF else resolver.service(name)
+def answer_for(resolver: Resolver, own: Container | None, name: str, of_host: Reference | None = None) -> Answer:
+    """The service behind a name that a line has. `own` is the subscriber, if its requests name it (`self`).
+
+    With `HostIp` (`of_host`) it may be a container out of reach, by its own name: that needs no network in common.
+    """
+    if own is not None and folded(name) == SELF:
+        return own_service(own)
+    found = resolver.service(name)
+    if found is not None or of_host is None or of_host.attribute is not Attribute.HOST_IP:
+        return found
+    # Not before all aliases in reach are read: they come first.
+    stranger = resolver.stranger(name) if resolver.is_complete() else None
+    return Service(name, Tier.CONTAINER, (stranger,)) if stranger is not None else None
 
 
 def member_of(resolver: Resolver, service: Service, container: Container, addressed: bool) -> Member:

@@ -141,8 +141,12 @@ def _no_way_to_host(lister: Lister, context: NetworkContext, networks: list[Netw
     is_away = bool(networks) and all(map(is_host_away, networks))
     if context.is_stale and (context.network_mode is None or not is_away):
         return NotKnown("the gateway of the subscriber is not known yet")
-    if any_scope and (advertised := lister.rules.advertise) is not None:
-        return _both([advertised])
+    if any_scope:
+        own = lister.host_addresses
+        if own is None:
+            return NotKnown("this host's own address is not known yet")
+        if own.ipv4 is not None or own.ipv6 is not None:
+            return Reached(own.ipv4, own.ipv6)
     if is_away:
         return Unreached(f"the subscriber is only on {listed(networks)}, {FROM_HOST_UNREACHED}")
     return Unreached("the subscriber is on no network with a gateway to the host")
@@ -151,10 +155,10 @@ def _no_way_to_host(lister: Lister, context: NetworkContext, networks: list[Netw
 def _of_host(network: Network, attachment: Attachment | None) -> Reached | None:
     """The host's own addresses on a network; `None` if it has none."""
     found = [own_address(network, attachment, version) for version in (4, 6)]
-    return _both(filter(None, found)) if any(found) else None
+    return reached_of(filter(None, found)) if any(found) else None
 
 
-def _both(found: Iterable[Address]) -> Reached:
+def reached_of(found: Iterable[Address]) -> Reached:
     """Addresses of the host, the first of each family."""
     addresses = tuple(found)
     ipv4 = next((address for address in addresses if isinstance(address, ipaddress.IPv4Address)), None)

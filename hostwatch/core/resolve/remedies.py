@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hostwatch.core.model import State
 from hostwatch.core.names import told
+from hostwatch.core.references import Attribute
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
 from hostwatch.core.resolve.outcome import Outcome, Unknown
@@ -38,11 +39,19 @@ def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
         yield f"a container that matches the service {told(service.name)} of the configuration"
         return
     members = [member_of(look_up.resolver, service, c, look_up.is_addressed) for c in service.containers]
+    places = [look_up.on_host(member.container) for member in members if member.missing is None]
+    if look_up.of_host is not None and any(isinstance(place, Unreached) for place in places):
+        yield _ON_HOST[look_up.of_host.attribute]
     for kind, words in _BY_FAULT.items():
         if found := [member.container for member in members if isinstance(member.missing, kind)]:
             yield words.format(listed(found))
 
 
+_ON_HOST = {
+    Attribute.HOST_IP: "publish the port on an address that the subscriber reaches (`ports:` in a compose file, or"
+    " `docker run --publish`)",
+    Attribute.PUBLIC_IP: "a default route of this host (`ip route`), or an address as `advertise` in the configuration",
+}
 _BY_FAULT: dict[type[Missing], str] = {
     NotRunning: "start {}, or make it anew",
     NotHealthy: "{} becomes healthy, or its `health: required` is taken away",

@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 from hostwatch.core.model import Claim, Container, Health, NetworkMode, State
 from hostwatch.core.names import folded, told
+from hostwatch.core.references import Reference
 from hostwatch.core.resolve.bearers import Bearer, Bearers
+from hostwatch.core.resolve.host_address import HostReach, host_reach
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Member, answer_for, member_of, network_of
 from hostwatch.core.resolve.outcome import Origin
+from hostwatch.core.resolve.reach import Reached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 
 
@@ -41,11 +44,19 @@ class LookUp:
     """Whether the line asks for an address of the containers."""
     origins: frozenset[Origin]
     """The origins of the line's records."""
+    of_host: Reference | None = None
+    """The line's reference to an address of the host."""
 
     @property
     def answer(self) -> Answer:
         """What the name means."""
-        return answer_for(self.resolver, self.own, self.name)
+        return answer_for(self.resolver, self.own, self.name, self.of_host)
+
+    def on_host(self, container: Container) -> HostReach | None:
+        """The addresses of the host that the line asks for; `None` if it asks for none."""
+        if self.of_host is None:
+            return None
+        return host_reach(self.resolver.lister, self.resolver.context, container, self.of_host)
 
     def steps(self, bearers: Bearers) -> Iterator[Step]:
         """All steps of the look-up."""
@@ -54,8 +65,12 @@ class LookUp:
         if isinstance(answer, Service) and answer.tier is Tier.SELF:
             yield Step(1, "tier", "self is the subscriber itself")
         else:
-            for tier, tried in self.resolver.tried(self.name):
+            tiers = [*self.resolver.tried(self.name)]
+            for tier, tried in tiers:
                 yield Step(1, "tier", self._of_tier(tier, tried, is_it=tried is not None and tried == answer))
+            if isinstance(answer, Service) and not any(tried for _, tried in tiers):
+                found = listed(answer.containers)
+                yield Step(1, "tier", f"containers out of reach by their own names, as for HostIp: {found}")
         if isinstance(answer, Service):
             for container in answer.containers:
                 yield from self._candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))
@@ -79,6 +94,8 @@ class LookUp:
         yield Step(2, "candidate", f"{container.name}: {_described(container, member.owner)}")
         if member.missing is not None:
             yield Step(3, "passed", f"passed over: {member.missing.reason}")
+        elif (place := self.on_host(container)) is not None:
+            yield _of_host(place)
         elif member.origin in self.origins or not self.is_addressed:
             yield Step(3, "taken", f"taken: {self._reached(service, member)}")
         else:
@@ -119,6 +136,13 @@ class LookUp:
             if container.key.id not in known and container.key.engine == self.resolver.context.engine:
                 why_not = Bearer(self.resolver, container, folded(self.name), tier).why_not()
                 yield Step(1, "passed", f"{container.name} has the name and is not meant: {why_not}")
+
+
+def _of_host(place: HostReach) -> Step:
+    if not isinstance(place, Reached):
+        return Step(3, "passed", f"passed over: {place.reason}")
+    found = " and ".join(str(address) for address in (place.ipv4, place.ipv6) if address is not None)
+    return Step(3, "taken", f"taken: it runs, and the host is {found}")
 
 
 def listed(containers: Iterable[Container]) -> str:

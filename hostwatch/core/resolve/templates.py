@@ -8,6 +8,7 @@ from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, State
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.references import Attribute, Line, Reference
+from hostwatch.core.resolve.host_address import Undecided, host_reach
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import (
     Member,
@@ -20,6 +21,7 @@ from hostwatch.core.resolve.members import (
     why_none,
 )
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Source, Unknown, published
+from hostwatch.core.resolve.reach import NotKnown, Reached, Unreached
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.rules import Subscription
 
@@ -51,12 +53,15 @@ class _Filler:
         """The line's record. Raises `_NoValueError`."""
         match self.line.address:
             case (Reference() as reference,):
-                is_advertised = reference.attribute is Attribute.PUBLIC_IP
-                origin = Origin() if is_advertised else self._member(reference, row).origin
-                return Record(self._address(reference, row), self._names(row)), origin
+                return Record(self._address(reference, row), self._names(row)), self._origin(reference, row)
             case field:
                 literal = "".join(part for part in field if isinstance(part, str))
                 return Record(ipaddress.ip_address(literal), self._names(row)), Origin()
+
+    def _origin(self, reference: Reference, row: Member | None) -> Origin:
+        member = self._member(reference, row)
+        # No container has an address of the host, so that none can lose it to another.
+        return Origin(service_container=member.container.name) if reference.attribute.is_of_host else member.origin
 
     def _names(self, row: Member | None) -> tuple[str, ...]:
         names = []
@@ -83,8 +88,8 @@ class _Filler:
     def _address(self, reference: Reference, row: Member | None) -> Address:
         member = self._member(reference, row)
         match reference.attribute:
-            case Attribute.PUBLIC_IP:
-                return self._advertised()
+            case Attribute.PUBLIC_IP | Attribute.HOST_IP:
+                return self._of_host(reference, member.container)
             case Attribute.IP6:
                 found: Address | None = member.reached.ipv6
                 what = "IPv6 address"
@@ -99,15 +104,16 @@ class _Filler:
         kind = Unknown if member.is_stale else Gone
         return _NoValueError(kind(self.line.text, f"{self.line.service}: {member.container.name} has no {what}"))
 
-    def _advertised(self) -> Address:
-        found = self.resolver.lister.rules.advertise
-        if found is None:
-            raise _NoValueError(Refused(self.line.text, "PublicIp: `advertise` is not set in the configuration"))
-        if not (self.subscription.ipv4 if found.version == 4 else self.subscription.ipv6):
-            raise _NoValueError(
-                Refused(self.line.text, f"PublicIp: {found} is no address of the families that are asked for")
-            )
-        return found
+    def _of_host(self, reference: Reference, container: Container) -> Address:
+        place = host_reach(self.resolver.lister, self.resolver.context, container, reference)
+        what = reference.name if reference.attribute is Attribute.HOST_IP else reference.attribute.value
+        if not isinstance(place, Reached):
+            raise _NoValueError(_WITHOUT[type(place)](self.line.text, f"{what}: {place.reason}"))
+        found = addresses(place, self.subscription)
+        if not found:
+            known = " and ".join(str(address) for address in (place.ipv4, place.ipv6) if address is not None)
+            raise _NoValueError(Gone(self.line.text, f"{what}: {known} is not of the families that are asked for"))
+        return found[0]
 
     def _text(self, reference: Reference, row: Member | None) -> str:
         member = self._member(reference, row)
@@ -125,6 +131,14 @@ class _Filler:
                 return str(self._address(reference, row))
 
 
+_WITHOUT: dict[type[Unreached | NotKnown | Undecided], type[Gone | Unknown | Refused]] = {
+    Unreached: Gone,
+    NotKnown: Unknown,
+    Undecided: Refused,
+}
+"""The outcome of a line without an address of the host."""
+
+
 def is_addressed(line: Line) -> bool:
     """Whether a line asks for something that depends on the network."""
     return any(reference.attribute in _BY_NETWORK for reference in line.references)
@@ -134,7 +148,7 @@ def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscr
     """The outcome of a template's line. `own` is the subscriber, if a line names it."""
     if line.service is None:
         return _filled(_Filler(resolver, subscription, line, ()), [None])
-    service = answer_for(resolver, own, line.service)
+    service = answer_for(resolver, own, line.service, line.of_host)
     if not isinstance(service, Service):
         return unanswered(resolver, service, line.service, line.text)
     addressed = is_addressed(line)

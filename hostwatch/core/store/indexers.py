@@ -85,6 +85,8 @@ def _subscriber_entries(own: Roles, container: Container) -> Iterator[Entry]:
     elsewhere = container.joined is not None or container.network_mode is NetworkMode.HOST
     if elsewhere or any(subscription.any_scope for subscription in own.subscriptions):
         yield ("roaming", engine)
+    if any(subscription.reads_host for subscription in own.subscriptions):
+        yield ("host addresses",)
     for subscription in own.subscriptions:
         if subscription.everything:
             yield ("reads all", engine)

@@ -17,6 +17,7 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
+    HostAddresses,
     Network,
     NetworkKey,
     OnNetwork,
@@ -43,6 +44,8 @@ NETWORKS = "networks"
 """The name of a fact: which networks there are, and what they are called."""
 HOST_RESOLVER = "host resolver"
 """The name of a fact, the nameservers of the host, and of the index of those who ask for it."""
+HOST_ADDRESSES = "host addresses"
+"""The name of a fact, the host's own addresses to others, and of the index of those whose lines may have them."""
 _MOST_RESULTS = 100_000
 """The results that are kept at least, some 60 MB: a file with every name needs three for each, in each context."""
 _MOST_OF_EACH = 50
@@ -58,6 +61,7 @@ class Lister:
         self._roles: dict[ContainerKey, Roles] = {}
         self._networks: dict[NetworkKey, Network] = {}
         self._host_resolver: HostResolver | None = None
+        self._host_addresses: HostAddresses | None = None
         self._queries: WeakValueDictionary[tuple[NetworkContext, Subscription], Query] = WeakValueDictionary()
         self.results = Results()
         self._index: Index[ContainerKey] = Index(self.results)
@@ -101,6 +105,12 @@ class Lister:
         self.results.read(NETWORKS)
         return self._networks.values()
 
+    @property
+    def host_addresses(self) -> HostAddresses | None:
+        """The host's own addresses to others: those of the configuration, else as found; `None`: not known yet."""
+        self.results.read(HOST_ADDRESSES)
+        return self.rules.host_addresses or self._host_addresses
+
     def container(self, key: ContainerKey) -> Container | None:
         """The container of that key; `None` if there is none, or if it was removed."""
         self.results.read(key)
@@ -110,6 +120,11 @@ class Lister:
     def last_known(self, key: ContainerKey) -> Container | None:
         """The container of that key, even if it was removed just now."""
         return self._containers.get(key)
+
+    def is_ending(self, key: ContainerKey) -> bool:
+        """Whether a container has ended or was removed, and still keeps its names."""
+        known = self._containers.get(key)
+        return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
 
     def network(self, key: NetworkKey) -> Network | None:
         """The network of that key; `None` if there is none."""

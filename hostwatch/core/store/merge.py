@@ -11,7 +11,7 @@ def same_selection(old: Container, new: Container) -> bool:
 
 
 def details_of(read: Container, old: Container) -> Container:
-    """The container as read, with the state and addresses of `old`, which are newer."""
+    """The container as read, with the state, addresses and published ports of `old`, which are newer."""
     found = {endpoint.network_name: endpoint for endpoint in read.endpoints}
     known = [_with_details(endpoint, found.pop(endpoint.network_name, endpoint)) for endpoint in old.endpoints]
     return dataclasses.replace(
@@ -21,6 +21,7 @@ def details_of(read: Container, old: Container) -> Container:
         health=Health.NONE if read.health is Health.NONE else old.health or _restarted(read.health),
         created=old.created or read.created,  # a list has whole seconds only, which would change the order of replicas
         endpoints=(*known, *map(_without_addresses, found.values())),
+        bindings=old.bindings,
     )
 
 
@@ -52,13 +53,17 @@ def changing(container: Container) -> Container:
 
 
 def ended(container: Container, old: Container | None) -> Container:
-    """A container that does not run. It has no addresses, and keeps its names if it ran in `old`."""
+    """A container that does not run. It has no addresses, and keeps its names if it ran in `old`.
+
+    What it will publish once it runs is not known.
+    """
     claim = container.claim
     if claim is not Claim.NONE:
         # A container that had ended before it was first seen has no time left to come back.
         is_over = old is None or (old.state is State.STOPPED and old.claim is Claim.YIELDING)
         claim = Claim.YIELDING if is_over else Claim.FULL
-    return dataclasses.replace(container, endpoints=tuple(map(_without_addresses, container.endpoints)), claim=claim)
+    endpoints = tuple(map(_without_addresses, container.endpoints))
+    return dataclasses.replace(container, endpoints=endpoints, claim=claim, bindings=None)
 
 
 def removed(container: Container) -> Container:

@@ -17,6 +17,7 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
+    HostAddresses,
     Network,
     NetworkKey,
     NetworkMode,
@@ -28,7 +29,7 @@ from hostwatch.core.store.affected import affected, affected_by_network, subscri
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
 from hostwatch.core.store.index import Entry
 from hostwatch.core.store.indexers import index_entries
-from hostwatch.core.store.lister import HOST_RESOLVER, NETWORKS, FileKeys, Lister
+from hostwatch.core.store.lister import HOST_ADDRESSES, HOST_RESOLVER, NETWORKS, FileKeys, Lister
 from hostwatch.core.store.merge import (
     changing,
     completed,
@@ -152,11 +153,6 @@ class Store(Lister):
         joiners = self.joins.joiners(key)
         return frozenset(self.joins.files_of(joiners & self.by_index("subscriber"))) | affected(self, key)
 
-    def is_ending(self, key: ContainerKey) -> bool:
-        """Whether a container has ended or was removed, and still keeps its names."""
-        known = self._containers.get(key)
-        return known is not None and known.state is State.STOPPED and known.claim in (Claim.FULL, Claim.DEPARTED)
-
     def yield_names(self, key: ContainerKey) -> FileKeys:
         """Take in that a container has not come back in time, so that others may take its names."""
         if not self.is_ending(key):
@@ -223,11 +219,17 @@ class Store(Lister):
 
     def put_host_resolver(self, found: HostResolver | None) -> FileKeys:
         """Take in the nameservers of the host; returns the files that ask for them, if they have changed."""
-        if found == self._host_resolver:
-            return frozenset()
-        self._host_resolver = found
-        self.results.changed(HOST_RESOLVER)
-        return frozenset(self.joins.files_of(self.by_index(HOST_RESOLVER)))
+        before, self._host_resolver = self._host_resolver, found
+        return self._host_changed(HOST_RESOLVER) if found != before else frozenset()
+
+    def put_host_addresses(self, found: HostAddresses | None) -> FileKeys:
+        """Take in the host's own addresses to others, as found; returns the hosts files that this may affect."""
+        before, self._host_addresses = self._host_addresses, found
+        return self._host_changed(HOST_ADDRESSES) if found != before else frozenset()
+
+    def _host_changed(self, fact: str) -> FileKeys:
+        self.results.changed(fact)
+        return frozenset(self.joins.files_of(self.by_index(fact)))
 
     def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
         """Note the addresses that a hosts file holds although nothing confirms them.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hostwatch.control.source import Event
 from hostwatch.core.model import (
+    Binding,
     Claim,
     Container,
     ContainerId,
@@ -49,6 +50,7 @@ def listed_container(engine: EngineId, data: Json) -> Container:
         joined=joined,
         endpoints=_endpoints(data),
         hosts_mount=_hosts_mount(data),
+        bindings=_listed_bindings(data.get("Ports")),
     )
 
 
@@ -75,6 +77,7 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         # Podman repeats the joined container's endpoints here: two containers would hold each of its addresses.
         endpoints=_endpoints(data, names) if joined is None else (),
         hosts_mount=_hosts_mount(data),
+        bindings=_bindings(mapping(data.get("NetworkSettings")).get("Ports")),
     )
 
 
@@ -151,6 +154,27 @@ def _aliases(network_name: str, settings: Json, names: _OwnNames) -> frozenset[s
         return frozenset(dns_names) - {names.name}
     own = names.by_dns if network_name != "bridge" else frozenset()
     return own.union(settings.get("Aliases") or ()) - {names.name}
+
+
+_NO_BINDINGS: frozenset[Binding] = frozenset()
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 (an address that is read, not bound)
+"""Podman leaves out the address of a port that is bound to all."""
+
+
+def _bindings(ports: Any) -> frozenset[Binding]:
+    """The published ports of an inspection: `{"53/udp": [{"HostIp": …}]}`, `null` for a port that is only exposed."""
+    if not isinstance(ports, dict) or not ports:
+        return _NO_BINDINGS
+    found = ((port, mapping(each)) for port, bound in ports.items() if isinstance(bound, list) for each in bound)
+    return frozenset([(port, each.get("HostIp") or _EVERYWHERE) for port, each in found if each.get("HostPort")])
+
+
+def _listed_bindings(ports: Any) -> frozenset[Binding]:
+    """The published ports of a list; one that is only exposed has no `PublicPort`."""
+    if not isinstance(ports, list) or not ports:
+        return _NO_BINDINGS
+    found = [each for each in map(mapping, ports) if each.get("PublicPort")]
+    return frozenset([(f"{e.get('PrivatePort')}/{e.get('Type')}", e.get("IP") or _EVERYWHERE) for e in found])
 
 
 def _health(state: Json, config: Json) -> Health | None:

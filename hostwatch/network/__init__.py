@@ -1,0 +1,1 @@
+"""The host's own network, as its kernel tells it."""
