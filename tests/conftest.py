@@ -23,6 +23,11 @@ from docker.models.networks import Network
 from tests import engine as engines
 from tests.proxy import Proxy, proxied
 
+# A machine may forbid it, as images do. Each of the thousand processes of a run would then compile all modules anew,
+# which takes longer than most of what it is started for.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 T = TypeVar("T")
 _REMOVALS = 4
 """Containers that are removed at a time."""

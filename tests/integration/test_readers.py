@@ -11,7 +11,7 @@ from tests.conftest import Lab, eventually
 
 pytestmark = pytest.mark.parametrize("engine", ["28.5"], indirect=True)
 
-CHANGES = 200
+CHANGES = 80
 
 READER = """
 import json, pathlib, signal, sys
@@ -34,7 +34,7 @@ print(json.dumps([reads, empty, homeless, torn]))
 
 
 def test_a_spinning_reader_sees_only_whole_files(lab: Lab) -> None:
-    """Through 200 moves the file is never empty, never lacks localhost, and each line is an old or a new one."""
+    """Through 80 moves the file is never empty, never lacks localhost, and each line is an old or a new one."""
     web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db\n192.0.2.1 fixed"})
     service = lab.run("db", address="10.123.1.1")
     addresses = [f"10.123.{2 + number // 100}.{1 + number % 100 * 2}" for number in range(CHANGES)]
