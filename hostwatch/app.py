@@ -26,6 +26,7 @@ from hostwatch.control.keeper import KeptError, SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, surveyed, untold
 from hostwatch.control.writers import Writers
+from hostwatch.core.model import FileKind
 from hostwatch.core.rules import AUTO
 from hostwatch.core.store.store import Store
 from hostwatch.daemon import Daemon, Parts
@@ -84,9 +85,9 @@ class _Left:
             await self.daemon.remove_blocks(of_host=False)
 
 
-def _paths_of(settings: Settings, locks: HostFileLocks | None, engine: EngineInfo) -> PathHostsFiles:
-    """The access to the engine's hosts files by path, in the root of the configuration or else of the engine."""
-    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.hosts, locks)
+def _paths_of(settings: Settings, locks: HostFileLocks | None, engine: EngineInfo, kind: FileKind) -> PathHostsFiles:
+    """The access to the engine's files by path, in the root of the configuration or else of the engine."""
+    return PathHostsFiles(engine.id, engine.directory(settings.docker.root), engine.file(kind), locks)
 
 
 def _address(settings: Settings) -> Address | None:
@@ -112,7 +113,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
         parts = Parts(
             engine=source,
             files=partial(_paths_of, settings, locks),
-            execs=ExecHostsFiles(source),
+            execs=partial(ExecHostsFiles, source),
             keeper=keeper,
             host_files=LockedHostFiles(locks),
             host_resolver=HostResolverFile(),
@@ -279,5 +280,9 @@ async def survey(
         if settings.advertise == AUTO:
             store.put_host_addresses(own_addresses())
         with closing(HostFileLocks()) as locks:
-            paths = _paths_of(settings, locks if alone else None, engine)
-            yield Survey(engine, store, Writers(paths, ExecHostsFiles(source)), progress)
+            held = locks if alone else None
+            writers = [
+                Writers(_paths_of(settings, held, engine, kind), ExecHostsFiles(source, kind), kind)
+                for kind in FileKind
+            ]
+            yield Survey(engine, store, writers, progress)

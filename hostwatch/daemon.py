@@ -17,7 +17,7 @@ from hostwatch.control.archive import Archiving, OpenArchive
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
-from hostwatch.control.file_loop import FileLoop
+from hostwatch.control.file_loop import FileLoop, Files, Queues
 from hostwatch.control.history import History
 from hostwatch.control.host_address import HostAddressLoop, OpenRoutes
 from hostwatch.control.host_resolver import HostResolverLoop, HostResolverSource
@@ -30,13 +30,14 @@ from hostwatch.control.past import Past
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.recorder import Recorder
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import View
 from hostwatch.control.writers import HostsFiles, Writers
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import ContainerKey, FileKind
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
@@ -50,9 +51,9 @@ class Parts:
     """The parts by which the daemon reaches the engine and the files."""
 
     engine: Engine
-    files: Callable[[EngineInfo], EngineFiles]
-    """Makes the access to an engine's hosts files by their paths."""
-    execs: HostsFiles
+    files: Callable[[EngineInfo, FileKind], EngineFiles]
+    """Makes the access to an engine's files of one kind by their paths."""
+    execs: Callable[[FileKind], HostsFiles]
     """The access to the same files by commands in the containers."""
     keeper: Keeper
     host_files: HostFiles
@@ -79,8 +80,8 @@ class _Running:
 class _Kept:
     """The files of the engine that was followed last."""
 
-    files: EngineFiles
-    reconciler: Reconciler
+    files: Files
+    reconcilers: Reconcilers
 
 
 def _timing(settings: Settings) -> Timing:
@@ -100,15 +101,15 @@ class Daemon:
         self.settings = settings
         self._parts = parts
         self._store = Store(settings.rules())
-        self._queue = WorkQueue(parts.cpu_seconds)
+        self._queues = Queues(WorkQueue(parts.cpu_seconds), WorkQueue(parts.cpu_seconds))
         self._figures = Figures()
         reports = Reports(self._changed, self._resynced)
         self._informer = Informer(parts.engine, self._store, reports, _timing(settings), self._figures.of_events)
         history = History()
         self._archive_writer = ArchiveWriter(parts.open_archive, _archiving(settings))
         self._recorder = Recorder(history, self._archive_writer)
-        self._journal = ChangeJournal(lambda: self._queue.is_busy, self._recorder, self._figures.of_files)
-        self._loop = FileLoop(self._store, self._queue, parts.keeper, parts.host_files, self._tell_news)
+        self._journal = ChangeJournal(lambda: self._queues.hosts.is_busy, self._recorder, self._figures.of_files)
+        self._loop = FileLoop(self._store, self._queues, parts.keeper, parts.host_files, self._tell_news)
         self._host_resolver = HostResolverLoop(parts.host_resolver, self._store, self._changed)
         self._host_address = HostAddressLoop(self._store, parts.open_routes, self._changed)
         self._cautions = CautionLog(settings, self._store)
@@ -124,7 +125,7 @@ class Daemon:
         self._answers = Answers(self._store, self._informer.connection, parts.keeper, told, self._linger_seconds)
 
     def __repr__(self) -> str:
-        return f"<Daemon: {self._informer!r}, {self._store!r}, {self._queue!r}>"
+        return f"<Daemon: {self._informer!r}, {self._store!r}, {self._queues!r}>"
 
     async def run(self) -> None:
         """Follow the engine and its files for ever. Raises `SightLostError` if only a new process can do that."""
@@ -135,7 +136,8 @@ class Daemon:
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._host_address.run, name="follow the host's address")
-            tasks.start_soon(self._queue.run_delayed, name="delays")
+            for queue in self._queues:
+                tasks.start_soon(queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self._answers, self._loaded, name="tell cautions")
             tasks.start_soon(self._host_resolver.run, name="nameservers of the host")
             tasks.start_soon(self._note_compared, name="note that all is compared")
@@ -156,7 +158,7 @@ class Daemon:
         if self._running is not None:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce
         if self._kept is not None:
-            self._store.add_host_files(self._kept.files.engine, socket.gethostname())
+            self._store.add_host_files(self._kept.files.hosts.engine, socket.gethostname())
             self._loop.host_files_changed()
         elif self._running is not None:
             self._running.tasks.start_soon(self._parts.host_files.clear, dropped, name="clear files on the host")
@@ -180,7 +182,7 @@ class Daemon:
             return
         try:
             if self._kept is not None:
-                await self._kept.reconciler.remove_all(of_host=of_host)
+                await self._kept.reconcilers.remove_all(of_host=of_host)
             if of_host:  # also those that were not compared yet
                 await self._parts.host_files.clear(self.settings.host_files)
         finally:
@@ -209,7 +211,8 @@ class Daemon:
     async def compared(self) -> None:
         """Wait until the engine has been read, and every subscriber has been compared once."""
         await self._loaded.wait()
-        await self._queue.worked_on(self._store.subscriber_files)
+        for queue in self._queues:
+            await queue.worked_on(self._store.subscriber_files)
 
     async def _note_compared(self) -> None:
         await self.compared()
@@ -247,15 +250,22 @@ class Daemon:
 
     async def _identified(self, running: _Running, engine: EngineInfo) -> None:
         """Begin to keep the files of the engine, unless it is the same as before."""
-        files = self._parts.files(engine)
-        known = self._kept.files if self._kept is not None else None
-        if known is not None and (known.directory, known.engine) == (files.directory, files.engine):
+        files = Files(*(self._parts.files(engine, kind) for kind in FileKind))
+        known = self._kept.files.hosts if self._kept is not None else None
+        if known is not None and (known.directory, known.engine) == (files.hosts.directory, files.hosts.engine):
             return
         self._store.add_host_files(engine.id, socket.gethostname())
-        writers = Writers(files, self._parts.execs, engine.keeps_comments)
         sinks = Sinks(running.notifier, self._journal, self._figures.of_files, self._changes)
-        reconciler = Reconciler(self._store, writers, self._queue, sinks, self._linger_seconds)
-        self._kept = _Kept(files, reconciler)
-        self._answers.reconciler = reconciler
-        await running.tasks.start(self._loop.run, files, reconciler, self._informer.early, name="look after files")
+        reconcilers = Reconcilers(
+            *(
+                Reconciler(self._store, self._writers(kind, of_kind, engine), queue, sinks, self._linger_seconds)
+                for kind, of_kind, queue in zip(FileKind, files, self._queues, strict=True)
+            )
+        )
+        self._kept = _Kept(files, reconcilers)
+        self._answers.reconcilers = reconcilers
+        await running.tasks.start(self._loop.run, files, reconcilers, self._informer.early, name="look after files")
         self._tell_news()
+
+    def _writers(self, kind: FileKind, files: EngineFiles, engine: EngineInfo) -> Writers:
+        return Writers(files, self._parts.execs(kind), kind, engine.keeps_comments)

@@ -59,7 +59,7 @@ def _without_daemon(common: Common, subscriber: str, names: list[str]) -> "Answe
     from hostwatch.control.reasons import why as reasons
 
     async def worked_out(survey: "Survey") -> "Answer":
-        standings = [report.standing for report in await survey.reports([subscriber])]
+        standings = await survey.standings([subscriber])
         return await reasons(survey.store, standings, names)
 
     return surveyed(common, worked_out)

@@ -61,4 +61,4 @@ async def state_of(survey: "Survey", words: list[str]) -> "State":
     """The answer of `status --json`, of the subscribers that the words mean; of all without words."""
     from hostwatch.control.status import state
 
-    return await state(survey.engine, survey.store, [report.standing for report in await survey.reports(words)])
+    return await state(survey.engine, survey.store, await survey.standings(words))

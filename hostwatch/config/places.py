@@ -9,17 +9,19 @@ from itertools import accumulate
 from hostwatch.config.document import Scalar
 from hostwatch.config.origin import Origin
 from hostwatch.config.subscribers import SubscriberSettings
+from hostwatch.core.model import FileKind
 from hostwatch.core.rules import Places, Subscription
 
 
 def places_of(origin: Origin, key: str, settings: SubscriberSettings, subscription: Subscription) -> Places:
     """The places of one entry, with its key."""
-    return Places(_of_lines(origin, key, settings.hosts, subscription), _of_services(origin, key, subscription))
+    template = settings.hosts if subscription.kind is FileKind.HOSTS else settings.resolv
+    return Places(_of_lines(origin, key, template, subscription), _of_services(origin, key, subscription))
 
 
 def _of_lines(origin: Origin, key: str, template: str, subscription: Subscription) -> tuple[str, ...]:
     document = origin.document
-    scalar = document.found(("subscribers", key, "hosts")).node
+    scalar = document.found(("subscribers", key, subscription.kind.value)).node
     if not isinstance(scalar, Scalar):
         return ()
     starts = [0, *accumulate(len(row) + 1 for row in template.split("\n"))]

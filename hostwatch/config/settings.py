@@ -143,8 +143,10 @@ class Settings(Section):
     def _subscriber_rules(self) -> Iterator[SubscriberRule]:
         for key, settings in self.subscribers.items():
             rule = settings.rule(key)
-            places = places_of(self._origin, key, settings, rule.subscription)
-            yield replace(rule, subscription=replace(rule.subscription, places=places))
+            hosts, *others = (
+                replace(each, places=places_of(self._origin, key, settings, each)) for each in rule.subscriptions
+            )
+            yield replace(rule, subscription=hosts, resolv=next(iter(others), None))
 
     @property
     def host_files(self) -> frozenset[Path]:

@@ -1,5 +1,6 @@
 """The settings of subscribers: the hosts files that are kept, and their lines."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -17,8 +18,10 @@ from pydantic import (
 from hostwatch.config.notify import Notify, NotifySettings
 from hostwatch.config.section import Section
 from hostwatch.config.services import MatchSettings
-from hostwatch.config.values import TEXTS, HostFile, LookupName, Template, each_once, listed
+from hostwatch.config.values import TEXTS, HostFile, LookupName, ResolvTemplate, Template, each_once, listed
+from hostwatch.core.model import FileKind
 from hostwatch.core.references import parsed_template
+from hostwatch.core.resolv_template import parsed_resolv
 from hostwatch.core.rules import SubscriberRule, Subscription, Writer
 
 
@@ -58,6 +61,12 @@ class SubscriberSettings(Section):
         default_factory=tuple,
         description='Services that get a line each, with their own names; "*" is every name in reach. Absent: none.',
     )
+    resolv: ResolvTemplate = Field(
+        "",
+        description="Lines for the container's /etc/resolv.conf: `nameserver @{SERVICE.ip}`, `nameserver host` (the "
+        "host's own nameservers), `search` and `options` as resolv.conf(5) has them. Absent: that file is left alone.",
+        examples=["nameserver @{dns.ip}\n"],
+    )
     notify: Notify = Field(
         None,
         description="How the application is notified after a real change of its records; also in the form of the "
@@ -89,6 +98,8 @@ class SubscriberSettings(Section):
             )
         if self.file is not None and self.writer == "exec":
             raise ValueError("a file on the host has no container: leave out `writer: exec`")
+        if self.file is not None and self.resolv:
+            raise ValueError("a file on the host has no container, and so no resolv.conf: leave out `resolv`")
         return self
 
     @field_validator("notify")
@@ -120,4 +131,8 @@ class SubscriberSettings(Section):
         )
         if self.file is not None:
             return SubscriberRule(key, self.file, subscription)
-        return SubscriberRule(key, cast("MatchSettings", self.match).match(), subscription)
+        resolv = replace(
+            subscription, lines=parsed_resolv(self.resolv)[0], services=(), everything=False, kind=FileKind.RESOLV
+        )
+        match = cast("MatchSettings", self.match).match()
+        return SubscriberRule(key, match, subscription, resolv if resolv.lines else None)

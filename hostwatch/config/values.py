@@ -7,7 +7,7 @@ value.
 import ipaddress
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,8 @@ from hostwatch.core.durations import seconds_of
 from hostwatch.core.model import Address
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.notifications import command_of, signal_named
-from hostwatch.core.references import TemplateFault, parsed_template
+from hostwatch.core.references import Parsed, TemplateFault, parsed_template
+from hostwatch.core.resolv_template import parsed_resolv
 from hostwatch.core.rules import AUTO
 
 LOOKUP_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -27,7 +28,7 @@ MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
 
 class TemplateError(ValueError):
-    """A hosts template with faults, each with its row and column inside the template."""
+    """A template with faults, each with its row and column inside the template."""
 
     def __init__(self, faults: tuple[TemplateFault, ...]) -> None:
         super().__init__("; ".join(map(str, faults)))
@@ -150,7 +151,15 @@ def _service_key(value: str) -> str:
 
 
 def _template(value: str) -> str:
-    _, faults = parsed_template(value)
+    return _without_faults(value, parsed_template)
+
+
+def _resolv_template(value: str) -> str:
+    return _without_faults(value, parsed_resolv)
+
+
+def _without_faults(value: str, parsed: Callable[[str], Parsed]) -> str:
+    _, faults = parsed(value)
     if faults:
         raise TemplateError(faults)
     return value
@@ -260,6 +269,7 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(each
 LookupName = Annotated[StrictStr, AfterValidator(_lookup_name)]
 ServiceKey = Annotated[StrictStr, AfterValidator(_service_key)]
 Template = Annotated[StrictStr, AfterValidator(_template)]
+ResolvTemplate = Annotated[StrictStr, AfterValidator(_resolv_template)]
 Text = Annotated[StrictStr, AfterValidator(_text)]
 DockerHost = Annotated[StrictStr, AfterValidator(docker_host)]
 AbsolutePath = Annotated[Path, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]

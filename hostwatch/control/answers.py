@@ -17,15 +17,15 @@ from hostwatch.control.informer.connection import Connection
 from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.keeper import Keeper
 from hostwatch.control.news import News
-from hostwatch.control.past import Past
+from hostwatch.control.past import Past, Sinces
 from hostwatch.control.reasons import Clock, why
-from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
 from hostwatch.control.subscribers import matching, names, running
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
-from hostwatch.core.model import EngineId
+from hostwatch.core.model import EngineId, FileKind
 from hostwatch.core.store.store import Store
 
 _MOST_KEPT = 10_000
@@ -54,7 +54,7 @@ class Answers:
         self._connection = connection
         self._keeper = keeper
         self._since = time.time()
-        self.reconciler: Reconciler | None = None
+        self.reconcilers: Reconcilers | None = None
         """The files of the engine that is followed; `None` before it has answered."""
         self.is_compared = False
         """Whether every subscriber has been compared once."""
@@ -118,11 +118,11 @@ class Answers:
     async def _dated(self, standings: Sequence[Standing]) -> Sequence[Standing]:
         """The same, with the times since which their records are as they are."""
         sinces = await self._past.sinces([standing.container.key for standing in standings])
-        return [each._replace(sinces=sinces.get(FileKey(each.container.key), {})) for each in standings]
+        return [_dated(standing, sinces) for standing in standings]
 
     def _standings(self, words: Sequence[str] = ()) -> Iterator[Standing]:
-        if self.reconciler is not None:
-            yield from map(self.reconciler.standing, running(self._store, words))
+        if self.reconcilers is not None:
+            yield from map(self.reconcilers.standing, running(self._store, words))
 
     async def _daemon(self) -> Json:
         return {
@@ -131,3 +131,11 @@ class Answers:
             "since": instant(self._since),
             "version": await anyio.to_thread.run_sync(version, "hostwatch"),  # it reads a file
         }
+
+
+def _dated(standing: Standing, sinces: Sinces) -> Standing:
+    """The same, with the times since which the records of its files are as they are."""
+    key, resolv = standing.container.key, standing.resolv
+    if resolv is not None:
+        resolv = resolv._replace(sinces=sinces.get(FileKey(key, FileKind.RESOLV.value), {}))
+    return standing._replace(sinces=sinces.get(FileKey(key), {}), resolv=resolv)

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import ContainerKey, FileKind
 
 
 class Comparison(NamedTuple):
-    """The result of comparing a hosts file with its desired block."""
+    """The result of comparing a file with its desired block."""
 
     key: ContainerKey
     """The owner of the file."""
@@ -24,6 +24,8 @@ class Comparison(NamedTuple):
     """The block now."""
     seconds: float
     """The time from the arrival of the cause until the file was right."""
+    kind: FileKind = FileKind.HOSTS
+    """Which of the owner's files."""
     quiet: bool = False
     """Whether the line is written at DEBUG."""
     heals_drift: bool = False

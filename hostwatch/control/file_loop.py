@@ -1,13 +1,13 @@
-"""Keeps hosts files while their directory exists and this process has the lock on it.
+"""Keeps files of containers while their directory exists and this process has the lock on it.
 
-The reconciler, the watches and the search for orphaned blocks start and stop together. They start anew when the
+The reconcilers, the watches and the search for orphaned blocks start and stop together. They start anew when the
 directory has been replaced. While another hostwatch has the lock, they wait.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import anyio
 from anyio.abc import TaskStatus
@@ -16,11 +16,26 @@ from loguru import logger
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
 from hostwatch.control.reconcile.pipeline import Early
 from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
+
+
+class Queues(NamedTuple):
+    """The queue of each kind of file."""
+
+    hosts: WorkQueue
+    resolv: WorkQueue
+
+
+class Files(NamedTuple):
+    """The files of each kind of one engine."""
+
+    hosts: EngineFiles
+    resolv: EngineFiles
+
 
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The key of no container. Its way through the queue and a worker shows that neither hangs."""
@@ -30,11 +45,11 @@ class FileLoop:
     """Keeps the files of one engine at a time."""
 
     def __init__(
-        self, store: Store, queue: WorkQueue, keeper: Keeper, host_files: HostFiles, tell_news: Callable[[], None]
+        self, store: Store, queues: Queues, keeper: Keeper, host_files: HostFiles, tell_news: Callable[[], None]
     ) -> None:
         """`tell_news` is called when this process goes into standby, or takes over."""
         self._store = store
-        self._queue = queue
+        self._queue, self._resolv_queue = queues
         self._keeper = keeper
         self._host_files = host_files
         self._tell_news = tell_news
@@ -43,13 +58,27 @@ class FileLoop:
         self._host_watch = anyio.CancelScope()
         self._probing = anyio.CancelScope()
         self._orphans_due = anyio.Event()
+        self._resolv_asked = anyio.Event()
+        """Set once somebody asks for lines in a resolv.conf."""
+        self._reconcilers: Reconcilers | None = None
         self._is_loaded = False
         """Whether the engine has been read."""
 
-    def enqueue(self, files: FileKeys, cause: str, *, idle: bool = False) -> None:
-        """Have the files compared, unless another hostwatch keeps them."""
+    def enqueue(self, owners: FileKeys, cause: str, *, idle: bool = False) -> None:
+        """Have the files of these owners compared, unless another hostwatch keeps them."""
         if self._keeper.is_active:
-            self._queue.add_all(files, cause, idle=idle)
+            self._queue.add_all(owners, cause, idle=idle)
+            if resolv := self._resolv_among(owners):
+                self._resolv_queue.add_all(resolv, cause, idle=idle)
+
+    def _resolv_among(self, owners: FileKeys) -> FileKeys:
+        """Those of these owners whose resolv.conf is kept. From the first one on these files are watched."""
+        if self._store.asks_resolv and not self._resolv_asked.is_set():
+            self._resolv_asked.set()
+        if not self._resolv_asked.is_set():
+            return frozenset()
+        kept = self._reconcilers.resolv.kept_among(owners) if self._reconcilers is not None else frozenset()
+        return (owners & self._store.resolv_files) | kept
 
     def resynced(self) -> None:
         """Have every file compared, as the whole engine has been read."""
@@ -71,9 +100,7 @@ class FileLoop:
                 self._queue.add(_PROBE, "watchdog")
                 await self._queue.worked_on([_PROBE])
 
-    async def run(
-        self, files: EngineFiles, reconciler: Reconciler, early: Early, *, task_status: TaskStatus[None]
-    ) -> None:
+    async def run(self, files: Files, reconcilers: Reconcilers, early: Early, *, task_status: TaskStatus[None]) -> None:
         """Keep these files for ever, in the place of those before.
 
         It has started once the files are watched, or once another hostwatch is found to keep them.
@@ -81,30 +108,31 @@ class FileLoop:
         self._scope.cancel()
         with anyio.CancelScope() as self._scope:
             async with self._turn:
-                await self._run(files, reconciler, early, task_status)
+                self._reconcilers = reconcilers
+                await self._run(files, reconcilers, early, task_status)
 
     async def _run(
-        self, files: EngineFiles, reconciler: Reconciler, early: Early, task_status: TaskStatus[None]
+        self, files: Files, reconcilers: Reconcilers, early: Early, task_status: TaskStatus[None]
     ) -> NoReturn:
-        sight, is_first = await self._keeper.opened(files.directory), True
+        sight, is_first = await self._keeper.opened(files.hosts.directory), True
         while True:
             async with anyio.create_task_group() as tasks:
-                await tasks.start(self._run_seen, files, reconciler, early, sight, name="look after files")
+                await tasks.start(self._run_seen, files, reconcilers, early, sight, name="look after files")
                 if is_first:
                     task_status.started()
                 elif sight.fault is None:
                     self._changes_lost()
                 await sight.lost()
                 tasks.cancel_scope.cancel()
-            sight, is_first = await self._keeper.opened(files.directory), False
+            sight, is_first = await self._keeper.opened(files.hosts.directory), False
             if sight.fault is None:
                 logger.warning("{} is another directory now: it is watched anew, all files are compared", sight.path)
-                reconciler.seen_again()
+                reconcilers.seen_again()
 
     async def _run_seen(
         self,
-        files: EngineFiles,
-        reconciler: Reconciler,
+        files: Files,
+        reconcilers: Reconcilers,
         early: Early,
         sight: Sight,
         *,
@@ -118,30 +146,51 @@ class FileLoop:
             task_status = anyio.TASK_STATUS_IGNORED
             await self._keeper.wait(self._tell_news)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(reconciler.run, early, name="reconcile")
-            tasks.start_soon(self._find_orphans, reconciler, name="find orphaned blocks")
+            for reconciler in reconcilers:
+                tasks.start_soon(reconciler.run, early, name="reconcile")
+            tasks.start_soon(self._find_orphans, reconcilers, name="find orphaned blocks")
+            tasks.start_soon(self._watch_resolv, files.resolv, name="watch resolv.conf files")
             tasks.start_soon(self._watch_host_files, name="watch files on the host")
-            await tasks.start(files.watch, self._file_changed, sight.look, name="watch files")
+            await tasks.start(files.hosts.watch, self._file_changed, sight.look, name="watch files")
             if takes_over and self._is_loaded:  # only now: from here on the watch sees every write
-                self._queue.add_all(self._store.subscriber_files, TAKEOVER)
+                self.enqueue(self._store.subscriber_files, TAKEOVER)
                 self._orphans_due.set()
             task_status.started()
 
-    async def _find_orphans(self, reconciler: Reconciler) -> NoReturn:
+    async def _watch_resolv(self, files: EngineFiles) -> NoReturn:
+        """Watch the resolv.conf files, once somebody asks for lines in one."""
+        await self._resolv_asked.wait()
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(files.watch, self._resolv_changed, lambda: None, name="watch resolv.conf files")
+            # Any of them may have been written before it was watched.
+            self._resolv_queue.add_all(self._store.resolv_files, CHANGES_LOST, idle=True)
+        raise AssertionError("a watch has ended")
+
+    async def _find_orphans(self, reconcilers: Reconcilers) -> NoReturn:
         """Look for blocks without a subscriber, after each resync."""
         while True:
             await self._orphans_due.wait()
             self._orphans_due = anyio.Event()
-            await reconciler.collect_orphans()
+            for reconciler in reconcilers:
+                await reconciler.collect_orphans()
 
     def _file_changed(self, key: ContainerKey | None) -> None:
         if key is None:
             self._changes_lost()
-            return
+        else:
+            self._add_changed(self._queue, key)
+
+    def _resolv_changed(self, key: ContainerKey | None) -> None:
+        if key is None:
+            self._changes_lost()
+        elif self._resolv_among(frozenset([key])):
+            self._add_changed(self._resolv_queue, key)
+
+    def _add_changed(self, queue: WorkQueue, key: ContainerKey) -> None:
         container = self._store.container(key)
         starting = container is not None and container.state is not State.RUNNING
         # Most writes of a running container's file are our own.
-        self._queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
+        queue.add(key, FILE_CHANGED, urgent=starting, idle=not starting)
 
     def _changes_lost(self) -> None:
         """Have every file compared that is kept.

@@ -10,6 +10,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from loguru import logger
 
+from hostwatch.control.blocks import FileKey
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import FileFigures
 from hostwatch.control.recorder import Finding, Recorder
@@ -23,8 +24,9 @@ from hostwatch.core.block.differences import (
     texts,
     withheld_since,
 )
+from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.model import ContainerKey, FileKind
 from hostwatch.core.store.selection import LabelFault
 from hostwatch.core.store.store import Store
 
@@ -49,17 +51,17 @@ class ChangeJournal:
         self._recorder = recorder
         self._figures = figures
         self._noted = anyio.Event()
-        self._notes: deque[tuple[Comparison | ContainerKey, float]] = deque()
-        """Comparisons, and keys of containers that are gone, with the time of each (seconds since the epoch)."""
+        self._notes: deque[tuple[Comparison | FileKey, float]] = deque()
+        """Comparisons, and the keys of files that are gone, with the time of each (seconds since the epoch)."""
 
     def note(self, comparison: Comparison) -> None:
         """Have its lines written soon."""
         self._notes.append((comparison, time.time()))
         self._noted.set()
 
-    def note_end(self, key: ContainerKey) -> None:
+    def note_end(self, key: ContainerKey, kind: FileKind) -> None:
         """A container is gone, and its file with it."""
-        self._notes.append((key, time.time()))
+        self._notes.append((FileKey(key, kind.value), time.time()))
         self._noted.set()
 
     async def run(self) -> NoReturn:
@@ -103,19 +105,19 @@ class ChangeJournal:
     async def _write(self, note: Comparison, at: float) -> None:
         finding = Finding(at, note.block, ())
         if note.text is not None:
-            found = note.before or await block_in(note.text) or Block()
+            found = note.before or await block_in(note.text, note.kind) or Block()
             finding = Finding(at, found, await _changes(found, note.block))
             self._figures.count(note.seconds, heals_drift=note.heals_drift)
             log_change(note, finding.names)
-        log_withheld(note.subscriber, note.known, note.block)
+        log_withheld(_told(note), note.known, note.block)
         self._recorder.compared(note, finding)
 
 
-async def block_in(text: bytes) -> Block | None:
+async def block_in(text: bytes, kind: FileKind = FileKind.HOSTS) -> Block | None:
     """The block in a text. A long text, by which a container could stall the event loop, is parsed in a thread."""
     if len(text) <= _SHORT:
-        return hostsfile.found(text)
-    return await anyio.to_thread.run_sync(hostsfile.found, text)
+        return hostsfile.found(text, form_of(kind))
+    return await anyio.to_thread.run_sync(hostsfile.found, text, form_of(kind))
 
 
 async def _changes(before: Block, after: Block) -> tuple[NameChange, ...]:
@@ -132,6 +134,7 @@ def log_change(written: Comparison, listed: Sequence[NameChange]) -> None:
     """
     logger.bind(
         subscriber=written.subscriber,
+        file=written.kind.value,
         cause=written.cause,
         changes=[
             {"name": change.name, "old": texts(change.old), "new": texts(change.new)} for change in listed[:MOST_SHOWN]
@@ -140,11 +143,16 @@ def log_change(written: Comparison, listed: Sequence[NameChange]) -> None:
     ).log(
         "INFO" if listed and not written.quiet else "DEBUG",
         "{}: {} ({}, {:.1f} ms)",
-        written.subscriber,
+        _told(written),
         "; ".join(shortened(listed)) or "only comments changed",
         written.cause,
         written.seconds * 1000,
     )
+
+
+def _told(note: Comparison) -> str:
+    """The subscriber, with the file if that is not its hosts file."""
+    return note.subscriber if note.kind is FileKind.HOSTS else f"{note.subscriber}: {note.kind.title}"
 
 
 def log_withheld(subscriber: str, before: Block, after: Block) -> None:

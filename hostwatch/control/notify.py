@@ -16,7 +16,7 @@ from hostwatch.control.figures import NotificationResult
 from hostwatch.control.restarts import Restarts
 from hostwatch.core.block.differences import NameChange, name_changes
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.model import ContainerKey, FileKind, State
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Debounce
 
@@ -32,7 +32,7 @@ _STALE_SECONDS = 0.1
 
 @dataclass(slots=True)
 class _File:
-    """A hosts file, and what the application knows of it."""
+    """A file, and what the application knows of it."""
 
     known: Block | None = None
     """The block that the application read when it started, or was last notified of."""
@@ -43,7 +43,7 @@ class _File:
 
 
 class Notifier:
-    """Notifies the applications of one engine's containers. A hosts file's key is its owner's."""
+    """Notifies the applications of one engine's containers, each once for all changes of its files."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Notifier:
         self._store = store
         self._tasks = tasks
         self.debounce_seconds = debounce_seconds
-        self._files: dict[ContainerKey, _File] = {}
+        self._files: dict[tuple[ContainerKey, FileKind], _File] = {}
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarts = Restarts(store)
         self._deliveries = Deliveries(means, store, self._restarts, tasks, results)
@@ -65,17 +65,19 @@ class Notifier:
     def __repr__(self) -> str:
         return f"<Notifier: {len(self._pending)} pending>"
 
-    def starts_with(self, key: ContainerKey, block: Block, written: float) -> None:
+    def starts_with(self, key: ContainerKey, block: Block, written: float, kind: FileKind = FileKind.HOSTS) -> None:
         """Note that a starting container's file has this block since `written` (seconds since the epoch)."""
-        file = self._files.setdefault(key, _File())
+        file = self._files.setdefault((key, kind), _File())
         file.starting = (*file.starting, (written, block))[-_REMEMBERED:]
 
-    def published(self, key: ContainerKey, before: Block, block: Block, started: float) -> None:
+    def published(
+        self, key: ContainerKey, before: Block, block: Block, started: float, kind: FileKind = FileKind.HOSTS
+    ) -> None:
         """Note that a running container's file has this block. It had `before` when it was first seen.
 
         `started` is when the application began to run, and so could read the file (seconds since the epoch).
         """
-        file = self._files.setdefault(key, _File())
+        file = self._files.setdefault((key, kind), _File())
         if file.starting:
             earlier = [known for written, known in file.starting if written <= started]
             file.known = file.now = (earlier or [file.starting[0][1]])[-1]
@@ -91,9 +93,9 @@ class Notifier:
             self._pending[key] = self._debounce()
             self._tasks.start_soon(self._settle, key, name=f"notify {key}")
 
-    def forget(self, key: ContainerKey) -> None:
+    def forget(self, key: ContainerKey, kind: FileKind) -> None:
         """Forget a container that is gone, or no longer a subscriber."""
-        self._files.pop(key, None)
+        self._files.pop((key, kind), None)
 
     def _debounce(self) -> Debounce:
         return Debounce(anyio.current_time(), self.debounce_seconds, self.debounce_seconds * _MOST)
@@ -106,12 +108,16 @@ class Notifier:
                 wait = _STALE_SECONDS if self.debounce_seconds <= 0 else 0.0
             await anyio.sleep(wait)
         del self._pending[key]
-        file = self._files.get(key)
-        if file is None or file.known is None or file.now is None:
-            return
-        known, file.known = file.known, file.now
-        if changes := name_changes(known, file.known):
+        if changes := tuple(change for kind in FileKind for change in self._changes(key, kind)):
             await self._tell_all(key, changes)
+
+    def _changes(self, key: ContainerKey, kind: FileKind) -> tuple[NameChange, ...]:
+        """The changes of a file since the application was last notified. It counts as notified of them now."""
+        file = self._files.get((key, kind))
+        if file is None or file.known is None or file.now is None:
+            return ()
+        known, file.known = file.known, file.now
+        return name_changes(known, file.known)
 
     def _is_stale(self, key: ContainerKey) -> bool:
         """Whether the container may be restarting, after which it knows the new records without a notification."""

@@ -91,7 +91,7 @@ class Recorder:
         """A file was compared, and written if it was wrong."""
         if self._is_held(partial(self.compared, note, finding), finding.time):
             return
-        key = FileKey(note.key)
+        key = FileKey(note.key, note.kind.value)
         known = self.blocks.get(key)
         earlier = self._earlier.pop(key, None) if known is None else None
         last = earlier if known is None else known
@@ -107,11 +107,10 @@ class Recorder:
         elif differences:
             self._writer.add(Altered(finding.time, key, note.subscriber, differences))
 
-    def ended(self, owner: ContainerKey, at: float) -> None:
+    def ended(self, key: FileKey, at: float) -> None:
         """A container is gone, and its file with it."""
-        if self._is_held(partial(self.ended, owner, at), at):
+        if self._is_held(partial(self.ended, key, at), at):
             return
-        key = FileKey(owner)
         self._earlier.pop(key, None)
         self.blocks.end(key, at)
         self._writer.add(Ended(at, key))
@@ -153,4 +152,5 @@ class Recorder:
             withheld=withheld,
             no_longer_withheld=ended,
             seconds=note.seconds,
+            file=note.kind.value,
         )

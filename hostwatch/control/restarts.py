@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from hostwatch.core.model import Address, Container, ContainerKey
+from hostwatch.core.model import AddressOrWords, Container, ContainerKey
 from hostwatch.core.store.store import Store
 
 
@@ -17,7 +17,7 @@ from hostwatch.core.store.store import Store
 class _Restarted:
     """A container that was restarted by a notification."""
 
-    addresses: frozenset[Address]
+    addresses: frozenset[AddressOrWords]
     """Its addresses before the restart."""
     lineage: frozenset[ContainerKey]
     """Itself, and the containers whose restarts led to this one."""
@@ -31,7 +31,7 @@ class Restarts:
         self._store = store
         self._restarted: dict[ContainerKey, _Restarted] = {}
 
-    def lineage(self, target: ContainerKey, addresses: Iterable[Address]) -> frozenset[ContainerKey] | None:
+    def lineage(self, target: ContainerKey, addresses: Iterable[AddressOrWords]) -> frozenset[ContainerKey] | None:
         """The target and the containers whose restarts led to this change; `None` if the target's own is among them."""
         self._forget_restarts()
         lineages = [self._lineage_of(address, target) for address in addresses]
@@ -39,7 +39,7 @@ class Restarts:
             return None
         return frozenset({target}).union(*lineages)
 
-    def _lineage_of(self, address: Address, target: ContainerKey) -> frozenset[ContainerKey]:
+    def _lineage_of(self, address: AddressOrWords, target: ContainerKey) -> frozenset[ContainerKey]:
         holders = self._store.holders(target.engine, address)
         found = {holder for holder in holders if holder == target}
         for key, restarted in self._restarted.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
+from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, FileKind, Network, NetworkKey
 
 
 class EngineError(Exception):
@@ -60,10 +60,16 @@ class EngineInfo:
     """The directory below the root in which each container has a directory with its id as the name."""
     hosts: Path = Path("hosts")
     """The path of a container's hosts file below its directory."""
+    resolv: Path = Path("resolv.conf")
+    """The same of its resolv.conf."""
     clock: int | None = None
     """The time of this answer, in nanoseconds by the engine's clock."""
     keeps_comments: bool = True
     """Whether comments survive when the engine rewrites a hosts file. Podman drops them, and so our markers."""
+
+    def file(self, kind: FileKind) -> Path:
+        """The path of a container's file below its directory."""
+        return self.hosts if kind is FileKind.HOSTS else self.resolv
 
     def directory(self, visible: Path | None) -> Path:
         """The directory of the containers' directories. `visible`: the root as this process sees it, if it differs."""

@@ -25,5 +25,7 @@ class Standing(NamedTuple):
     """The block in the file, as far as is known; of a command, the one that is to be there."""
     memory: Memory
     """The lines that the records are of."""
+    resolv: "Standing | None" = None
+    """How the owner's resolv.conf stands, if that is kept, too."""
     sinces: Mapping[Record, float] = MappingProxyType({})
     """Since when records are as they are (seconds since the epoch), as far as that is known."""

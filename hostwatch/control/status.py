@@ -5,6 +5,7 @@ A long answer is made in steps. Nothing is asked of the engine, and no file is r
 
 from collections.abc import Iterable
 from operator import attrgetter
+from typing import Any
 
 from hostwatch.control.history import instant
 from hostwatch.control.source import EngineInfo
@@ -12,7 +13,7 @@ from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.block.records import Record, Withheld
-from hostwatch.core.model import Container, Health, State
+from hostwatch.core.model import Container, FileKind, Health, State
 from hostwatch.core.resolve.origins import RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.store.lister import Lister
 
@@ -47,13 +48,32 @@ async def subscriber(store: Lister, standing: Standing, turns: Turns) -> Json:
         "records": await records(store, standing, turns),
         "withheld": withheld(block.withheld),
         "error": standing.error,
-        "resolv": None,
+        "resolv": await _resolv(store, standing.resolv, turns) if standing.resolv is not None else None,
     }
 
 
-async def records(store: Lister, standing: Standing, turns: Turns) -> list[Json]:
+async def _resolv(store: Lister, standing: Standing, turns: Turns) -> Json:
+    """The resolv.conf of a subscriber."""
+    found = await records(store, standing, turns, FileKind.RESOLV)
+    return {
+        "path": str(standing.path),
+        "writer": standing.writer.value,
+        "in_sync": standing.in_sync,
+        "lines": [{"line": " ".join((*line.pop("names"), line.pop("address"))), **line} for line in found],
+        "withheld": withheld(standing.block.withheld),
+        "error": standing.error,
+    }
+
+
+async def records(
+    store: Lister, standing: Standing, turns: Turns, kind: FileKind = FileKind.HOSTS
+) -> list[dict[str, Any]]:
     """The records of a file, each with its origin."""
-    found, asked, told = RecordOrigins(), Requests(store.sharing(standing.container.key).requests), []
+    found, asked, told = (
+        RecordOrigins(),
+        Requests(store.sharing(standing.container.key, kind).requests),
+        list[dict[str, Any]](),
+    )
     for lines in stretches(standing.memory):
         found.take_in(lines)
         await turns.give()
@@ -63,7 +83,9 @@ async def records(store: Lister, standing: Standing, turns: Turns) -> list[Json]
     return told
 
 
-def described(record: Record, found: RecordOrigin | None, asked: Requests, since: float | None = None) -> Json:
+def described(
+    record: Record, found: RecordOrigin | None, asked: Requests, since: float | None = None
+) -> dict[str, Any]:
     """A record with its origin, and the time since which it is so (seconds since the epoch)."""
     source = found.source if found is not None else None
     return {

@@ -1,4 +1,4 @@
-"""Reads the engine and the hosts files once, for the commands that run once."""
+"""Reads the engine and the files once, for the commands that run once."""
 
 import dataclasses
 import difflib
@@ -16,6 +16,7 @@ from hostwatch.control.journal import LabelJournal
 from hostwatch.control.reconcile.plan import (
     REMOVAL,
     Collect,
+    File,
     Moment,
     Observation,
     Refuse,
@@ -36,15 +37,17 @@ from hostwatch.control.writers import (
     Writers,
 )
 from hostwatch.core.block import hostsfile
+from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Writer
+from hostwatch.core.store.sharing import Sharing
 from hostwatch.core.store.store import Store
 
-Work = Callable[[Container, HostsFiles], Awaitable["FileReport"]]
+Work = Callable[[File, HostsFiles], Awaitable["FileReport"]]
 """The work on one file, by one writer."""
 
 Progress = Callable[[str, int, int], None]
@@ -79,9 +82,9 @@ async def surveyed(source: Source, store: Store, progress: Progress = untold) ->
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """The result of the work on one hosts file."""
+    """The result of the work on one file."""
 
-    container: Container
+    file: File
     path: Path
     before: bytes
     after: bytes
@@ -92,6 +95,11 @@ class FileReport:
     """The error if the file could not be read or written."""
     memory: Memory = field(default_factory=dict)
     """The lines that the block's records are of."""
+
+    @property
+    def container(self) -> Container:
+        """The owner of the file."""
+        return self.file.container
 
     @property
     def error(self) -> str | None:
@@ -116,7 +124,7 @@ class FileReport:
     @property
     def diff(self) -> str:
         """The changes as a unified diff; empty if there are none."""
-        name = f"{self.container.name}:{self.container.host_file or '/etc/hosts'}"
+        name = f"{self.container.name}:{self.container.host_file or self.file.kind.path}"
         lines = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{name}", f"b/{name}")
         return "".join(lines)
 
@@ -124,10 +132,13 @@ class FileReport:
 class Survey:
     """The engine's containers and their files."""
 
-    def __init__(self, engine: EngineInfo, store: Store, writers: Writers, progress: Progress = untold) -> None:
+    def __init__(
+        self, engine: EngineInfo, store: Store, writers: Iterable[Writers], progress: Progress = untold
+    ) -> None:
+        """`writers` has those of each kind of file."""
         self.engine = engine
         self.store = store
-        self._writers = writers
+        self._writers = {each.kind: each for each in writers}
         self._progress = progress
 
     async def reports(self, words: Sequence[str] = ()) -> list[FileReport]:
@@ -135,36 +146,51 @@ class Survey:
 
         With words only the files of the subscribers that these mean. Raises `NoSubscriberError`.
         """
-        chosen = running(self.store, words)
+        chosen = self._subscribed(running(self.store, words))
         return self._with_lost_networks(await self._each(chosen, partial(self._compared, write=False)))
+
+    async def standings(self, words: Sequence[str] = ()) -> list[Standing]:
+        """How each subscriber stands, by `reports`."""
+        found = await self.reports(words)
+        resolv = {report.container.key: report.standing for report in found if report.file.kind is FileKind.RESOLV}
+        hosts = (report.standing for report in found if report.file.kind is FileKind.HOSTS)
+        return [standing._replace(resolv=resolv.get(standing.container.key)) for standing in hosts]
+
+    def _subscribed(self, owners: Iterable[Container]) -> list[File]:
+        """The files of these owners: a hosts file each, and a resolv.conf if it has a subscriber."""
+        files = [File(owner, kind) for owner in owners for kind in FileKind]
+        return [f for f in files if f.kind is FileKind.HOSTS or self.store.sharing(f.container.key, f.kind).requests]
 
     async def synced(self) -> list[FileReport]:
         """Bring each subscriber's file right. Failures are in the reports."""
-        return self._with_lost_networks(await self._each(running(self.store), partial(self._compared, write=True)))
+        return self._with_lost_networks(
+            await self._each(self._subscribed(running(self.store)), partial(self._compared, write=True))
+        )
 
     async def cleaned(self) -> list[FileReport]:
         """Remove the blocks from all files of containers, running or not, and of the host.
 
         Reports the files from which a block was removed, or could not be.
         """
-        everyone = [*self.store.containers, *self.store.host_files]
-        found = await self._each([container for container in everyone if refusal(container) is None], self._cleaned)
+        files = [File(container, kind) for container in self.store.containers for kind in FileKind]
+        files += (File(container, FileKind.HOSTS) for container in self.store.host_files)
+        found = await self._each([file for file in files if refusal(*file) is None], self._cleaned)
         return [report for report in found if not report.in_sync and not self._had_none(report)]
 
-    async def _each(self, containers: Sequence[Container], work: Work) -> list[FileReport]:
+    async def _each(self, files: Sequence[File], work: Work) -> list[FileReport]:
         """The reports of the work on each file. Several files are in work at a time, so that a slow one delays few."""
         reports: list[FileReport] = []
         limiter = anyio.CapacityLimiter(_CONCURRENT)
 
-        async def report(container: Container) -> None:
+        async def report(file: File) -> None:
             async with limiter:
-                reports.append(await self._reported(container, work))
-                self._progress("files", len(reports), len(containers))
+                reports.append(await self._reported(file, work))
+                self._progress("files", len(reports), len(files))
 
         async with anyio.create_task_group() as tasks:
-            for container in containers:
-                tasks.start_soon(report, container)
-        return sorted(reports, key=lambda report: (report.container.name, report.container.key))
+            for file in files:
+                tasks.start_soon(report, file)
+        return sorted(reports, key=lambda each: (each.container.name, each.container.key, each.file.kind.value))
 
     def _with_lost_networks(self, reports: Iterable[FileReport]) -> list[FileReport]:
         """The reports, with an error for each subscriber that has lost its network, even if its file is right."""
@@ -181,57 +207,61 @@ class Survey:
         This is so if no command can run in a container without a subscription, or if a container has no file yet.
         """
         if report.writer is Writer.EXEC:
-            return report.fault is not None and not self.store.sharing(report.container.key).requests
+            return report.fault is not None and not self._sharing(report.file).requests
         return isinstance(report.fault, FileGoneError) and report.container.state is State.STOPPED
 
-    async def _reported(self, container: Container, work: Work) -> FileReport:
+    def _sharing(self, file: File) -> Sharing:
+        return self.store.sharing(file.container.key, file.kind)
+
+    async def _reported(self, file: File, work: Work) -> FileReport:
         """The report of the work by path or, if that does not reach the file, by exec."""
-        writer = self.store.sharing(container.key).writer
-        report = await self._tried(Writer.EXEC if writer is Writer.EXEC else Writer.PATH, container, work)
+        container, writer = file.container, self._sharing(file).writer
+        report = await self._tried(Writer.EXEC if writer is Writer.EXEC else Writer.PATH, file, work)
         unreached = isinstance(report.fault, FileGoneError | FileDeniedError)
         may_exec = writer is Writer.AUTO and container.host_file is None and container.state is State.RUNNING
-        return await self._tried(Writer.EXEC, container, work) if unreached and may_exec else report
+        return await self._tried(Writer.EXEC, file, work) if unreached and may_exec else report
 
-    async def _tried(self, writer: Writer, container: Container, work: Work) -> FileReport:
-        files = self._writers.execs if writer is Writer.EXEC else self._writers.paths
+    async def _tried(self, writer: Writer, file: File, work: Work) -> FileReport:
+        writers = self._writers[file.kind]
+        files = writers.execs if writer is Writer.EXEC else writers.paths
         try:
-            return dataclasses.replace(await work(container, files), writer=writer)
+            return dataclasses.replace(await work(file, files), writer=writer)
         except (FileGoneError, FileRefusedError, FileFailedError) as fault:
-            return FileReport(container, files.path(container), b"", b"", Block(), writer, fault)
+            return FileReport(file, files.path(file.container), b"", b"", Block(), writer, fault)
 
-    async def _compared(self, container: Container, files: HostsFiles, *, write: bool) -> FileReport:
-        if isinstance(plan := decide(self._observed(container, FileState())), Refuse):
+    async def _compared(self, file: File, files: HostsFiles, *, write: bool) -> FileReport:
+        if isinstance(plan := decide(self._observed(file, FileState())), Refuse):
             raise FileRefusedError(plan.reason)
+        container, kind = file
         text = await files.read(container)
-        memory = memory_of(
-            outcomes(self.store, self.store.sharing(container.key).requests), hostsfile.found(text) or Block()
-        )
-        desired = self._observed(container, FileState().recalled(memory)).desired
+        found = hostsfile.found(text, form_of(kind)) or Block()
+        memory = memory_of(outcomes(self.store, self._sharing(file).requests), found, kind)
+        desired = self._observed(file, FileState().recalled(memory)).desired
         block = desired.block if desired is not None else Block()
-        rewriting = Rewriting(block, container, block, limit=files.limit(container))
+        rewriting = Rewriting(block, container, block, kind=kind, limit=files.limit(container))
         if write:
-            return await _written(container, files, rewriting)
+            return await _written(file, files, rewriting)
         after, memory = rewriting(text), desired.memory if desired is not None else {}
-        return FileReport(container, files.path(container), text, after, rewriting.standing, memory=memory)
+        return FileReport(file, files.path(container), text, after, rewriting.standing, memory=memory)
 
-    async def _cleaned(self, container: Container, files: HostsFiles) -> FileReport:
+    async def _cleaned(self, file: File, files: HostsFiles) -> FileReport:
         """Remove the block. If a marker is missing, the last desired block shows which lines are ours."""
-        match decide(self._observed(container, FileState().recalled({}), REMOVAL)):
+        match decide(self._observed(file, FileState().recalled({}), REMOVAL)):
             case Refuse(reason):
                 raise FileRefusedError(reason)
             case Collect(last):
-                return await _written(container, files, Rewriting(Block(), container, last))
+                return await _written(file, files, Rewriting(Block(), file.container, last, kind=file.kind))
             case _:
                 raise AssertionError("a removal is refused or carried out")
 
-    def _observed(self, container: Container, state: FileState, *causes: str) -> Observation:
+    def _observed(self, file: File, state: FileState, *causes: str) -> Observation:
         """The observation of a file, as the daemon would make it now without any lingering line."""
-        return observe(self.store, container, state, None, Moment(0.0, 0.0, causes))
+        return observe(self.store, file, state, None, Moment(0.0, 0.0, causes))
 
 
-async def _written(container: Container, files: HostsFiles, rewriting: Rewriting) -> FileReport:
-    update = await files.update(container, rewriting)
-    return FileReport(container, files.path(container), update.before, update.after, rewriting.standing)
+async def _written(file: File, files: HostsFiles, rewriting: Rewriting) -> FileReport:
+    update = await files.update(file.container, rewriting)
+    return FileReport(file, files.path(file.container), update.before, update.after, rewriting.standing)
 
 
 def _lines(text: bytes) -> list[str]:

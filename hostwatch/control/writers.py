@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hostwatch.core.block.hostsfile import Edited, Limit
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, FileKind
 
 FILE_CHANGED = "the file was changed"
 """The cause of a comparison after a write of the file a moment ago."""
@@ -99,10 +99,11 @@ class VisibleHostsFiles(HostsFiles, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """The two writers of hosts files."""
+    """The two writers of files of one kind."""
 
     paths: VisibleHostsFiles
     execs: HostsFiles
     """Writes by commands in the running container."""
+    kind: FileKind = FileKind.HOSTS
     keeps_comments: bool = True
     """Whether our markers survive when the engine rewrites a file."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+AddressOrWords = Address | str
+"""What one line of a file gives: an address, or words, as a line `search` of a resolv.conf does."""
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAX_NUMBER_LENGTH = 9
@@ -50,6 +52,27 @@ class ContainerKey(NamedTuple):
 
     def __str__(self) -> str:
         return self.id[:12]
+
+
+class FileKind(enum.Enum):
+    """A file of a container that is kept."""
+
+    HOSTS = "hosts"
+    RESOLV = "resolv"
+    """Its resolv.conf."""
+
+    @property
+    def path(self) -> Path:
+        """Where the container has it."""
+        return _PATHS[self]
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return "hosts file" if self is FileKind.HOSTS else "resolv.conf"
+
+
+_PATHS = {FileKind.HOSTS: Path("/etc/hosts"), FileKind.RESOLV: Path("/etc/resolv.conf")}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -172,6 +195,8 @@ class Container:
     endpoints: tuple[Endpoint, ...] = ()
     hosts_mount: Path | None = None
     """The file that the user mounted on `/etc/hosts`, if there is one."""
+    resolv_mount: Path | None = None
+    """The same of `/etc/resolv.conf`."""
     bindings: frozenset[Binding] | None = None
     """The ports that the engine publishes on the host; empty for none."""
     host_file: Path | None = None
@@ -179,6 +204,10 @@ class Container:
 
     Such a file counts as a container in host mode that always runs and is no service.
     """
+
+    def mount(self, kind: FileKind) -> Path | None:
+        """The file that the user mounted on the container's own, if there is one."""
+        return self.hosts_mount if kind is FileKind.HOSTS else self.resolv_mount
 
     @property
     def own_hostname(self) -> str:

@@ -6,7 +6,7 @@ It decides what a line means, not what it resolves to (that is `hostwatch.core.r
 import enum
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -109,31 +109,50 @@ class TemplateFault:
         return f"line {self.row + 1}: {self.value!r}: {self.reason}"
 
 
-def parsed_template(text: str) -> tuple[tuple[Line, ...], tuple[TemplateFault, ...]]:
-    """The lines of a template, blank ones and comments left out, and the faults of those that cannot be read."""
+Parsed = tuple[tuple[Line, ...], tuple[TemplateFault, ...]]
+"""The lines of a template, and the faults of those that cannot be read."""
+
+
+class FaultError(Exception):
+    """A line of a template cannot be read."""
+
+    def __init__(self, column: int, value: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.value = value
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a template's line, with its references."""
+
+    column: int
+    text: str
+    parts: Field
+
+
+def parsed_template(text: str) -> Parsed:
+    """The lines of a hosts template, blank ones and comments left out, and the faults of those that cannot be read."""
+    return parsed_lines(text, _parsed_line)
+
+
+def parsed_lines(text: str, parsed: Callable[[int, Sequence[Word]], Line]) -> Parsed:
+    """The lines of a template of any kind. `parsed` makes a line of its row and words, and may raise `FaultError`."""
     lines: list[Line] = []
     faults: list[TemplateFault] = []
     # Only \n ends a line, as in a YAML block: \x85 or U+2028 inside a line is refused as a bad name.
     rows = text.removesuffix("\n").split("\n")
     for row, source in enumerate(rows[:MAX_TEMPLATE_LINES]):
         try:
-            line = _parsed_line(row, source.removesuffix("\r"))
-        except _FaultError as fault:
+            words = _words(source.removesuffix("\r"))
+            if words:
+                lines.append(parsed(row, words))
+        except FaultError as fault:
             faults.append(TemplateFault(row, fault.column, fault.value[:200], fault.reason))
-        else:
-            if line is not None:
-                lines.append(line)
     if len(rows) > MAX_TEMPLATE_LINES:
         faults.append(TemplateFault(MAX_TEMPLATE_LINES, 0, "", f"more than {MAX_TEMPLATE_LINES} lines"))
     return tuple(lines), tuple(faults)
-
-
-class _FaultError(Exception):
-    def __init__(self, column: int, value: str, reason: str) -> None:
-        super().__init__(reason)
-        self.column = column
-        self.value = value
-        self.reason = reason
 
 
 _FIELD = re.compile(r"[^ \t]+")
@@ -147,22 +166,24 @@ def is_service_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _parsed_line(row: int, source: str) -> Line | None:
+def _words(source: str) -> list[Word]:
     source = source.partition("#")[0]
     if len(source) > MAX_LINE_LENGTH:
-        raise _FaultError(0, source[:40] + "…", f"longer than {MAX_LINE_LENGTH} characters")
-    words = [(match.start(), match[0]) for match in _FIELD.finditer(source)]
-    if not words:
-        return None
-    fields = [(column, word, tuple(_parts(column, word))) for column, word in words]
-    _check_address(*fields[0])
-    if len(fields) == 1:
-        raise _FaultError(words[0][0], words[0][1], "a line needs an address and at least one name")
-    for column, word, parts in fields[1:]:
-        _check_name(column, word, parts)
-    line = Line(" ".join(word for _, word in words), fields[0][2], tuple(parts for _, _, parts in fields[1:]), row)
+        raise FaultError(0, source[:40] + "…", f"longer than {MAX_LINE_LENGTH} characters")
+    found = [(match.start(), match[0]) for match in _FIELD.finditer(source)]
+    return [Word(column, text, tuple(_parts(column, text))) for column, text in found]
+
+
+def _parsed_line(row: int, words: Sequence[Word]) -> Line:
+    address, *names = words
+    check_address(address, "a line begins with an address")
+    if not names:
+        raise FaultError(address.column, address.text, "a line needs an address and at least one name")
+    for name in names:
+        _check_name(name)
+    line = Line(" ".join(word.text for word in words), address.parts, tuple(name.parts for name in names), row)
     if len({reference.name for reference in line.references}) > 1:
-        raise _FaultError(words[0][0], line.text, "a line holds references to one service")
+        raise FaultError(address.column, line.text, "a line holds references to one service")
     return line
 
 
@@ -191,43 +212,45 @@ def _parts(column: int, word: str) -> Iterator[str | Reference]:
 def _parsed_reference(column: int, rest: str) -> Reference:
     match = _REFERENCE.match(rest)
     if match is None:
-        raise _FaultError(column, rest, "a reference ends with `}` and holds no blank, as in @{db.ip}")
+        raise FaultError(column, rest, "a reference ends with `}` and holds no blank, as in @{db.ip}")
     body = _BODY.fullmatch(match[1])
     if body is None:
-        raise _FaultError(column, match[0], "a reference is @{NAME.ATTRIBUTE} or @{NAME.ATTRIBUTE[N]}, as in @{db.ip}")
+        raise FaultError(column, match[0], "a reference is @{NAME.ATTRIBUTE} or @{NAME.ATTRIBUTE[N]}, as in @{db.ip}")
     attribute = _SPELLINGS.get(body[2])
     if attribute is None:
         known = ", ".join(_SPELLINGS)
-        raise _FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
+        raise FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
     name, number = folded(body[1]), None if body[3] is None else int(body[3])
     if attribute is not Attribute.HOST_IP:
         return Reference(name, attribute, number, match[0])
     if number is not None and not 0 < number <= _MAX_PORT:
-        raise _FaultError(column, match[0], f"HostIp has a port of the container in brackets, from 1 to {_MAX_PORT}")
+        raise FaultError(column, match[0], f"HostIp has a port of the container in brackets, from 1 to {_MAX_PORT}")
     return Reference(name, attribute, None, match[0], number)
 
 
-def _check_address(column: int, word: str, field: Field) -> None:
-    match field:
+def check_address(word: Word, rule: str) -> None:
+    """Raise `FaultError` with a rule if a word is neither an address nor a reference to one."""
+    match word.parts:
         case (Reference() as reference,):
             if not reference.attribute.is_address:
-                raise _FaultError(column, word, f"a line begins with an address; {reference.attribute.value!r} is none")
+                raise FaultError(word.column, word.text, f"{rule}; {reference.attribute.value!r} is none")
         case (str() as literal,):
             try:
                 address = ipaddress.ip_address(literal)
             except ValueError:
-                raise _FaultError(column, word, "a line begins with an address or a reference to one") from None
+                raise FaultError(word.column, word.text, f"{rule} or a reference to one") from None
             if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-                raise _FaultError(column, word, "an address with a zone is not supported")
+                raise FaultError(word.column, word.text, "an address with a zone is not supported")
         case _:
-            raise _FaultError(column, word, "an address is one reference or one literal address, nothing joined to it")
+            reason = "an address is one reference or one literal address, nothing joined to it"
+            raise FaultError(word.column, word.text, reason)
 
 
-def _check_name(column: int, word: str, field: Field) -> None:
+def _check_name(word: Word) -> None:
     # The values of references are not known yet: a sample value shows whether the text around them is valid.
-    sample = "".join(_sample(part) for part in field)
+    sample = "".join(map(_sample, word.parts))
     if (fault := name_fault(sample)) is not None:
-        raise _FaultError(column, word, fault)
+        raise FaultError(word.column, word.text, fault)
 
 
 def _sample(part: str | Reference) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hostwatch.core.images import spellings, with_any_tag
-from hostwatch.core.model import ONE_OFF, Address, Container, HostAddresses
+from hostwatch.core.model import ONE_OFF, Address, Container, FileKind, HostAddresses
 from hostwatch.core.names import folded
 from hostwatch.core.notifications import Notification
 from hostwatch.core.references import SELF, Line
@@ -108,7 +108,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The lines that one source (an entry of the configuration, or a container's labels) requests in a hosts file."""
+    """The lines that one source (an entry of the configuration, or a container's labels) requests in a file."""
 
     lines: tuple[Line, ...] = ()
     services: tuple[str, ...] = ()
@@ -123,6 +123,8 @@ class Subscription:
     writer: Writer = Writer.AUTO
     notification: Notification | None = None
     """How the application is notified of a change; `None`: it is not notified."""
+    kind: FileKind = FileKind.HOSTS
+    """The file in which the lines are requested."""
     places: Places | None = field(default=None, compare=False, repr=False)
     """Where it stands in the configuration; `None` if it is in a container's labels."""
     reads_host: bool = field(init=False, compare=False, repr=False)
@@ -145,6 +147,13 @@ class SubscriberRule:
     key: str
     target: Match | Path
     subscription: Subscription
+    resolv: Subscription | None = None
+    """The lines that it requests in the container's resolv.conf."""
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """One for each file in which it requests lines."""
+        return (self.subscription,) if self.resolv is None else (self.subscription, self.resolv)
 
     def holds(self, container: Container) -> bool:
         """Whether the container, or the file on the host, is such a subscriber."""

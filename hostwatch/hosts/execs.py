@@ -1,6 +1,6 @@
-"""Reads and writes hosts files by commands in their containers (`docker exec`), if their paths are out of sight.
+"""Reads and writes files of containers by commands in these (`docker exec`), if their paths are out of sight.
 
-The container must have a shell and `cat`, and user 0 must be able to write its /etc/hosts (not with `--read-only`). If
+The container must have a shell and `cat`, and user 0 must be able to write the file (not with `--read-only`). If
 it has `dd`, the edit is made in the same steps as by path (`core.block.edit`), so that no reader finds the file empty.
 The shell alone can avoid truncation too, unless the text becomes shorter. A write by exec always comes after the
 container's first instruction. The text is compared in the container just before the write and read back after it, but
@@ -18,7 +18,7 @@ from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
 from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.core.block.edit import Step, Truncate, Write, steps
 from hostwatch.core.block.hostsfile import Limit
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, FileKind
 from hostwatch.core.names import shown
 
 _TIMEOUT_SECONDS = 10.0
@@ -36,38 +36,40 @@ _REMEDY = "make the engine's hosts files visible to hostwatch (docker.root), so 
 # The image's own search path may lead to programs that other users than its root can change.
 _SEARCH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
 # The file is also opened for writing, which does not change it: a file that can only be read is unreachable, too.
-_READ = ": >>/etc/hosts && cat /etc/hosts"
+# `F` is the file.
+_READ = ': >>"$F" && cat "$F"'
 # $1 old text, $2 new text, both as formats of printf, $3 whether the new one is shorter; then three words for each
 # step: block size, blocks to skip, and the data, or `-` for a truncation. The offset is the block size, so that every
 # kind of `dd` writes the data at once.
 _WRITE = f"""\
-[ "$(cat /etc/hosts; echo .)" = "$(printf "$1"; echo .)" ] || exit {_OTHERS_WROTE}
+[ "$(cat "$F"; echo .)" = "$(printf "$1"; echo .)" ] || exit {_OTHERS_WROTE}
 if command -v dd >/dev/null; then
   shift 3
   while [ $# -gt 0 ]; do
-    if [ "$3" = - ]; then dd if=/dev/null of=/etc/hosts bs="$1" seek="$2" count=0 2>/dev/null
-    else printf "$3" | dd of=/etc/hosts obs="$1" seek="$2" conv=notrunc 2>/dev/null
-    fi || {{ : >>/etc/hosts; exit 1; }}
+    if [ "$3" = - ]; then dd if=/dev/null of="$F" bs="$1" seek="$2" count=0 2>/dev/null
+    else printf "$3" | dd of="$F" obs="$1" seek="$2" conv=notrunc 2>/dev/null
+    fi || {{ : >>"$F"; exit 1; }}
     shift 3
   done
-elif [ "$3" = shorter ]; then printf "$2" >/etc/hosts
-else printf "$2" 1<>/etc/hosts
-fi && cat /etc/hosts
+elif [ "$3" = shorter ]; then printf "$2" >"$F"
+else printf "$2" 1<>"$F"
+fi && cat "$F"
 """
 
 
 class ExecHostsFiles:
     """The access to the hosts files of running containers by commands that the engine runs in them."""
 
-    def __init__(self, engine: Actions) -> None:
+    def __init__(self, engine: Actions, kind: FileKind = FileKind.HOSTS) -> None:
         self._engine = engine
+        self._path = kind.path
 
     def __repr__(self) -> str:
         return f"<ExecHostsFiles of {self._engine!r}>"
 
     def path(self, container: Container) -> Path:  # noqa: ARG002 (it is the same in each)
         """The file's path in the container."""
-        return Path("/etc/hosts")
+        return self._path
 
     def limit(self, container: Container) -> Limit:  # noqa: ARG002 (it is the same for each)
         """The longest text that can be written."""
@@ -77,7 +79,7 @@ class ExecHostsFiles:
         """The file's text."""
         result = await self._shell(container, _READ)
         if result.status != 0:
-            _refuse(result)
+            self._refuse(result)
         if len(result.output) > _ARGUMENT_LIMIT:  # the container's `cat` may print any amount
             raise FileRefusedError(_TOO_LARGE)
         return result.output
@@ -94,12 +96,12 @@ class ExecHostsFiles:
             if result.status == 0 and result.output == desired:
                 return FileUpdate(first, desired)
             if result.status not in (0, _OTHERS_WROTE):
-                _refuse(result)
+                self._refuse(result)
             text = await self.read(container)
-        raise FileFailedError("another process keeps writing to /etc/hosts in the container; it will be tried again")
+        raise FileFailedError(f"another process keeps writing to {self._path} in the container; it will be tried again")
 
     async def _shell(self, container: Container, script: str, *arguments: str) -> ExecResult:
-        command = ("/bin/sh", "-c", _SEARCH + script, "sh", *arguments)
+        command = ("/bin/sh", "-c", f"F={self._path}; {_SEARCH}{script}", "sh", *arguments)
         try:
             with anyio.fail_after(_TIMEOUT_SECONDS):
                 return await self._engine.exec(container.key, command, user="0")
@@ -112,13 +114,12 @@ class ExecHostsFiles:
                 f"a command in the container did not end within {_TIMEOUT_SECONDS:g} s; it will be tried again"
             ) from None
 
-
-def _refuse(result: ExecResult) -> NoReturn:
-    """Raise the reason why the container's file cannot be reached."""
-    message = shown((result.errors or result.output).decode("utf-8", "replace").strip())
-    if result.status in (_NOT_FOUND, _NOT_EXECUTABLE):
-        raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({message}); {_REMEDY}")
-    raise FileRefusedError(f"unreachable: /etc/hosts cannot be written in the container ({message}); {_REMEDY}")
+    def _refuse(self, result: ExecResult) -> NoReturn:
+        """Raise the reason why the container's file cannot be reached."""
+        message = shown((result.errors or result.output).decode("utf-8", "replace").strip())
+        if result.status in (_NOT_FOUND, _NOT_EXECUTABLE):
+            raise FileRefusedError(f"unreachable: its image has no shell with `cat` ({message}); {_REMEDY}")
+        raise FileRefusedError(f"unreachable: {self._path} cannot be written in the container ({message}); {_REMEDY}")
 
 
 def _planned(text: bytes, change: Callable[[bytes], bytes]) -> tuple[bytes, list[str]]:

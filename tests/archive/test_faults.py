@@ -238,7 +238,7 @@ async def test_a_disk_that_stays_full(small_disk: Path, monkeypatch: pytest.Monk
         await anyio.sleep(0.5)
         for number in range(22, 200):
             box.write(number, block(number))
-        box.recorder.ended(key(5).owner, time.time())
+        box.recorder.ended(key(5), time.time())
         ballast.unlink()
         await anyio.sleep(0.5)
         box.write(200, block(200))
@@ -317,7 +317,7 @@ async def test_a_disk_that_hangs_delays_no_reader(tmp_path: Path, monkeypatch: p
     async with box.running():
         box.write(1, block(1))
         await anyio.sleep(0.05)
-        box.recorder.ended(key(1).owner, time.time())
+        box.recorder.ended(key(1), time.time())
         assert box.numbers == []
         await anyio.sleep(0.3)
         box.write(2, block(2))

@@ -25,7 +25,7 @@ GOOD = sorted((HERE / "good").glob("*.yaml"))
 SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
 writer families scope notify signal exec restart command advertise timing linger resync
-notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention"""
+resolv notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 

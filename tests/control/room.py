@@ -18,6 +18,7 @@ from hostwatch.control.notify import Notifier
 from hostwatch.control.past import Past
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
+from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
@@ -94,6 +95,11 @@ class Room:
         history = History()
         told = Told(history, Past(history, Blocks(), lambda: None), self.figures, News(), News())
         return Answers(self.store, connection, Keeper(), told, lambda: 2.0)
+
+    def reconcilers(self, tasks: anyio.abc.TaskGroup) -> Reconcilers:
+        """The same for both kinds of files. Nobody asks for lines in a resolv.conf."""
+        hosts = self.reconciler(tasks)
+        return Reconcilers(hosts, hosts)
 
     async def all_right(self) -> None:
         """Have all files compared once more. Every file must be right soon."""

@@ -25,8 +25,8 @@ async def answering(room: Room) -> AsyncIterator[Answers]:
         connection.engine = EngineInfo(ENGINE, "28.5.2", "1.51", Path("/nowhere"))
         connection.made()
         assert answers.unready == "not every subscriber has been compared yet"
-        answers.reconciler = room.reconciler(tasks)
-        tasks.start_soon(answers.reconciler.run, Deaf())
+        answers.reconcilers = room.reconcilers(tasks)
+        tasks.start_soon(answers.reconcilers.hosts.run, Deaf())
         assert [each["in_sync"] for each in (await answers.state())["subscribers"]] == [False] * len(room.keys)
         room.queue.add_all(room.keys, "resync")
         await room.queue.worked_on(room.keys)

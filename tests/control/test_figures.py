@@ -36,7 +36,7 @@ RIGHT = FileState(Phase.IN_SYNC, None, Desired(OURS, {}, frozenset(), None), OUR
 def observation(state: FileState, of: State = RUNNING, *causes: str) -> plan.Observation:
     """A subscriber's file in this state."""
     web = box("web", on("front", "10.0.0.6"), labels=hosts("192.0.2.1 fixed"), state=of)
-    return plan.observe(store(web), web, state, None, plan.Moment(0.0, 0.0, causes))
+    return plan.observe(store(web), plan.File(web), state, None, plan.Moment(0.0, 0.0, causes))
 
 
 def test_all_labels_are_there_before_anything_happens() -> None:
@@ -188,8 +188,8 @@ async def test_the_figures_of_real_files(tmp_path: Path) -> None:
         assert await answers.gauges() == Gauges(
             is_engine_up=False, in_sync=0, out_of_sync=0, withheld=0, services=len([*room.store.containers])
         )
-        answers.reconciler = room.reconciler(tasks)
-        tasks.start_soon(answers.reconciler.run, Deaf())
+        answers.reconcilers = room.reconcilers(tasks)
+        tasks.start_soon(answers.reconcilers.hosts.run, Deaf())
 
         async def compared(cause: str) -> tuple[list[int], int]:
             room.queue.add_all(room.keys, cause)

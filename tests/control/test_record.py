@@ -12,7 +12,7 @@ HOLDERS = ("hostwatch, process 7 (hostwatch run)", "another hostwatch, a process
 def observation(state: FileState) -> plan.Observation:
     """A subscriber's file in this state."""
     web = box("web", on("front", "10.0.0.6"), labels=hosts("192.0.2.1 fixed"))
-    return plan.observe(store(web), web, state, None, plan.Moment(0.0, 0.0))
+    return plan.observe(store(web), plan.File(web), state, None, plan.Moment(0.0, 0.0))
 
 
 def told(state: FileState, *errors: Exception) -> tuple[list[str], FileState]:

@@ -47,12 +47,12 @@ class Files:
         self.blocks.known_since = 0.0
         self.known: dict[str, Block] = {}
 
-    def write(self, at: float, name: str, after: Block, before: Block | None = None, **more: bool) -> None:
+    def write(self, at: float, name: str, after: Block, before: Block | None = None, *, quiet: bool = False) -> None:
         """The file of `name` was compared, and now has the block `after`."""
         known = self.known.get(name, NOTHING)
         before = known if before is None else before
         text = b"text" if before != after else None
-        note = Comparison(key(name), name, f"cause {at}", text, before, known, after, 0.001, **more)
+        note = Comparison(key(name), name, f"cause {at}", text, before, known, after, 0.001, quiet=quiet)
         self.recorder.compared(note, Finding(at, before, name_changes(before, after)))
         self.known[name] = after
 
@@ -73,7 +73,7 @@ def test_each_moment_is_rebuilt(steps: list[tuple[str, Block | None]]) -> None:
     files, expected, were = Files(), dict[str, Block](), [dict[str, Block]()]
     for at, (name, after) in enumerate(steps, 1):
         if after is None:
-            files.recorder.ended(key(name), at)
+            files.recorder.ended(FileKey(key(name)), at)
             files.known.pop(name, None)
             expected.pop(name, None)
         else:

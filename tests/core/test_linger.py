@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.model import Address, AddressOrWords, ContainerKey
 from hostwatch.core.resolve.linger import Desired, Others, Resolved, after_linger
 from hostwatch.core.resolve.outcome import Gone, Last, Memory, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
@@ -31,8 +31,9 @@ def published(
 def holding(holders: dict[Address, ContainerKey] | None = None) -> Others:
     """Look-ups with these holders of addresses, on any network."""
 
-    def found(address: Address, _: Origin) -> frozenset[ContainerKey]:
-        return frozenset([holders[address]] if holders is not None and address in holders else [])
+    def found(address: AddressOrWords, _: Origin) -> frozenset[ContainerKey]:
+        known = {**(holders or {})}
+        return frozenset(holder for held, holder in known.items() if held == address)
 
     return Others(found, lambda keys: " and ".join(sorted(bytes.fromhex(key.id).decode().strip("\0") for key in keys)))
 
@@ -49,7 +50,7 @@ def step(
     return after_linger(Resolved((part_of(found),), everything), memory or {}, now, 2.0, holding(holders))
 
 
-def addresses(now: Desired) -> list[Address]:
+def addresses(now: Desired) -> list[AddressOrWords]:
     """The addresses of the block's records."""
     return [record.address for record in now.block.records]
 
@@ -244,7 +245,7 @@ def test_only_what_was_published_is_ever_said_and_never_another_s_address(
     rounds: list[tuple[Callable[[], Outcome], float, bool]],
 ) -> None:
     """In any sequence of outcomes each line is either there, with records that were published, or withheld."""
-    now, said = 0.0, set[Address]()
+    now, said = 0.0, set[AddressOrWords]()
     current: Memory = {}
     for make, seconds, taken in rounds:
         now += seconds

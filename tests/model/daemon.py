@@ -15,12 +15,12 @@ from anyio.abc import TaskStatus
 
 from hostwatch.config.settings import Settings
 from hostwatch.control.host_address import Routes
-from hostwatch.control.source import ExecResult
+from hostwatch.control.source import EngineInfo, ExecResult
 from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
 from hostwatch.core.block.edit import applied
 from hostwatch.core.block.hostsfile import OF_CONTAINER, Edited, Limit
 from hostwatch.core.host_resolver import HostResolver
-from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId
+from hostwatch.core.model import Container, ContainerId, ContainerKey, EngineId, FileKind
 from hostwatch.daemon import Daemon, Parts
 from tests.control.memory import no_file
 from tests.model.box import Box
@@ -166,6 +166,14 @@ class MemoryFiles:
         return box, box.text
 
 
+class NoResolv(MemoryFiles):
+    """The simulated containers have no resolv.conf."""
+
+    async def read(self, container: Container) -> bytes:
+        """Always gone."""
+        raise FileGoneError(f"no resolv.conf of {container.name}")
+
+
 class NoExecs:
     """Refuses writes by exec: no simulated container has a shell."""
 
@@ -231,10 +239,15 @@ class Hostwatch:
         self._faults = source.faults
         self._unheard: dict[ContainerId, None] = {}
         """Files with a lost change that is not reported yet."""
+
+        def files(engine: EngineInfo, kind: FileKind) -> MemoryFiles:
+            of_kind = MemoryFiles if kind is FileKind.HOSTS else NoResolv
+            return of_kind(engine.id, source, directory, judge, self._watch)
+
         parts = Parts(
             engine=source,
-            files=lambda engine: MemoryFiles(engine.id, source, directory, judge, self._watch),
-            execs=NoExecs(),
+            files=files,
+            execs=lambda _kind: NoExecs(),
             keeper=MemoryKeeper(directory),
             host_files=NoHostFiles(),
             host_resolver=NoHostResolver(),

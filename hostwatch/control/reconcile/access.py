@@ -27,7 +27,7 @@ from hostwatch.control.writers import (
 )
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.rules import Writer
 from hostwatch.core.timing import Backoff, RateLimiter
 
@@ -48,9 +48,10 @@ _PATH_BACKOFF_SECONDS = (2.0, 300.0)
 
 
 class FileAccess:
-    """The hosts files of one engine, and those of the host."""
+    """The files of one kind of one engine, and those of the host."""
 
     def __init__(self, writers: Writers, cpu_seconds: Callable[[], float]) -> None:
+        self.kind = writers.kind
         self._paths = writers.paths
         self._execs = writers.execs
         self._keeps_comments = writers.keeps_comments
@@ -82,7 +83,9 @@ class FileAccess:
             return False
         # A file that is not there may be that of a container which is just being removed.
         level = "DEBUG" if isinstance(error, OutOfSightError | FileGoneError) else "INFO"
-        logger.log(level, "{}: its hosts file is written by exec, as its path does not do: {}", container.name, error)
+        logger.log(
+            level, "{}: its {} is written by exec, as its path does not do: {}", container.name, self.kind.title, error
+        )
         # If no file is in sight, a try of each one by itself would be too much.
         self._detours[container.key] = Detour(is_timed=not isinstance(error, OutOfSightError))
         return True
@@ -91,7 +94,7 @@ class FileAccess:
         """See whether the path does again."""
         if await self._paths.is_writable(container):
             self.end_detour(container.key)
-            logger.info("{}: its hosts file is written by its path again", container.name)
+            logger.info("{}: its {} is written by its path again", container.name, self.kind.title)
         elif (detour := self._detours.get(container.key)) is not None:
             backoff = Backoff(*_PATH_BACKOFF_SECONDS, failures=detour.failures)
             not_before = anyio.current_time() + backoff.failed(random.random())  # noqa: S311
@@ -155,7 +158,8 @@ class FileAccess:
         """The change that puts a block into the file, in which `last` is known to be."""
         limit = self._files(writer).limit(container)
         keeps = self._keeps_comments
-        return Rewriting(block, container, last, keeps_comments=keeps, limit=limit, clock=self._cpu_seconds)
+        clock = self._cpu_seconds
+        return Rewriting(block, container, last, kind=self.kind, keeps_comments=keeps, limit=limit, clock=clock)
 
     def update_now(self, container: Container, writer: Writer, last: Block, block: Block) -> FileUpdate | None:
         """Put a block in the place of the last one, in a file that is as it was left.
@@ -163,7 +167,7 @@ class FileAccess:
         `None` where that is not known, where it would mean to wait, or where the file has to be taken apart.
         """
         key = container.key
-        text = self._seen.get(key) if writer is not Writer.EXEC else None
+        text = self._seen.get(key) if writer is not Writer.EXEC and self.kind is FileKind.HOSTS else None
         change = hostsfile.replacement(last, block) if text is not None and len(text) <= _SHORT else None
         if text is None or change is None:
             return None

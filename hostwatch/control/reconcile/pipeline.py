@@ -26,6 +26,7 @@ from hostwatch.control.reconcile.plan import (
     GARBAGE_COLLECTION,
     Collect,
     Compute,
+    File,
     Keep,
     Look,
     LookEarly,
@@ -55,7 +56,7 @@ from hostwatch.control.writers import (
 )
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Address, Container, ContainerKey, State
+from hostwatch.core.model import Address, Container, ContainerKey, FileKind, State
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
@@ -72,11 +73,12 @@ class Early(Protocol):
 
 
 class Pipeline:
-    """The files of one engine, each with its state."""
+    """The files of one kind of one engine, each with its state."""
 
     def __init__(self, store: Store, access: FileAccess, queue: WorkQueue, sinks: Sinks) -> None:
         self._store = store
         self._access = access
+        self._kind = access.kind
         self._queue = queue
         self._notifier, self._journal, self._figures, self._changes = sinks
         self._lost_networks = LostNetworks(store)
@@ -94,13 +96,13 @@ class Pipeline:
     def forget(self, key: ContainerKey) -> None:
         """The container is gone, and its file with it."""
         if key in self._states:
-            self._journal.note_end(key)
+            self._journal.note_end(key, self._kind)
         self._states.pop(key, None)
         self._access.forget(key)
         self._lost_networks.forget(key)
-        self._store.keep(key, frozenset())
+        self._store.keep(key, frozenset(), self._kind)
         self._queue.forget(key)
-        self._notifier.forget(key)
+        self._notifier.forget(key, self._kind)
 
     # Observe and decide.
 
@@ -110,14 +112,14 @@ class Pipeline:
         if container.state is not State.RUNNING:
             self._access.end_detour(key)
         detour = self._access.detour(key)
-        seen = observe(self._store, container, self._states.get(key), detour, moment)
+        seen = observe(self._store, File(container, self._kind), self._states.get(key), detour, moment)
         if (desired := seen.desired) is not None:
-            self._store.keep(key, desired.kept)
+            self._store.keep(key, desired.kept, self._kind)
             if desired.again_at is not None:
                 self._queue.add_at(desired.again_at, key, "linger is over")
         if detour is not None and detour.is_timed and detour.not_before > moment.now:
             self._queue.add_at(detour.not_before, key, "trying its path again")
-        if seen.is_running:
+        if seen.is_running and self._kind is FileKind.HOSTS:
             self._lost_networks.look_at(seen.sharing)
         plan = decide(seen)
         if not isinstance(plan, Rewrite):
@@ -163,7 +165,7 @@ class Pipeline:
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)
             return
-        if seen.is_changed and seen.is_running:
+        if seen.tells_address and seen.is_changed and seen.is_running:
             addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
             early.running(seen.key, addresses, f"connection of {seen.container.name}")
 
@@ -189,7 +191,7 @@ class Pipeline:
                 return moment._replace(now=anyio.current_time())
             case Recall():
                 text = await self._access.read(container, seen.writer)
-                memory = await recalled(outcomes(self._store, seen.sharing.requests), text)
+                memory = await recalled(outcomes(self._store, seen.sharing.requests), text, self._kind)
                 self._states[seen.key] = seen.state.recalled(memory)
                 return moment
 
@@ -204,7 +206,8 @@ class Pipeline:
                 update = await self._collected(seen, last)
                 if update.changed:
                     self._figures.writes[WriteResult.WRITTEN] += 1
-                    logger.info("{}: block removed, as nobody subscribes to it", seen.container.name)
+                    place = "" if self._kind is FileKind.HOSTS else f" from its {self._kind.title}"
+                    logger.info("{}: block removed{}, as nobody subscribes to it", seen.container.name, place)
                 return update.before
             case Look():
                 text = await self._access.glance(seen.container)
@@ -234,7 +237,7 @@ class Pipeline:
         self._queue.spend(seen.key, rewriting.cpu_seconds)
         before = (seen.state.block or None) if update.as_seen else None
         if not update.as_seen and (update.changed or seen.sharing.notifications):
-            before = await block_in(update.before)
+            before = await block_in(update.before, self._kind)
         self._record(work, seen, update, before, rewriting.standing)
         return update.before
 
@@ -250,17 +253,18 @@ class Pipeline:
         if not seen.sharing.requests:
             del self._states[key]
             self._access.forget_text(key)
-            self._notifier.forget(key)
+            self._notifier.forget(key, self._kind)
 
     def _notify(self, seen: Observation, before: Block, block: Block) -> None:
         """Have the application notified, if it runs and knows other records."""
-        key = seen.key
+        key, kind = seen.key, seen.kind
         if not seen.is_running:
-            self._notifier.starts_with(key, block, time.time())
+            self._notifier.starts_with(key, block, time.time(), kind)
             return
         if seen.state.since_start and seen.writer is Writer.EXEC:
-            self._notifier.starts_with(key, block, 0.0)  # it read its file before: a notification would come too early
-        self._notifier.published(key, before, block, seen.container.started)
+            # It read its file before: a notification would come too early.
+            self._notifier.starts_with(key, block, 0.0, kind)
+        self._notifier.published(key, before, block, seen.container.started, kind)
 
     def _record_failure(self, work: Work, seen: Observation, error: Exception) -> None:
         self._access.forget_text(seen.key)

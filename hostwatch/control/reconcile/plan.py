@@ -12,7 +12,7 @@ from hostwatch.control.reconcile.rewriting import refusal
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.resolve.desired import desired_block, is_computed
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.rules import Writer
@@ -27,6 +27,14 @@ STEPS = 20
 """How many steps are taken towards a file's lines before other tasks have their turn: a millisecond or two."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
+
+
+class File(NamedTuple):
+    """A file that is looked at."""
+
+    container: Container
+    """Its owner."""
+    kind: FileKind = FileKind.HOSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Observation(NamedTuple):
 
     container: Container
     """The owner of the file."""
+    kind: FileKind
     sharing: Sharing
     """The containers that read it, and their requests."""
     state: FileState
@@ -89,6 +98,11 @@ class Observation(NamedTuple):
     def remembered(self) -> FileState:
         """The state with what each line said last. The block counts as decided on only when it is applied."""
         return self.state.recalled(self.desired.memory) if self.desired is not None else self.state
+
+    @property
+    def tells_address(self) -> bool:
+        """Whether the engine writes the container's own address into the file."""
+        return self.kind is FileKind.HOSTS
 
     @property
     def is_changed(self) -> bool:
@@ -167,11 +181,10 @@ class Look:
 Plan = Preparation | Keep | Wait | Refuse | Rewrite | Collect | Look
 
 
-def observe(
-    store: Lister, container: Container, state: FileState | None, detour: Detour | None, moment: Moment
-) -> Observation:
+def observe(store: Lister, file: File, state: FileState | None, detour: Detour | None, moment: Moment) -> Observation:
     """One snapshot of a file."""
-    sharing, is_running = store.sharing(container.key), container.state is State.RUNNING
+    container, kind = file
+    sharing, is_running = store.sharing(container.key, kind), container.state is State.RUNNING
     is_kept = container.state is not State.STOPPED and (state is not None or bool(sharing.requests))
     known = state or _UNKNOWN
     if not is_running and (state is not None or sharing.requests):
@@ -188,7 +201,9 @@ def observe(
     writer = writer_of(sharing, detour)
     is_due = detour is not None and (moment.now >= detour.not_before or RESYNC in moment.causes)
     is_path_due = is_due and not moment.is_path_tried
-    return Observation(container, sharing, known, moment, is_running, is_kept, writer, is_path_due, ready, desired)
+    return Observation(
+        container, kind, sharing, known, moment, is_running, is_kept, writer, is_path_due, ready, desired
+    )
 
 
 def writer_of(sharing: Sharing, detour: Detour | None) -> Writer:
@@ -203,11 +218,11 @@ def decide(seen: Observation) -> Plan:
     """The plan for the file."""
     if REMOVAL in seen.moment.causes:
         return _of_removal(seen)
-    if seen.is_changed and not seen.is_running and not seen.moment.is_looked_at:
+    if seen.tells_address and seen.is_changed and not seen.is_running and not seen.moment.is_looked_at:
         return LookEarly()
     if not seen.is_kept:
         return _of_foreign(seen)
-    if (reason := refusal(seen.container)) is not None:
+    if (reason := refusal(seen.container, seen.kind)) is not None:
         return Refuse(reason)
     if seen.is_path_due:
         return TryPath()
@@ -216,16 +231,16 @@ def decide(seen: Observation) -> Plan:
 
 
 def _of_removal(seen: Observation) -> Plan:
-    if (reason := refusal(seen.container)) is not None:
+    if (reason := refusal(seen.container, seen.kind)) is not None:
         return Refuse(reason)
     should_be = seen.desired.block if seen.desired is not None else Block()
     return Collect(seen.state.block or should_be)
 
 
 def _of_foreign(seen: Observation) -> Plan:
-    if GARBAGE_COLLECTION in seen.moment.causes and refusal(seen.container) is None:
+    if GARBAGE_COLLECTION in seen.moment.causes and refusal(seen.container, seen.kind) is None:
         return Collect(Block())
-    return Look() if seen.is_changed and seen.is_running else Keep()
+    return Look() if seen.tells_address and seen.is_changed and seen.is_running else Keep()
 
 
 def _of_exec(seen: Observation) -> Plan | None:

@@ -25,6 +25,7 @@ from hostwatch.control.standing import Standing
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
+from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 _WORKERS = 8
@@ -47,6 +48,7 @@ class Reconciler:
         linger_seconds: Callable[[], float],
     ) -> None:
         """`linger_seconds` tells how long a line stays whose service is gone."""
+        self._kind = writers.kind
         self._store = store
         self._queue = queue
         self._linger_seconds = linger_seconds
@@ -67,6 +69,14 @@ class Reconciler:
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
 
+    def is_asked(self, container: Container) -> bool:
+        """Whether somebody asks for lines in the container's file."""
+        return bool(self._store.sharing(container.key, self._kind).requests)
+
+    def kept_among(self, owners: FileKeys) -> FileKeys:
+        """Those of these owners whose file has a state."""
+        return owners & self._pipeline.keys
+
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""
         self._access.end_detour()
@@ -74,10 +84,11 @@ class Reconciler:
     def standing(self, container: Container) -> Standing:
         """How the container's file stands, as far as is known."""
         state = self._pipeline.state(container.key)
-        writer = writer_of(self._store.sharing(container.key), self._access.detour(container.key))
+        sharing = self._store.sharing(container.key, self._kind)
+        writer = writer_of(sharing, self._access.detour(container.key))
         error = LOST_NETWORK if self._store.joins.has_lost_network(container) else state.complaint
         memory = state.desired.memory if state.desired is not None else {}
-        is_right = state.in_sync and error is None
+        is_right = (state.in_sync or not sharing.requests) and error is None
         return Standing(container, self._access.path(container, writer), writer, is_right, error, state.block, memory)
 
     async def _work(self, early: Early, tasks: TaskGroup) -> NoReturn:
@@ -149,12 +160,12 @@ class Reconciler:
         Reads them one after the other, beside the workers. A file that is out of sight is left as it is: a command in
         each container of an engine is too much to ask.
         """
-        for key in self._store.other_files:
+        for key in self._store.other_files(self._kind):
             container = self._store.container(key)
-            if container is None or refusal(container) is not None:
+            if container is None or refusal(container, self._kind) is not None:
                 continue
             with suppress(FileGoneError, FileRefusedError, FileFailedError):
-                if await block_in(await self._access.read(container)) is not None:
+                if await block_in(await self._access.read(container), self._kind) is not None:
                     self._queue.add(key, GARBAGE_COLLECTION, idle=True)
 
     async def remove_all(self, *, of_host: bool) -> None:
@@ -163,7 +174,7 @@ class Reconciler:
         It is logged of which; where that is cut short, also which are left.
         """
         found = [c for key in self._pipeline.keys if (c := self._store.container(key)) is not None]
-        left = {c.key: c.name for c in found if refusal(c) is None and (of_host or c.host_file is None)}
+        left = {c.key: c.name for c in found if refusal(c, self._kind) is None and (of_host or c.host_file is None)}
         removed: list[str] = []
         try:
             for key, name in list(left.items()):

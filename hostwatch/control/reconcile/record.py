@@ -71,6 +71,7 @@ def recorded(seen: Observation, update: FileUpdate, before: Block | None, block:
         old.block,
         block,
         seconds,
+        kind=seen.kind,
         # An engine rebuilds the file up to three times at one start; that is one change.
         quiet=rebuilt and same and old.phase is Phase.REBUILT,
         heals_drift=changed and same and seen.is_running and (old.in_sync or old.phase is Phase.CONTESTED),

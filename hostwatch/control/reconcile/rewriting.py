@@ -1,12 +1,14 @@
-"""The change of one hosts file's text, and which files must be left alone."""
+"""The change of one file's text, and which files must be left alone."""
 
 import time
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 
-from hostwatch.core.block import hostsfile
+from hostwatch.control.writers import FileGoneError
+from hostwatch.core.block import hostsfile, resolv
+from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, FileKind, State
 from hostwatch.core.names import folded
 
 LOST_NETWORK = "its network is gone with the container whose network it used (--network container:…); recreate it"
@@ -15,13 +17,13 @@ OUTLIVED = "its network ended when the container whose network it uses was start
 """The same, where that container is there again."""
 
 
-def refusal(container: Container) -> str | None:
-    """Why the container's hosts file must be left alone, `None` if it need not."""
-    if container.hosts_mount is None:
+def refusal(container: Container, kind: FileKind = FileKind.HOSTS) -> str | None:
+    """Why a file of the container must be left alone, `None` if it need not."""
+    if (mount := container.mount(kind)) is None:
         return None
-    mounted = ascii(str(container.hosts_mount))[1:-1]  # a path may hold newlines and worse
+    mounted = ascii(str(mount))[1:-1]  # a path may hold newlines and worse
     return (
-        f"{mounted} is mounted on its /etc/hosts: that file is not the engine's, so it is left alone;"
+        f"{mounted} is mounted on its {kind.path}: that file is not the engine's, so it is left alone;"
         " remove the mount to have it kept"
     )
 
@@ -32,6 +34,7 @@ def reserved_names(container: Container) -> tuple[str, ...]:
 
 
 _NOTHING = Block()
+_UNFINISHED = "the engine has not finished its resolv.conf yet"
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +46,7 @@ class Rewriting:
     last: Block = _NOTHING
     """The block that was there before, as far as that is known."""
     _: KW_ONLY
+    kind: FileKind = FileKind.HOSTS
     keeps_comments: bool = True
     limit: hostsfile.Limit = hostsfile.OF_CONTAINER
     clock: Callable[[], float] = time.thread_time
@@ -53,7 +57,9 @@ class Rewriting:
     """The processor time that it took so far, which depends on what the container has in its file."""
 
     def __call__(self, text: bytes) -> bytes:
-        """The new text."""
+        """The new text. Raises `FileGoneError` if there is no such file yet, as the engine has not finished it."""
+        if not self._is_ready(text):
+            raise FileGoneError(_UNFINISHED)
         begun = self.clock()
         result = hostsfile.rewritten(
             text,
@@ -62,7 +68,14 @@ class Rewriting:
             self.last,
             keeps_comments=self.keeps_comments,
             limit=self.limit,
+            form=form_of(self.kind),
         )
         self.cpu_seconds += self.clock() - begun
         self.standing = result.block
         return result.text
+
+    def _is_ready(self, text: bytes) -> bool:
+        """Whether a block in the file does no harm, as the engine has finished it."""
+        if self.kind is FileKind.HOSTS or not self.block or self.container.state is State.RUNNING:
+            return True
+        return resolv.is_ready(text, self.container)

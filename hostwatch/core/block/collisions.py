@@ -1,10 +1,11 @@
 """Withholds the names of a block that collide: with a foreign line, or with a name that is never published."""
 
 from collections.abc import Collection, Iterable, Iterator
+from ipaddress import IPv6Address
 
 from hostwatch.core.block.lines import NAME, address_of, fields_of
 from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import Address
+from hostwatch.core.model import Address, AddressOrWords
 from hostwatch.core.names import is_reserved
 
 _Bound = dict[str, dict[Address, None]]
@@ -35,12 +36,12 @@ def are_publishable(records: Iterable[Record]) -> bool:
     return all(_reason(name, record.address, {}, ()) is None for record in records for name in record.names)
 
 
-def _reason(name: str, address: Address, bound: _Bound, reserved: Collection[str]) -> str | None:
+def _reason(name: str, address: AddressOrWords, bound: _Bound, reserved: Collection[str]) -> str | None:
     """The reason why a name must not stand in the block with this address; `None` if it may."""
     lower = name.lower()
     if not NAME.fullmatch(name):
         return "not a valid name"
-    if address.version == 6 and address.scope_id is not None:  # a zone, which the C library does not take
+    if isinstance(address, IPv6Address) and address.scope_id is not None:  # a zone, which the C library does not take
         return "not a valid address"
     if is_reserved(name):
         return "never published"

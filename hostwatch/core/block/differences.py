@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hostwatch.core.block.records import Block, Record, Withheld, without_common
-from hostwatch.core.model import Address
+from hostwatch.core.model import AddressOrWords
 
 MOST_SHOWN = 100
 """A line shows at most this many names, and addresses of a name: a container may put thousands between the markers."""
@@ -15,11 +15,11 @@ class NameChange:
     """A name's addresses before and after; empty if the name is new, or gone."""
 
     name: str
-    old: tuple[Address, ...]
-    new: tuple[Address, ...]
+    old: tuple[AddressOrWords, ...]
+    new: tuple[AddressOrWords, ...]
 
     @property
-    def addresses(self) -> frozenset[Address]:
+    def addresses(self) -> frozenset[AddressOrWords]:
         """The addresses that came or went. If only their order changed, all of them, as most programs use the first."""
         return frozenset(self.old) ^ frozenset(self.new) or frozenset(self.new)
 
@@ -50,15 +50,15 @@ def no_longer_withheld(before: Block, after: Block) -> tuple[str, ...]:
     )
 
 
-def _by_name(records: Iterable[Record]) -> dict[str, tuple[Address, ...]]:
-    names: dict[str, list[Address]] = {}
+def _by_name(records: Iterable[Record]) -> dict[str, tuple[AddressOrWords, ...]]:
+    names: dict[str, list[AddressOrWords]] = {}
     for record in records:
         for name in record.names:
             names.setdefault(name, []).append(record.address)
     return {name: tuple(addresses) for name, addresses in names.items()}
 
 
-def texts(addresses: Iterable[Address]) -> list[str]:
+def texts(addresses: Iterable[AddressOrWords]) -> list[str]:
     """The addresses as text, as many as are shown."""
     return shortened([*addresses])
 
@@ -69,5 +69,5 @@ def shortened(found: Sequence[object]) -> list[str]:
     return [*map(str, found[:MOST_SHOWN]), *([f"and {more} more"] if more > 0 else [])]
 
 
-def _listed(addresses: Iterable[Address]) -> str:
+def _listed(addresses: Iterable[AddressOrWords]) -> str:
     return ",".join(texts(addresses)) or "-"

@@ -1,4 +1,4 @@
-"""Finds and rewrites the block in the text of a hosts file: bytes in, bytes out.
+"""Finds and rewrites the block in the text of a hosts file or a resolv.conf: bytes in, bytes out.
 
 There are two ways to rewrite a block, with the same result:
 
@@ -17,10 +17,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hostwatch.core.block.collisions import are_publishable, without_collisions
+from hostwatch.core.block.collisions import are_publishable
 from hostwatch.core.block.edit import Step, Write, steps
+from hostwatch.core.block.forms import OF_HOSTS, Form
 from hostwatch.core.block.limits import LIMIT, OF_CONTAINER, OF_HOST, Limit, fitted
-from hostwatch.core.block.lines import address_of, record_of, withheld_of
+from hostwatch.core.block.lines import address_of, withheld_of
 from hostwatch.core.block.parts import lines_of, taken_apart, taken_apart_by_content
 from hostwatch.core.block.records import MARKER, Block, without_common
 from hostwatch.core.model import Address
@@ -62,6 +63,7 @@ def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by na
     *,
     keeps_comments: bool = True,
     limit: Limit = OF_CONTAINER,
+    form: Form = OF_HOSTS,
 ) -> Rewritten:
     """The whole text with `block` as its only block; without a block, if that is empty.
 
@@ -72,18 +74,18 @@ def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by na
     Records beyond the limit are withheld, the last first. The comments of withheld lines go before any record. If even
     that is not enough, the limit is exceeded.
     """
-    change = replacement(last, block)
+    change = replacement(last, block) if form.is_replaceable else None
     replaced = change.text(text, reserved) if change is not None else None
     if replaced is not None and limit.cost(replaced) <= limit.size:
         return Rewritten(replaced, block)
-    parts = taken_apart(text, (block, last))
+    parts = taken_apart(text, form, (block, last))
     if parts.place is None and not keeps_comments:
-        parts = taken_apart_by_content([*lines_of(parts.foreign)], last)
-    standing = fitted(without_collisions(block, parts.foreign, reserved), text, parts.foreign, limit)
+        parts = taken_apart_by_content([*lines_of(parts.foreign)], form, last)
+    place = form.place(parts.foreign) if parts.place is None else parts.place
+    sides = parts.foreign[:place], parts.foreign[place:]
+    standing = fitted(form.standing(block, *sides, reserved), text, parts.foreign, limit)
     if parts.place is None and not standing:
         return Rewritten(text, standing)  # a foreign file is left as it is, even if its last newline is missing
-    place = len(parts.foreign) if parts.place is None else parts.place
-    sides = parts.foreign[:place], parts.foreign[place:]
     return Rewritten(standing.text.join([b"".join([line + b"\n" for line in lines]) for lines in sides]), standing)
 
 
@@ -154,12 +156,12 @@ def _replacement(last: Block, block: Block) -> Replacement | None:
 _kept_replacement = lru_cache(maxsize=128)(_replacement)
 
 
-def found(text: bytes) -> Block | None:
+def found(text: bytes, form: Form = OF_HOSTS) -> Block | None:
     """The block in a text; `None` without one. If a marker is missing, it may include foreign lines."""
-    parts = taken_apart(text)
+    parts = taken_apart(text, form)
     if parts.place is None:
         return None
-    records = (record_of(line) for line in parts.inside)
+    records = (form.record_of(line) for line in parts.inside)
     withheld = (withheld_of(line) for line in parts.inside)
     return Block(tuple(filter(None, records)), tuple(filter(None, withheld)))
 
@@ -175,7 +177,7 @@ def own_addresses(text: bytes, hostname: str) -> tuple[Address, ...]:
     They are the earliest sign of a new address. They prove nothing, as the container may write such a line too.
     """
     own = hostname.lower().encode("utf-8", "replace")
-    addresses = (_own_address(line, own) for line in lines_of(taken_apart(text[:_EARLY_LIMIT]).foreign))
+    addresses = (_own_address(line, own) for line in lines_of(taken_apart(text[:_EARLY_LIMIT], OF_HOSTS).foreign))
     return tuple(dict.fromkeys(address for address in addresses if address is not None))
 
 

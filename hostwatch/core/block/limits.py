@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hostwatch.core.block.records import BEGIN, END, Block, Record, Withheld, comment, record_lines, unsaid_comment
+from hostwatch.core.block.records import BEGIN, END, Block, Record, Withheld, comment, unsaid_comment
 
 LIMIT = 1 << 18
 """The largest hosts file of a container that is handled, in bytes: some thousands of lines. The container may fill it
@@ -39,7 +39,7 @@ def fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) ->
         return block
     pieces = [piece for record in block.records for piece in _pieces(record)]
     room -= sum(cost(line) + newline for line in (BEGIN, unsaid_comment(len(block.withheld) + len(pieces)), END))
-    costs = [sum(cost(line) + newline for line in record_lines(piece)) for piece in pieces]
+    costs = [sum(cost(line) + newline for line in piece.lines()) for piece in pieces]
     kept = _fitting(costs, room)
     dropped = (Withheld(" ".join((str(r.address), *r.names)), limit.reason) for r in pieces[kept:])
     withheld = (*block.withheld, *dropped)
@@ -60,7 +60,7 @@ def _fitting(costs: Iterable[int], room: int) -> int:
 
 def _pieces(record: Record) -> Iterator[Record]:
     """The record as one or several records of one line each."""
-    lines = [*record_lines(record)]
+    lines = [*record.lines()]
     if len(lines) == 1:
         yield record
         return

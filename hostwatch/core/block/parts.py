@@ -1,18 +1,21 @@
-"""Takes the text of a hosts file apart into its own lines (the block) and foreign lines, and repairs damaged markers.
+"""Takes the text of a file apart into its own lines (the block) and foreign lines, and repairs damaged markers.
 
 The text may come from a hostile container, so all of this takes time linear in its size.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple, Protocol
 
-from hostwatch.core.block.lines import marker_of, record_of
+from hostwatch.core.block.lines import marker_of
 from hostwatch.core.block.records import BEGIN, END, LINE_LIMIT, MARKER, WITHHELD, Block, Record
-from hostwatch.core.names import is_reserved
 
 _PORTION = 1 << 14
 """Bytes that are taken apart in one call, during which no other thread runs."""
+
+
+Known = tuple[Block, ...] | None
+"""Earlier and new blocks of a file; `None`: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,17 @@ class Parts:
     """The number of entries of `foreign` before the first marker; `None` without a marker."""
 
 
-_Known = tuple[Block, ...] | None
-"""Blocks whose names only own lines have next to a marker that stands alone; `None`: own lines may have any name."""
+class Grammar(Protocol):
+    """What a line of one kind of file may be."""
+
+    def record_of(self, line: bytes) -> Record | None:
+        """The record that a line is; `None` if it is none."""
+
+    def owns(self, record: Record, known: Known) -> bool:
+        """Whether a record next to a marker that stands alone is an own line, going by the known blocks."""
 
 
-def taken_apart(text: bytes, known: _Known = None) -> Parts:
+def taken_apart(text: bytes, grammar: Grammar, known: Known = None) -> Parts:
     """The parts of a text.
 
     All lines from a begin to the next end are the block's. If one of the two is missing, only those lines next to the
@@ -54,22 +63,22 @@ def taken_apart(text: bytes, known: _Known = None) -> Parts:
                 (foreign if opened is None else opened).append(line)
                 continue
             if marker == END:
-                inside += _taken_from_end(foreign, floor, known) if opened is None else opened
+                inside += _taken_from_end(foreign, floor, _Own(grammar, known)) if opened is None else opened
             elif opened is not None:
-                _settle(opened, foreign, inside, known)
+                _settle(opened, foreign, inside, _Own(grammar, known))
             place = len(foreign) if place is None else place
             opened = [] if marker == BEGIN else None
             floor = len(foreign)
     if opened is not None:
-        _settle(opened, foreign, inside, known)
+        _settle(opened, foreign, inside, _Own(grammar, known))
     return Parts(foreign, inside, place)
 
 
-def taken_apart_by_content(lines: list[bytes], last: Block) -> Parts:
+def taken_apart_by_content(lines: list[bytes], grammar: Grammar, last: Block) -> Parts:
     """The parts of a text without markers. For each earlier record, the last line that says the same is an own line."""
     places: dict[Record | None, list[int]] = {}
     for place, line in enumerate(lines):
-        places.setdefault(record_of(line), []).append(place)
+        places.setdefault(grammar.record_of(line), []).append(place)
     ours = {places[record].pop() for record in last.records if places.get(record)}
     foreign = [line for place, line in enumerate(lines) if place not in ours]
     return Parts(foreign, [], min(ours, default=None))
@@ -93,50 +102,51 @@ def lines_of(portions: Iterable[bytes]) -> Iterator[bytes]:
         yield from portion.split(b"\n")
 
 
-def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], known: _Known) -> None:
+class _Own(NamedTuple):
+    """Tells own lines from foreign ones next to a marker that stands alone. A CR or blanks behind them do not count."""
+
+    grammar: Grammar
+    known: Known
+
+    def is_alike(self, line: bytes) -> bool:
+        """Whether a line may be an own one, if those behind it are."""
+        record = self._record(line.rstrip(b" \r"))
+        return self.has(line) or (record is not None and self.grammar.owns(record, None))
+
+    def has(self, line: bytes) -> bool:
+        """Whether a line is an own one."""
+        bare = line.rstrip(b" \r")
+        if bare.startswith(WITHHELD):
+            return len(bare) <= LINE_LIMIT
+        record = self._record(bare)
+        return record is not None and self.grammar.owns(record, self.known)
+
+    def _record(self, bare: bytes) -> Record | None:
+        record = self.grammar.record_of(bare) if len(bare) <= LINE_LIMIT else None
+        return record if record is not None and record.text == bare + b"\n" else None
+
+
+def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], own: _Own) -> None:
     """Divide the lines behind a begin without an end: own lines as far as they look so, foreign ones from there on.
 
     No other program writes comments of withheld lines, and these stand behind the records. So every line before such a
     comment is an own one, too.
     """
-    alike = next((index for index, line in enumerate(opened) if not _looks_ours(line, None)), len(opened))
+    alike = next((index for index, line in enumerate(opened) if not own.is_alike(line)), len(opened))
     ours = next((index for index in range(alike, 0, -1) if opened[index - 1].startswith(WITHHELD)), 0)
-    if known is None:
-        ours = alike
-    while ours < alike and _looks_ours(opened[ours], known):
+    while ours < alike and own.has(opened[ours]):
         ours += 1
     inside += opened[:ours]
     foreign += opened[ours:]
 
 
-def _taken_from_end(foreign: list[bytes], floor: int, known: _Known) -> list[bytes]:
+def _taken_from_end(foreign: list[bytes], floor: int, own: _Own) -> list[bytes]:
     """Take the own lines before an end without a begin out of `foreign`, as far as they look so."""
     taken: list[bytes] = []
     while len(foreign) > floor:
         if b"\n" in foreign[-1]:
             foreign[-1:] = foreign[-1].split(b"\n")
-        if not _looks_ours(foreign[-1], known):
+        if not own.has(foreign[-1]):
             break
         taken.append(foreign.pop())
     return taken[::-1]
-
-
-def _looks_ours(line: bytes, known: _Known) -> bool:
-    """Whether a line is as hostwatch writes it, with known names only. A CR or blanks behind it do not count."""
-    bare = line.rstrip(b" \r")
-    if len(bare) > LINE_LIMIT:
-        return False
-    if bare.startswith(WITHHELD):
-        return True
-    record = record_of(bare)
-    if record is None or record.text != bare + b"\n" or any(map(is_reserved, record.names)):
-        return False
-    return known is None or _names_of(known).issuperset(name.lower() for name in record.names)
-
-
-@lru_cache(maxsize=8)
-def _names_of(blocks: tuple[Block, ...]) -> frozenset[str]:
-    """The names in the records and withheld lines of these blocks, in lower case."""
-    names = {name.lower() for block in blocks for record in block.records for name in record.names}
-    words = (word for block in blocks for withheld in block.withheld for word in withheld.line.split()[1:])
-    return frozenset(names.union(word.lower() for word in words))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
-from hostwatch.core.model import Address
+from hostwatch.core.model import AddressOrWords
 
 MARKER = b"# hostwatch: "
 BEGIN = MARKER + b"begin"
@@ -20,7 +21,7 @@ LINE_LIMIT = 4096
 class Record:
     """One line of a hosts file: an address and its names."""
 
-    address: Address
+    address: AddressOrWords
     names: tuple[str, ...]
     _text: bytes = field(init=False, repr=False, compare=False, default=b"")
 
@@ -28,8 +29,46 @@ class Record:
     def text(self) -> bytes:
         """Its lines, as they are written. Made once: most records of a long file stay as they were."""
         if not self._text:
-            object.__setattr__(self, "_text", b"".join(line + b"\n" for line in record_lines(self)))
+            object.__setattr__(self, "_text", b"".join(line + b"\n" for line in self.lines()))
         return self._text
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The names that no other line of the file may have with other addresses."""
+        return self.names
+
+    def lines(self) -> Iterator[bytes]:
+        """The record's line, or several lines of the same address if one would be too long.
+
+        The names' column is fixed, so that another address moves no other byte. It is never reached by a tab: the
+        engine takes a line that ends in TAB and a container's name for its own.
+        """
+        column = 16 if isinstance(self.address, IPv4Address) else 40
+        start = f"{self.address}".ljust(column - 1)
+        line = start
+        for name in self.names:
+            if len(line) + 1 + len(name) > LINE_LIMIT:
+                yield line.encode("ascii")
+                line = start
+            line = f"{line} {name}"
+        yield line.encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Directive(Record):
+    """One line of a resolv.conf: a keyword, which is its only name, and an address or words.
+
+    The keyword may be that of several lines.
+    """
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """None: several lines may have the same keyword."""
+        return ()
+
+    def lines(self) -> Iterator[bytes]:
+        """The line."""
+        yield f"{self.names[0]} {self.address}".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +155,6 @@ def _texts(block: Block) -> Iterator[bytes]:
     if block.unsaid:
         yield unsaid_comment(block.unsaid) + b"\n"
     yield END + b"\n"
-
-
-def record_lines(record: Record) -> Iterator[bytes]:
-    """The record's line, or several lines of the same address if one would be too long.
-
-    The names' column is fixed, so that another address moves no other byte. It is never reached by a tab: the engine
-    takes a line that ends in TAB and a container's name for its own.
-    """
-    column = 16 if record.address.version == 4 else 40
-    start = f"{record.address}".ljust(column - 1)
-    line = start
-    for name in record.names:
-        if len(line) + 1 + len(name) > LINE_LIMIT:
-            yield line.encode("ascii")
-            line = start
-        line = f"{line} {name}"
-    yield line.encode("ascii")
 
 
 def unsaid_comment(count: int) -> bytes:

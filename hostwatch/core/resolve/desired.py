@@ -1,4 +1,4 @@
-"""The desired block of a hosts file: takes the store and the rules, and gives an outcome for each line.
+"""The desired block of a file: takes the store and the rules, and gives an outcome for each line.
 
 An outcome has its line's records, or the reason why there are none. `hostwatch.core.resolve.linger` applies time to it:
 a line that is gone may linger, an unknown one changes nothing, a refused one goes at once.
@@ -9,15 +9,25 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hostwatch.core.block.records import Record
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.model import AddressOrWords, ContainerKey, FileKind
 from hostwatch.core.names import folded, name_fault, shown
 from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.linger import Desired, Others, Resolved, after_linger
 from hostwatch.core.resolve.lookup import Resolver, resolver_of
 from hostwatch.core.resolve.members import addressed, answer_for, service_line, unanswered
-from hostwatch.core.resolve.outcome import Gone, Memory, Origin, Outcome, Published, Refused, Unknown, published
+from hostwatch.core.resolve.outcome import (
+    Memory,
+    Origin,
+    Outcome,
+    Published,
+    Refused,
+    Unknown,
+    by_line,
+    published,
+)
 from hostwatch.core.resolve.parts import Part, part_of
 from hostwatch.core.resolve.reach import in_reach
+from hostwatch.core.resolve.resolv import resolv_outcomes
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.resolve.templates import line_outcome
 from hostwatch.core.store.lister import Lister
@@ -50,7 +60,7 @@ def desired_block(
     if answer.desired is not None:
         return answer.desired
 
-    def holders(address: Address, origin: Origin) -> frozenset[ContainerKey]:
+    def holders(address: AddressOrWords, origin: Origin) -> frozenset[ContainerKey]:
         engine = requests[0].query.context.engine
         return lister.holders(engine, address, origin if origin.network_name else None)
 
@@ -77,7 +87,7 @@ class _Names:
     """The names that earlier requests have given, with their addresses."""
 
     def __init__(self) -> None:
-        self._given: dict[str, set[Address]] = {}
+        self._given: dict[str, set[AddressOrWords]] = {}
         self._undecided: set[str] = set()
         """Names of lines whose records are unknown."""
 
@@ -120,7 +130,7 @@ class _Names:
             return Refused(outcome.line, f"{' '.join(names)}: already given to another address")
         return published(outcome.line, kept, outcome.source, outcome.of_all)
 
-    def _is_free(self, name: str, address: Address) -> bool:
+    def _is_free(self, name: str, address: AddressOrWords) -> bool:
         return address in self._given.get(folded(name), {address})
 
 
@@ -135,6 +145,8 @@ class _Answer:
 
 def _answer(lister: Lister, requests: Iterable[Request]) -> _Answer:
     queries = [request.query for request in requests]
+    if queries and queries[0].subscription.kind is FileKind.RESOLV:
+        return _Answer(Resolved((part_of(resolv_outcomes(lister, queries)),)))
     if any(query.subscription.everything for query in queries):
         return _Answer(Resolved(_parts(lister, queries), asks_for_all=True))
     return lister.kept(_answer_to, queries[0]) if len(queries) == 1 else _Answer(Resolved(_parts(lister, queries)))
@@ -150,7 +162,7 @@ def _parts(lister: Lister, queries: Sequence[Query]) -> tuple[Part, ...]:
     found = _outcomes(lister, queries, star, taken)
     parts: list[Part] = []
     if star is not None:
-        lines, given = _by_line(found), frozenset(taken.given)
+        lines, given = by_line(found), frozenset(taken.given)
         touched = given.union(folded(name) for line in lines for name in line.split()[1:])
         for stretch in everything_of(lister, star):
             if stretch.part is not None and stretch.names.isdisjoint(touched):
@@ -159,7 +171,7 @@ def _parts(lister: Lister, queries: Sequence[Query]) -> tuple[Part, ...]:
             outcomes = taken.assign(stretch.without(given))
             parts.append(part_of(outcome for outcome in outcomes if outcome.line not in lines))
             found += [outcome for outcome in outcomes if outcome.line in lines]
-    return (part_of(_by_line(found).values()), *parts) if found else tuple(parts)
+    return (part_of(by_line(found).values()), *parts) if found else tuple(parts)
 
 
 def _last_star(queries: Sequence[Query]) -> Query | None:
@@ -176,7 +188,7 @@ def _outcomes(lister: Lister, queries: Sequence[Query], star: Query | None, take
         [line_outcome(resolver, query.own, query.subscription, line) for line in query.subscription.lines]
         for query, resolver in parts
     ]
-    answers = _by_line(outcome for outcomes in asked for outcome in outcomes)
+    answers = by_line(outcome for outcomes in asked for outcome in outcomes)
     found: list[Outcome] = []
     for lines in asked:  # a line has the place of its first request, even if another request has the answer
         found += taken.assign([answers.pop(outcome.line) for outcome in lines if outcome.line in answers])
@@ -186,23 +198,6 @@ def _outcomes(lister: Lister, queries: Sequence[Query], star: Query | None, take
             found += taken.assign(o for stretch in everything_of(lister, query) for o in stretch.without(given))
         found += taken.assign(_service_outcome(resolver, query, name, taken) for name in query.subscription.services)
     return found
-
-
-def _by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
-    """One outcome for each line, in the order in which they were first requested.
-
-    The same line from two requests counts once: it is published if one of them is, and unknown until both are known.
-    """
-    by_line: dict[str, Outcome] = {}
-    for outcome in found:
-        known = by_line.setdefault(outcome.line, outcome)
-        if _PRECEDENCE.index(type(outcome)) < _PRECEDENCE.index(type(known)):
-            by_line[outcome.line] = outcome
-    return by_line
-
-
-_PRECEDENCE = (Published, Unknown, Gone, Refused)
-"""Of several outcomes of one line the first in this order counts."""
 
 
 def _service_outcome(resolver: Resolver, query: Query, name: str, taken: _Names) -> Outcome:

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import assert_never
 
 from hostwatch.core.block.records import Block, Portion, Record, Withheld, portion_of
-from hostwatch.core.model import Address, ContainerKey
+from hostwatch.core.model import AddressOrWords, ContainerKey
 from hostwatch.core.names import folded
 from hostwatch.core.resolve.outcome import Gone, Last, Memory, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.resolve.parts import Part, part_of
@@ -33,13 +33,13 @@ class Desired:
 
     block: Block
     memory: Memory
-    kept: frozenset[Address]
+    kept: frozenset[AddressOrWords]
     """Addresses of records that nothing confirms, and lost ones. If one changes hands, the file is decided anew."""
     again_at: float | None
     """When the first lingering line ends (monotonic seconds); `None` if none lingers."""
 
 
-Holders = Callable[[Address, Origin], frozenset[ContainerKey]]
+Holders = Callable[[AddressOrWords, Origin], frozenset[ContainerKey]]
 """The containers that have an address now, on the network of its origin, or on any if that is not known."""
 Called = Callable[[frozenset[ContainerKey]], str]
 """The names of containers, for people; empty if the subscriber may not know them."""
@@ -144,7 +144,7 @@ class _Aging:
 
     def _are_shared(self) -> bool:
         """Whether a name of a record that nothing confirms may be in another part, too."""
-        names = [{folded(name) for record in last.records for name in record.names} for last in self._lasting]
+        names = [{folded(name) for record in last.records for name in record.claims} for last in self._lasting]
         return sum(map(len, names)) > len(set().union(*names)) or any(map(self._is_bound, chain.from_iterable(names)))
 
 
@@ -198,7 +198,7 @@ def _without_lost(last: Last | None, holders: Holders, is_known: bool) -> Last |
     if last is None:
         return None
 
-    def is_lost(address: Address, origin: Origin) -> bool:
+    def is_lost(address: AddressOrWords, origin: Origin) -> bool:
         return bool(holders(address, origin) - {origin.container})
 
     def stays(record: Record, origin: Origin) -> bool:
@@ -217,7 +217,7 @@ def _lingering(last: Last | None, now: float, linger: float, is_bound: Callable[
     if last is None:
         return None
     is_over = last.gone_since is None or now >= last.gone_since + linger
-    return _kept(last, lambda record, _: not is_over and not any(map(is_bound, record.names)))
+    return _kept(last, lambda record, _: not is_over and not any(map(is_bound, record.claims)))
 
 
 def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
@@ -230,7 +230,7 @@ def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
 
 def _merged(lines: Iterable[Published | Last]) -> tuple[Record, ...]:
     """The records without repetitions: each pair of a name and an address occurs once."""
-    given: dict[str, tuple[Address, ...]] = {}
+    given: dict[str, tuple[AddressOrWords, ...]] = {}
     merged: list[Record] = []
     for record in chain.from_iterable([line.records for line in lines]):
         names = record.names
@@ -239,5 +239,5 @@ def _merged(lines: Iterable[Published | Last]) -> tuple[Record, ...]:
         for name in names:
             given[folded(name)] = (*given.get(folded(name), ()), record.address)
         if names:
-            merged.append(record if names is record.names else Record(record.address, names))
+            merged.append(record if names is record.names else dataclasses.replace(record, names=names))
     return tuple(merged)

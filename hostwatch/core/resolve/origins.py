@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from hostwatch.core.block.records import Record
-from hostwatch.core.model import Address
+from hostwatch.core.model import AddressOrWords
 from hostwatch.core.names import folded
 from hostwatch.core.references import Line
 from hostwatch.core.resolve.outcome import Last, Memory, Origin, Published, Source
@@ -29,7 +29,7 @@ class RecordOrigins:
     """The origins of the records in a block, by their addresses and names. The first line with both is the one."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Address, str], RecordOrigin] = {}
+        self._found: dict[tuple[AddressOrWords, str], RecordOrigin] = {}
 
     def take_in(self, lines: Mapping[str, Published | Last]) -> None:
         """Take in the records of more lines."""
@@ -72,7 +72,7 @@ class Requests:
     def _add(self, request: Request) -> None:
         subscription, places = request.query.subscription, request.places
         name = request.subscriber.name
-        label = repeat(f"label hostwatch.hosts of {name}")
+        label = repeat(f"label hostwatch.{subscription.kind.value} of {name}")
         for line, place in zip(subscription.lines, places.lines if places is not None else label, strict=False):
             self._asked.setdefault(line.text, []).append(Asked(request, place, line))
         label = repeat(f"label hostwatch.services of {name}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hostwatch.core.block.records import Record
-from hostwatch.core.model import NO_NETWORK, Address, ContainerKey, NetworkId
+from hostwatch.core.model import NO_NETWORK, AddressOrWords, ContainerKey, NetworkId
 from hostwatch.core.names import folded
 from hostwatch.core.resolve.services import Tier
 
@@ -44,12 +44,12 @@ class Published:
     source: Source | None = None
     """The service; `None` for a literal line."""
     names: frozenset[str] = field(init=False, compare=False, repr=False)
-    """The records' names, folded. Computed once, as most lines of a long file stay as they were."""
+    """The names that the records claim, folded. Computed once, as most lines of a long file stay as they were."""
     is_distinct: bool = field(init=False, compare=False, repr=False)
     """Whether each record has another address, so that no name can have one twice."""
 
     def __post_init__(self) -> None:
-        names = frozenset([folded(name) for record in self.records for name in record.names])
+        names = frozenset([folded(name) for record in self.records for name in record.claims])
         is_distinct = len(self.records) < 2 or len({record.address for record in self.records}) == len(self.records)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "is_distinct", is_distinct)
@@ -103,7 +103,7 @@ class Last:
     """The time since which the line is gone (monotonic seconds)."""
     of_all: bool = False
     """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
-    lost: tuple[tuple[Address, Origin], ...] = ()
+    lost: tuple[tuple[AddressOrWords, Origin], ...] = ()
     """The addresses of records that are withheld because another container has them now."""
     source: Source | None = None
     """The service that the records are from; `None` for a literal line, or if it is not known."""
@@ -111,3 +111,20 @@ class Last:
 
 Memory = Mapping[str, Published | Last]
 """The last records of each line of one hosts file: those of its outcome, while it is published."""
+
+
+def by_line(found: Iterable[Outcome]) -> dict[str, Outcome]:
+    """One outcome for each line, in the order in which they were first requested.
+
+    The same line from two requests counts once: it is published if one of them is, and unknown until both are known.
+    """
+    first: dict[str, Outcome] = {}
+    for outcome in found:
+        known = first.setdefault(outcome.line, outcome)
+        if _PRECEDENCE.index(type(outcome)) < _PRECEDENCE.index(type(known)):
+            first[outcome.line] = outcome
+    return first
+
+
+_PRECEDENCE = (Published, Unknown, Gone, Refused)
+"""Of several outcomes of one line the first in this order counts."""

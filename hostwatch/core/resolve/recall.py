@@ -1,4 +1,4 @@
-"""The memory that follows from a block in a hosts file, which an earlier run left there."""
+"""The memory that follows from a block in a file, which an earlier run left there."""
 
 import dataclasses
 import ipaddress
@@ -7,13 +7,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Address
+from hostwatch.core.model import Address, FileKind
 from hostwatch.core.resolve.linger import MOST_LOST
 from hostwatch.core.resolve.outcome import Last, Memory, Origin, Outcome
+from hostwatch.core.resolve.resolv import remembered
 
 
-def memory_of(found: Iterable[Outcome], block: Block) -> Memory:
-    """The memory that follows from a block in a file, which an earlier run left there.
+def memory_of(found: Iterable[Outcome], block: Block, kind: FileKind = FileKind.HOSTS) -> Memory:
+    """The memory that follows from a block in a file, which an earlier run left there."""
+    return _of_hosts(found, block) if kind is FileKind.HOSTS else remembered(found, block)
+
+
+def _of_hosts(found: Iterable[Outcome], block: Block) -> Memory:
+    """The memory that follows from a block in a hosts file.
 
     A container may write its file and choose its labels, so the work is limited: literal names are looked up, and names
     with a reference are compared with the records' names only if there are not too many of both.

@@ -6,7 +6,7 @@ A file too many costs a little work. A file too few stays wrong until the next r
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
+from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, Network, NetworkMode
 from hostwatch.core.names import folded
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import FileKeys, Lister
@@ -28,7 +28,8 @@ def affected(lister: Lister, key: ContainerKey) -> FileKeys:
     if (container := lister.container(key)) is not None:
         for endpoint in container.endpoints:
             for address in endpoint.addresses:
-                files |= lister.by_index("kept", key.engine, address)
+                for kind in FileKind:
+                    files |= lister.by_index("kept", kind, key.engine, address)
     return frozenset(files)
 
 

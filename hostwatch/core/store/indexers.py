@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
-from hostwatch.core.model import Claim, Container, ContainerKey, NetworkMode, State
+from hostwatch.core.model import Claim, Container, ContainerKey, FileKind, NetworkMode, State
 from hostwatch.core.names import folded
+from hostwatch.core.resolv_template import ResolvLine
+from hostwatch.core.rules import Subscription
 from hostwatch.core.store.index import Entry
 from hostwatch.core.store.selection import Roles
+
+HOST_RESOLVER = "host resolver"
+"""The name of a fact, the nameservers of the host, and of the index of those who ask for it."""
 
 
 def index_entries(container: Container, own: Roles) -> Iterator[Entry]:
@@ -88,9 +93,17 @@ def _subscriber_entries(own: Roles, container: Container) -> Iterator[Entry]:
     if any(subscription.reads_host for subscription in own.subscriptions):
         yield ("host addresses",)
     for subscription in own.subscriptions:
+        if subscription.kind is FileKind.RESOLV:
+            yield from _resolv_entries(subscription)
         if subscription.everything:
             yield ("reads all", engine)
         if subscription.services:
             yield ("reads services", engine)
         for name in {*(line.service for line in subscription.lines), *map(folded, subscription.services)}:
             yield ("reads", engine, name)
+
+
+def _resolv_entries(subscription: Subscription) -> Iterator[Entry]:
+    yield ("resolv",)
+    if any(isinstance(line, ResolvLine) and line.is_of_host for line in subscription.lines):
+        yield (HOST_RESOLVER,)

@@ -11,12 +11,13 @@ from weakref import WeakValueDictionary
 
 from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import (
-    Address,
+    AddressOrWords,
     Claim,
     Container,
     ContainerKey,
     Endpoint,
     EngineId,
+    FileKind,
     HostAddresses,
     Network,
     NetworkKey,
@@ -26,6 +27,7 @@ from hostwatch.core.model import (
 from hostwatch.core.names import folded
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
 from hostwatch.core.store.index import Entry, Index
+from hostwatch.core.store.indexers import HOST_RESOLVER
 from hostwatch.core.store.joins import Joins
 from hostwatch.core.store.network_context import NetworkContext, network_context_of
 from hostwatch.core.store.results import Kept, Lasting, Results
@@ -35,15 +37,13 @@ from hostwatch.core.store.sharing import Query, Sharing, sharing_of
 _NO_ROLES = Roles()
 
 FileKeys = frozenset[ContainerKey]
-"""The keys of hosts files: those of the containers that own them."""
+"""The keys of the containers that own some files."""
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 NETWORKS = "networks"
 """The name of a fact: which networks there are, and what they are called."""
-HOST_RESOLVER = "host resolver"
-"""The name of a fact, the nameservers of the host, and of the index of those who ask for it."""
 HOST_ADDRESSES = "host addresses"
 """The name of a fact, the host's own addresses to others, and of the index of those whose lines may have them."""
 _MOST_RESULTS = 100_000
@@ -185,7 +185,9 @@ class Lister:
         """The containers with that alias on any network, or of the compose service of that name in any project."""
         return self._found(("called", engine, folded(name)))
 
-    def holders(self, engine: EngineId, address: Address, place: OnNetwork | None = None) -> frozenset[ContainerKey]:
+    def holders(
+        self, engine: EngineId, address: AddressOrWords, place: OnNetwork | None = None
+    ) -> frozenset[ContainerKey]:
         """The containers that have this address now. With a place: on that network only, as subnets may overlap."""
         found = frozenset(self.by_index("address", engine, address))
         self.results.read_all(found)
@@ -210,13 +212,19 @@ class Lister:
 
     # Hosts files.
 
-    def sharing(self, owner: ContainerKey) -> Sharing:
-        """The containers that share the hosts file of `owner`, with their requests."""
-        return self.kept(Lister._sharing_of, owner)
+    def sharing(self, owner: ContainerKey, kind: FileKind = FileKind.HOSTS) -> Sharing:
+        """The containers that share a file of `owner`, with their requests for it."""
+        return self.kept(Lister._hosts_sharing if kind is FileKind.HOSTS else Lister._resolv_sharing, owner)
 
-    def _sharing_of(self, owner: ContainerKey) -> Sharing:
+    def _hosts_sharing(self, owner: ContainerKey) -> Sharing:
+        return self._sharing_of(owner, FileKind.HOSTS)
+
+    def _resolv_sharing(self, owner: ContainerKey) -> Sharing:
+        return self._sharing_of(owner, FileKind.RESOLV)
+
+    def _sharing_of(self, owner: ContainerKey, kind: FileKind) -> Sharing:
         sharers = self.joins.sharers(owner)
-        return sharing_of(((container, self._roles[container.key]) for container in sharers), self._query)
+        return sharing_of(((container, self._roles[container.key]) for container in sharers), kind, self._query)
 
     def context(self, subscriber: Container) -> NetworkContext:
         """The network context of a subscriber."""
@@ -230,14 +238,24 @@ class Lister:
 
     @property
     def subscriber_files(self) -> FileKeys:
-        """The hosts files with a subscriber."""
+        """The owners of files with a subscriber."""
         return frozenset(self.joins.files_of(self.by_index("subscriber")))
 
     @property
-    def other_files(self) -> FileKeys:
-        """The hosts files of running containers without a subscriber. Containers that are not enabled are left out."""
+    def asks_resolv(self) -> bool:
+        """Whether somebody asks for lines in a resolv.conf."""
+        return ("resolv",) in self._index
+
+    @property
+    def resolv_files(self) -> FileKeys:
+        """The owners of resolv.conf files with a subscriber."""
+        return frozenset(self.joins.files_of(self.by_index("resolv")))
+
+    def other_files(self, kind: FileKind) -> FileKeys:
+        """The files of running containers without a subscriber. Containers that are not enabled are left out."""
         running = (c for c in self.containers if c.state is State.RUNNING and self._roles[c.key].enabled)
-        return frozenset(self.joins.file_of(c.key) for c in running) - self.subscriber_files
+        subscribed = self.subscriber_files if kind is FileKind.HOSTS else self.resolv_files
+        return frozenset(self.joins.file_of(c.key) for c in running) - subscribed
 
     @property
     def stale(self) -> frozenset[ContainerKey]:
@@ -249,5 +267,5 @@ def _has_alias(endpoint: Endpoint, alias: str) -> bool:
     return any(folded(other) == alias for other in endpoint.aliases or ())
 
 
-def _has_address(container: Container, address: Address, place: OnNetwork) -> bool:
+def _has_address(container: Container, address: AddressOrWords, place: OnNetwork) -> bool:
     return any(address in endpoint.addresses and endpoint.same_network(place) for endpoint in container.endpoints)

@@ -3,15 +3,16 @@
 Both follow from the container and the rules alone, without any other container.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from hostwatch.core.likeness import differs_by_a_letter, nearest_of
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, FileKind
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.notifications import Notification, notification_of_label
-from hostwatch.core.references import Line, is_service_name, parsed_template
+from hostwatch.core.references import Line, Parsed, is_service_name, parsed_template
+from hostwatch.core.resolv_template import parsed_resolv
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
 
 MAX_LABEL_LENGTH = 65_536
@@ -32,11 +33,11 @@ _PREFIX = "hostwatch."
 _YES = ("true", "1", "yes", "on")
 _NO = ("false", "0", "no", "off")
 
-KNOWN_LABELS = ("hosts", "services", "notify", "names", "network", "health", "enable")
+KNOWN_LABELS = ("hosts", "services", "resolv", "notify", "names", "network", "health", "enable")
 
 
 _WHOLE = "; because of this the whole label counts for nothing"
-_NO_SUBSCRIPTION = "this container does not subscribe; add hostwatch.hosts or hostwatch.services"
+_NO_SUBSCRIPTION = "this container does not subscribe; add hostwatch.hosts, hostwatch.services or hostwatch.resolv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Roles:
     """Publish only the addresses on this network (`hostwatch.network`)."""
     health_required: bool = False
     subscriptions: tuple[Subscription, ...] = ()
-    """Its requests for lines in its hosts file; empty if it does not subscribe."""
+    """Its requests for lines in its files; empty if it does not subscribe."""
     notifications: tuple[Notification, ...] = ()
     """The notifications of its application after a change, in this order."""
     faults: tuple[LabelFault, ...] = ()
@@ -79,8 +80,8 @@ def roles(container: Container, rules: Rules) -> Roles:
     reader = _LabelReader(labels, faults)
     if not reader.enabled():
         return Roles(enabled=False, faults=tuple(faults))
-    subscriptions = [rule.subscription for rule in rules.subscribers if rule.holds(container)]
-    subscriptions += filter(None, [reader.subscription()])
+    subscriptions = [each for rule in rules.subscribers if rule.holds(container) for each in rule.subscriptions]
+    subscriptions += filter(None, [reader.subscription(), reader.resolv_subscription()])
     own_notification = reader.notification()  # read in any case, so that faults of all labels are reported
     notifications = (
         [*(subscription.notification for subscription in subscriptions), own_notification] if subscriptions else []
@@ -175,22 +176,26 @@ class _LabelReader:
             return None
 
     def subscription(self) -> Subscription | None:
-        lines = self._lines()
+        lines = self._lines("hosts", parsed_template)
         services = self._services()
         if not lines and not services:
             return None
         everything = "*" in services
         return Subscription(lines, () if everything else services, everything)
 
-    def _lines(self) -> tuple[Line, ...]:
-        if "hosts" not in self.labels or not self._fits("hosts"):
+    def resolv_subscription(self) -> Subscription | None:
+        lines = self._lines("resolv", parsed_resolv)
+        return Subscription(lines, kind=FileKind.RESOLV) if lines else None
+
+    def _lines(self, label: str, parsed: Callable[[str], Parsed]) -> tuple[Line, ...]:
+        if label not in self.labels or not self._fits(label):
             return ()
-        if len(self.labels["hosts"].split()) > MAX_WORDS:
-            self._refuse("hosts", f"more than {MAX_WORDS} words")
+        if len(self.labels[label].split()) > MAX_WORDS:
+            self._refuse(label, f"more than {MAX_WORDS} words")
             return ()
-        lines, faults = parsed_template(self.labels["hosts"])
+        lines, faults = parsed(self.labels[label])
         if faults:
-            self._refuse("hosts", f"{faults[0]}{_WHOLE}")
+            self._refuse(label, f"{faults[0]}{_WHOLE}")
             return ()
         return lines
 

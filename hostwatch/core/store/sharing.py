@@ -1,9 +1,9 @@
-"""The requests for a hosts file: those of all containers that share it."""
+"""The requests for a file: those of all containers that share it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, FileKind
 from hostwatch.core.notifications import Notification
 from hostwatch.core.rules import Places, Subscription, Writer
 from hostwatch.core.store.network_context import NetworkContext
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The containers that share a hosts file, with their requests. It follows from their roles and joins alone."""
+    """The containers that share a file, with their requests. It follows from their roles and joins alone."""
 
     sharers: tuple[Container, ...] = ()
     """The owner first, then the others by replica order.
@@ -51,11 +51,11 @@ class Sharing:
 
 
 def sharing_of(
-    sharers: Iterable[tuple[Container, Roles]], query: Callable[[Container, Subscription], Query]
+    sharers: Iterable[tuple[Container, Roles]], kind: FileKind, query: Callable[[Container, Subscription], Query]
 ) -> Sharing:
-    """The sharing of these containers with their roles."""
+    """The sharing of one kind of file by these containers with their roles."""
     found = [*sharers]
-    requested = [(container, subscription) for container, own in found for subscription in own.subscriptions]
+    requested = [(container, asked) for container, own in found for asked in own.subscriptions if asked.kind is kind]
     writers = (subscription.writer for _, subscription in requested)
     return Sharing(
         tuple(container for container, _ in found),

@@ -11,12 +11,14 @@ from pathlib import Path
 from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import (
     Address,
+    AddressOrWords,
     Claim,
     Container,
     ContainerId,
     ContainerKey,
     Endpoint,
     EngineId,
+    FileKind,
     HostAddresses,
     Network,
     NetworkKey,
@@ -28,8 +30,8 @@ from hostwatch.core.store.adoption import Adoption
 from hostwatch.core.store.affected import affected, affected_by_network, subscribers_on, unread_places
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
 from hostwatch.core.store.index import Entry
-from hostwatch.core.store.indexers import index_entries
-from hostwatch.core.store.lister import HOST_ADDRESSES, HOST_RESOLVER, NETWORKS, FileKeys, Lister
+from hostwatch.core.store.indexers import HOST_RESOLVER, index_entries
+from hostwatch.core.store.lister import HOST_ADDRESSES, NETWORKS, FileKeys, Lister
 from hostwatch.core.store.merge import (
     changing,
     completed,
@@ -51,7 +53,7 @@ class Store(Lister):
         super().__init__(rules)
         self._touched: dict[ContainerKey, int] = {}
         """The mark (`now`) of the last change of a container by anything but a reading."""
-        self._kept: dict[ContainerKey, frozenset[Address]] = {}
+        self._kept: dict[tuple[ContainerKey, FileKind], frozenset[AddressOrWords]] = {}
         self._newly_stale: dict[ContainerKey, None] = {}
         self._clock = 0
         self._adoption: Adoption | None = None
@@ -84,9 +86,9 @@ class Store(Lister):
             pass
         before, self._adoption = self.subscriber_files, None
         self.rules, self._roles = new.rules, new.roles
-        for file, addresses in self._kept.items():
+        for (owner, kind), addresses in self._kept.items():
             for address in addresses:
-                new.index.add(("kept", file.engine, address), file)
+                new.index.add(("kept", kind, owner.engine, address), owner)
         new.retire(self._index.contents)
         self._index.become(new.index)
         self.results.changed(RULES)
@@ -231,17 +233,17 @@ class Store(Lister):
         self.results.changed(fact)
         return frozenset(self.joins.files_of(self.by_index(fact)))
 
-    def keep(self, file: ContainerKey, addresses: frozenset[Address]) -> None:
-        """Note the addresses that a hosts file holds although nothing confirms them.
+    def keep(self, owner: ContainerKey, addresses: frozenset[AddressOrWords], kind: FileKind = FileKind.HOSTS) -> None:
+        """Note the addresses that a file holds although nothing confirms them.
 
         A container that gets one of them affects that file, whose line must go at once.
         """
-        for address in self._kept.pop(file, frozenset()):
-            self._index.discard(("kept", file.engine, address), file)
+        for address in self._kept.pop((owner, kind), frozenset()):
+            self._index.discard(("kept", kind, owner.engine, address), owner)
         if addresses:
-            self._kept[file] = addresses
+            self._kept[owner, kind] = addresses
         for address in addresses:
-            self._index.add(("kept", file.engine, address), file)
+            self._index.add(("kept", kind, owner.engine, address), owner)
 
     # One value in the place of another.
 

@@ -16,6 +16,7 @@ from hostwatch.core.model import (
     ContainerKey,
     Endpoint,
     EngineId,
+    FileKind,
     Health,
     NetworkId,
     NetworkMode,
@@ -49,7 +50,8 @@ def listed_container(engine: EngineId, data: Json) -> Container:
         network_mode=mode,
         joined=joined,
         endpoints=_endpoints(data),
-        hosts_mount=_hosts_mount(data),
+        hosts_mount=_mount(data, FileKind.HOSTS),
+        resolv_mount=_mount(data, FileKind.RESOLV),
         bindings=_listed_bindings(data.get("Ports")),
     )
 
@@ -76,7 +78,8 @@ def inspected_container(engine: EngineId, data: Json) -> Container:
         joined=joined,
         # Podman repeats the joined container's endpoints here: two containers would hold each of its addresses.
         endpoints=_endpoints(data, names) if joined is None else (),
-        hosts_mount=_hosts_mount(data),
+        hosts_mount=_mount(data, FileKind.HOSTS),
+        resolv_mount=_mount(data, FileKind.RESOLV),
         bindings=_bindings(mapping(data.get("NetworkSettings")).get("Ports")),
     )
 
@@ -191,8 +194,8 @@ def _listed_health(status: Any) -> Health | None:
     return Health(found[1]) if found is not None else None
 
 
-def _hosts_mount(data: Json) -> Path | None:
+def _mount(data: Json, kind: FileKind) -> Path | None:
     for mount in data.get("Mounts") or []:
-        if mapping(mount).get("Destination") == "/etc/hosts":
+        if mapping(mount).get("Destination") == str(kind.path):
             return Path(mount.get("Source") or "/")
     return None

@@ -52,6 +52,7 @@ def podman_info(engine: EngineInfo, address: str, libpod: Json) -> EngineInfo:
         root=Path(store["runRoot"]),
         containers=Path(f"{store['graphDriverName']}-containers"),
         hosts=Path("userdata/hosts"),
+        resolv=Path("userdata/resolv.conf"),
         keeps_comments=False,
     )
 

@@ -1,0 +1,86 @@
+"""The outcome of each line that is requested for a resolv.conf."""
+
+from collections.abc import Iterable, Sequence
+
+from hostwatch.core.block.records import Block, Directive
+from hostwatch.core.model import AddressOrWords
+from hostwatch.core.references import Line
+from hostwatch.core.resolv_template import MAX_SEARCH, NAMESERVER, SEARCH, ResolvLine
+from hostwatch.core.resolve.lookup import resolver_of
+from hostwatch.core.resolve.outcome import (
+    Gone,
+    Last,
+    Memory,
+    Origin,
+    Outcome,
+    Published,
+    Unknown,
+    by_line,
+    published,
+)
+from hostwatch.core.resolve.templates import line_outcome
+from hostwatch.core.rules import Subscription
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.sharing import Query
+
+
+def resolv_outcomes(lister: Lister, queries: Sequence[Query]) -> list[Outcome]:
+    """The outcomes of these requests, in their order; one for each line."""
+    found = (resolv_outcome(lister, query, line) for query in queries for line in query.subscription.lines)
+    return [*by_line(found).values()]
+
+
+def resolv_outcome(lister: Lister, query: Query, line: Line) -> Outcome:
+    """The outcome of one line."""
+    if isinstance(line, ResolvLine) and line.words:
+        return _of_host(lister, query.subscription, line) if line.is_of_host else _literal(line)
+    resolver = resolver_of(lister, query.context, query.subscription.any_scope)
+    outcome = line_outcome(resolver, query.own, query.subscription, line)
+    if not isinstance(outcome, Published):
+        return outcome
+    directives = (Directive(record.address, (NAMESERVER,)) for record in outcome.records)
+    return published(line.text, zip(directives, outcome.origins, strict=True), outcome.source)
+
+
+def remembered(found: Iterable[Outcome], block: Block) -> Memory:
+    """The memory that follows from a block, which an earlier run left in the file.
+
+    A line with a reference may be any nameserver there that no line gives literally: it is one more for a moment.
+    """
+    lines = [outcome.line for outcome in found]
+    memory: dict[str, Last] = {}
+    for line in lines:
+        keyword, _, rest = line.partition(" ")
+        records = tuple(
+            record
+            for record in block.records
+            if record.names == (keyword,) and ("@{" not in rest or f"{keyword} {record.address}" not in lines)
+        )
+        if records:
+            memory[line] = Last(records, (Origin(),) * len(records))
+    return memory
+
+
+def _literal(line: ResolvLine) -> Outcome:
+    return _published(line, [" ".join(line.words)])
+
+
+def _published(line: ResolvLine, values: Iterable[AddressOrWords]) -> Outcome:
+    return published(line.text, [(Directive(value, (line.keyword,)), Origin()) for value in values], None)
+
+
+def _of_host(lister: Lister, subscription: Subscription, line: ResolvLine) -> Outcome:
+    """What the host uses: its nameservers, or its search domains."""
+    known = lister.host_resolver
+    if known is None:
+        return Unknown(line.text, "the host's resolv.conf is not read yet")
+    if line.keyword == SEARCH:
+        domains = list(known.search)
+        while sum(len(domain) + 1 for domain in domains) > MAX_SEARCH:
+            domains.pop()
+        return _published(line, [" ".join(domains)]) if domains else Gone(line.text, "the host has no search domains")
+    wanted = {4: subscription.ipv4, 6: subscription.ipv6}
+    addresses = [address for address in known.nameservers if wanted[address.version]]
+    if addresses:
+        return _published(line, addresses)
+    return Gone(line.text, known.fault or "the host has no nameserver of the families that are asked for")
