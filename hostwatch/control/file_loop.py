@@ -75,10 +75,9 @@ class FileLoop:
         """Those of these owners whose resolv.conf is kept. From the first one on these files are watched."""
         if self._store.asks_resolv and not self._resolv_asked.is_set():
             self._resolv_asked.set()
-        if not self._resolv_asked.is_set():
+        if not self._resolv_asked.is_set() or self._reconcilers is None:
             return frozenset()
-        kept = self._reconcilers.resolv.kept_among(owners) if self._reconcilers is not None else frozenset()
-        return (owners & self._store.resolv_files) | kept
+        return frozenset(filter(self._reconcilers.resolv.is_concerned, owners))
 
     def resynced(self) -> None:
         """Have every file compared, as the whole engine has been read."""

@@ -89,6 +89,10 @@ class Pipeline:
         """The files that are kept."""
         return frozenset(self._states)
 
+    def keeps(self, key: ContainerKey) -> bool:
+        """Whether a file is kept."""
+        return key in self._states
+
     def state(self, key: ContainerKey) -> FileState:
         """The state of a file."""
         return self._states.get(key) or FileState()

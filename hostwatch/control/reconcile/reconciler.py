@@ -25,7 +25,6 @@ from hostwatch.control.standing import Standing
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, State
 from hostwatch.core.rules import Writer
-from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 _WORKERS = 8
@@ -69,13 +68,9 @@ class Reconciler:
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
 
-    def is_asked(self, container: Container) -> bool:
-        """Whether somebody asks for lines in the container's file."""
-        return bool(self._store.sharing(container.key, self._kind).requests)
-
-    def kept_among(self, owners: FileKeys) -> FileKeys:
-        """Those of these owners whose file has a state."""
-        return owners & self._pipeline.keys
+    def is_concerned(self, owner: ContainerKey) -> bool:
+        """Whether somebody asks for lines in the owner's file, or did when it was last looked at."""
+        return bool(self._store.sharing(owner, self._kind).requests) or self._pipeline.keeps(owner)
 
     def seen_again(self) -> None:
         """The engine's directory is another one: files that were out of sight may be in it."""

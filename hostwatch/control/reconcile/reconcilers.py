@@ -16,7 +16,7 @@ class Reconcilers(NamedTuple):
     def standing(self, container: Container) -> Standing:
         """How the container's files stand, as far as is known."""
         standing = self.hosts.standing(container)
-        if not self.resolv.is_asked(container):
+        if not self.resolv.is_concerned(container.key):
             return standing
         return standing._replace(resolv=self.resolv.standing(container))
 
