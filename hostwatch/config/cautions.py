@@ -16,6 +16,7 @@ from hostwatch.config.subscribers import SubscriberSettings
 from hostwatch.core.likeness import is_slip, neighbours
 from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded
+from hostwatch.core.patterns import ALIKE, parsed_pattern
 from hostwatch.core.references import SELF
 from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered
 from hostwatch.core.store.lister import Lister
@@ -31,6 +32,12 @@ _REGULAR = (
     "`{}` looks like a regular expression, and this is a glob: * is any text, ? any character, [0-9] one of these;"
     " several globs are a list"
 )
+_TOP_DOMAINS = frozenset(("app", "com", "dev", "edu", "gov", "info", "int", "mil", "net", "org"))
+"""The generic domains of RFC 1591, and others in wide use. All of two letters belong to countries (RFC 1591, too)."""
+_PUBLIC = (
+    "`.{}` is a domain of the internet, so that a container takes the name of a host there, as with --name github;"
+    " for names of one's own there are .internal, .test and .docker"
+)
 _REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.[A-Za-z0-9]+(?:\[[0-9]+\])?\}")
 
 
@@ -44,7 +51,7 @@ class _Requested:
 
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
-    return settings.origin.faults([*_globs(settings), *_claims(settings)])
+    return settings.origin.faults([*_globs(settings), *_claims(settings), *_patterns(settings)])
 
 
 def of_names(settings: Settings) -> tuple[ConfigFault, ...]:
@@ -99,6 +106,19 @@ def _claims(settings: Settings) -> Iterator[Problem]:
 def _claimed(name: str, index: int, owner: str, written: str) -> Problem:
     spelt = "" if name == written else f", as {written!r} (host names are one whatever their case)"
     return Problem(index, shown(name), f"the service {owner!r} has this name{spelt}, so that it stands for neither")
+
+
+def _patterns(settings: Settings) -> Iterator[Problem]:
+    """Patterns below a domain of the internet, and those that do not tell containers apart."""
+    for key, subscriber in settings.subscribers.items():
+        for index, text in enumerate(subscriber.publish_as):
+            pattern = parsed_pattern(text)
+            found = settings.origin.document.found(("subscribers", key, "publish_as", index)).node.index
+            if not pattern.tells_apart:
+                yield Problem(found, shown(text), ALIKE)
+            domain = pattern.suffix.removeprefix(".")
+            if domain in _TOP_DOMAINS or re.fullmatch(r"[a-z]{2}", domain):
+                yield Problem(found, shown(text), _PUBLIC.format(domain))
 
 
 def _slips(settings: Settings) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from hostwatch.config.document import Document, Found, Loc, Node, Problem, Scalar, Sequence, shown
+from hostwatch.config.document import Document, Found, Loc, Mapping, Node, Problem, Scalar, Sequence, shown
 from hostwatch.config.section import Section
 from hostwatch.config.settings import Settings
 from hostwatch.config.values import RepeatedError, TemplateError
@@ -99,6 +99,8 @@ def _not_a_mapping(section: type[Section] | None) -> str:
 
 
 def _not_text(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "must be text; one that begins with { is quoted"
     if not isinstance(node, Scalar) or not node.written:
         return "must be text"
     kind = "nothing" if node.value is None else "true or false" if isinstance(node.value, bool) else "a number"

@@ -16,7 +16,9 @@ from hostwatch.core.rules import Places, Subscription
 def places_of(origin: Origin, key: str, settings: SubscriberSettings, subscription: Subscription) -> Places:
     """The places of one entry, with its key."""
     template = settings.hosts if subscription.kind is FileKind.HOSTS else settings.resolv
-    return Places(_of_lines(origin, key, template, subscription), _of_services(origin, key, subscription))
+    services = _of_list(origin, key, "services", max(len(subscription.services), int(subscription.everything)))
+    patterns = _of_list(origin, key, "publish_as", len(subscription.publish_as))
+    return Places(_of_lines(origin, key, template, subscription), services, patterns)
 
 
 def _of_lines(origin: Origin, key: str, template: str, subscription: Subscription) -> tuple[str, ...]:
@@ -28,9 +30,9 @@ def _of_lines(origin: Origin, key: str, template: str, subscription: Subscriptio
     return _told(origin, document.inside(scalar, [starts[line.row] for line in subscription.lines]))
 
 
-def _of_services(origin: Origin, key: str, subscription: Subscription) -> tuple[str, ...]:
-    steps = range(max(len(subscription.services), int(subscription.everything)))
-    return _told(origin, [origin.document.found(("subscribers", key, "services", step)).node.index for step in steps])
+def _of_list(origin: Origin, key: str, field: str, length: int) -> tuple[str, ...]:
+    found = [origin.document.found(("subscribers", key, field, step)).node.index for step in range(length)]
+    return _told(origin, found)
 
 
 def _told(origin: Origin, offsets: Iterable[int]) -> tuple[str, ...]:

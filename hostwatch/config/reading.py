@@ -101,6 +101,8 @@ def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
     index = 0 if mark is None else mark.index
     message = ", ".join(part for part in (error.context, error.problem) if part)
     remedy = next((f"; {remedy}" for words, remedy in _REMEDIES if words in message), "")
+    if text[:index].endswith("}"):
+        remedy = '; a text that begins with { must be quoted, as in "{name}.docker"'
     line = text[index:].partition("\n")[0].strip()
     return Problem(index, shown(line) if line else "the end of the line", f"not valid YAML: {message}{remedy}")
 

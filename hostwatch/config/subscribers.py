@@ -16,10 +16,12 @@ from pydantic import (
 )
 
 from hostwatch.config.notify import Notify, NotifySettings
+from hostwatch.config.patterns import Patterns
 from hostwatch.config.section import Section
 from hostwatch.config.services import MatchSettings
 from hostwatch.config.values import TEXTS, HostFile, LookupName, ResolvTemplate, Template, each_once, listed
 from hostwatch.core.model import FileKind
+from hostwatch.core.patterns import GIVEN_NAMES, parsed_pattern
 from hostwatch.core.references import parsed_template
 from hostwatch.core.resolv_template import parsed_resolv
 from hostwatch.core.rules import SubscriberRule, Subscription, Writer
@@ -60,6 +62,13 @@ class SubscriberSettings(Section):
     services: Services = Field(
         default_factory=tuple,
         description='Services that get a line each, with their own names; "*" is every name in reach. Absent: none.',
+    )
+    publish_as: Patterns = Field(
+        default_factory=tuple,
+        description='With services: "*": the names that are published, as patterns of {name} (each name that * gives '
+        "without this), {service} and {project} (of Compose), {network} (on which the container is reached) and "
+        "{hostname} (its own). A container that lacks a part has no such name. Absent: {name}.",
+        examples=["{name}.docker", ["{name}", "{name}.docker", "{service}.{project}.docker"]],
     )
     resolv: ResolvTemplate = Field(
         "",
@@ -102,6 +111,13 @@ class SubscriberSettings(Section):
             raise ValueError("a file on the host has no container, and so no resolv.conf: leave out `resolv`")
         return self
 
+    @field_validator("publish_as")
+    @classmethod
+    def _of_every_name(cls, patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("services", "*") != "*":
+            raise ValueError(f'this is for services: "*"; {GIVEN_NAMES}')
+        return patterns
+
     @field_validator("notify")
     @classmethod
     def _of_one_kind(cls, notify: NotifySettings | None, info: ValidationInfo) -> NotifySettings | None:
@@ -122,6 +138,7 @@ class SubscriberSettings(Section):
             lines=parsed_template(self.hosts)[0],
             services=() if self.services == "*" else self.services,
             everything=self.services == "*",
+            publish_as=tuple(map(parsed_pattern, self.publish_as)),
             ipv4="ipv4" in self.families,
             ipv6="ipv6" in self.families,
             ipv6_first=self.families[0] == "ipv6",

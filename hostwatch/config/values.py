@@ -28,7 +28,7 @@ MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
 
 class TemplateError(ValueError):
-    """A template with faults, each with its row and column inside the template."""
+    """A template or a pattern with faults, each with its row and column inside the text."""
 
     def __init__(self, faults: tuple[TemplateFault, ...]) -> None:
         super().__init__("; ".join(map(str, faults)))

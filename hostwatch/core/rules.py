@@ -14,6 +14,7 @@ from hostwatch.core.images import spellings, with_any_tag
 from hostwatch.core.model import ONE_OFF, Address, Container, FileKind, HostAddresses
 from hostwatch.core.names import folded
 from hostwatch.core.notifications import Notification
+from hostwatch.core.patterns import Pattern
 from hostwatch.core.references import SELF, Line
 
 
@@ -104,6 +105,8 @@ class Places:
     lines: tuple[str, ...]
     services: tuple[str, ...]
     """Of each service, or of the one `*`."""
+    publish_as: tuple[str, ...] = ()
+    """Of each pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Subscription:
     """Services that get a line each, with the service's own names."""
     everything: bool = False
     """Whether every name in reach gets a line (`services: "*"`)."""
+    publish_as: tuple[Pattern, ...] = ()
+    """The patterns of the names that `services: "*"` gives; empty: each name as it is."""
     ipv4: bool = True
     ipv6: bool = True
     ipv6_first: bool = False

@@ -86,6 +86,20 @@ def test_names_that_two_services_have(tmp_path: Path) -> None:
     ]
 
 
+def test_patterns_of_names(tmp_path: Path) -> None:
+    """Below a domain of the internet, or without a part that tells containers apart."""
+    patterns = '["{name}.docker", "{name}.Com", "{name}.de", "{name}.example.com", "x-{project}.d", "{service}.lan"]'
+    text = f'subscribers:\n  this-host:\n    file: /etc/hosts\n    services: "*"\n    publish_as: {patterns}\n'
+    public = "is a domain of the internet, so that a container takes the name of a host there, as with --name github;"
+    remedy = "for names of one's own there are .internal, .test and .docker"
+    alike = "this makes one name of all containers of a network or project, which stands for none of them unless they"
+    assert told(tmp_path, text) == [
+        f"5:35: `.com` {public} {remedy} (got '{{name}}.Com')",
+        f"5:49: `.de` {public} {remedy} (got '{{name}}.de')",
+        f"5:84: {alike} are replicas; {{name}}, {{service}} and {{hostname}} tell them apart (got 'x-{{project}}.d')",
+    ]
+
+
 def test_a_reference_that_is_similar_to_a_service(tmp_path: Path) -> None:
     """In a template and in a list. A name that is similar to none is no caution, as a container may have it."""
     text = """\

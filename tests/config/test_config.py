@@ -24,7 +24,7 @@ BAD = sorted((HERE / "bad").glob("*.yaml"))
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
-writer families scope notify signal exec restart command advertise timing linger resync
+publish_as writer families scope notify signal exec restart command advertise timing linger resync
 resolv notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
@@ -99,6 +99,8 @@ def test_rules_of_the_contracts_example() -> None:
     assert (web.subscription.services, web.subscription.everything) == (("queue",), False)
     assert (web.subscription.notification, web.subscription.writer) == (Signal("SIGHUP"), Writer.AUTO)
     assert (host.key, host.target, host.subscription.everything) == ("this-host", Path("/etc/hosts"), True)
+    texts = ["{name}", "{name}.docker", "{service}.{project}.docker"]
+    assert [pattern.text for pattern in host.subscription.publish_as] == texts
     assert rules.advertise == AUTO
 
 
@@ -417,6 +419,11 @@ subscribers:
       @{x.ip} b"
     services: queue
   all: {match: {name: web}, services: "*"}
+  made:
+    match: {name: web}
+    publish_as: ["{name}",
+      "{name}.docker"]
+    services: "*"
   none: {match: {name: web}}
 """
 
@@ -430,5 +437,6 @@ def test_each_request_knows_its_place(tmp_path: Path) -> None:
         "web": Places((f"{name}:6", f"{name}:8"), (f"{name}:9", f"{name}:10")),
         "folded": Places((f"{name}:13", f"{name}:14"), (f"{name}:15",)),
         "all": Places((), (f"{name}:16",)),
+        "made": Places((), (f"{name}:21",), (f"{name}:19", f"{name}:20")),
         "none": Places((), ()),
     }

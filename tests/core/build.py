@@ -19,6 +19,7 @@ from hostwatch.core.model import (
     NetworkMode,
     State,
 )
+from hostwatch.core.patterns import Pattern, parsed_pattern
 from hostwatch.core.references import Line, parsed_template
 from hostwatch.core.resolve import desired
 from hostwatch.core.resolve.linger import Desired
@@ -158,6 +159,11 @@ def lines(*sources: str) -> tuple[Line, ...]:
     found, faults = parsed_template("\n".join(sources))
     assert not faults
     return found
+
+
+def patterns(*texts: str) -> tuple[Pattern, ...]:
+    """Patterns of `publish_as`, which must be valid."""
+    return tuple(map(parsed_pattern, texts))
 
 
 def service(name: str, names: tuple[str, ...] = (), network: str | None = None, healthy: bool = False) -> ServiceRule:

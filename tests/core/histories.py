@@ -22,6 +22,7 @@ from tests.core.build import (
     lines,
     net,
     on,
+    patterns,
     service,
     subscriber,
 )
@@ -30,11 +31,13 @@ from tests.effort import examples
 NAMES = ("a", "b", "c", "db", "web")
 NETS = ("bridge", "front", "back")
 ALIASES = ("db", "web", "x")
+PATTERNS = patterns("{name}.docker", "{service}.{network}", "{hostname}", "{project}", "{name}.{project}")
 RULES = Rules(
     services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
     subscribers=(
         subscriber("c", Subscription(services=("x",), any_scope=True)),
         SubscriberRule("all", Path("/all"), Subscription(everything=True)),
+        SubscriberRule("made", Path("/made"), Subscription(everything=True, publish_as=PATTERNS)),
         SubscriberRule(
             "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web",))
         ),
@@ -90,6 +93,7 @@ LABELS = st.fixed_dictionaries(
             ]
         ),
         "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
+        "hostwatch.publish_as": st.sampled_from(["{name}", "{name}.docker {service}", "{hostname}"]),
         "hostwatch.names": st.sampled_from(["x", "db", "web", "x db"]),
         "hostwatch.network": st.sampled_from(["front", "back"]),
         "hostwatch.health": st.just("required"),
@@ -127,6 +131,7 @@ def containers(draw: st.DrawFn) -> Container:
         health=draw(st.sampled_from([None, *Health])),
         claim=draw(st.sampled_from([Claim.FULL, Claim.NONE])) if state is STOPPED else Claim.FULL,
         ports=draw(PORTS),
+        hostname=draw(st.sampled_from([None, "web", "h.example"])),
     )
     return dataclasses.replace(made, key=key(name))
 

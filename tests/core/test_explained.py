@@ -12,9 +12,23 @@ from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.explained import Explained, Explanation
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.outcome import Memory
-from hostwatch.core.rules import Rules, SubscriberRule, Subscription
+from hostwatch.core.rules import Places, Rules, SubscriberRule, Subscription
 from hostwatch.core.store.store import Store
-from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, desired_block, hosts, key, net, on, service, store
+from tests.core.build import (
+    ENGINE,
+    STOPPED,
+    UNKNOWN,
+    box,
+    desired_block,
+    hosts,
+    key,
+    net,
+    on,
+    patterns,
+    service,
+    store,
+    subscriber,
+)
 from tests.core.histories import Step, histories, often, watched
 
 
@@ -253,3 +267,98 @@ def test_a_line_that_lingers_with_the_names_of_another_one_lingers() -> None:
     assert [line.state for line in found] == ["lingers", "lingers"]
     assert said(found)[1] == set(desired.block.withheld) == set()
     assert "an earlier line gives the same names the same addresses" in [step.text for step in found[1].steps]
+
+
+# Names that patterns make.
+
+
+def made_steps(name: str, *others: Container, texts: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The steps of the line with a name in a file on the host, with their kinds; and the patterns alone."""
+    places = Places((), ("h.yaml:4",), tuple(f"h.yaml:{number}" for number, _ in enumerate(texts, 5)))
+    subscription = Subscription(everything=True, publish_as=patterns(*texts), places=places)
+    made = store(net("front"), *others, rules=Rules(subscribers=(SubscriberRule("f", Path("/f"), subscription),)))
+    made.add_host_files(ENGINE, "host")
+    file = made.host_files[0].key
+    desired = desired_block(made, file, {}, 0.0, 2.0)
+    (line,) = (line for line in explained(made, file, desired, desired.block) if name in line.line.split())
+    assert line.asked_by == "h.yaml:4"
+    steps = [f"{step.kind}: {step.text}" for step in line.steps]
+    return steps, [step.text for step in line.steps if step.kind == "pattern"]
+
+
+def test_a_name_with_a_suffix_is_explained_by_the_name() -> None:
+    """What it is made of, where that is written, and then the look-up of the name itself."""
+    steps, made = made_steps("db.docker", box("db", FRONT), texts=("{name}", "{name}.docker"))
+    assert made == ["db.docker is {name}.docker (h.yaml:6) of db, where {name} is db"]
+    assert "name: db is looked up from a file on the host, which sees all projects and networks" in steps
+    assert "tier: containers in reach by their own names: db; this is the one that counts" in steps
+    assert steps[-1] == "published: it gives 10.0.0.5 db db.docker"
+
+
+def test_a_name_of_other_parts_is_explained_by_them() -> None:
+    """All replicas that have them."""
+    replicas = [box(f"db-{n}", on("front", f"10.0.0.{n}"), compose="shop/db", number=n) for n in (1, 2)]
+    steps, made = made_steps("db.shop.d", *replicas, texts=("{service}.{project}.d",))
+    assert made == [
+        "db.shop.d is {service}.{project}.d (h.yaml:5) of db-1, db-2, where {service} is db, {project} is shop"
+    ]
+    assert [step for step in steps if step.startswith("taken")] == [
+        f"taken: taken: 10.0.0.{n} on front, the first network that the host reaches" for n in (1, 2)
+    ]
+
+
+def test_two_services_that_come_to_one_name_are_explained() -> None:
+    """With all who claim it, and what would decide."""
+    boxes = [box(name, on("front", f"10.0.0.{n}"), hostname="h") for n, name in ((1, "a"), (2, "b"))]
+    steps, made = made_steps("h.d", *boxes, texts=("{hostname}.d",))
+    assert made == ["h.d is {hostname}.d (h.yaml:5) of a, b, where {hostname} is h"]
+    assert "tier: h.d: claimed by a and b, which are several services, so that it means none of them" in steps
+    assert steps[-1] == "would_change: an entry under `services` of the configuration, called h.d, decides who is meant"
+
+
+def test_a_refused_name_is_explained() -> None:
+    """By what it is made of."""
+    evil = box("x", on("front", "10.0.0.1"), hostname="github.com")
+    steps, made = made_steps("github.com", evil, texts=("{hostname}",))
+    assert made == ["github.com is {hostname} (h.yaml:5) of x, where {hostname} is github.com"]
+    assert steps[-1].startswith("withheld: withheld: github.com: a container chose this name, and it may be that of")
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "remedy"),
+    [
+        (
+            "{name}.d",
+            "name: db is looked up from the network front",
+            "a container called db, `hostwatch.names: db`",
+        ),
+        ("{service}.{project}.d", "asked: label hostwatch.services of web asks for @{db.shop.d.ip} db.shop.d", None),
+    ],
+)
+def test_a_lingering_name_is_explained(text: str, told: str, remedy: str | None) -> None:
+    """Nothing makes it any more; what `{name}` stood for tells what is missing."""
+    web = box("web", on("front", "10.0.0.2"), labels={"hostwatch.services": "*", "hostwatch.publish_as": text})
+    made = store(net("front"), web, box("db", FRONT, compose="shop/db"))
+    memory = desired_block(made, key("web"), {}, 0.0, 2.0).memory
+    made.drop(key("db"))
+    made.yield_names(key("db"))
+    desired = desired_block(made, key("web"), memory, 1.0, 2.0)
+    found = explained(made, key("web"), desired, desired.block)
+    (line,) = (line for line in found if line.state == "lingers" and line.line.startswith("@{db"))
+    steps = [f"{step.kind}: {step.text}" for step in line.steps]
+    assert any(step.startswith(told) for step in steps)
+    changes = [step.removeprefix("would_change: ") for step in steps if step.startswith("would_change: ")]
+    assert [change.startswith(remedy or "") for change in changes] == [True] * (remedy is not None)
+
+
+def test_each_of_two_subscriptions_explains_its_own_names() -> None:
+    """A container that gets every name by the configuration, and again with a suffix by its label."""
+    web = box("web", on("front", "10.0.0.2"), labels={"hostwatch.services": "*", "hostwatch.publish_as": "{name}.d"})
+    rules = Rules(subscribers=(subscriber("web", Subscription(everything=True)),))
+    made = store(net("front"), web, box("db", FRONT), rules=rules)
+    desired = desired_block(made, key("web"), {}, 0.0, 2.0)
+    found = explained(made, key("web"), desired, desired.block)
+    made_of = {line.line: [step.text for step in line.steps if step.kind == "pattern"] for line in found}
+    assert made_of["@{db.ip} db"] == []
+    place = "label hostwatch.publish_as of web"
+    assert made_of["@{db.d.ip} db.d"] == [f"db.d is {{name}}.d ({place}) of db, where {{name}} is db"]

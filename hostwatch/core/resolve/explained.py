@@ -11,8 +11,10 @@ from hostwatch.core.model import ContainerKey, State
 from hostwatch.core.names import folded, told
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.desired import outcomes
+from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.lookup import resolver_of
+from hostwatch.core.resolve.made_steps import look_up_of_all
 from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.resolve.outcome import Gone, Last, Outcome, Published, Unknown
 from hostwatch.core.resolve.remedies import remedy
@@ -130,13 +132,17 @@ class Explanation:
         addressed = decisive.line is None or is_addressed(decisive.line)
         origins = frozenset(last.origins) if last is not None else frozenset()
         of_host = decisive.line.of_host if decisive.line is not None else None
-        return LookUp(resolver, query.own, name or "", addressed, origins, of_host)
+        look_up = LookUp(resolver, query.own, name or "", addressed, origins, of_host)
+        is_of_all = decisive.line is None and query.subscription.everything
+        return look_up_of_all(self._lister, decisive, look_up, outcome.line) if is_of_all else look_up
 
     def _is_decisive(self, asked: Asked, outcome: Outcome) -> bool:
         """Whether a request has this kind of outcome. Of several for the same line, another one may have decided."""
+        query = asked.request.query
+        if asked.line is None and query.subscription.everything:
+            return everything_of(self._lister, query).found(folded(_looked_up(outcome.line) or "")) is not None
         if asked.line is None:
             return True
-        query = asked.request.query
         resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
         return type(line_outcome(resolver, query.own, query.subscription, asked.line)) is type(outcome)
 

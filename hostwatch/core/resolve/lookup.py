@@ -22,6 +22,14 @@ class Excluded:
     reason: str
 
 
+def excluded(name: str) -> Excluded:
+    """The exclusion of a name with a dot that a container chose."""
+    return Excluded(
+        f"{name}: a container chose this name, and it may be that of another host;"
+        " give it by a service of the configuration to have it here"
+    )
+
+
 Group = tuple[object, ...]
 """What the names of one service have in common: the key of its entry in the configuration, and its containers' ids. A
 name without a service is a group of its own."""
@@ -84,10 +92,17 @@ class Resolver:
         near = [lister.by_index("network", engine, attachment.network_name) for attachment in context.attachments]
         return frozenset().union(*near, lister.by_index("host", engine), lister.by_index("joins"))
 
-    def names_of(self, key: ContainerKey) -> dict[str, str]:
-        """The names of a container that may be published here, folded and as written; none if it is out of reach."""
+    def seen(self, key: ContainerKey) -> Container | None:
+        """The container, if it may have names here: it is enabled and in reach."""
         container = self.lister.container(key)
         if container is None or not self.lister.roles(key).enabled or not self._tiers.reaches(container):
+            return None
+        return container
+
+    def names_of(self, key: ContainerKey) -> dict[str, str]:
+        """The names of a container that may be published here, folded and as written; none if it is out of reach."""
+        container = self.seen(key)
+        if container is None:
             return {}
         names: dict[str, str] = {}
         for name in sorted(self._names_of(container)):
@@ -116,8 +131,12 @@ class Resolver:
     def in_reach(self, name: str) -> InReach:
         """The service that `services: "*"` gives the name to, or the reason why it is left out."""
         answer = self._tiers.answer(name)
-        if answer is not None and (exclusion := self._exclusion(name)) is not None:
+        if answer is not None and (exclusion := self.exclusion(name)) is not None:
             return InReach(exclusion, ((name,),))
+        return self.reached(name, answer)
+
+    def reached(self, name: str, answer: Answer) -> InReach:
+        """What `services: "*"` makes of the answer to a name."""
         if not isinstance(answer, Service):
             is_said = answer is not None and not answer.yields
             return InReach(answer, ((name,),)) if is_said else InReach(None, ())
@@ -126,7 +145,7 @@ class Resolver:
         found = answer if len(near) == len(answer.containers) else replace(answer, containers=near)
         return InReach(found, ((rule, ids),), ids)
 
-    def _exclusion(self, name: str) -> Excluded | None:
+    def exclusion(self, name: str) -> Excluded | None:
         """The reason why a file on the host must not get a name that no line of it requests; `None` if it may.
 
         Any user who starts a container chooses its names, and a name with a dot may be that of a host elsewhere. A name
@@ -141,10 +160,7 @@ class Resolver:
         project = name.partition(".")[2]
         if "." not in project and self.lister.qualified(self.context.engine, name):
             return None
-        return Excluded(
-            f"{name}: a container chose this name, and it may be that of another host;"
-            " give it by a service of the configuration to have it here"
-        )
+        return excluded(name)
 
     def published_names(self, service: Service, own_names: Iterable[str]) -> dict[str, frozenset[str]]:
         """A service's names, each with the ids of the containers that it stands for.
@@ -156,7 +172,7 @@ class Resolver:
             for container in service.containers
             if container.claim is not Claim.NONE
             for name in self.lister.roles(container.key).names
-            if self._exclusion(name) is None
+            if self.exclusion(name) is None
         ]
         names: dict[str, str] = {}
         for name in (*own_names, *labelled):

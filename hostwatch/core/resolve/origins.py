@@ -58,6 +58,15 @@ class Asked(NamedTuple):
     line: Line | None
     """The line of the template; `None`: a service is asked for."""
 
+    def place_of(self, pattern: int) -> str:
+        """Where a pattern of `publish_as` stands."""
+        places = self.request.places
+        return places.publish_as[pattern] if places is not None else _label("publish_as", self.request)
+
+
+def _label(label: str, request: Request) -> str:
+    return f"label hostwatch.{label} of {request.subscriber.name}"
+
 
 class Requests:
     """Who asks for each line of a hosts file."""
@@ -71,11 +80,10 @@ class Requests:
 
     def _add(self, request: Request) -> None:
         subscription, places = request.query.subscription, request.places
-        name = request.subscriber.name
-        label = repeat(f"label hostwatch.{subscription.kind.value} of {name}")
+        label = repeat(_label(subscription.kind.value, request))
         for line, place in zip(subscription.lines, places.lines if places is not None else label, strict=False):
             self._asked.setdefault(line.text, []).append(Asked(request, place, line))
-        label = repeat(f"label hostwatch.services of {name}")
+        label = repeat(_label("services", request))
         requested = ["*"] if subscription.everything else subscription.services
         for service, place in zip(requested, places.services if places is not None else label, strict=False):
             reference = "*" if service == "*" else f"@{{{service}.ip}}"

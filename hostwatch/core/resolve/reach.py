@@ -92,6 +92,33 @@ def reach(lister: Lister, context: NetworkContext, target: Container, network: s
     return _first(service, shared or endpoints)
 
 
+def way_to(
+    lister: Lister, context: NetworkContext, target: Container, network: str | None, any_scope: bool
+) -> str | None:
+    """The network on which a subscriber reaches `target`, or would if it had an address; `None`: on no network.
+
+    A container that starts or has ended is on the same networks as before, so a restart does not change the answer.
+    """
+    found = reach(lister, context, target, network, any_scope)
+    if isinstance(found, Reached):
+        return found.network_name or None
+    service = lister.joins.sandbox(target)
+    if service is None:
+        return None
+    endpoints = service.endpoints if network is None else _on_named(lister, target, service, network)
+    ways = [endpoint for endpoint in endpoints if _is_way(lister, context, endpoint, any_scope)]
+    return min([(not context.is_on(way), *_network_order(way)) for way in ways], default=(None,))[-1]
+
+
+def _is_way(lister: Lister, context: NetworkContext, endpoint: Endpoint, any_scope: bool) -> bool:
+    if any_scope or context.is_on(endpoint):
+        return True
+    if context.network_mode is not NetworkMode.HOST:
+        return False
+    network = network_at(lister, context.engine, endpoint)
+    return network is None or not is_host_away(network)
+
+
 def in_reach(lister: Lister, context: NetworkContext, target: Container, any_scope: bool) -> bool:
     """Whether the subscriber could reach the target if it ran. Only such containers may claim a name."""
     service = lister.joins.sandbox(target)

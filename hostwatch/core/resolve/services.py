@@ -50,6 +50,10 @@ class Ambiguous:
     reason: str
     yields: bool = False
     """Whether all claimants have ended and did not come back."""
+    tier: Tier = Tier.CONFIG
+    """The tier in which they claim it."""
+    containers: tuple[Container, ...] = ()
+    """The claimants; empty if services of the configuration claim it."""
 
 
 Answer = Service | Ambiguous | None

@@ -13,7 +13,7 @@ from hostwatch.core.names import folded, told
 from hostwatch.core.references import Reference
 from hostwatch.core.resolve.bearers import Bearer, Bearers
 from hostwatch.core.resolve.host_address import HostReach, host_reach
-from hostwatch.core.resolve.lookup import Resolver
+from hostwatch.core.resolve.lookup import Excluded, Resolver
 from hostwatch.core.resolve.members import Member, answer_for, member_of, network_of
 from hostwatch.core.resolve.outcome import Origin
 from hostwatch.core.resolve.reach import Reached
@@ -26,8 +26,8 @@ class Step(NamedTuple):
     depth: int
     """0 for a step of the line itself; a step below another one is deeper."""
     kind: str
-    """`asked`, `name`, `tier`, `candidate`, `taken`, `passed`; `published`, `unknown`, `lingers` or `withheld`;
-    `shadowed`, `lost`, `would_change`."""
+    """`asked`, `pattern`, `name`, `tier`, `candidate`, `taken`, `passed`; `published`, `unknown`, `lingers` or
+    `withheld`; `shadowed`, `lost`, `would_change`."""
     text: str
     """A sentence for people. Containers choose names and labels, so it may hold any printable text."""
 
@@ -48,7 +48,7 @@ class LookUp:
     """The line's reference to an address of the host."""
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Answer | Excluded:
         """What the name means."""
         return answer_for(self.resolver, self.own, self.name, self.of_host)
 
@@ -73,7 +73,7 @@ class LookUp:
                 yield Step(1, "tier", f"containers out of reach by their own names, as for HostIp: {found}")
         if isinstance(answer, Service):
             for container in answer.containers:
-                yield from self._candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))
+                yield from self.candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))
         yield from self._others(answer, bearers)
 
     def _of_tier(self, tier: Tier, tried: Answer, *, is_it: bool) -> str:
@@ -89,7 +89,8 @@ class LookUp:
             found += ", which no container matches"
         return f"{place}: {found}; this is the one that counts" if is_it else f"{place}: {found}"
 
-    def _candidate(self, service: Service, member: Member) -> Iterator[Step]:
+    def candidate(self, service: Service, member: Member) -> Iterator[Step]:
+        """The steps of one container behind the name."""
         container = member.container
         yield Step(2, "candidate", f"{container.name}: {_described(container, member.owner)}")
         if member.missing is not None:
@@ -126,12 +127,12 @@ class LookUp:
             return f"; both are on {both}: user-defined networks come before bridge, then it goes by name"
         return ", where both are" if shared else ", without a shared network (`scope: any`)"
 
-    def _others(self, answer: Answer, bearers: Bearers) -> Iterator[Step]:
+    def _others(self, answer: Answer | Excluded, bearers: Bearers) -> Iterator[Step]:
         """The containers with that name that it does not mean."""
         known = answer.ids if isinstance(answer, Service) else frozenset[str]()
         if isinstance(answer, Ambiguous):
             return  # they are named in the reason
-        tier = answer.tier if answer is not None else None
+        tier = answer.tier if isinstance(answer, Service) else None
         for container in bearers.of(self.name):
             if container.key.id not in known and container.key.engine == self.resolver.context.engine:
                 why_not = Bearer(self.resolver, container, folded(self.name), tier).why_not()

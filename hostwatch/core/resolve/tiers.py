@@ -19,7 +19,8 @@ to a running container, and across tiers to a name that the engine itself gives,
 container yields at once to its successor, which is in the same tier, and to other tiers after the same time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from hostwatch.core.model import Claim, Container, State
 from hostwatch.core.resolve.reach import in_reach, is_placed
@@ -46,28 +47,18 @@ class Tiers:
 
     def answer(self, name: str) -> Answer:
         """The answer of the first tier that has one and does not yield to a later one."""
-        found = [answer for _, answer in self.tried(name) if answer is not None]
-        if not found:
-            return None
-        return found[0] if found[-1].yields else found[-1]
+        return answer_of(self.tried(name))
 
     def tried(self, name: str) -> Iterator[tuple[Tier, Answer]]:
         """Each tier that is asked, with its answer. None is asked after an answer that does not yield."""
-        does_yield = False
-        for tier, look_up in (
+        look_ups = (
             (Tier.CONFIG, self._configured),
             (Tier.COMPOSE, self._own_project),
             (Tier.CONTAINER, self._container),
             (Tier.ALIAS, self._alias),
             (Tier.LABEL, self._label),
-        ):
-            if does_yield and tier not in _GIVEN_BY_THE_ENGINE:
-                continue
-            answer = look_up(name)
-            yield tier, answer
-            if answer is not None and not answer.yields:
-                return
-            does_yield = does_yield or answer is not None
+        )
+        return tried(name, look_ups)
 
     def _configured(self, name: str) -> Answer:
         match self._lister.rules.service(name):
@@ -84,10 +75,10 @@ class Tiers:
     def _own_project(self, name: str) -> Answer:
         engine, project = self._context.engine, self._context.project
         if self._context.is_host_file:
-            return self._claimed(name, Tier.COMPOSE, self._lister.qualified(engine, name))
+            return self.claimed(name, Tier.COMPOSE, self._lister.qualified(engine, name))
         if project is None:
             return None
-        return self._claimed(name, Tier.COMPOSE, self._lister.in_compose(engine, project, name))
+        return self.claimed(name, Tier.COMPOSE, self._lister.in_compose(engine, project, name))
 
     def _container(self, name: str) -> Answer:
         named = self._lister.named(self._context.engine, name)
@@ -95,7 +86,7 @@ class Tiers:
         for container in _present(named):
             if self.reaches(container) or self._may_be_near(container):
                 latest.setdefault(container.name, container)
-        return self._claimed(name, Tier.CONTAINER, latest.values())
+        return self.claimed(name, Tier.CONTAINER, latest.values())
 
     def _may_be_near(self, container: Container) -> bool:
         """Whether a container may be on a network that is not known yet, as its early addresses come one by one."""
@@ -107,23 +98,23 @@ class Tiers:
     def _alias(self, name: str) -> Answer:
         engine = self._context.engine
         if self._context.is_host_file:
-            return self._claimed(name, Tier.ALIAS, self._lister.called(engine, name))
+            return self.claimed(name, Tier.ALIAS, self._lister.called(engine, name))
         by_network = [self._lister.aliased(engine, endpoint, name) for endpoint in self._context.attachments]
         everyone = {container.key: container for found in by_network for container in found}
-        return self._claimed(name, Tier.ALIAS, everyone.values(), by_network)
+        return self.claimed(name, Tier.ALIAS, everyone.values(), by_network)
 
     def _label(self, name: str) -> Answer:
         found = [c for c in self._lister.labelled(self._context.engine, name) if self.reaches(c)]
-        return self._claimed(name, Tier.LABEL, found)
+        return self.claimed(name, Tier.LABEL, found)
 
-    def _claimed(
+    def claimed(
         self,
         name: str,
         tier: Tier,
         claimants: Iterable[Container],
         networks: Iterable[list[Container]] = (),
     ) -> Answer:
-        """The service of all the claimants if they form one, else of those that have not ended.
+        """The service of all the claimants of a tier if they form one, else of those that have not ended.
 
         `networks` are the containers with this alias on each network. All containers with an alias on one network are
         replicas, as for the engine's DNS.
@@ -140,7 +131,7 @@ class Tiers:
             same = (c for c in found if c.claim is Claim.FULL or not common.isdisjoint(self._memberships(c)))
             return Service(name, tier, tuple(same))
         names = " and ".join(sorted(container.name for container in staying or found))
-        return Ambiguous(f"{name}: claimed by {names}", yields=not staying)
+        return Ambiguous(f"{name}: claimed by {names}", not staying, tier, tuple(found))
 
     def _are_one(self, found: list[Container], networks: Iterable[list[Container]]) -> bool:
         """Whether these are a single container, replicas on one network, or members of one service."""
@@ -157,6 +148,38 @@ class Tiers:
         if container.project is not None and container.compose_service is not None:
             found.add(("compose", container.project, container.compose_service))
         return frozenset(found)
+
+
+def tried(name: str, look_ups: Iterable[tuple[Tier, Callable[[str], Answer]]]) -> Iterator[tuple[Tier, Answer]]:
+    """The tiers that are asked for a name, each with its answer; `look_ups` are those of the tiers, in their order."""
+    does_yield = False
+    for tier, look_up in look_ups:
+        if does_yield and tier not in _GIVEN_BY_THE_ENGINE:
+            continue
+        answer = look_up(name)
+        yield tier, answer
+        if answer is not None and not answer.yields:
+            return
+        does_yield = does_yield or answer is not None
+
+
+def answer_of(asked: Iterable[tuple[Tier, Answer]]) -> Answer:
+    """The answer of the first tier that has one and does not yield to a later one."""
+    found = [answer for _, answer in asked if answer is not None]
+    if not found:
+        return None
+    return found[0] if found[-1].yields else found[-1]
+
+
+def settled(answers: Mapping[Tier, Answer]) -> Answer:
+    """The answer that counts of those that the tiers have given."""
+    if len(answers) < 2:
+        return next(iter(answers.values()), None)
+    return answer_of(tried("", ((tier, partial(_known, answers.get(tier))) for tier in Tier)))
+
+
+def _known(answer: Answer, _name: str) -> Answer:
+    return answer
 
 
 def _present(claimants: Iterable[Container]) -> list[Container]:

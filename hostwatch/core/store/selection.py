@@ -11,6 +11,7 @@ from hostwatch.core.likeness import differs_by_a_letter, nearest_of
 from hostwatch.core.model import Container, FileKind
 from hostwatch.core.names import name_fault, shown
 from hostwatch.core.notifications import Notification, notification_of_label
+from hostwatch.core.patterns import ALIKE, GIVEN_NAMES, MOST_PATTERNS, Pattern, PatternError, parsed_pattern
 from hostwatch.core.references import Line, Parsed, is_service_name, parsed_template
 from hostwatch.core.resolv_template import parsed_resolv
 from hostwatch.core.rules import Rules, ServiceRule, Subscription
@@ -33,7 +34,7 @@ _PREFIX = "hostwatch."
 _YES = ("true", "1", "yes", "on")
 _NO = ("false", "0", "no", "off")
 
-KNOWN_LABELS = ("hosts", "services", "resolv", "notify", "names", "network", "health", "enable")
+KNOWN_LABELS = ("hosts", "services", "publish_as", "resolv", "notify", "names", "network", "health", "enable")
 
 
 _WHOLE = "; because of this the whole label counts for nothing"
@@ -178,10 +179,11 @@ class _LabelReader:
     def subscription(self) -> Subscription | None:
         lines = self._lines("hosts", parsed_template)
         services = self._services()
+        everything = "*" in services
+        publish_as = self._publish_as(everything)
         if not lines and not services:
             return None
-        everything = "*" in services
-        return Subscription(lines, () if everything else services, everything)
+        return Subscription(lines, () if everything else services, everything, publish_as)
 
     def resolv_subscription(self) -> Subscription | None:
         lines = self._lines("resolv", parsed_resolv)
@@ -209,6 +211,25 @@ class _LabelReader:
                 self._refuse("services", f"{service[:80]!r} is not the name of a service{_WHOLE}")
                 return ()
         return services
+
+    def _publish_as(self, everything: bool) -> tuple[Pattern, ...]:
+        patterns = self._words("publish_as")
+        if patterns and not everything:
+            self._refuse("publish_as", f"it is for `hostwatch.services: *`; {GIVEN_NAMES}")
+            return ()
+        if len(patterns) > MOST_PATTERNS:
+            self._refuse("publish_as", f"more than {MOST_PATTERNS} patterns")
+            return ()
+        try:
+            found = tuple(map(parsed_pattern, patterns))
+        except PatternError as error:
+            self._refuse("publish_as", f"{error.value[:80]!r}: {error}{_WHOLE}")
+            return ()
+        for pattern in found:
+            if not pattern.tells_apart:
+                self._refuse("publish_as", f"{pattern.text!r}: {ALIKE}{_WHOLE}")
+                return ()
+        return found
 
     def _words(self, label: str) -> tuple[str, ...]:
         if label not in self.labels or not self._fits(label):
