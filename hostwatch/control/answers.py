@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from hostwatch.control.blocks import FileKey
+from hostwatch.control.clock import loop_time
 from hostwatch.control.figures import Figures
 from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.history import History, instant
@@ -107,7 +108,7 @@ class Answers:
 
     async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
         """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
-        clock = Clock(anyio.current_time(), time.time(), self._linger_seconds())
+        clock = Clock(loop_time(), time.time(), self._linger_seconds())
         return await why(self._store, await self._dated([*self._standings([subscriber])]), names, clock)
 
     async def past(self, asked: Inquiry) -> Json:

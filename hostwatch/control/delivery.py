@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.figures import NotificationResult
 from hostwatch.control.restarts import Restarts
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
@@ -119,10 +120,10 @@ class Deliveries:
 
     async def _retry(self, delivery: Delivery, fault: _Fault) -> None:
         """Try again until the notification works, is given up, or is not needed any more. Logs the outcome once."""
-        backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), anyio.current_time() + _RETRY_SECONDS, 0
+        backoff, until, refusals = Backoff(*_RETRY_BACKOFF_SECONDS), loop_time() + _RETRY_SECONDS, 0
         while True:
             refusals += fault.by_command
-            if fault.is_final or refusals >= _REFUSALS or anyio.current_time() > until:
+            if fault.is_final or refusals >= _REFUSALS or loop_time() > until:
                 logger.warning(
                     "{}: not notified by {}, and given up: {}",
                     delivery.container.name,

@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.delivery import Deliveries, Delivery, Means
 from hostwatch.control.figures import NotificationResult
 from hostwatch.control.restarts import Restarts
@@ -88,7 +89,7 @@ class Notifier:
             return
         file.now = block
         if key in self._pending:
-            self._pending[key].changed(anyio.current_time())
+            self._pending[key].changed(loop_time())
         else:
             self._pending[key] = self._debounce()
             self._tasks.start_soon(self._settle, key, name=f"notify {key}")
@@ -98,11 +99,11 @@ class Notifier:
         self._files.pop((key, kind), None)
 
     def _debounce(self) -> Debounce:
-        return Debounce(anyio.current_time(), self.debounce_seconds, self.debounce_seconds * _MOST)
+        return Debounce(loop_time(), self.debounce_seconds, self.debounce_seconds * _MOST)
 
     async def _settle(self, key: ContainerKey) -> None:
         """Wait until the records have settled, and notify of the changes."""
-        while (wait := self._pending[key].due - anyio.current_time()) > 0 or self._is_stale(key):
+        while (wait := self._pending[key].due - loop_time()) > 0 or self._is_stale(key):
             if wait <= 0:
                 self._pending[key] = self._debounce()
                 wait = _STALE_SECONDS if self.debounce_seconds <= 0 else 0.0

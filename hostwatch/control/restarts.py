@@ -7,8 +7,7 @@ the records of the first one. So no application is notified of a change that its
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import anyio
-
+from hostwatch.control.clock import loop_time
 from hostwatch.core.model import AddressOrWords, Container, ContainerKey
 from hostwatch.core.store.store import Store
 
@@ -48,10 +47,10 @@ class Restarts:
         return frozenset(found)
 
     def _forget_restarts(self) -> None:
-        now = anyio.current_time()
+        now = loop_time()
         self._restarted = {key: restarted for key, restarted in self._restarted.items() if restarted.until > now}
 
     def expect(self, container: Container, lineage: frozenset[ContainerKey], seconds: float) -> None:
         """Note that a container is restarted now. Consequences may come for so many seconds."""
         addresses = frozenset(address for endpoint in container.endpoints for address in endpoint.addresses)
-        self._restarted[container.key] = _Restarted(addresses, lineage, anyio.current_time() + seconds)
+        self._restarted[container.key] = _Restarted(addresses, lineage, loop_time() + seconds)

@@ -123,8 +123,11 @@ class Source(Protocol):
     async def listed(self, key: ContainerKey) -> Container | None:
         """One container from the list. The answer comes at once, but may have an earlier state."""
 
-    async def container(self, key: ContainerKey) -> Container:
-        """One container with all facts. The answer waits while the container is starting. May raise `GoneError`."""
+    async def container(self, key: ContainerKey, seconds: float) -> Container:
+        """One container with all facts. The answer waits while the container is starting. May raise `GoneError`.
+
+        An answer that takes longer than so many seconds is an `EngineError`.
+        """
 
     async def networks(self) -> Sequence[Network]:
         """All networks."""

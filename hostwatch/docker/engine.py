@@ -107,9 +107,9 @@ class DockerEngine:
         with readable(self.address):
             return next((containers.listed_container(self._id, data) for data in found), None)
 
-    async def container(self, key: ContainerKey) -> Container:
+    async def container(self, key: ContainerKey, seconds: float) -> Container:
         """One container with all facts."""
-        data = await self._session.get(f"/containers/{key.id}/json", max_bytes=CONTAINER_LIMIT)
+        data = await self._session.get(f"/containers/{key.id}/json", max_bytes=CONTAINER_LIMIT, seconds=seconds)
         with readable(self.address):
             return containers.inspected_container(self._id, data)
 

@@ -119,7 +119,7 @@ async def _faults(connection: Connection, container: Container | None) -> tuple[
 
         async def inspect() -> None:
             if container is not None:
-                await source.container(container.key)
+                await source.container(container.key, _PATIENCE_SECONDS)
 
         async def subscribe() -> None:
             async with source.events():

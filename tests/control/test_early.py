@@ -34,7 +34,7 @@ class Engine:
         await anyio.sleep(0.001)
         return AFTER.endpoints[0]
 
-    async def container(self, _key: ContainerKey) -> Container:
+    async def container(self, _key: ContainerKey, _seconds: float) -> Container:
         self.asked.append("container")
         await anyio.sleep(HELD_SECONDS)
         return AFTER

@@ -18,7 +18,7 @@ DEATHS = 300
 class Dead:
     """An engine on which nothing runs."""
 
-    async def container(self, wanted: ContainerKey) -> Container:
+    async def container(self, wanted: ContainerKey, _seconds: float) -> Container:
         return next(dataclasses.replace(found, state=State.STOPPED) for found in BOXES if found.key == wanted)
 
 
@@ -60,7 +60,7 @@ async def test_a_container_that_another_one_makes_stale_is_read_again() -> None:
     old, new = box("old", on("front", "10.0.0.9")), box("new", on("front", "10.0.0.9"))
 
     class Moved:
-        async def container(self, wanted: ContainerKey) -> Container:
+        async def container(self, wanted: ContainerKey, _seconds: float) -> Container:
             return new if wanted == new.key else dataclasses.replace(old, endpoints=(on("front", "10.0.0.10"),))
 
     made = store(old)

@@ -31,9 +31,11 @@ class Engine:
         self.is_failing = False
         self.answer = DB
 
-    async def container(self, _key: ContainerKey) -> Container:
+    async def container(self, _key: ContainerKey, seconds: float) -> Container:
         self.inspected.append(anyio.current_time())
-        await anyio.sleep(self.seconds)
+        await anyio.sleep(min(self.seconds, seconds))
+        if seconds < self.seconds:
+            raise EngineError("no answer")
         if self.is_failing:
             raise EngineError("no")
         return self.answer

@@ -34,7 +34,7 @@ class Lagging:
         self._known.put_network(net("front"))
         return (OLD, NEW)
 
-    async def container(self, wanted: ContainerKey) -> Container:
+    async def container(self, wanted: ContainerKey, _seconds: float) -> Container:
         new = self._known.container(NEW.key)
         self.seen.append(new.state if new is not None else None)
         if wanted == OLD.key:

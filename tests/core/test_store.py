@@ -331,9 +331,9 @@ def test_a_change_affects_the_file_with_other_desired_lines(
 def test_a_container_that_gets_a_kept_address_affects_the_file_that_keeps_it() -> None:
     """A line goes at once when any other container gets its address."""
     made = store(box("web", on("front", "10.0.0.3"), labels=hosts("@{db.ip} db")))
-    made.keep(key("web"), frozenset({ip("10.0.0.5")}))
+    made.unconfirmed.note(key("web"), frozenset({ip("10.0.0.5")}))
     assert made.put(box("stranger", on("front", "10.0.0.5"))) == {key("web")}
-    made.keep(key("web"), frozenset())
+    made.unconfirmed.note(key("web"), frozenset())
     assert made.put(box("other", on("front", "10.0.0.5"))) == set()
 
 

@@ -181,8 +181,16 @@ class SimulatedSource:
         await self._answer(self.faults.delay(AN_ENTRY))
         return found
 
-    async def container(self, key: ContainerKey) -> Container:
-        """One container's inspection, which waits for the end of its start."""
+    async def container(self, key: ContainerKey, seconds: float) -> Container:
+        """One container's inspection, if it takes no longer than that."""
+        try:
+            with anyio.fail_after(seconds):
+                return await self._inspected(key)
+        except TimeoutError:
+            raise EngineError("no answer") from None
+
+    async def _inspected(self, key: ContainerKey) -> Container:
+        """The inspection, which waits for the end of its start."""
         box = self.engine.boxes.get(key.id)
         if box is not None and box.name in self.faults.refused:
             raise EngineError("the engine answered 500")

@@ -9,6 +9,7 @@ from loguru import logger
 from trio.testing import MockClock
 
 from hostwatch.control.informer.unread import UNREAD_SECONDS
+from hostwatch.control.source import EngineError
 from hostwatch.core.model import Container, ContainerKey
 from tests.model.box import Recipe
 from tests.model.oracle import Records, said
@@ -61,10 +62,10 @@ def hang(world: World) -> None:
     world.source.faults.slow["tmp"] = 1e6
 
 
-async def never(key: ContainerKey) -> Container:  # noqa: ARG001
+async def never(_key: ContainerKey, seconds: float) -> Container:
     """An inspection that is never answered."""
-    await anyio.sleep_forever()
-    raise AssertionError
+    await anyio.sleep(seconds)
+    raise EngineError("no answer")
 
 
 @pytest.mark.parametrize("fault", [refuse, hang])
@@ -146,7 +147,7 @@ def test_a_removed_container_is_forgotten(log: list[str]) -> None:
     async def life(world: World) -> None:
         world.run_again()
         await anyio.sleep(9)
-        world.source.container = never  # type: ignore[method-assign]
+        world.source.container = never  # type: ignore[assignment, method-assign]
         Remove("tmp", fates=("lost",)).happen(world)
         await anyio.sleep(UNREAD_SECONDS + 90)
         assert records(world).keys() == {"db"}

@@ -5,6 +5,7 @@ import random
 import anyio
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.source import EngineInfo
 from hostwatch.core.timing import Backoff
 
@@ -38,12 +39,12 @@ class Connection:
         """Note that everything has been read from the engine."""
         if not self.is_up and self.engine is not None:
             logger.info("connected to engine {} (API {})", self.engine.version, self.engine.api)
-        self._since, self.fault = anyio.current_time(), None
+        self._since, self.fault = loop_time(), None
 
     def lost(self, error: BaseException) -> None:
         """Note that the engine is away."""
         if self._since is not None:
-            if anyio.current_time() > self._since + _SETTLED_SECONDS:
+            if loop_time() > self._since + _SETTLED_SECONDS:
                 self._backoff.succeeded()
             logger.warning("lost the engine ({}); all records stay until it is back", error)
         elif self.fault is None:

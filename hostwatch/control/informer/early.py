@@ -14,14 +14,14 @@ after the address is in use. Several sources know it earlier. `hostwatch.core.st
 Every other module sees addresses in the store, where a container with unconfirmed addresses is stale, unless it runs.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
 
 import anyio
 import anyio.lowlevel
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.informer.changes import Changes
 from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.source import EngineError, GoneError, Source
@@ -95,9 +95,9 @@ class EarlyAddresses:
         networks = networks_to_ask(self._store, key, addresses)
         if not networks or self._reads is None or key in self._asking:
             return
-        if self._claims.wait(key, anyio.current_time()) <= 0:
+        if self._claims.wait(key, loop_time()) <= 0:
             self._asking.add(key)
-            self._start(self._ask_networks, key, networks, cause, name=f"claim of {key}")
+            self._start(self._ask_networks, key, networks, cause)
 
     def is_told(self, key: ContainerKey) -> bool:
         """Whether a starting container's file tells its addresses."""
@@ -114,11 +114,11 @@ class EarlyAddresses:
 
     def read_listed(self, key: ContainerKey, cause: str) -> None:
         """A new subscriber was created: read it from the list, as its inspection may wait for its start."""
-        self._start(self._read_list, key, cause, name=f"list {key}")
+        self._start(self._read_list, key, cause)
 
     def read_early_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
         """A starting container is connected to a network: read its endpoint there, which waits for no lock."""
-        self._start(self._read_endpoint, network, key, cause, self._store.put_early_endpoint, name=f"endpoint {key}")
+        self._start(self._read_endpoint, network, key, cause, self._store.put_early_endpoint)
 
     def read_new_endpoint(self, network: NetworkKey, key: ContainerKey, cause: str) -> None:
         """A running container is connected to a network: have it read again.
@@ -132,9 +132,9 @@ class EarlyAddresses:
             first = partial(self._read_endpoint, network, key, cause, self._store.put_new_endpoint)
             self._reads.enqueue_after(first, key, cause)
 
-    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object, name: str) -> None:
+    def _start(self, work: Callable[..., Awaitable[None]], *arguments: object) -> None:
         if self._reads is not None:
-            self._reads.tasks.start_soon(work, *arguments, name=name)
+            self._reads.crew.start(work, *arguments)
 
     async def _read_list(self, key: ContainerKey, cause: str) -> None:
         try:
@@ -172,7 +172,7 @@ class EarlyAddresses:
                             self._reads.enqueue(key, cause)
                             self._answered[key] = network
                         return
-            self._claims.spend(key, anyio.current_time(), _CLAIM_COST_SECONDS)
+            self._claims.spend(key, loop_time(), _CLAIM_COST_SECONDS)
         finally:
             self._asking.discard(key)
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import anyio
 
+from hostwatch.control.clock import loop_time
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
@@ -32,7 +33,7 @@ class Endings:
         if not self._store.is_ending(key):
             self._due.pop(key, None)
         elif key not in self._due:
-            self._due[key] = anyio.current_time() + self.linger_seconds
+            self._due[key] = loop_time() + self.linger_seconds
             self._noted.set()
 
     async def run(self) -> NoReturn:

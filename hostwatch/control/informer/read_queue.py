@@ -1,6 +1,6 @@
 """The queue of containers and networks to read again, and the time at which each is read.
 
-Each queued key has a task of its own, so that no key waits for another one that the engine holds up. The engine does so
+Each queued key is read by a task of its own, so that no key waits for another one that the engine holds up, as it does
 with the inspection of a starting container. Equal keys collapse.
 
 | state of a key | enqueued again | time is up | read | reading failed |
@@ -27,6 +27,8 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
+from hostwatch.control.informer.crew import Crew
 from hostwatch.control.informer.reader import Affected, Key, Reader
 from hostwatch.control.source import EngineError
 from hostwatch.core.model import ContainerKey, State
@@ -78,7 +80,7 @@ class ReadQueue:
         self._reader = reader
         self._store = store
         self._affected = affected
-        self.tasks = tasks
+        self.crew = Crew(tasks)
         """Its tasks end with the connection to the engine."""
         self._pending: dict[Key, _Pending] = {}
         self._limiter: RateLimiter[Key] = RateLimiter(_READ_CREDIT_SECONDS)
@@ -100,7 +102,7 @@ class ReadQueue:
         pending = self._pending.get(key)
         if pending is None:
             pending = self._pending[key] = _Pending(cause)
-            self.tasks.start_soon(self._until_read, key, pending, delay, name=f"read {key}")
+            self.crew.start(self._until_read, key, pending, delay)
         elif delay <= 0 or pending.wake is None:
             pending.cause, pending.again = cause, True
             if pending.wake is not None:
@@ -129,7 +131,7 @@ class ReadQueue:
 
         If the container changes all the time, only its own file is compared at once, and the rest before its next read.
         """
-        if self._limiter.wait(key, anyio.current_time()) <= 0:
+        if self._limiter.wait(key, loop_time()) <= 0:
             return files
         self.enqueue(key, cause)
         self._pending[key].deferred |= files
@@ -139,7 +141,7 @@ class ReadQueue:
         """Have a stale container read again before long, and until it is not stale, unless an event does so first."""
         if key not in self._stale and self._is_stale(key):
             self._stale.add(key)
-            self.tasks.start_soon(self._until_confirmed, key, name=f"confirm {key}")
+            self.crew.start(self._until_confirmed, key)
 
     async def read_all(self, keys: Iterable[ContainerKey], cause: str) -> None:
         """Read these containers, some at a time; returns when each has been tried once."""
@@ -162,7 +164,7 @@ class ReadQueue:
         with anyio.move_on_after(_BULK_PATIENCE_SECONDS):
             is_read = await self._read(key, pending) is None
         if not is_read:
-            self.tasks.start_soon(self._until_read, key, pending, 0.0, name=f"read {key}")
+            self.crew.start(self._until_read, key, pending, 0.0)
 
     async def _until_read(self, key: Key, pending: _Pending, delay: float) -> None:
         is_delayed = delay > 0 and not await self._wait(pending, delay)
@@ -208,9 +210,9 @@ class ReadQueue:
                 return None
 
     async def _take_token(self, key: Key) -> None:
-        if (wait := self._limiter.wait(key, anyio.current_time())) > 0:
+        if (wait := self._limiter.wait(key, loop_time())) > 0:
             await anyio.sleep(wait)
-        self._limiter.spend(key, anyio.current_time(), _READ_COST_SECONDS)
+        self._limiter.spend(key, loop_time(), _READ_COST_SECONDS)
 
     async def _prepare(self, pending: _Pending, cause: str) -> None:
         """Do what is due before a read."""

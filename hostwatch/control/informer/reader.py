@@ -9,6 +9,7 @@ from collections.abc import Callable
 import anyio
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.informer.unread import ATTEMPT_SECONDS, Unread
 from hostwatch.control.source import EngineError, GoneError, Source
 from hostwatch.core.model import Container, ContainerKey, NetworkKey
@@ -55,11 +56,11 @@ class Reader:
 
     def patience(self, key: Key) -> float:
         """Seconds that an inspection may take if it begins now."""
-        return self._unread.patience(key, anyio.current_time())
+        return self._unread.patience(key, loop_time())
 
     def is_overdue(self, key: Key) -> bool:
         """Whether inspections of a container have failed for so long that it is given up."""
-        return self._unread.is_overdue(key, anyio.current_time())
+        return self._unread.is_overdue(key, loop_time())
 
     def give_up(self, key: Key, fault: str) -> bool:
         """Believe the list of containers from now on; returns whether that is new."""
@@ -82,13 +83,10 @@ class Reader:
     async def _inspect(self, key: ContainerKey, cause: str) -> bool:
         asked = self._store.now()
         try:
-            with anyio.fail_after(self.patience(key)):
-                container = await self._source.container(key)
+            container = await self._source.container(key, self.patience(key))
         except GoneError:
             self._forget(key, cause)
             return False
-        except TimeoutError:
-            raise EngineError("no answer") from None
         if self._unread.end(key):
             logger.info("{} can be inspected again", container.name)
         files = self._store.put(container, asked)
@@ -107,9 +105,9 @@ class Reader:
 
     async def _is_unlisted(self, key: ContainerKey, cause: str) -> bool:
         """Read a container from the list, unless it was just listed; returns whether it is gone."""
-        if self._lists.wait(key, anyio.current_time()) > 0:
+        if self._lists.wait(key, loop_time()) > 0:
             return False
-        self._lists.spend(key, anyio.current_time(), _LIST_COST_SECONDS)
+        self._lists.spend(key, loop_time(), _LIST_COST_SECONDS)
         asked = self._store.now()
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):

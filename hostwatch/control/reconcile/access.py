@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.reconcile.plan import Detour
 from hostwatch.control.reconcile.rewriting import Rewriting, reserved_names
 from hostwatch.control.writers import (
@@ -97,7 +97,7 @@ class FileAccess:
             logger.info("{}: its {} is written by its path again", container.name, self.kind.title)
         elif (detour := self._detours.get(container.key)) is not None:
             backoff = Backoff(*_PATH_BACKOFF_SECONDS, failures=detour.failures)
-            not_before = anyio.current_time() + backoff.failed(random.random())  # noqa: S311
+            not_before = loop_time() + backoff.failed(random.random())  # noqa: S311
             self._detours[container.key] = Detour(detour.is_timed, not_before, backoff.failures)
 
     def end_detour(self, key: ContainerKey | None = None) -> None:
@@ -188,7 +188,7 @@ class FileAccess:
             self.forget_text(key)
             raise
         self._note(container, update.after)
-        self._looks.spend(key, anyio.current_time(), rewriting.cpu_seconds * _COST)
+        self._looks.spend(key, loop_time(), rewriting.cpu_seconds * _COST)
         if rewriting.cpu_seconds > _COSTLY_SECONDS:
             self._costly.add(key)
         else:

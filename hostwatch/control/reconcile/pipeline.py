@@ -17,6 +17,7 @@ import anyio
 import anyio.lowlevel
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.figures import WriteResult
 from hostwatch.control.journal import block_in
 from hostwatch.control.reconcile import record
@@ -104,7 +105,7 @@ class Pipeline:
         self._states.pop(key, None)
         self._access.forget(key)
         self._lost_networks.forget(key)
-        self._store.keep(key, frozenset(), self._kind)
+        self._store.unconfirmed.note(key, frozenset(), self._kind)
         self._queue.forget(key)
         self._notifier.forget(key, self._kind)
 
@@ -118,7 +119,7 @@ class Pipeline:
         detour = self._access.detour(key)
         seen = observe(self._store, File(container, self._kind), self._states.get(key), detour, moment)
         if (desired := seen.desired) is not None:
-            self._store.keep(key, desired.kept, self._kind)
+            self._store.unconfirmed.note(key, desired.kept, self._kind)
             if desired.again_at is not None:
                 self._queue.add_at(desired.again_at, key, "linger is over")
         if detour is not None and detour.is_timed and detour.not_before > moment.now:
@@ -186,13 +187,13 @@ class Pipeline:
                 addresses = hostsfile.own_addresses(text, container.own_hostname)
                 early.starting(seen.key, addresses, f"start of {container.name}")
                 self._note_orphan(seen.key, text)
-                return moment._replace(is_looked_at=True, now=anyio.current_time())
+                return moment._replace(is_looked_at=True, now=loop_time())
             case TryPath():
                 await self._access.try_path(container)
                 return moment._replace(is_path_tried=True)
             case Compute():
                 await anyio.lowlevel.checkpoint()
-                return moment._replace(now=anyio.current_time())
+                return moment._replace(now=loop_time())
             case Recall():
                 text = await self._access.read(container, seen.writer)
                 memory = await recalled(outcomes(self._store, seen.sharing.requests), text, self._kind)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.reconcile.batches import AT_ONCE, Batch, Batches
 from hostwatch.control.reconcile.timers import Timers
 from hostwatch.control.reconcile.waiting import WaitingFiles
@@ -91,7 +92,7 @@ class WorkQueue:
         `urgent`: at once, however often that was done lately. `idle`: when nothing else is to be done.
         """
         since = time.monotonic() if since is None else since
-        self._add(Work(key, since, [cause], urgent, idle), anyio.current_time())
+        self._add(Work(key, since, [cause], urgent, idle), loop_time())
 
     def add_all(self, keys: Iterable[ContainerKey], cause: str, *, idle: bool = False) -> None:
         """Have these files compared; the cause arrived now for all of them."""
@@ -102,7 +103,7 @@ class WorkQueue:
             self._enter(batch)
 
     def _enter(self, batch: Batch) -> None:
-        now = anyio.current_time()
+        now = loop_time()
         for key in batch.keys:
             self._add(Work(key, batch.since, [batch.cause], idle=batch.idle), now)
 
@@ -159,7 +160,7 @@ class WorkQueue:
             if not left:
                 over.set()
         if key in self._waiting:
-            self._line_up(self._waiting[key], anyio.current_time())
+            self._line_up(self._waiting[key], loop_time())
 
     async def worked_on(self, keys: Iterable[ContainerKey]) -> None:
         """Wait until those of these files that are in the queue now have been worked on, without later additions."""

@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
@@ -138,7 +139,7 @@ class Reconciler:
                 if container is None:
                     self._pipeline.forget(work.key)
                 else:
-                    moment = self._moment(anyio.current_time(), work.causes)
+                    moment = self._moment(loop_time(), work.causes)
                     await self._pipeline.go(work, early, *self._pipeline.decided(container, moment))
         finally:
             self._queue.done(work.key)
@@ -184,7 +185,7 @@ class Reconciler:
         container = self._store.container(key)
         if container is None:
             return False
-        now = anyio.current_time()
+        now = loop_time()
         try:
             update = await self._pipeline.removed(container, self._moment(now, (REMOVAL,)))
         except FileGoneError:
@@ -193,5 +194,5 @@ class Reconciler:
             logger.warning("{}: its block was not removed: {}", container.name, error)
             return False
         if update.changed:
-            self._journal.note(record.removed(container, update, anyio.current_time() - now))
+            self._journal.note(record.removed(container, update, loop_time() - now))
         return update.changed

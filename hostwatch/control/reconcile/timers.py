@@ -7,6 +7,7 @@ from typing import Generic, NoReturn, TypeVar
 
 import anyio
 
+from hostwatch.control.clock import loop_time
 from hostwatch.core.model import ContainerKey
 
 Cause = TypeVar("Cause")
@@ -42,11 +43,11 @@ class Timers(Generic[Cause]):
         """Call `due` with each key when its time has come, for ever."""
         while True:
             self._sooner = anyio.Event()
-            wait = self._times[0][0] - anyio.current_time() if self._times else math.inf
+            wait = self._times[0][0] - loop_time() if self._times else math.inf
             if wait > 0:
                 with anyio.move_on_after(wait):
                     await self._sooner.wait()
-            while self._times and self._times[0][0] <= anyio.current_time():
+            while self._times and self._times[0][0] <= loop_time():
                 when, key = heapq.heappop(self._times)
                 known = self._due.get(key)
                 if known is not None and known[0] == when:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 import anyio
 import anyio.lowlevel
 
+from hostwatch.control.clock import loop_time
 from hostwatch.core.model import ContainerKey
 
 _STEP_SECONDS = 0.003
@@ -58,4 +59,4 @@ class WaitingFiles:
         return (self._line or self._idle_line).popitem(last=False)[0]
 
     def _begin_turn(self) -> None:
-        self._turn, self.now = time.monotonic(), anyio.current_time()
+        self._turn, self.now = time.monotonic(), loop_time()

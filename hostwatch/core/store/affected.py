@@ -6,7 +6,7 @@ A file too many costs a little work. A file too few stays wrong until the next r
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, Network, NetworkMode
+from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
 from hostwatch.core.names import folded
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import FileKeys, Lister
@@ -26,10 +26,7 @@ def affected(lister: Lister, key: ContainerKey) -> FileKeys:
             if lister.roles(changed).subscriptions:
                 files.add(lister.joins.file_of(changed))
     if (container := lister.container(key)) is not None:
-        for endpoint in container.endpoints:
-            for address in endpoint.addresses:
-                for kind in FileKind:
-                    files |= lister.by_index("kept", kind, key.engine, address)
+        files |= lister.unconfirmed.owners(container)
     return frozenset(files)
 
 
@@ -40,28 +37,28 @@ def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
         return set()
     anywhere = {folded(n) for n in (service.name, *(n for rule in own.services for n in (rule.key, *rule.names)))}
     local = {folded(n) for n in (service.name, *own.names, *called(service), qualified(service)) if n is not None}
-    found = {reader for near in _near(lister, service) for reader in _readers_of(lister, engine, local, near)}
+    found = _readers_of(lister, engine, local, _near(lister, service))
     for name in anywhere:
         found |= lister.by_index("reads", engine, name)
-    if service.project is not None and service.compose_service is not None:
-        project = lister.by_index("project", engine, service.project)
-        found.update(_readers_of(lister, engine, {folded(service.compose_service)}, project))
+    if (project := service.project) is not None and (own_name := service.compose_service) is not None:
+        found |= _readers_of(lister, engine, {folded(own_name)}, [lister.by_index("project", engine, project)])
     return found
 
 
 def _readers_of(
-    lister: Lister, engine: EngineId, names: set[str], among: AbstractSet[ContainerKey]
-) -> Iterator[ContainerKey]:
-    """The containers of `among` that look up one of the names, every name, or a service that may have such a label.
+    lister: Lister, engine: EngineId, names: set[str], places: Iterable[AbstractSet[ContainerKey]]
+) -> set[ContainerKey]:
+    """The containers in `places` that look up one of the names, every name, or a service that may have such a label.
 
     Readers of a common name are found by intersecting two index sets, starting with the smaller one: a large engine
     has thousands of readers of such a name, but few of them are near.
     """
-    yield from lister.by_index("reads all", engine) & among
-    for name in names:
-        yield from lister.by_index("reads", engine, name) & among
-        if lister.by_index("label", engine, name):
-            yield from lister.by_index("reads services", engine) & among
+    readers = [lister.by_index("reads all", engine), *[lister.by_index("reads", engine, name) for name in names]]
+    of_services = lister.by_index("reads services", engine)
+    if of_services and any(lister.by_index("label", engine, name) for name in names):
+        readers.append(of_services)
+    readers = [found for found in readers if found]
+    return {reader for among in places for found in readers for reader in found & among}
 
 
 def _near(lister: Lister, service: Container) -> Iterator[AbstractSet[ContainerKey]]:

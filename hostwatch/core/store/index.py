@@ -5,7 +5,7 @@
 
 from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hostwatch.core.store.results import Results
 
@@ -14,6 +14,9 @@ Entry = tuple[Hashable, ...]
 
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+_NOTHING: frozenset[Any] = frozenset()
 
 
 class Index(Generic[Key]):
@@ -25,13 +28,15 @@ class Index(Generic[Key]):
         self._keys: dict[Entry, set[Key]] = {}
 
     def __contains__(self, entry: Entry) -> bool:
-        self._results.read(entry[-1])
+        if reading := self._results.reading:
+            reading[-1].add(entry[-1])
         return entry in self._keys
 
     def keys(self, entry: Entry) -> AbstractSet[Key]:
         """The keys under an entry."""
-        self._results.read(entry[-1])
-        return self._keys.get(entry, frozenset())
+        if reading := self._results.reading:
+            reading[-1].add(entry[-1])
+        return self._keys.get(entry, _NOTHING)
 
     def add(self, entry: Entry, key: Key) -> None:
         """Put a key under an entry."""

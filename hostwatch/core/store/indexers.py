@@ -19,7 +19,7 @@ def index_entries(container: Container, own: Roles) -> Iterator[Entry]:
         if own.enabled:
             yield from _name_entries(own, container)
         return
-    yield from _place_entries(container)
+    yield from place_entries(container)
     if own.enabled:
         if container.host_file is None:
             for rule in own.services:
@@ -42,7 +42,8 @@ def qualified(container: Container) -> str | None:
     return f"{container.compose_service}.{container.project}"
 
 
-def _place_entries(container: Container) -> Iterator[Entry]:
+def place_entries(container: Container) -> Iterator[Entry]:
+    """The entries that follow from its state, networks and addresses."""
     engine = container.key.engine
     if container.host_file is None:
         yield ("container", engine)

@@ -33,6 +33,7 @@ from hostwatch.core.store.network_context import NetworkContext, network_context
 from hostwatch.core.store.results import Kept, Lasting, Results
 from hostwatch.core.store.selection import Roles
 from hostwatch.core.store.sharing import Query, Sharing, sharing_of
+from hostwatch.core.store.unconfirmed import UnconfirmedAddresses
 
 _NO_ROLES = Roles()
 
@@ -66,6 +67,7 @@ class Lister:
         self.results = Results()
         self._index: Index[ContainerKey] = Index(self.results)
         self.joins = Joins(self.container, self._index)
+        self.unconfirmed = UnconfirmedAddresses()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
@@ -113,7 +115,8 @@ class Lister:
 
     def container(self, key: ContainerKey) -> Container | None:
         """The container of that key; `None` if there is none, or if it was removed."""
-        self.results.read(key)
+        if reading := self.results.reading:
+            reading[-1].add(key)
         found = self._containers.get(key)
         return None if found is None or found.claim is Claim.DEPARTED else found
 

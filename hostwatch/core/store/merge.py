@@ -10,6 +10,20 @@ def same_selection(old: Container, new: Container) -> bool:
     return old.name == new.name and old.image == new.image and old.labels == new.labels
 
 
+def same_places(old: Container, new: Container) -> bool:
+    """Whether only addresses, state and health may differ: names, networks and roles are those of before.
+
+    Aliases that are not read yet make a difference, as the state decides whether they are missing.
+    """
+    return (
+        same_selection(old, new)
+        and (old.claim, old.network_mode, old.joined, old.host_file)
+        == (new.claim, new.network_mode, new.joined, new.host_file)
+        and [(e.network_name, e.aliases) for e in old.endpoints] == [(e.network_name, e.aliases) for e in new.endpoints]
+        and None not in [e.aliases for e in new.endpoints]
+    )
+
+
 def details_of(read: Container, old: Container) -> Container:
     """The container as read, with the state, addresses and published ports of `old`, which are newer."""
     found = {endpoint.network_name: endpoint for endpoint in read.endpoints}

@@ -40,8 +40,8 @@ class Results:
         self._made_from: dict[Hashable, set[_Cell]] = {}
         self.overdue: list[tuple[Hashable, set[_Cell]]] = []
         """Facts that have changed, with those results of each that are still to be dropped."""
-        self._reading: list[set[Hashable]] = []
-        """The facts read so far for each result that is being made, the innermost last."""
+        self.reading: list[set[Hashable]] = []
+        """The facts read so far for each result that is being made, the innermost last; to add to."""
         self._of_functions: dict[Hashable, Kept[Any, Any]] = {}
         self._lasting: dict[_Cell, int] = {}
         """The uses of all lasting results until the last use of each, the least recent first."""
@@ -51,13 +51,13 @@ class Results:
 
     def read(self, fact: Hashable) -> None:
         """Record that a fact is read."""
-        if self._reading:
-            self._reading[-1].add(fact)
+        if self.reading:
+            self.reading[-1].add(fact)
 
     def read_all(self, facts: Iterable[Hashable]) -> None:
         """Record that these facts are read."""
-        if self._reading:
-            self._reading[-1].update(facts)
+        if self.reading:
+            self.reading[-1].update(facts)
 
     def changed(self, fact: Hashable) -> None:
         """Drop the results that were made from a fact."""
@@ -128,7 +128,7 @@ class Results:
         All begins anew if there are more than `most` results: those of a context without a subscriber
         are not dropped, unless they are lasting. Next time it takes twice as many, as all of them may be in use.
         """
-        if self._count > max(most, self._most) and not self._reading:
+        if self._count > max(most, self._most) and not self.reading:
             self._most = 2 * self._count
             self.clear()
         found = self._of_functions.get(function)
@@ -147,11 +147,11 @@ class Results:
     def made(self, kept: "Kept[Key, Value]", key: Key) -> tuple[Value, tuple[Hashable, ...]]:
         """A new result, with the facts that it was made from."""
         facts: set[Hashable] = {RULES}
-        self._reading.append(facts)
+        self.reading.append(facts)
         try:
             value = kept.make(key)
         finally:
-            self._reading.pop()
+            self.reading.pop()
         self._count += 1
         if kept.is_lasting:
             facts.discard(RULES)

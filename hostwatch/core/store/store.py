@@ -11,14 +11,12 @@ from pathlib import Path
 from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import (
     Address,
-    AddressOrWords,
     Claim,
     Container,
     ContainerId,
     ContainerKey,
     Endpoint,
     EngineId,
-    FileKind,
     HostAddresses,
     Network,
     NetworkKey,
@@ -30,7 +28,7 @@ from hostwatch.core.store.adoption import Adoption
 from hostwatch.core.store.affected import affected, affected_by_network, subscribers_on, unread_places
 from hostwatch.core.store.early import with_early_addresses, with_endpoint
 from hostwatch.core.store.index import Entry
-from hostwatch.core.store.indexers import HOST_RESOLVER, index_entries
+from hostwatch.core.store.indexers import HOST_RESOLVER, index_entries, place_entries
 from hostwatch.core.store.lister import HOST_ADDRESSES, NETWORKS, FileKeys, Lister
 from hostwatch.core.store.merge import (
     changing,
@@ -38,6 +36,7 @@ from hostwatch.core.store.merge import (
     details_of,
     ended,
     removed,
+    same_places,
     same_selection,
     without_address,
 )
@@ -53,7 +52,6 @@ class Store(Lister):
         super().__init__(rules)
         self._touched: dict[ContainerKey, int] = {}
         """The mark (`now`) of the last change of a container by anything but a reading."""
-        self._kept: dict[tuple[ContainerKey, FileKind], frozenset[AddressOrWords]] = {}
         self._newly_stale: dict[ContainerKey, None] = {}
         self._clock = 0
         self._adoption: Adoption | None = None
@@ -66,7 +64,7 @@ class Store(Lister):
         """
         for other in self.host_files:
             if other.key.engine != engine:
-                self.keep(other.key, frozenset())
+                self.unconfirmed.note(other.key, frozenset())
                 self._exchange(other.key, None, Roles())
         for rule in reversed(self.rules.subscribers):  # a file has the name of its first rule
             if isinstance(rule.target, Path):
@@ -86,9 +84,6 @@ class Store(Lister):
             pass
         before, self._adoption = self.subscriber_files, None
         self.rules, self._roles = new.rules, new.roles
-        for (owner, kind), addresses in self._kept.items():
-            for address in addresses:
-                new.index.add(("kept", kind, owner.engine, address), owner)
         new.retire(self._index.contents)
         self._index.become(new.index)
         self.results.changed(RULES)
@@ -207,7 +202,8 @@ class Store(Lister):
         if old == network:
             return frozenset()
         self._networks[network.key] = network
-        self._network_changed(network.key)
+        self.results.changed(network.key)
+        self.results.changed(NETWORKS)
         affected = affected_by_network(self, network)
         if network.name == WAY_OUT:  # no container's inspection shows that it is attached to this network
             affected |= self.subscriber_files
@@ -216,7 +212,8 @@ class Store(Lister):
     def drop_network(self, key: NetworkKey) -> FileKeys:
         """Forget a network that is gone; returns the hosts files this may affect."""
         old = self._networks.pop(key, None)
-        self._network_changed(key)
+        self.results.changed(key)
+        self.results.changed(NETWORKS)
         return affected_by_network(self, old) if old is not None else frozenset()
 
     def put_host_resolver(self, found: HostResolver | None) -> FileKeys:
@@ -233,23 +230,7 @@ class Store(Lister):
         self.results.changed(fact)
         return frozenset(self.joins.files_of(self.by_index(fact)))
 
-    def keep(self, owner: ContainerKey, addresses: frozenset[AddressOrWords], kind: FileKind = FileKind.HOSTS) -> None:
-        """Note the addresses that a file holds although nothing confirms them.
-
-        A container that gets one of them affects that file, whose line must go at once.
-        """
-        for address in self._kept.pop((owner, kind), frozenset()):
-            self._index.discard(("kept", kind, owner.engine, address), owner)
-        if addresses:
-            self._kept[owner, kind] = addresses
-        for address in addresses:
-            self._index.add(("kept", kind, owner.engine, address), owner)
-
     # One value in the place of another.
-
-    def _network_changed(self, key: NetworkKey) -> None:
-        self.results.changed(key)
-        self.results.changed(NETWORKS)
 
     def _mark_stale(self, container: Container) -> FileKeys:
         """Take in a container that is changing. Answers to earlier requests may be older than this change."""
@@ -264,6 +245,10 @@ class Store(Lister):
         if new is not None and new.state is State.UNKNOWN:
             self._newly_stale[key] = None
         evicted = self._evict(new) if new is not None else frozenset()
+        if old is not None and new is not None and same_places(old, new):
+            self._containers[key] = new
+            self._put_entries(key, frozenset(place_entries(old)), frozenset(place_entries(new)))
+            return evicted | self.unconfirmed.owners(old) | affected(self, key)
         places = unread_places(self, old, new)
         before = affected(self, key)
         own = self._roles_of(new, old) if new is not None else Roles()
@@ -284,6 +269,10 @@ class Store(Lister):
             self._containers[key], self._roles[key] = new, own
             if new.claim is not Claim.DEPARTED:
                 self.joins.put_there(key)
+        self._put_entries(key, before, after)
+
+    def _put_entries(self, key: ContainerKey, before: frozenset[Entry], after: frozenset[Entry]) -> None:
+        """Put the entries of a container in the place of those before."""
         if self._adoption is not None:
             self._adoption.note(key)
         self.results.changed(key)
