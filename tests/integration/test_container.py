@@ -24,6 +24,7 @@ SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
 COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
 HISTORY_FILE = image.REPOSITORY / "config" / "compose.history.yaml"
 ADVERTISE_FILE = image.REPOSITORY / "config" / "compose.advertise.yaml"
+RESOLV_FILE = image.REPOSITORY / "config" / "compose.resolv.yaml"
 HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
@@ -46,7 +47,9 @@ def built(engine: engines.Engine, client: docker.DockerClient) -> None:
     compose(engine, [COMPOSE_FILE], "build")
 
 
-def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, socket: Path | None = None) -> str:
+def compose(
+    engine: engines.Engine, files: Sequence[Path], *arguments: str, socket: Path | None = None, **variables: Path
+) -> str:
     """Run Docker Compose with the variables of config/compose.yaml; returns its output."""
     environ = {
         "PATH": "/usr/bin",
@@ -56,6 +59,7 @@ def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, sock
         "DOCKER_SOCKET": socket or engine.socket,
         "DOCKER_ROOT": engine.data_root,
         "BASE": image.BASE,
+        **variables,
     }
     program = ["env", "-i", *(f"{name}={value}" for name, value in environ.items()), f"/host{image.compose()}"]
     command = engine.enter(*program, *(f"--file={file}" for file in files), *arguments)
@@ -65,9 +69,9 @@ def compose(engine: engines.Engine, files: Sequence[Path], *arguments: str, sock
 
 
 @contextmanager
-def contained(lab: Lab, *more: Path, socket: Path | None = None) -> Iterator[Container]:
+def contained(lab: Lab, *more: Path, socket: Path | None = None, **variables: Path) -> Iterator[Container]:
     """hostwatch in its container. It does not fail, shows no traceback, and ends by itself after a stop request."""
-    compose(lab.engine, [COMPOSE_FILE, *more], "up", "--detach", socket=socket)
+    compose(lab.engine, [COMPOSE_FILE, *more], "up", "--detach", socket=socket, **variables)
     [container] = lab.client.containers.list(filters={"label": "com.docker.compose.service=hostwatch"})
     eventually(lambda: "connected to engine" in log(container))
     yield container
@@ -246,6 +250,26 @@ def test_http_and_advertising_with_their_overlays(lab: Lab) -> None:
         assert hostwatch.attrs["HostConfig"]["NetworkMode"] == "host"
         get = ["wget", "-qO-", "http://127.0.0.1:9464/healthz"]
         assert lab.client.containers.run("busybox", get, network_mode="host", remove=True) == b"ok\n"
+
+
+def test_nameservers_of_the_host_with_its_overlay(lab: Lab) -> None:
+    """config/compose.resolv.yaml is all that it takes. Without it hostwatch does not take its own file for that."""
+    unseen = ["-c", "from hostwatch.hosts.host_resolver import read_host_resolver as read; print(read().fault)"]
+    assert b"the host's resolv.conf is not mounted" in lab.client.containers.run(
+        "hostwatch", unseen, entrypoint="/opt/hostwatch/bin/python3", remove=True
+    )
+    file = lab.directory / "host" / "resolv.conf"
+    file.parent.mkdir()
+    file.write_text("nameserver 192.0.2.1\n")
+    with contained(lab, RESOLV_FILE, HOST_RESOLV=file.parent) as hostwatch:
+        web = lab.run("web", labels={"hostwatch.resolv": "nameserver host"})
+        resolv = lab.hosts_path(web).with_name("resolv.conf")
+        eventually(lambda: "begin\nnameserver 192.0.2.1\n" in resolv.read_text())
+        new = file.with_name("new")
+        new.write_text("nameserver 192.0.2.2\n")
+        new.rename(file)
+        eventually(lambda: "begin\nnameserver 192.0.2.2\n" in resolv.read_text())
+        assert b"nameservers of the host: 192.0.2.2\n" in hostwatch.exec_run(["hostwatch", "doctor"]).output
 
 
 def test_history_with_its_overlay(lab: Lab) -> None:

@@ -52,11 +52,18 @@ def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) ->
     web, odd = lab.run("web", labels=labels), lab.run("odd", labels=labels)
     assert odd.exec_run(["sh", "-c", "chown 1234:1234 /etc/hosts && chmod 600 /etc/hosts"]).exit_code == 0
     machine = boot(CONFIG + "subscribers: {this-host: {file: /etc/hosts, services: [db]}}\n")
+    machine.run("sh", "-c", "echo nameserver 192.0.2.1 >/etc/resolv.conf")
     machine.run("systemctl", "start", "hostwatch")
     assert lab.records(web) == lab.records(odd) == {"db": ["10.123.7.1"]}
     assert (lab.hosts_path(odd).stat().st_uid, lab.hosts_path(odd).stat().st_mode & 0o777) == (1234, 0o600)
     late = lab.run("late", "cp /etc/hosts /seen; exec sleep 1000", labels=labels)
     assert "10.123.7.1      db\n" in lab.first_read(late)
+    of_host = lab.hosts_path(lab.run("of-host", labels={"hostwatch.resolv": "nameserver host"})).with_name(
+        "resolv.conf"
+    )
+    eventually(lambda: "begin\nnameserver 192.0.2.1\n" in of_host.read_text())
+    machine.run("sh", "-c", "echo nameserver 192.0.2.2 >/etc/new; mv /etc/new /etc/resolv.conf")
+    eventually(lambda: "begin\nnameserver 192.0.2.2\n" in of_host.read_text())
     active, told = machine.show("ActiveState", "StatusText")
     assert active == "active"
     assert told.startswith("connected to engine 28.5")

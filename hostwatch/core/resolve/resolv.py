@@ -6,6 +6,7 @@ from hostwatch.core.block.records import Block, Directive
 from hostwatch.core.model import AddressOrWords
 from hostwatch.core.references import Line
 from hostwatch.core.resolv_template import MAX_SEARCH, NAMESERVER, SEARCH, ResolvLine
+from hostwatch.core.resolve.host_reach import network_at
 from hostwatch.core.resolve.lookup import resolver_of
 from hostwatch.core.resolve.outcome import (
     Gone,
@@ -19,7 +20,6 @@ from hostwatch.core.resolve.outcome import (
     published,
 )
 from hostwatch.core.resolve.templates import line_outcome
-from hostwatch.core.rules import Subscription
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Query
 
@@ -33,7 +33,7 @@ def resolv_outcomes(lister: Lister, queries: Sequence[Query]) -> list[Outcome]:
 def resolv_outcome(lister: Lister, query: Query, line: Line) -> Outcome:
     """The outcome of one line."""
     if isinstance(line, ResolvLine) and line.words:
-        return _of_host(lister, query.subscription, line) if line.is_of_host else _literal(line)
+        return _of_host(lister, query, line) if line.is_of_host else _literal(line)
     resolver = resolver_of(lister, query.context, query.subscription.any_scope)
     outcome = line_outcome(resolver, query.own, query.subscription, line)
     if not isinstance(outcome, Published):
@@ -69,7 +69,7 @@ def _published(line: ResolvLine, values: Iterable[AddressOrWords]) -> Outcome:
     return published(line.text, [(Directive(value, (line.keyword,)), Origin()) for value in values], None)
 
 
-def _of_host(lister: Lister, subscription: Subscription, line: ResolvLine) -> Outcome:
+def _of_host(lister: Lister, query: Query, line: ResolvLine) -> Outcome:
     """What the host uses: its nameservers, or its search domains."""
     known = lister.host_resolver
     if known is None:
@@ -79,8 +79,20 @@ def _of_host(lister: Lister, subscription: Subscription, line: ResolvLine) -> Ou
         while sum(len(domain) + 1 for domain in domains) > MAX_SEARCH:
             domains.pop()
         return _published(line, [" ".join(domains)]) if domains else Gone(line.text, "the host has no search domains")
-    wanted = {4: subscription.ipv4, 6: subscription.ipv6}
-    addresses = [address for address in known.nameservers if wanted[address.version]]
-    if addresses:
+    versions = _versions(lister, query)
+    if addresses := [address for address in known.nameservers if address.version in versions]:
         return _published(line, addresses)
-    return Gone(line.text, known.fault or "the host has no nameserver of the families that are asked for")
+    return Gone(
+        line.text, known.fault or "the host's nameservers are of another IP version than this container asks for or has"
+    )
+
+
+def _versions(lister: Lister, query: Query) -> set[int]:
+    """The IP versions that the subscriber asks for, without one that none of its networks has.
+
+    A server of such a version would be one of three that it asks, and never reached.
+    """
+    asked = {version for version, is_asked in ((4, query.subscription.ipv4), (6, query.subscription.ipv6)) if is_asked}
+    networks = [network_at(lister, query.context.engine, attachment) for attachment in query.context.attachments]
+    subnets = [subnet for network in networks if network is not None for subnet in network.subnets]
+    return asked & {subnet.version for subnet in subnets} if subnets and None not in networks else asked
