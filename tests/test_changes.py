@@ -43,6 +43,18 @@ def test_a_change_is_one_line() -> None:
     )
 
 
+def test_a_resolv_conf_is_named() -> None:
+    """In a change, and in a block with its lines."""
+    change = {**CHANGE, "file": "resolv", "changes": [{"name": "nameserver", "old": ["10.0.0.4"], "new": ["10.0.0.5"]}]}
+    assert "  shop-web-1: resolv.conf: nameserver 10.0.0.4 → 10.0.0.5; withheld: " in change_line(change).plain
+    block = {**BLOCK, "file": "resolv", "records": [], "lines": [{"line": "nameserver 10.0.0.5"}]}
+    assert [text.plain for text in moment_lines({**MOMENT, "blocks": [block]})] == [
+        "shop-web-1: resolv.conf at <2026-01-02T03:04:05.678Z>",
+        "  nameserver 10.0.0.5",
+        "  withheld  @{x.ip} x (x: no running container)",
+    ]
+
+
 def test_hostile_text_stays_in_its_line() -> None:
     """A name cannot move the cursor, begin a line or change colours."""
     hostile = "a\x1b[31m\nb\rc\u2028\u202e"

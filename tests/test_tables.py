@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from hostwatch.terminal.lines import folded
-from hostwatch.terminal.status import status_lines
+from hostwatch.terminal.reasons import reason_lines
+from hostwatch.terminal.status import status_lines, subscriber_lines
 
 LONG = "mycompany-production-eu-central-database-primary-1"
 NAMES = ["db", LONG, "mysql.internal.mycompany.example"]
@@ -68,6 +69,67 @@ def test_a_terminal_breaks_lines_between_words_only(width: int) -> None:
         *("SERVICE", "NAMES", "FROM", "CONTAINER", "STATE", "ADDRESSES")
     }
     assert [line for line in text.splitlines() if len(line) > width and len(line.split()) > 2] == []
+
+
+RESOLV = {
+    "path": "/var/lib/docker/containers/x/resolv.conf",
+    "writer": "path",
+    "in_sync": True,
+    "lines": [{"line": "nameserver 172.18.0.5", "origin": "hostwatch.yaml:5", "container": "dns", "network": "front"}],
+    "withheld": [{"line": "search host", "reason": "the host has no search domains"}],
+    "error": None,
+}
+ITS_LINES = [
+    "    nameserver 172.18.0.5  (hostwatch.yaml:5; dns on front)",
+    "    withheld  search host (the host has no search domains)",
+]
+
+
+def subscriber_text(**fields: Any) -> list[str]:
+    """The lines of one subscriber."""
+    known = {"name": "web", "in_sync": True, "error": None, "records": [], "withheld": [], "resolv": None}
+    return [text.plain for text in subscriber_lines({"subscribers": [known | fields]})]
+
+
+def test_a_resolv_conf_stands_under_its_subscriber() -> None:
+    """With its lines, and whether it is right."""
+    records = [{"address": "172.18.0.6", "names": ["db"]}]
+    assert subscriber_text(records=records, resolv=RESOLV) == [
+        "web: right",
+        "  172.18.0.6  db",
+        "  resolv.conf: right",
+        *ITS_LINES,
+    ]
+    broken = {**RESOLV, "in_sync": False, "error": "it is mounted", "lines": [], "withheld": []}
+    assert subscriber_text(records=records, resolv=broken)[2:] == ["  resolv.conf: it is mounted"]
+
+
+def test_a_subscriber_with_only_a_resolv_conf_has_one_verdict() -> None:
+    """Nothing is said of a hosts file that nobody asks for, unless it is not right."""
+    assert subscriber_text(resolv=RESOLV) == ["web: resolv.conf: right", *ITS_LINES]
+    lost = subscriber_text(resolv=RESOLV, in_sync=False, error="its network is gone")
+    assert lost == ["web: its network is gone", "  resolv.conf: right", *ITS_LINES]
+
+
+REASON: dict[str, Any] = {"state": "withheld", "reason": "x", "asked_by": None, "records": [], "steps": []}
+
+
+def test_reasons_of_a_resolv_conf_stand_under_its_name() -> None:
+    """Whether or not the subscriber asks for lines of a hosts file."""
+    nameserver = {**REASON, "line": "nameserver host", "state": "published", "records": [{"line": "x", "since": None}]}
+    resolv = {"path": "/r", "in_sync": True, "error": None, "lines": [nameserver]}
+    alone = {"name": "web", "path": "/h", "in_sync": True, "error": None, "lines": [], "resolv": resolv}
+    its_lines = ["web: resolv.conf: right  /r", "", "nameserver host: published", "  x"]
+    assert reason_text(alone) == its_lines
+    both = {**alone, "lines": [{**REASON, "line": "@{db.ip} db"}]}
+    assert reason_text(both) == ["web: right  /h", "", "@{db.ip} db: withheld", "", *its_lines]
+    assert reason_text({**both, "resolv": {**resolv, "lines": []}}) == ["web: right  /h", "", "@{db.ip} db: withheld"]
+    assert reason_text({**alone, "resolv": None}) == ["web: right  /h", "  it asks for no line"]
+
+
+def reason_text(subscriber: dict[str, Any]) -> list[str]:
+    """The lines of one subscriber."""
+    return [text.plain for text in reason_lines({"subscribers": [subscriber], "notes": []})]
 
 
 def test_the_widest_columns_are_narrowed_first() -> None:

@@ -5,20 +5,23 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from hostwatch.core.block.records import LINE_LIMIT, Block, Record, Withheld
+from hostwatch.core.block.records import LINE_LIMIT, Block, Directive, Record, Withheld
+from hostwatch.core.block.resolv import directive_of
 
 
 class Line(NamedTuple):
     """A line of a block, as it is stored."""
 
     content: str
-    """Of a record its address and names, of a withheld line the line."""
+    """Of a record its address and names, of a directive its line, of a withheld line that line."""
     reason: str
     """Of a withheld line."""
 
 
 def line_of(line: Record | Withheld) -> Line:
     """The stored form of a line."""
+    if isinstance(line, Directive):
+        return Line(line.line, "")
     if isinstance(line, Record):
         return Line(" ".join([str(line.address), *line.names]), "")
     return Line(cut(stored(line.line)), cut(stored(line.reason)))
@@ -26,7 +29,9 @@ def line_of(line: Record | Withheld) -> Line:
 
 @lru_cache(maxsize=8192)
 def record_of(content: str) -> Record:
-    """The record of a stored line. Many files have the same ones."""
+    """The record of a stored line. Many files have the same ones. No address is a keyword of a resolv.conf."""
+    if (directive := directive_of(content.encode())) is not None:
+        return directive
     address, *names = content.split(" ")
     return Record(ipaddress.ip_address(address), tuple(names))
 

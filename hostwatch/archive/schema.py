@@ -9,7 +9,7 @@ import time
 
 APPLICATION_ID = 0x48577468
 """Tells that the file is ours: `HWth` at the file's offset 68, after SQLite's own convention."""
-VERSION = 1
+VERSION = 2
 FOREVER = 9e999
 """The end of a line that stands: infinity."""
 
@@ -88,5 +88,6 @@ _MIGRATIONS = (
         "UPDATE line SET known_since = since",
         "CREATE INDEX mention_change ON mention (change)",
     ),
+    (),  # The first version did not know the lines of a resolv.conf. An older hostwatch could not read them.
 )
 """The statements that lead from each version to the next one."""

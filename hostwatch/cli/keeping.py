@@ -51,7 +51,7 @@ def plan(
         bool, typer.Option("--exit-code", help="End with status 3 where something would change.")
     ] = False,
 ) -> None:
-    """Show what `sync` would change, as a unified diff for each hosts file. Writes nothing."""
+    """Show what `sync` would change, as a unified diff for each file. Writes nothing."""
     from hostwatch.cli.running import surveyed
     from hostwatch.terminal.diff import diff_lines
     from hostwatch.terminal.lines import show
@@ -81,6 +81,7 @@ def _planned(report: "FileReport") -> dict[str, object]:
     return {
         "id": report.container.key.id,
         "name": report.container.name,
+        "file": report.file.kind.value,
         "path": str(report.path),
         "changes": report.changes,
         "diff": report.diff,
@@ -92,7 +93,7 @@ def _printed(reports: list["FileReport"], done: str) -> bool:
     """Print the changed files and the errors; returns whether there was no error."""
     for report in reports:
         if report.changes:
-            say(f"{report.container.name}: {done}")
+            say(f"{_told(report)}: {done}")
     _print_errors(reports)
     return all(report.error is None for report in reports)
 
@@ -100,4 +101,12 @@ def _printed(reports: list["FileReport"], done: str) -> bool:
 def _print_errors(reports: list["FileReport"]) -> None:
     for report in reports:
         if report.error is not None:
-            complain(f"{report.container.name}: {report.error}".replace("\n", "\n    "))
+            complain(f"{_told(report)}: {report.error}".replace("\n", "\n    "))
+
+
+def _told(report: "FileReport") -> str:
+    """The container, with the file if it is not its hosts file."""
+    from hostwatch.core.model import FileKind
+
+    container, kind = report.file
+    return container.name if kind is FileKind.HOSTS else f"{container.name}: {kind.title}"

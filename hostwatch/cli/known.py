@@ -12,6 +12,7 @@ from hostwatch.cli.options import Common, given
 from hostwatch.config.settings import Settings
 from hostwatch.control.status import state
 from hostwatch.control.subscribers import names
+from hostwatch.core.mentions import given_by
 from hostwatch.core.store.store import Store
 from hostwatch.docker.engine import DockerEngine
 
@@ -56,5 +57,6 @@ def _names(found: Mapping[str, Any], *, of_file: bool = False) -> Iterator[str]:
         for subscriber in found["subscribers"]:
             for record in subscriber["records"]:
                 yield from record["names"]
-            for withheld in subscriber["withheld"]:
-                yield from withheld["line"].split()[1:]
+            resolv = subscriber.get("resolv") or {"lines": (), "withheld": ()}
+            for each in (*subscriber["withheld"], *resolv["withheld"], *resolv["lines"]):
+                yield from given_by(each["line"])

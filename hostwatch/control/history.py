@@ -11,6 +11,7 @@ from typing import Any
 
 from hostwatch.core.block.differences import NameChange
 from hostwatch.core.block.records import LINE_LIMIT, Withheld
+from hostwatch.core.mentions import given_by
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.names import folded
 
@@ -49,9 +50,12 @@ class Change:
 
     @property
     def mentioned(self) -> frozenset[str]:
-        """The names that it concerns, in lower case: those that changed, and those of withheld lines."""
+        """The names that it concerns, in lower case: those that changed, and those of withheld lines.
+
+        In a resolv.conf a keyword is a name.
+        """
         lines = [*(each.line for each in self.withheld), *self.no_longer_withheld]
-        words = (word for line in lines for word in line[:LINE_LIMIT].split()[1:])
+        words = (word for line in lines for word in given_by(line[:LINE_LIMIT]))
         return frozenset(folded(name) for name in (*(each.name for each in self.names), *words))
 
 

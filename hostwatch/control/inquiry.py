@@ -10,6 +10,7 @@ from hostwatch.control.blocks import FileBlock
 from hostwatch.control.history import Change
 from hostwatch.core.block.records import Block
 from hostwatch.core.durations import seconds_of
+from hostwatch.core.mentions import given_by
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.names import folded, shown
 
@@ -77,7 +78,7 @@ class Inquiry:
             return held
         block = held.block
         records = tuple(each for each in block.records if self._names_any(each.names))
-        withheld = tuple(each for each in block.withheld if self._names_any(each.line.split()[1:]))
+        withheld = tuple(each for each in block.withheld if self._names_any(given_by(each.line)))
         return held._replace(block=Block(records, withheld))
 
     def _names_any(self, names: Iterable[str]) -> bool:

@@ -9,8 +9,8 @@ from hostwatch.control.archive import Archive, ArchiveError
 from hostwatch.control.blocks import Blocks, FileBlock, FileKey
 from hostwatch.control.history import Change, History, described, instant
 from hostwatch.control.inquiry import Inquiry, Json
-from hostwatch.core.block.records import Record
-from hostwatch.core.model import ContainerKey
+from hostwatch.core.block.records import Directive, Record
+from hostwatch.core.model import ContainerKey, FileKind
 
 Sinces = Mapping[FileKey, Mapping[Record, float]]
 """Since when the records of each file are as they are (seconds since the epoch), as far as that is known."""
@@ -94,11 +94,14 @@ def blocks(asked: Inquiry, rebuilt: Callable[[], Sequence[FileBlock]]) -> list[J
 
 def block(found: FileBlock) -> Json:
     """A block of an earlier moment."""
+    directives = [each for each in found.block.records if isinstance(each, Directive)]
+    records = [each for each in found.block.records if not isinstance(each, Directive)]
     return {
         "subscriber": found.subscriber,
         "subscriber_id": found.key.owner.id,
         "file": found.key.file,
-        "records": [{"address": str(each.address), "names": [*each.names]} for each in found.block.records],
+        "records": [{"address": str(each.address), "names": [*each.names]} for each in records],
+        **({"lines": [{"line": each.line} for each in directives]} if found.key.file == FileKind.RESOLV.value else {}),
         "withheld": [{"line": each.line, "reason": each.reason} for each in found.block.withheld],
     }
 

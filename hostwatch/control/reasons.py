@@ -4,7 +4,7 @@ They are worked out anew from the facts of this moment, in steps, by the daemon 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio.lowlevel
 
@@ -16,6 +16,7 @@ from hostwatch.control.subscribers import NoNameError
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.block.records import Record
+from hostwatch.core.model import FileKind
 from hostwatch.core.names import folded, shown
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.desired import desired_block, is_computed
@@ -67,45 +68,59 @@ async def _subscribers(
     for container in [*store.containers]:
         bearers.take_in(container)
         await turns.give()
-    wanted, found = {folded(name): name for name in names}, list[Json]()
-    known: set[str] = set()
-    for standing in standings:
-        lines: list[Json] = []
-        explanation = await _explanation(store, standing, bearers, clock)
-        for _ in explanation.prepare():
-            await turns.give()
-        for explained in explanation.lines(wanted, clock.end):
-            await turns.give()
-            if explained is None:
-                continue
-            known |= names_of(explained.line, explained.records)
-            lines.append(_line(explained, explanation.requests, standing.sinces))
-        found.append(_subscriber(standing, lines))
-    for missing in wanted.keys() - known:
-        raise NoNameError(f"{shown(wanted[missing])}: no line gives or looks up this name; without it all are shown")
+    asking = _Asking(store, bearers, clock, {folded(name): name for name in names}, turns)
+    found = [await _subscriber(asking, standing) for standing in standings]
+    for missing in asking.wanted.keys() - asking.known:
+        name = shown(asking.wanted[missing])
+        raise NoNameError(f"{name}: no line gives or looks up this name; without it all are shown")
     return found
 
 
-async def _explanation(store: Lister, standing: Standing, bearers: Bearers, clock: Clock) -> Explanation:
-    owner = standing.container.key
-    requests = store.sharing(owner).requests
-    while not is_computed(store, requests, STEPS):
-        await anyio.lowlevel.checkpoint()
-    desired = desired_block(store, requests, standing.memory, clock.now, clock.linger_seconds)
-    return Explanation(store, owner, desired, standing.block, bearers)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What is asked, and by what it is answered."""
+
+    store: Lister
+    bearers: Bearers
+    clock: Clock
+    wanted: Mapping[str, str]
+    """The names that are asked for, by their folded form; empty: all lines are."""
+    turns: Turns
+    known: set[str] = field(default_factory=set)
+    """The names that were found."""
 
 
-def _subscriber(standing: Standing, lines: list[Json]) -> Json:
+async def _subscriber(asking: _Asking, standing: Standing) -> Json:
     container = standing.container
     return {
         "id": container.key.id,
         "name": container.name,
         "kind": "container" if container.host_file is None else "file",
-        "path": str(standing.path),
-        "in_sync": standing.in_sync,
-        "error": standing.error,
-        "lines": lines,
+        **await _file(asking, standing, FileKind.HOSTS),
+        "resolv": await _file(asking, standing.resolv, FileKind.RESOLV) if standing.resolv is not None else None,
     }
+
+
+async def _file(asking: _Asking, standing: Standing, kind: FileKind) -> Json:
+    """One file of a subscriber."""
+    explanation, lines = await _explanation(asking, standing, kind), list[Json]()
+    for _ in explanation.prepare():
+        await asking.turns.give()
+    for explained in explanation.lines(asking.wanted, asking.clock.end):
+        await asking.turns.give()
+        if explained is not None:
+            asking.known.update(names_of(explained.line, explained.records))
+            lines.append(_line(explained, explanation.requests, standing.sinces))
+    return {"path": str(standing.path), "in_sync": standing.in_sync, "error": standing.error, "lines": lines}
+
+
+async def _explanation(asking: _Asking, standing: Standing, kind: FileKind) -> Explanation:
+    owner, store, clock = standing.container.key, asking.store, asking.clock
+    requests = store.sharing(owner, kind).requests
+    while not is_computed(store, requests, STEPS):
+        await anyio.lowlevel.checkpoint()
+    desired = desired_block(store, requests, standing.memory, clock.now, clock.linger_seconds)
+    return Explanation(store, (owner, kind), desired, standing.block, asking.bearers)
 
 
 def _line(explained: Explained, requests: Requests, sinces: Mapping[Record, float]) -> Json:

@@ -12,7 +12,7 @@ from hostwatch.control.source import EngineInfo
 from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
-from hostwatch.core.block.records import Record, Withheld
+from hostwatch.core.block.records import Directive, Record, Withheld
 from hostwatch.core.model import Container, FileKind, Health, State
 from hostwatch.core.resolve.origins import RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.store.lister import Lister
@@ -54,12 +54,11 @@ async def subscriber(store: Lister, standing: Standing, turns: Turns) -> Json:
 
 async def _resolv(store: Lister, standing: Standing, turns: Turns) -> Json:
     """The resolv.conf of a subscriber."""
-    found = await records(store, standing, turns, FileKind.RESOLV)
     return {
         "path": str(standing.path),
         "writer": standing.writer.value,
         "in_sync": standing.in_sync,
-        "lines": [{"line": " ".join((*line.pop("names"), line.pop("address"))), **line} for line in found],
+        "lines": await records(store, standing, turns, FileKind.RESOLV),
         "withheld": withheld(standing.block.withheld),
         "error": standing.error,
     }
@@ -89,8 +88,7 @@ def described(
     """A record with its origin, and the time since which it is so (seconds since the epoch)."""
     source = found.source if found is not None else None
     return {
-        "address": str(record.address),
-        "names": list(record.names),
+        **_content(record),
         "origin": asked.place(found.line) if found is not None else None,
         "service": source.service if source is not None else None,
         "tier": source.tier.value if source is not None else None,
@@ -98,6 +96,12 @@ def described(
         "network": (found.origin.network_name or None) if found is not None else None,
         "since": instant(since) if since is not None else None,
     }
+
+
+def _content(record: Record) -> dict[str, Any]:
+    if isinstance(record, Directive):
+        return {"line": record.line}
+    return {"address": str(record.address), "names": list(record.names)}
 
 
 def withheld(lines: Iterable[Withheld]) -> list[Json]:

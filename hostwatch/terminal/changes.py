@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hostwatch.core.block.differences import shortened
 from hostwatch.terminal.lines import BAD, FAINT, GOOD, HEAD, Part, line
+from hostwatch.terminal.status import RESOLV
 
 _GAP = "  "
 
@@ -18,7 +19,8 @@ def change_line(change: Mapping[str, Any]) -> Text:
     for part in _parts(change):
         what += ["; " if what else "", part]
     why = (f" ({change['cause']}, {change['ms']} ms)", FAINT)
-    return line((local(change["time"]), FAINT), _GAP, (change["subscriber"], HEAD), ": ", *what, why)
+    whose = (change["subscriber"], HEAD), _of_file(change), ": "
+    return line((local(change["time"]), FAINT), _GAP, *whose, *what, why)
 
 
 def _parts(change: Mapping[str, Any]) -> Iterator[Part]:
@@ -27,6 +29,11 @@ def _parts(change: Mapping[str, Any]) -> Iterator[Part]:
     yield from shortened(names)
     yield from ((text, BAD) for text in shortened(withheld))
     yield from ((text, GOOD) for text in shortened([f"no longer withheld: {e}" for e in change["no_longer_withheld"]]))
+
+
+def _of_file(found: Mapping[str, Any]) -> str:
+    """The file, if it is not the subscriber's hosts file."""
+    return f": {RESOLV}" if found.get("file") == "resolv" else ""
 
 
 def _listed(addresses: list[str]) -> str:
@@ -40,7 +47,7 @@ def moment_lines(found: Mapping[str, Any]) -> Iterator[Text]:
     elif not found["blocks"]:
         yield line(f"no such line stood in any file at {local(found['at'])}")
     for block in found["blocks"]:
-        yield line((block["subscriber"], HEAD), (f" at {local(found['at'])}", FAINT))
+        yield line((block["subscriber"], HEAD), _of_file(block), (f" at {local(found['at'])}", FAINT))
         yield from _block_lines(block)
 
 
@@ -48,6 +55,8 @@ def _block_lines(block: Mapping[str, Any]) -> Iterator[Text]:
     widest = max((len(record["address"]) for record in block["records"]), default=0)
     for record in block["records"]:
         yield line(f"  {record['address']:<{widest}}{_GAP}{' '.join(record['names'])}")
+    for each in block.get("lines", ()):
+        yield line(f"  {each['line']}")
     for withheld in block["withheld"]:
         yield line(("  withheld", BAD), f"{_GAP}{withheld['line']} ({withheld['reason']})")
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from hostwatch.terminal.lines import BAD, CHANGING, FAINT, line
-from hostwatch.terminal.status import engine_lines, service_lines, subscriber_lines
+from hostwatch.terminal.status import engine_lines, is_right, is_whole, service_lines, subscriber_lines
 
 _NOTHING: Mapping[str, Any] = {
     "engine": {"connected": False, "version": None, "api": None},
@@ -53,7 +53,7 @@ class Picture:
             yield from engine_lines(self.found)
             if self.fault is not None:
                 yield line((self.fault, CHANGING))
-        subscribers = sorted(self.found["subscribers"], key=lambda each: (each["in_sync"], not each["withheld"]))
+        subscribers = sorted(self.found["subscribers"], key=lambda each: (is_right(each), is_whole(each)))
         if subscribers or (self.since is None and self.fault is None):
             yield from subscriber_lines({"subscribers": subscribers})
         if services and self.found["services"]:

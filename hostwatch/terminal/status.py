@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from hostwatch.terminal.lines import BAD, CHANGING, FAINT, GOOD, HEAD, line
+from hostwatch.terminal.lines import BAD, CHANGING, FAINT, GOOD, HEAD, Part, line
 from hostwatch.terminal.tables import Row, table
 
 Found = Mapping[str, Any]
@@ -70,17 +70,60 @@ def _service_rows(services: Iterable[Found]) -> Iterator[Row]:
             yield [*row, line("-"), line(), line()]
 
 
+def is_right(subscriber: Found) -> bool:
+    """Whether all files of a subscriber are right."""
+    return all(each["in_sync"] for each in files(subscriber))
+
+
+def is_whole(subscriber: Found) -> bool:
+    """Whether no line of a subscriber is withheld."""
+    return not any(each["withheld"] for each in files(subscriber))
+
+
+def files(subscriber: Found) -> list[Found]:
+    """The files of a subscriber: its hosts file, and its resolv.conf if that is kept."""
+    resolv = subscriber.get("resolv")  # an older daemon does not tell it
+    return [subscriber] if resolv is None else [subscriber, resolv]
+
+
+def verdict(file: Found) -> Part:
+    """Whether a file is right."""
+    return ("right", GOOD) if file["in_sync"] else (file["error"] or "not right yet", BAD)
+
+
 def _subscriber_lines(subscriber: Found) -> Iterator[Text]:
-    verdict = ("right", GOOD) if subscriber["in_sync"] else (subscriber["error"] or "not right yet", BAD)
-    yield line((subscriber["name"], HEAD), ": ", verdict)
+    name, resolv = (subscriber["name"], HEAD), subscriber.get("resolv")
+    if resolv is None or subscriber["records"] or subscriber["withheld"] or not subscriber["in_sync"]:
+        yield line(name, ": ", verdict(subscriber))
+        yield from _record_lines(subscriber)
+        name = ("", "")
+    if resolv is not None:
+        yield line(name, ": " if name[0] else "  ", f"{RESOLV}: ", verdict(resolv))
+        for each in resolv["lines"]:
+            yield line(f"    {each['line']}", *_faint(_origin(each)))
+        yield from _withheld_lines(resolv, "    ")
+
+
+RESOLV = "resolv.conf"
+"""The other file of a container."""
+
+
+def _record_lines(subscriber: Found) -> Iterator[Text]:
     records = subscriber["records"]
     widest = max((len(record["address"]) for record in records), default=0)
     for record in records:
-        text = f"  {record['address']:<{widest}}  {' '.join(record['names'])}"
-        origin = "; ".join(_origin(record))
-        yield line(text, (f"  ({origin})" if origin else "", FAINT))
-    for withheld in subscriber["withheld"]:
-        yield line("  ", ("withheld", CHANGING), f"  {withheld['line']} ({withheld['reason']})")
+        yield line(f"  {record['address']:<{widest}}  {' '.join(record['names'])}", *_faint(_origin(record)))
+    yield from _withheld_lines(subscriber, "  ")
+
+
+def _withheld_lines(file: Found, indent: str) -> Iterator[Text]:
+    for withheld in file["withheld"]:
+        yield line(indent, ("withheld", CHANGING), f"  {withheld['line']} ({withheld['reason']})")
+
+
+def _faint(origin: Iterable[str]) -> Iterator[Part]:
+    if told := "; ".join(origin):
+        yield (f"  ({told})", FAINT)
 
 
 def _origin(record: Found) -> Iterator[str]:

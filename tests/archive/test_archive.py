@@ -23,7 +23,7 @@ from hostwatch.control.history import Change, described
 from hostwatch.control.inquiry import Inquiry
 from hostwatch.core.block.delta import delta
 from hostwatch.core.block.differences import NameChange
-from hostwatch.core.block.records import Block, Record, Withheld
+from hostwatch.core.block.records import Block, Directive, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 from tests.effort import examples
 
@@ -361,6 +361,56 @@ def test_a_file_of_the_first_draft_is_migrated(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+RESOLV = FileKey(key("web").owner, "resolv")
+CONF = Block(
+    (
+        Directive(NEW, ("nameserver",)),
+        Directive(ipaddress.ip_address("2001:db8::53"), ("nameserver",)),
+        Directive("a.example b.example", ("search",)),
+        Directive("timeout:1 rotate", ("options",)),
+    ),
+    (Withheld("nameserver @{dns.ip}", "dns: no running container"),),
+)
+
+
+def test_a_resolv_conf_is_read_again_beside_the_hosts_file(path: Path) -> None:
+    """With its lines as they were, and since when they are so; the same in a file of the version before."""
+    later = Block(CONF.records[1:], CONF.withheld)
+    with opened(path) as (archive, _):
+        begun = archive.known_since()
+        archive.write([Stood(begun + 1, FileBlock(key("web"), "web", block("ab")), NOTHING)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with opened(path) as (archive, found):
+        assert found.blocks == {key("web"): block("ab")}
+        archive.write([Stood(begun + 2, FileBlock(RESOLV, "web", CONF), NOTHING)])
+        archive.write([Altered(begun + 3, RESOLV, "web", delta(CONF, later))])
+        assert {each.key: each.block for each in archive.blocks_at(begun + 2.5)} == {
+            key("web"): block("ab"),
+            RESOLV: CONF,
+        }
+        sinces = archive.sinces([RESOLV.owner])[RESOLV]
+        assert sinces == dict.fromkeys(later.records, begun + 2)
+    with opened(path) as (_, found):
+        assert found.blocks == {key("web"): block("ab"), RESOLV: later}
+        assert all(isinstance(record, Directive) for record in found.blocks[RESOLV].records)
+
+
+def test_a_moment_of_a_resolv_conf_has_its_lines(path: Path) -> None:
+    """A keyword, and the name that a withheld line looks up, select them."""
+    with opened(path) as (archive, _):
+        begun = archive.known_since()
+        archive.write([Stood(begun + 1, FileBlock(RESOLV, "web", CONF), NOTHING)])
+    (found,) = of_file(path, Inquiry(at=begun + 1.5))["blocks"]
+    assert (found["file"], found["records"]) == ("resolv", [])
+    assert found["lines"][0] == {"line": "nameserver 172.18.0.5"}
+    assert [each["line"] for each in found["lines"][2:]] == ["search a.example b.example", "options timeout:1 rotate"]
+    (found,) = of_file(path, Inquiry(at=begun + 1.5, names=frozenset(["search"])))["blocks"]
+    assert (found["lines"], found["withheld"]) == ([{"line": "search a.example b.example"}], [])
+    (found,) = of_file(path, Inquiry(at=begun + 1.5, names=frozenset(["dns"])))["blocks"]
+    assert (found["lines"], len(found["withheld"])) == ([], 1)
 
 
 def test_a_stored_change_has_the_form_of_all_others(path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from hostwatch.core.block.hostsfile import rewritten
 from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import Container, ContainerKey, Health, NetworkMode
+from hostwatch.core.model import Container, ContainerKey, FileKind, Health, NetworkMode
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.explained import Explained, Explanation
 from hostwatch.core.resolve.linger import Desired
@@ -32,12 +32,14 @@ from tests.core.build import (
 from tests.core.histories import Step, histories, often, watched
 
 
-def explained(made: Store, file: ContainerKey, desired: Desired, standing: Block) -> list[Explained]:
+def explained(
+    made: Store, file: ContainerKey, desired: Desired, standing: Block, kind: FileKind = FileKind.HOSTS
+) -> list[Explained]:
     """The explanations of all lines of a file."""
     bearers = Bearers(made)
     for container in made.containers:
         bearers.take_in(container)
-    explanation = Explanation(made, file, desired, standing, bearers)
+    explanation = Explanation(made, (file, kind), desired, standing, bearers)
     assert not any(explanation.prepare())
     return [*filter(None, explanation.lines((), lambda _last: "later"))]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hostwatch.core.model import Container, HostAddresses, NetworkMode
+from hostwatch.core.model import Container, FileKind, HostAddresses, NetworkMode
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.explained import Explanation
 from hostwatch.core.resolve.linger import Desired
@@ -305,7 +305,7 @@ def test_why_tells_of_published_ports() -> None:
         bearers = Bearers(made)
         for container in made.containers:
             bearers.take_in(container)
-        explanation = Explanation(made, key("web"), desired, desired.block, bearers)
+        explanation = Explanation(made, (key("web"), FileKind.HOSTS), desired, desired.block, bearers)
         assert not any(explanation.prepare())
         (line,) = filter(None, explanation.lines((), lambda _last: None))
         return "\n".join(step.text for step in line.steps)

@@ -66,9 +66,14 @@ class Directive(Record):
         """None: several lines may have the same keyword."""
         return ()
 
+    @property
+    def line(self) -> str:
+        """The line without its newline."""
+        return f"{self.names[0]} {self.address}"
+
     def lines(self) -> Iterator[bytes]:
         """The line."""
-        yield f"{self.names[0]} {self.address}".encode("ascii")
+        yield self.line.encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,28 @@
-"""The explanation of each line of a hosts file: what it says, who asked for it, and the steps of its decision.
+"""The explanation of each line of a file: what it says, who asked for it, and the steps of its decision.
 
 What a line says is taken from the desired block itself, so the explanation cannot say anything else.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.block.records import Block, Directive, Record, Withheld
+from hostwatch.core.mentions import given_by, looked_up
+from hostwatch.core.model import ContainerKey, FileKind, State
 from hostwatch.core.names import folded, told
+from hostwatch.core.resolv_template import ResolvLine
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.everything import everything_of
+from hostwatch.core.resolve.left_out import LeftOut
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.resolve.lookup import resolver_of
 from hostwatch.core.resolve.made_steps import look_up_of_all
 from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.resolve.outcome import Gone, Last, Outcome, Published, Unknown
-from hostwatch.core.resolve.remedies import remedy
-from hostwatch.core.resolve.steps import LookUp, Step, listed
+from hostwatch.core.resolve.remedies import of_shadow, remedy
+from hostwatch.core.resolve.resolv import resolv_outcome
+from hostwatch.core.resolve.steps import LookUp, Step, listed, of_host_file
 from hostwatch.core.resolve.templates import is_addressed, line_outcome
 from hostwatch.core.store.lister import Lister
 
@@ -40,20 +44,25 @@ class Explained:
 
 
 class Explanation:
-    """The explanation of one hosts file at one moment."""
+    """The explanation of one file at one moment."""
 
     def __init__(
-        self, lister: Lister, owner: ContainerKey, desired: Desired, standing: Block, bearers: Bearers
+        self,
+        lister: Lister,
+        file: tuple[ContainerKey, FileKind],
+        desired: Desired,
+        standing: Block,
+        bearers: Bearers,
     ) -> None:
-        """`standing` is the block in the file, from which names may be missing that the file itself binds."""
+        """`standing` is the block in the file, in which may be missing what the file itself decides."""
         self._lister = lister
-        self._owner = owner
+        self._owner = file[0]
         self._desired = desired
         self._bearers = bearers
-        self._requested = lister.sharing(owner).requests
+        self._requested = lister.sharing(*file).requests
         self.requests = Requests(self._requested)
         self._reasons = {withheld.line: withheld.reason for withheld in desired.block.withheld}
-        self._left_out = _left_out(standing.withheld, self._reasons)
+        self._left_out = LeftOut(standing.withheld, self._reasons)
         self._records: dict[str, list[Originated]] = {}
         self._shadows: dict[str, list[Withheld]] = {}
         """For each line, what the file does not have of it."""
@@ -73,11 +82,12 @@ class Explanation:
             yield
             if (found := origins.of(record)) is None:
                 continue
-            shadows = {name: self._left_out.get((str(record.address), folded(name))) for name in record.names}
-            if names := tuple(name for name, shadow in shadows.items() if shadow is None):
-                own = record if len(names) == len(record.names) else Record(record.address, names)
-                self._records.setdefault(found.line, []).append((own, found))
-            self._shadows.setdefault(found.line, []).extend(filter(None, shadows.values()))
+            own, shadows = self._left_out.apart(record)
+            known = self._records.setdefault(found.line, [])
+            is_twice = isinstance(own, Directive) and (own, found) in known  # two lines may have the same nameserver
+            if own is not None and not is_twice:
+                known.append((own, found))
+            self._shadows.setdefault(found.line, []).extend(shadows)
 
     def lines(self, names: Collection[str], when: Callable[[Last], str | None]) -> Iterator[Explained | None]:
         """The lines in the order of the file; with names, `None` in the place of those that concern none of them.
@@ -94,7 +104,7 @@ class Explanation:
             is_meant = not names or not names_of(line, records).isdisjoint(names)
             yield self._explained(outcome, records, when) if is_meant else None
             for record, _ in records:
-                for name in record.names:
+                for name in record.claims:
                     self._given.setdefault(folded(name), line)
 
     def _explained(
@@ -105,21 +115,28 @@ class Explanation:
     ) -> Explained:
         line = outcome.line
         asked = self.requests.of(line)
+        place, line_asked = (asked[0].place, asked[0].line) if asked else (None, None)
         steps = [Step(0, "asked", f"{told(each.place)} asks for {told(line)}") for each in asked]
         last = self._desired.memory.get(line)
         look_up = self._look_up(outcome, asked, last)
         if look_up is not None:
             steps += look_up.steps(self._bearers)
         elif asked:
-            steps.append(Step(0, "name", "its address is literal, so nothing is looked up"))
+            steps.append(Step(0, "name", self._without_look_up(asked[0])))
         end = when(last) if isinstance(last, Last) and isinstance(outcome, Gone) and records else None
         state, reason = self._state(outcome, records, last)
         steps += self._conclusion(outcome, state, [record for record, _ in records], end)
         steps += self._lost(last)
         if state != "published":
-            steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up)]
-        place = asked[0].place if asked else None
+            steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up, line_asked)]
         return Explained(line, place, state, reason, records, tuple(steps))
+
+    def _without_look_up(self, asked: Asked) -> str:
+        """Why no name is looked up for a line."""
+        if isinstance(asked.line, ResolvLine) and asked.line.is_of_host:
+            return of_host_file(self._lister.host_resolver, asked.line.keyword)
+        what = "its words are" if isinstance(asked.line, ResolvLine) and asked.line.words else "its address is"
+        return f"{what} literal, so nothing is looked up"
 
     def _look_up(self, outcome: Outcome, asked: list[Asked], last: Published | Last | None) -> LookUp | None:
         """The look-up of the request that decided; `None` for a literal line, or if nobody asks any more."""
@@ -128,7 +145,7 @@ class Explanation:
             return None
         query = decisive.request.query
         resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
-        name = decisive.line.service if decisive.line is not None else _looked_up(outcome.line)
+        name = decisive.line.service if decisive.line is not None else looked_up(outcome.line)
         addressed = decisive.line is None or is_addressed(decisive.line)
         origins = frozenset(last.origins) if last is not None else frozenset()
         of_host = decisive.line.of_host if decisive.line is not None else None
@@ -140,9 +157,11 @@ class Explanation:
         """Whether a request has this kind of outcome. Of several for the same line, another one may have decided."""
         query = asked.request.query
         if asked.line is None and query.subscription.everything:
-            return everything_of(self._lister, query).found(folded(_looked_up(outcome.line) or "")) is not None
+            return everything_of(self._lister, query).found(folded(looked_up(outcome.line) or "")) is not None
         if asked.line is None:
             return True
+        if isinstance(asked.line, ResolvLine):
+            return type(resolv_outcome(self._lister, query, asked.line)) is type(outcome)
         resolver = resolver_of(self._lister, query.context, query.subscription.any_scope)
         return type(line_outcome(resolver, query.own, query.subscription, asked.line)) is type(outcome)
 
@@ -165,12 +184,14 @@ class Explanation:
                 return "withheld", self._reasons.get(outcome.line, outcome.reason)
 
     def _conclusion(self, outcome: Outcome, state: str, records: list[Record], end: str | None) -> Iterator[Step]:
-        said = told("; ".join(f"{record.address} {' '.join(record.names)}" for record in records))
+        said = told("; ".join(map(_text, records)))
         match outcome:
             case Published() if records:
                 yield Step(0, "published", f"it gives {said}")
             case _ if state != "withheld" and not records:
-                yield Step(0, state, "an earlier line gives the same names the same addresses")
+                is_host = given_by(outcome.line)[:1] != outcome.line.split()[:1]
+                same = "the same names the same addresses" if is_host else "the same"
+                yield Step(0, state, f"an earlier line gives {same}")
             case Published():
                 pass
             case Gone() if records:
@@ -180,13 +201,13 @@ class Explanation:
                 yield Step(0, "unknown", f"{outcome.reason}: {said} stays until that is known")
             case _:
                 yield Step(0, "withheld", f"withheld: {self._reasons.get(outcome.line, outcome.reason)}")
-                for name in outcome.line.split()[1:]:
+                for name in given_by(outcome.line):
                     if (given := self._given.get(folded(name))) is not None:
                         yield Step(1, "shadowed", f"{name} is given by an earlier line: {told(given)}")
         for shadow in dict.fromkeys(self._shadows.get(outcome.line, ())):
             yield Step(0, "shadowed", f"left out of the file: {told(shadow.line)} ({shadow.reason})")
-            if ": shadowed by " in shadow.reason:
-                yield Step(0, "would_change", _SHADOWED)
+            if (change := of_shadow(shadow)) is not None:
+                yield Step(0, "would_change", change)
 
     def _lost(self, last: Published | Last | None) -> Iterator[Step]:
         """The addresses that the line had, and who has them now."""
@@ -199,26 +220,11 @@ class Explanation:
                 yield Step(0, "lost", f"its last address {address} belongs to {listed(holders)} now{state}")
 
 
-_SHADOWED = "take that name out of the file's own lines, as of the container's `extra_hosts`: these always win"
-
-
-def _left_out(withheld: Iterable[Withheld], known: Collection[str]) -> dict[tuple[str, str], Withheld]:
-    """What a file does not have of its records, by address and folded name: `ADDRESS NAMES` that are withheld."""
-    found = {}
-    for each in withheld:
-        address, *names = each.line.split()
-        if each.line not in known:
-            found.update({(address, folded(name)): each for name in names})
-    return found
+def _text(record: Record) -> str:
+    return record.line if isinstance(record, Directive) else f"{record.address} {' '.join(record.names)}"
 
 
 def names_of(line: str, records: tuple[Originated, ...]) -> set[str]:
     """The names, folded, by which a line is meant: those that it gives, and the one that it looks up."""
-    found = {folded(name) for name in (*line.split()[1:], _looked_up(line) or "")}
+    found = {folded(name) for name in (*given_by(line), looked_up(line) or "")}
     return found.union(folded(name) for record, _ in records for name in record.names)
-
-
-def _looked_up(line: str) -> str | None:
-    """The name in the reference that a line begins with."""
-    start, _, rest = line.partition("@{")
-    return rest.partition("}")[0].rpartition(".")[0] if not start and rest else None

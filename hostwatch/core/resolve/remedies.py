@@ -2,19 +2,25 @@
 
 from collections.abc import Iterator
 
+from hostwatch.core.block.records import Withheld
 from hostwatch.core.model import State
 from hostwatch.core.names import told
-from hostwatch.core.references import Attribute
+from hostwatch.core.references import Attribute, Line
+from hostwatch.core.resolv_template import KEYWORDS, NAMESERVER, OPTIONS, SEARCH, ResolvLine
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
-from hostwatch.core.resolve.outcome import Outcome, Unknown
+from hostwatch.core.resolve.outcome import Gone, Outcome, Unknown
 from hostwatch.core.resolve.reach import NotKnown, Unreached
 from hostwatch.core.resolve.services import Ambiguous, Service
 from hostwatch.core.resolve.steps import LookUp, listed
 
 
-def remedy(outcome: Outcome, look_up: LookUp | None) -> Iterator[str]:
-    """What would change the outcome, one way a sentence."""
+def remedy(outcome: Outcome, look_up: LookUp | None, line: Line | None) -> Iterator[str]:
+    """What would change the outcome of a line, one way a sentence."""
+    if isinstance(line, ResolvLine) and line.is_of_host:
+        if isinstance(outcome, Gone):
+            yield _OF_HOST[line.keyword]
+        return
     if isinstance(outcome, Unknown):
         yield "it is decided once the engine has told what is not known yet"
     if look_up is None:
@@ -28,6 +34,33 @@ def remedy(outcome: Outcome, look_up: LookUp | None) -> Iterator[str]:
             yield _of_nothing(look_up.resolver, look_up.name)
 
 
+_OF_HOST = {
+    NAMESERVER: "a nameserver in the host's resolv.conf that is not the host's own loopback address; or the address of"
+    " a server, one that the container reaches, in the place of `host`",
+    SEARCH: "a line `search` in the host's resolv.conf; or domains in the place of `host`",
+}
+
+
+def of_shadow(shadow: Withheld) -> str | None:
+    """What would bring back what a file has no place for."""
+    keyword = shadow.line.partition(" ")[0]
+    if keyword not in KEYWORDS:
+        return _BOUND if ": shadowed by " in shadow.reason else None
+    return _LATER.get(keyword) if shadow.reason.startswith("shadowed by ") else _FEWER.get(keyword)
+
+
+_BOUND = "take that name out of the file's own lines, as of the container's `extra_hosts`: these always win"
+_LATER = {
+    SEARCH: "take the file's own `search` away, with `--dns-search=.` (`dns_search: .` in a compose file), or give the"
+    " domains to the container in that way",
+    OPTIONS: "give the option to the container itself (`--dns-option`, `dns_opt` in a compose file): what stands later"
+    " in the file wins",
+}
+"""By the keyword of a line that a later one of the file overrides."""
+_FEWER = {
+    NAMESERVER: "leave out another nameserver, or write `ip[0]` in the place of `ip`, which is one replica alone",
+    SEARCH: "write all domains into one line `search`",
+}
 _TOGETHER = (
     "connect {} and the subscriber to one network (`docker network connect NETWORK CONTAINER`), or give the"
     " subscriber's entry in the configuration `scope: any`"

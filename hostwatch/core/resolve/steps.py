@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.model import Claim, Container, Health, NetworkMode, State
 from hostwatch.core.names import folded, told
 from hostwatch.core.references import Reference
+from hostwatch.core.resolv_template import NAMESERVER
 from hostwatch.core.resolve.bearers import Bearer, Bearers
 from hostwatch.core.resolve.host_address import HostReach, host_reach
 from hostwatch.core.resolve.lookup import Excluded, Resolver
@@ -155,6 +157,16 @@ def listed(containers: Iterable[Container]) -> str:
 
 _MOST_NAMED = 10
 """A sentence names at most so many containers."""
+
+
+def of_host_file(known: HostResolver | None, keyword: str) -> str:
+    """What the host's own resolv.conf says, for `nameserver host` and `search host`."""
+    if known is None:
+        return "the host's resolv.conf is not read yet"
+    if keyword != NAMESERVER:
+        domains = told(" ".join(known.search))
+        return f"the host searches in {domains}" if domains else "the host has no search domains"
+    return f"the host asks {', '.join(map(str, known.nameservers))}" if known.fault is None else known.fault
 
 
 def _viewpoint(resolver: Resolver) -> str:
