@@ -26,6 +26,7 @@ sys.path[1:1] = ["/opt/source", "/opt/packages"]
 from hostwatch.cli import main
 main()
 """
+_HOSTS = "127.0.0.1 localhost\n"
 _TARGET = "[Unit]\nDescription=All that this machine is for\n"
 
 
@@ -38,9 +39,14 @@ class Machine:
     directory: Path
 
     @property
+    def root(self) -> Path:
+        """Its file system."""
+        return Path(f"/proc/{self.pid}/root")
+
+    @property
     def config(self) -> Path:
         """The configuration of hostwatch in the machine."""
-        return Path(f"/proc/{self.pid}/root/etc/hostwatch/hostwatch.yaml")
+        return self.root / "etc/hostwatch/hostwatch.yaml"
 
     @property
     def log(self) -> str:
@@ -60,6 +66,14 @@ class Machine:
         asked = [f"--property={name}" for name in properties]  # it answers in an order of its own
         told = dict(line.split("=", 1) for line in self.run("systemctl", "show", "hostwatch", *asked).splitlines())
         return [told[name] for name in properties]
+
+    def refurbish(self) -> None:
+        """Put its files back as they were at its boot."""
+        units, kept = self.root / "etc/systemd/system", ("hostwatch.service", "test.conf", "machine.target")
+        for file in [*units.glob("*.service"), *units.glob("hostwatch.service.d/*.conf"), *self.root.glob("var/log/*")]:
+            if file.name not in kept and file.is_file():
+                file.unlink()
+        (self.root / "etc/hosts").write_text(_HOSTS)
 
     @property
     def state(self) -> str:
@@ -121,7 +135,7 @@ def _furnish(directory: Path, drop_in: str) -> None:
     )
     (units / "machine.target").write_text(_TARGET)
     (directory / "etc/hostwatch").mkdir()
-    (directory / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    (directory / "etc/hosts").write_text(_HOSTS)
     (directory / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (directory / "etc/group").write_text("root:x:0:\n")
     (directory / "etc/machine-id").write_text("1" * 32 + "\n")

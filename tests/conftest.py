@@ -38,10 +38,11 @@ newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=
 
 def eventually(check: Callable[[], T], seconds: float = 20.0) -> T:
     """The first true value of `check`; fails with its last one if that takes too long."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.002
     while not (value := check()):
         assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)  # most things come within some milliseconds
     return value
 
 

@@ -150,6 +150,7 @@ def test_many_pages_of_one_browser_are_served(driver: Chrome, told: Told) -> Non
     assert errors(driver) == []
 
 
+@pytest.mark.timeout(300)  # ten attempts on a slow machine
 def test_a_thousand_subscribers_move_without_stutter(driver: Chrome) -> None:
     """While somebody scrolls, and changes come in at 100 per second, no task of the page takes 100 ms.
 
@@ -180,15 +181,15 @@ window.scrolling = setInterval(() => {
   for (const box of boxes) box.scrollTop = (step * 130) % (box.scrollHeight - box.clientHeight);
 }, 16);
 """
-_CHANGES = 100
+_CHANGES = 50
 _ENOUGH = "clearInterval(window.scrolling); window.watcher.disconnect(); return window.longest"
 
 
 def _longest_task(driver: Chrome, told: Told, attempt: int) -> float:
-    """The longest task of the page, in milliseconds, during a hundred changes."""
+    """The longest task of the page, in milliseconds, during fifty changes."""
     driver.execute_script(_WATCH)
     for number in range(_CHANGES):
-        web = told.state["subscribers"][number * 10]
+        web = told.state["subscribers"][number * 20]
         first = web["records"][0]
         new = f"10.{attempt}.{number}.1"
         told.tell(states.change(attempt * _CHANGES + number + 1, web, first["names"][0], first["address"], new))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import engine as engines
 from tests.booted import Machine, booted
 from tests.conftest import Lab, eventually, newest_only
 from tests.image import REPOSITORY
@@ -31,17 +32,27 @@ FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
 DAC_OVERRIDE, LEASE = 1 << 1, 1 << 28
 
 
+@pytest.fixture(scope="module")
+def machine(engine: engines.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine with hostwatch installed. It is booted once for all."""
+    with booted(engine, tmp_path_factory.mktemp("machine"), HASTY) as made:
+        yield made
+
+
 @pytest.fixture
-def boot(lab: Lab, tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
-    """Boots a machine with hostwatch installed and not started."""
-    (tmp_path / "machine").mkdir()
-    with booted(lab.engine, tmp_path / "machine", HASTY) as machine:
+def boot(lab: Lab, machine: Machine) -> Iterator[Callable[[str], Machine]]:
+    """Gives the machine a configuration of hostwatch, which is not started; then puts the machine back as it was."""
+    assert lab.engine.alive()
 
-        def configured(config: str) -> Machine:
-            machine.config.write_text(config)
-            return machine
+    def configured(config: str) -> Machine:
+        machine.config.write_text(config)
+        return machine
 
-        yield configured
+    yield configured
+    machine.run("systemctl", "stop", "hostwatch", "other", status=None)
+    machine.run("systemctl", "reset-failed")
+    machine.refurbish()
+    machine.run("systemctl", "daemon-reload")
 
 
 @newest_only
@@ -95,7 +106,7 @@ def test_http_under_the_unit(boot: Callable[[str], Machine]) -> None:
     """The drop-in of `config/` is all that it takes. Without it nobody reaches the port."""
     machine = boot(CONFIG)
     get = ["env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/python/bin/python3", "-c", GET]
-    drop_ins = Path(f"/proc/{machine.pid}/root/etc/systemd/system/hostwatch.service.d")
+    drop_ins = machine.root / "etc/systemd/system/hostwatch.service.d"
     (drop_ins / "early.conf").write_text("[Service]\nEnvironment=HOSTWATCH_HTTP_LISTEN=127.0.0.1:9464\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", "hostwatch")
@@ -112,7 +123,7 @@ def test_http_under_the_unit(boot: Callable[[str], Machine]) -> None:
 def test_history_and_advertising_under_the_unit(boot: Callable[[str], Machine]) -> None:
     """The drop-ins of `config/` are all that it takes. Without them neither is done, and that is said."""
     machine = boot(f"{CONFIG}history: {{file: /var/lib/hostwatch/history.db}}\nadvertise: auto\n")
-    root = Path(f"/proc/{machine.pid}/root")
+    root = machine.root
     machine.run("systemctl", "start", "hostwatch")
     eventually(lambda: "the history cannot be written to /var/lib/hostwatch/history.db: Read-only" in machine.log)
     eventually(lambda: "netlink is not allowed here (Address family not supported by protocol)" in machine.log)
@@ -142,7 +153,7 @@ def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Mac
     lab.run("db", address="10.123.7.1")
     subscriber = "{file: /etc/hosts, services: [db], notify: {command: [systemctl, reload, other]}}"
     machine = boot(f"{CONFIG}timing: {{notify_debounce: 0}}\nsubscribers: {{this-host: {subscriber}}}\n")
-    units = Path(f"/proc/{machine.pid}/root/etc/systemd/system")
+    units = machine.root / "etc/systemd/system"
     (units / "other.service").write_text(RELOADED)
     drop_in = units / "hostwatch.service.d/more.conf"
     drop_in.write_text("[Service]\nReadWritePaths=/etc/hosts\n")
