@@ -21,6 +21,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from tests import engine as engines
+from tests.noise import crowd
 from tests.proxy import Proxy, proxied
 
 # A machine may forbid it, as images do. Each of the thousand processes of a run would then compile all modules anew,
@@ -37,7 +38,8 @@ newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=
 
 
 def eventually(check: Callable[[], T], seconds: float = 20.0) -> T:
-    """The first true value of `check`; fails with its last one if that takes too long."""
+    """The first true value of `check`; fails with its last one if that takes too long, which is longer in a crowd."""
+    seconds *= crowd()
     deadline, pause = time.monotonic() + seconds, 0.002
     while not (value := check()):
         assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
@@ -61,7 +63,7 @@ class Hostwatch:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; returns its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(5)
+        return self.process.wait(5 * crowd())
 
 
 @dataclass

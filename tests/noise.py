@@ -27,6 +27,14 @@ def slowness() -> float:
     return max(1.0, sorted(taken)[len(taken) // 2] / _QUIET_SECONDS)
 
 
+def crowd() -> float:
+    """How many times as long as usual things may take, as so many processes want a processor; at least 1.
+
+    A run of all tests keeps two for each processor by itself.
+    """
+    return max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
+
+
 def cpu_seconds(work: Callable[[], object]) -> float:
     """The processor time of the call, in seconds of a quiet machine."""
     slow, before = slowness(), time.process_time()

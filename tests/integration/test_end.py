@@ -96,7 +96,7 @@ def test_it_ends_by_the_first_signal(tmp_path: Path) -> None:
     config.write_text("labels: true\n")
     with running(tmp_path, config) as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(4) == 0
+        assert process.wait(20) == 0
     assert b"stopping on SIGINT" in (tmp_path / "log").read_bytes()
 
 
@@ -108,10 +108,8 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, stuck: Stuck) -> None:
         eventually(lambda: not waits_for(process.pid, signal.SIGTERM))
         time.sleep(0.3)  # if the loop hangs, nothing shows that the first one has come
         assert process.poll() is None
-        before = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(4) == 128 + signal.SIGINT
-        assert time.monotonic() - before < 3
+        assert process.wait(20) == 128 + signal.SIGINT  # after some seconds the first one alone would end it, with 1
 
 
 @either
@@ -119,5 +117,5 @@ def test_a_hanging_part_does_not_hold_up_the_end_for_ever(tmp_path: Path, stuck:
     """After some seconds the first signal alone ends it as a failure, with a log line."""
     with stuck(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(9) == 1
+        assert process.wait(30) == 1
     assert stuck is stuck_loop or b"something hangs" in (tmp_path / "log").read_bytes()
