@@ -227,8 +227,7 @@ def make_lab(
 ) -> Iterator[Lab]:
     """Makes a lab, also for fixtures that last longer than a test."""
     network = make_network(client, "front", "10.123.0.0/16")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
-    made = kind(engine, client, network, directory, environ | {"DOCKER_HOST": engine.docker_host})
+    made = kind(engine, client, network, directory, environment(engine))
     try:
         yield made
     finally:
@@ -246,6 +245,12 @@ def lab_on(engine: engines.Engine, directory: Path) -> Iterator[Lab]:
         make_lab(engine, client, directory) as made,
     ):
         yield made
+
+
+def environment(engine: engines.Engine) -> dict[str, str]:
+    """The variables of commands beside this engine: those of the test, without any other setting."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "HOSTWATCH_"))}
+    return environ | {"DOCKER_HOST": engine.docker_host}
 
 
 def is_removed(network: Network) -> bool:

@@ -259,6 +259,8 @@ class Network:
     """The first address that the engine allocates of each subnet: the bridge's own, if the engine tells no gateway."""
     hostless: frozenset[int] = frozenset()
     """The IP versions of which the host has no address on this bridge."""
+    secluded: bool = False
+    """Whether its containers do not reach each other (`enable_icc=false`, or macvlan's and ipvlan's `private`)."""
 
     def has(self, address: Address) -> bool:
         """Whether the address is in one of the network's subnets. It may be the gateway's."""

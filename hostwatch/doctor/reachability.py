@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hostwatch.control.survey import FileReport
 from hostwatch.core.resolve.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
+from hostwatch.core.resolve.reach import SECLUDED
 from hostwatch.core.rules import Writer
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem, warning
@@ -17,6 +18,7 @@ _NO_HOST = "a host is not on macvlan, ipvlan and overlay networks, nor on a brid
 _UNREACHED = {
     HOST_UNREACHED: f"{_NO_HOST}: connect that container to a bridge network too, or set `scope: any` here",
     FROM_HOST_UNREACHED: f"{_NO_HOST}: connect this subscriber to a bridge network too, or set `scope: any`",
+    SECLUDED: "connect both to a network without `enable_icc=false` or a mode `private`, or set `scope: any`",
 }
 """Remedies of withheld lines, by a part of their reasons."""
 _LABEL_REMEDY = "correct it where the container is defined, and recreate the container: its labels never change"

@@ -297,6 +297,25 @@ def test_the_host_reaches_a_container_on_a_bridge_whatever_else_it_is_on() -> No
     assert reached("web", "hosted", made=DRIVERS) == Reached(None, ip("fd06::1"))  # type: ignore[arg-type]
 
 
+def test_containers_that_are_kept_apart_do_not_reach_each_other() -> None:
+    """Over that network. A container reaches itself, also through one that joined it, and the host reaches all."""
+    made = store(
+        net("apart", "10.1.0.0/24", secluded=True),
+        net("front", "10.2.0.0/24"),
+        *(box(name, on("apart", address)) for name, address in (("db", "10.1.0.5"), ("web", "10.1.0.6"))),
+        box("car", join="db"),
+        box("onhost", mode=HOST),
+    )
+    away = Unreached("only on apart with this subscriber, where containers do not reach each other")
+    assert reached("web", "db", made=made) == away
+    for source in ("db", "car", "onhost"):
+        assert reached(source, "db", made=made) == Reached(ip("10.1.0.5"), None, None, "id-apart", "apart")  # type: ignore[arg-type]
+    assert isinstance(reached("web", "db", any_scope=True, made=made), Reached)
+    for name, number in (("db", 5), ("web", 6)):
+        made.put(box(name, on("apart", f"10.1.0.{number}"), on("front", f"10.2.0.{number}")))
+    assert reached("web", "db", made=made) == Reached(ip("10.2.0.5"), None, None, "id-front", "front")  # type: ignore[arg-type]
+
+
 def test_a_network_that_has_not_been_read_may_be_of_any_driver() -> None:
     """The result is unknown, unless an earlier network decides."""
     unread = NotKnown("the network new is not known yet")

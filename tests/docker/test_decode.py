@@ -211,6 +211,22 @@ def test_a_bridge_may_be_without_an_address(options: dict[str, str] | None, vers
     assert network(options=options).hostless == versions
 
 
+@pytest.mark.parametrize(
+    ("options", "secluded"),
+    [
+        (None, False),
+        ({"com.docker.network.bridge.enable_icc": "true"}, False),
+        ({"com.docker.network.bridge.enable_icc": "false"}, True),
+        ({"macvlan_mode": "bridge"}, False),
+        ({"macvlan_mode": "private"}, True),
+        ({"ipvlan_flag": "private"}, True),
+    ],
+)
+def test_containers_of_a_network_may_be_kept_apart(options: dict[str, str] | None, secluded: bool) -> None:
+    """By an option of the driver."""
+    assert network(options=options).secluded is secluded
+
+
 def test_reserved_addresses() -> None:
     """Under any name. A value that is no address is skipped."""
     found = network(Subnet="192.168.20.0/24", AuxiliaryAddresses={"DefaultGatewayIPv4": "192.168.20.7", "x": "y"})

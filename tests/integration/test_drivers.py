@@ -1,6 +1,6 @@
 """Containers that reach the host, and those that the host reaches, over each driver's networks; pings check it.
 
-ipvlan is left out, as a machine's kernel may lack it: `tests/core/test_reach.py` has its rules.
+`test_networks.py` has a table of all kinds of networks.
 """
 
 import subprocess
@@ -62,6 +62,7 @@ def reasons(lab: Lab, container: Container) -> list[str]:
     return [line.partition("  (")[2].removesuffix(")") for line in lab.block(container) if line.startswith("#")]
 
 
+@newest_only
 def test_the_host_and_a_macvlan_network_do_not_reach_each_other(lab: Lab, card: str) -> None:
     """A bridge is used if there is one, by any name. Otherwise the line is withheld, and the doctor explains it."""
     network(lab, "a-lan", "192.168.77.0/24", "192.168.77.254", driver="macvlan", options={"parent": card})

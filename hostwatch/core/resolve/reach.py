@@ -41,6 +41,7 @@ from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import Attachment, NetworkContext
 
 LOST_NETWORK = "the subscriber's network is gone, with the container whose network it used"
+SECLUDED = "where containers do not reach each other"
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
@@ -87,9 +88,10 @@ def reach(lister: Lister, context: NetworkContext, target: Container, network: s
     if context.network_mode is NetworkMode.HOST:
         return _from_host(lister, service, endpoints, any_scope)
     shared = [endpoint for endpoint in endpoints if context.is_on(endpoint)]
-    if not shared and not any_scope:
-        return _unshared(context, service, endpoints, network)
-    return _first(service, shared or endpoints)
+    met = [endpoint for endpoint in shared if not context.is_secluded_from(service.key, endpoint)]
+    if not met and not any_scope:
+        return _secluded(shared) if shared else _unshared(context, service, endpoints, network)
+    return _first(service, met or endpoints)
 
 
 def way_to(
@@ -235,6 +237,11 @@ def _has_key(lister: Lister, service: Container, endpoint: Endpoint, key: str) -
     if network is None:  # not read yet: this is compose's default name
         return endpoint.network_name == f"{service.project}_{key}"
     return service.project is not None and (network.compose_project, network.compose_name) == (service.project, key)
+
+
+def _secluded(shared: Iterable[Endpoint]) -> Reach:
+    names = shown(" and ".join(endpoint.network_name for endpoint in shared))
+    return Unreached(f"only on {names} with this subscriber, {SECLUDED}")
 
 
 def _unshared(context: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:

@@ -231,7 +231,14 @@ class Lister:
 
     def context(self, subscriber: Container) -> NetworkContext:
         """The network context of a subscriber."""
-        return network_context_of(subscriber, self.joins.sandbox(subscriber), self.joins.has_lost_network(subscriber))
+        sandbox, has_lost = self.joins.sandbox(subscriber), self.joins.has_lost_network(subscriber)
+        secluded = self._secluded(sandbox) if sandbox is not None else frozenset[str]()
+        return network_context_of(subscriber, sandbox, has_lost, secluded)
+
+    def _secluded(self, sandbox: Container) -> frozenset[str]:
+        """The container's networks whose containers do not reach each other. One that is not read yet is none."""
+        found = (self.network(NetworkKey(sandbox.key.engine, endpoint.network)) for endpoint in sandbox.endpoints)
+        return frozenset([network.name for network in found if network is not None and network.secluded])
 
     def _query(self, subscriber: Container, subscription: Subscription) -> Query:
         context = self.context(subscriber)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkId, NetworkMode, State
+from hostwatch.core.model import Address, Container, ContainerKey, Endpoint, EngineId, NetworkId, NetworkMode, State
 
 WAY_OUT = "docker_gwbridge"
 """The bridge over which containers that are only on overlay networks of a swarm leave the host. The engine attaches
@@ -19,6 +19,15 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Seclusion:
+    """The subscriber's networks whose containers do not reach each other. It reaches itself there."""
+
+    networks: frozenset[str]
+    own: ContainerKey
+    """The container that has the subscriber's network stack."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkContext:
     """All facts about a subscriber that decide what a name means to it. Equal contexts share their answers."""
 
@@ -32,6 +41,8 @@ class NetworkContext:
     attachments: tuple[Attachment, ...]
     has_lost_network: bool = False
     """Whether the network stack that the subscriber joined does not exist any more."""
+    seclusion: Seclusion | None = None
+    """`None` on networks as they usually are: only then do many subscribers share a context."""
 
     @property
     def is_placed(self) -> bool:
@@ -42,16 +53,28 @@ class NetworkContext:
         """Whether it is on the endpoint's network."""
         return any(endpoint.same_network(attachment) for attachment in self.attachments)
 
+    def is_secluded_from(self, service: ContainerKey, endpoint: Endpoint) -> bool:
+        """Whether the network of the endpoint, which has this container, keeps the subscriber from it."""
+        apart = self.seclusion
+        return apart is not None and endpoint.network_name in apart.networks and service != apart.own
 
-def network_context_of(subscriber: Container, sandbox: Container | None, has_lost: bool = False) -> NetworkContext:
+
+def network_context_of(
+    subscriber: Container,
+    sandbox: Container | None,
+    has_lost: bool = False,
+    secluded: frozenset[str] = frozenset(),
+) -> NetworkContext:
     """The network context of a subscriber.
 
     `sandbox` is the container that has the subscriber's network stack; `None` if it is not known. `has_lost` says that
-    this network stack does not exist any more.
+    this network stack does not exist any more. `secluded` are its networks whose containers do not reach each other.
     """
     engine, project, is_host_file = subscriber.key.engine, subscriber.project, subscriber.host_file is not None
     if sandbox is None:
         return NetworkContext(engine, project, is_host_file, False, None, True, (), has_lost)
     attachments = tuple([Attachment(e.network, e.network_name, e.gateways) for e in sandbox.endpoints])
     is_stale = sandbox.state is State.UNKNOWN
-    return NetworkContext(engine, project, is_host_file, True, sandbox.network_mode, is_stale, attachments, has_lost)
+    seclusion = Seclusion(secluded, sandbox.key) if secluded else None
+    mode = sandbox.network_mode
+    return NetworkContext(engine, project, is_host_file, True, mode, is_stale, attachments, has_lost, seclusion)

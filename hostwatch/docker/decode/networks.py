@@ -11,6 +11,7 @@ _UNJOINED = "ep-"
 """The prefix of an endpoint's own id, where a network lists it without its container."""
 _TRUE = ("1", "t", "true")
 """Docker takes these for true in an option."""
+_FALSE = ("0", "f", "false")
 _SMALLEST = 4
 """Addresses of the smallest subnet that has room for a gateway and a container."""
 
@@ -32,6 +33,7 @@ def network(engine: EngineId, data: Json) -> Network:
         auxiliary=frozenset(found for config in configs for found in _auxiliary(config)),
         firsts=tuple(found for config in configs if (found := _first(config)) is not None),
         hostless=_hostless(mapping(data.get("Options"))),
+        secluded=_is_secluded(mapping(data.get("Options"))),
     )
 
 
@@ -76,3 +78,9 @@ def _hostless(options: Json) -> frozenset[int]:
     found = {4} if str(options.get(f"{_BRIDGE}.inhibit_ipv4")).lower() in _TRUE else set()
     found |= {version for version in (4, 6) if options.get(f"{_BRIDGE}.gateway_mode_ipv{version}") == "isolated"}
     return frozenset(found)
+
+
+def _is_secluded(options: Json) -> bool:
+    if str(options.get(f"{_BRIDGE}.enable_icc")).lower() in _FALSE:
+        return True
+    return "private" in (options.get("macvlan_mode"), options.get("ipvlan_flag"))
