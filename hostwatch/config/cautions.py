@@ -17,7 +17,7 @@ from hostwatch.core.likeness import is_slip, neighbours
 from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded
 from hostwatch.core.patterns import ALIKE, parsed_pattern
-from hostwatch.core.references import SELF
+from hostwatch.core.references import SELF, Attribute
 from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered
 from hostwatch.core.store.lister import Lister
 
@@ -38,7 +38,8 @@ _PUBLIC = (
     "`.{}` is a domain of the internet, so that a container takes the name of a host there, as with --name github;"
     " for names of one's own there are .internal, .test and .docker"
 )
-_REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.[A-Za-z0-9]+(?:\[[0-9]+\])?\}")
+_REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.([A-Za-z0-9]+)(?:\[[0-9]+\])?\}")
+_UNADVERTISED = "`advertise` is not set, so that this line is withheld; write `advertise: auto` or an address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class _Requested:
 
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
-    return settings.origin.faults([*_globs(settings), *_claims(settings), *_patterns(settings)])
+    faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings)]
+    return settings.origin.faults(faults)
 
 
 def of_names(settings: Settings) -> tuple[ConfigFault, ...]:
@@ -142,14 +144,27 @@ def _requested(document: Document, loc: Loc, subscriber: SubscriberSettings) -> 
     if subscriber.services != "*":
         for index, name in enumerate(subscriber.services):
             yield _Requested(name, document.found((*loc, "services", index)).node.index)
+    yield from (_Requested(found[1], place) for found, place in _references(document, loc, subscriber))
+
+
+def _references(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iterator[tuple[re.Match[str], int]]:
+    """The references of a template, each with its place."""
     scalar, start = document.found((*loc, "hosts")).node, 0
-    names: dict[int, str] = {}
+    matches: dict[int, re.Match[str]] = {}
     for row in subscriber.hosts.split("\n"):
-        names |= {start + found.start(): found[1] for found in _REFERENCE.finditer(row.partition("#")[0])}
+        matches |= {start + found.start(): found for found in _REFERENCE.finditer(row.partition("#")[0])}
         start += len(row) + 1
     if isinstance(scalar, Scalar):
-        places = document.inside(scalar, [*names])
-        yield from (_Requested(name, place) for name, place in zip(names.values(), places, strict=True))
+        yield from zip(matches.values(), document.inside(scalar, [*matches]), strict=True)
+
+
+def _unadvertised(settings: Settings) -> Iterator[Problem]:
+    """The first line of each template that the host's own address is missing for."""
+    for key, subscriber in settings.subscribers.items() if settings.advertise is None else ():
+        for found, place in _references(settings.origin.document, ("subscribers", key), subscriber):
+            if found[2] == Attribute.PUBLIC_IP.value:
+                yield Problem(place, shown(found[0]), _UNADVERTISED)
+                break
 
 
 def _idle(document: Document, lister: Lister) -> Iterator[Problem]:

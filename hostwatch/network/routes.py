@@ -3,7 +3,7 @@
 The kernel's messages are not parsed: each only says that something may have changed, so that the kernel is asked again.
 So it does no harm if some are lost. The question is that of `ip route get`; no packet is sent.
 
-pyroute2 would do the same in many times the code, memory and time to load, and has no call for one question.
+pyroute2 (0.9.7) does it, too, and takes 13 MB of memory and 0.2 s of processor time to load; this takes neither.
 """
 
 import asyncio

@@ -166,3 +166,13 @@ def test_names_in_labels_that_are_similar_to_an_existing_one(tmp_path: Path) -> 
     store.put(box("app", labels={"hostwatch.hosts": "@{bd.ip} db\n@{db.ip} x\n@{far.ip} y", "hostwatch.services": "d"}))
     found = [(each.container.name, each.name, each.near) for each in unanswered(store, ENGINE)]
     assert found == [("app", "bd", "db"), ("app", "d", "db")]
+
+
+def test_the_host_s_own_address_that_is_not_set(tmp_path: Path) -> None:
+    """Once for each template, at the reference, with what to write."""
+    web = "subscribers:\n  web:\n    match: {name: web}\n    hosts: |\n"
+    lines = "      @{db.ip} db  # @{db.PublicIp}\n      @{db.PublicIp} out\n      @{db.PublicIp} more\n"
+    remedy = "`advertise` is not set, so that this line is withheld; write `advertise: auto` or an address"
+    assert told(tmp_path, web + lines) == [f"6:7: {remedy} (got '@{{db.PublicIp}}')"]
+    assert told(tmp_path, f"{web}{lines}advertise: auto\n") == []
+    assert told(tmp_path, f"{web}      @{{db.HostIp}} db\n") == []

@@ -151,6 +151,11 @@ def test_any_scope_gives_it_for_a_service_in_host_mode(own: HostAddresses | None
         ("@{db.HostIp[53]}", ("53/udp 198.51.100.7", "80/tcp 198.51.100.8"), "198.51.100.7 db"),
         ("@{db.HostIp[53]}", ("53/udp 198.51.100.7", "53/tcp 198.51.100.7", "530/tcp 127.0.0.1"), "198.51.100.7 db"),
         ("@{db.HostIp[80]}", ("80/tcp 127.0.0.1", "80/tcp 198.51.100.7"), "198.51.100.7 db"),
+        (
+            "@{db.HostIp[80]}",
+            ("80/tcp 127.0.0.1", "81/tcp 198.51.100.7"),
+            "Gone db: db publishes its ports on 127.0.0.1, which only the host itself reaches",
+        ),
         ("@{db.HostIp}", (), "Gone db: db publishes no port"),
         (
             "@{db.HostIp[5433]}",
@@ -268,10 +273,20 @@ def test_ports_that_are_not_known_change_nothing() -> None:
     made = store(db("80/tcp 198.51.100.7"), web("@{db.HostIp} db"))
     made.mark_stale(key("db"))
     assert told(made, "web") == ["198.51.100.7 db"]
+    made.put(db("80/tcp 198.51.100.8"), asked=0)  # the answer may be older than the change
+    assert told(made, "web") == ["198.51.100.7 db"]
     made.put(box("db", on("back"), state=STOPPED))
     assert told(made, "web") == ["Gone db: no running container"]
     made.mark_starting(key("db"))
     assert told(made, "web") == ["Unknown db: the published ports of db are not known yet"]
+
+
+def test_the_container_behind_the_line_is_told() -> None:
+    """The host has the address, so that no other container can have got it."""
+    outcome = only(store(db("80/tcp 198.51.100.7"), web("@{db.HostIp} db")), "web")
+    assert isinstance(outcome, Published)
+    (origin,) = outcome.origins
+    assert (origin.container, origin.service_container) == (None, "db")
 
 
 def test_each_replica_has_a_line() -> None:

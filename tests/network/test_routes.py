@@ -80,8 +80,10 @@ def test_a_link_that_goes_down_takes_the_address_with_it() -> None:
 
 
 def test_routing_rules_count() -> None:
-    """As a VPN makes them: the table that packets would use is not the main one."""
+    """As a VPN makes them: the table that packets would use is not the main one. No message of IPv6 is in between."""
     in_namespace("""
+        with open("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w") as switch:
+            switch.write("1")
         await link()
         await v4()
         await ip("address add 198.51.100.7/32 dev near", "route add default dev near src 198.51.100.7 table 7")
