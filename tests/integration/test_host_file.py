@@ -1,6 +1,7 @@
 """Files on the host that subscribe: they get every name of the engine, and keep their foreign lines."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,44 @@ def test_short_names_of_two_projects_are_withheld(lab: Lab, hosts: Path) -> None
         eventually(lambda: f"this-host: withheld: @{{db.ip}} db ({reason})" in hostwatch.log)
         lab.client.containers.get("blog-db-1").remove(force=True)
         eventually(lambda: records(hosts).get("db") == ["10.123.8.0"])
+
+
+@newest_only
+def test_names_by_patterns(lab: Lab, hosts: Path) -> None:
+    """With a suffix, and by Compose. A service that moves has them all at its new address, and `why` explains them.
+
+    Programs of the host find them. A host name with a dot that a container chose is refused, and said.
+    """
+    patterns = '["{name}", "{name}.docker", "{service}.{project}.internal", "{hostname}"]'
+    chosen = configuration(lab, hosts, f'services: "*", publish_as: {patterns}')
+    lab.run("db", address="10.123.7.7", hostname="github.com")
+    for number in (1, 2):
+        lab.run(f"shop-web-{number}", address=f"10.123.8.{number}", labels=compose("shop", "web", number))
+    lab.run("a.b", address="10.123.7.9")
+    with lab.hostwatch("-c", chosen) as hostwatch:
+        replicas = ["10.123.8.1", "10.123.8.2"]
+        eventually(lambda: records(hosts).get("web.docker") == replicas and "a.b.docker" in records(hosts))
+        found = records(hosts)
+        assert found["db"] == found["db.docker"] == ["10.123.7.7"]
+        assert found["web"] == found["web.shop"] == found["web.shop.docker"] == found["web.shop.internal"] == replicas
+        assert found["a.b.docker"] == ["10.123.7.9"]
+        assert {"a.b", "github.com"}.isdisjoint(found)
+        reason = "github.com: a container chose this name, and it may be that of another host"
+        assert f"# withheld: @{{github.com.ip}} github.com  ({reason}" in hosts.read_text()
+        eventually(lambda: f"this-host: withheld: @{{github.com.ip}} github.com ({reason}" in hostwatch.log)
+        look_up = f"mount --bind {hosts} /etc/hosts && getent ahostsv4 db.docker"
+        output = subprocess.check_output(["unshare", "--mount", "sh", "-c", look_up], text=True)
+        assert output.split()[0] == "10.123.7.7"
+        lab.client.containers.get("db").remove(force=True)
+        lab.run("db", address="10.123.7.8")
+        eventually(lambda: records(hosts).get("db.docker") == ["10.123.7.8"])
+        assert records(hosts)["db"] == ["10.123.7.8"]
+        told = lab.command("why", "this-host", "web.shop.internal", "-c", chosen).stdout
+        assert "web.shop.internal is {service}.{project}.internal (hostwatch.yaml:2) of shop-web-1, shop-web-2" in told
+        assert "db.docker" not in told
+        (shown,) = json.loads(lab.command("status", "this-host", "-c", chosen, "--json").stdout)["subscribers"]
+        (origin,) = (each["origin"] for each in shown["records"] if "db.docker" in each["names"])
+        assert origin == "hostwatch.yaml:2"
 
 
 @newest_only

@@ -153,3 +153,23 @@ def test_a_recreation_is_no_chance_for_a_stranger(lab: Lab) -> None:
         lab.client.containers.get("db").remove(force=True)
         eventually(lambda: lab.records(web).get("db") == ["10.123.7.9"], 20)
         eventually(lambda: web.exec_run(["test", "-e", "/seen"]).exit_code == 0)
+
+
+@newest_only
+def test_a_label_gives_names_by_patterns(lab: Lab) -> None:
+    """Programs in the container find them; the first one is what its address is called. A faulty label is reported."""
+    asks = {"hostwatch.services": "*", "hostwatch.publish_as": "{name}.docker, {name}, {name}.{network}"}
+    lab.run("db", address="10.123.7.5")
+    web = lab.run("web", address="10.123.7.6", labels=asks)
+    wrong = lab.run("wrong", labels={"hostwatch.services": "*", "hostwatch.publish_as": "{nam}.docker"})
+    alone = lab.run("alone", labels={"hostwatch.publish_as": "{name}.docker"})
+    with lab.hostwatch() as hostwatch:
+        eventually(lambda: "10.123.7.5      db.docker db db.front" in lab.seen(web))
+        assert web.exec_run(["ping", "-c", "1", "-W", "5", "db.docker"]).exit_code == 0
+        eventually(lambda: lab.records(wrong).get("db") == ["10.123.7.5"])
+        refused = "label hostwatch.publish_as is refused: "
+        eventually(lambda: f"wrong: {refused}'{{nam}}': unknown part; did you mean {{name}}?" in hostwatch.log)
+        eventually(lambda: f"alone: {refused}it is for `hostwatch.services: *`" in hostwatch.log)
+        web.restart(timeout=0)
+        eventually(lambda: "10.123.7.5      db.docker db db.front" in lab.seen(web))
+    assert "hostwatch" not in lab.hosts(alone)
