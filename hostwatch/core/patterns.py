@@ -12,8 +12,8 @@ from functools import partial
 from hostwatch.core.likeness import nearest_of
 from hostwatch.core.names import folded, name_fault
 
-MOST_PATTERNS = 10
-"""More patterns are refused: each is one more name for each name in reach, some 20 µs for each change."""
+MOST_PATTERNS = 6
+"""More patterns are refused: each is one more name for each name in reach, some 40 µs when that changes."""
 
 
 GIVEN_NAMES = "a service that is asked for by its name has the names of its own"
@@ -97,7 +97,7 @@ def parsed_pattern(text: str) -> Pattern:
     """The pattern that a text means. Raises `PatternError`."""
     pieces = tuple(_piece(found, text) for found in _PIECE.finditer(text))
     if not any(isinstance(piece, Part) for piece in pieces):
-        meant = f"{{name}}{text}" if text.startswith(".") else "{name}.docker"
+        meant = f"{{name}}{text}" if text.startswith(".") and name_fault(f"x{text}") is None else "{name}.docker"
         raise PatternError(0, text, f"a pattern has a part that differs by container, as in {meant}")
     # The values of parts are not known yet: a sample value shows whether the text around them is valid.
     if (fault := name_fault("".join("x" if isinstance(piece, Part) else piece for piece in pieces))) is not None:

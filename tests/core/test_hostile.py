@@ -6,6 +6,7 @@ from hostwatch.core.block import hostsfile
 from hostwatch.core.block.edit import steps
 from hostwatch.core.block.records import Block, Record
 from hostwatch.core.names import printable
+from hostwatch.core.patterns import MOST_PATTERNS
 from hostwatch.core.resolve.outcome import Unknown
 from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.rules import Match, Rules
@@ -74,8 +75,9 @@ def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value
         hosts(*(f"@{{db.ip}} y{number} " + "@{db.ip}x " * 370 for number in range(16))),
         {"hostwatch.services": " ".join(f"s{number}" for number in range(1_000))},
         {"hostwatch.services": "*"},
+        {"hostwatch.services": "*", "hostwatch.publish_as": " ".join(f"{{name}}.{n}x" for n in range(MOST_PATTERNS))},
     ],
-    ids=["900 lines", "to nobody", "words", "references", "services", "everything"],
+    ids=["900 lines", "to nobody", "words", "references", "services", "everything", "patterns"],
 )
 def test_the_largest_request_of_a_label_is_soon_answered(labels: dict[str, str]) -> None:
     """With 30 containers that publish as many names as allowed. This time is spent at each event."""

@@ -72,6 +72,8 @@ def web(text: str, **labels: str) -> Container:
 @pytest.mark.parametrize(
     ("text", "column", "reason"),
     [
+        (".-", 0, "a pattern has a part that differs by container, as in {name}.docker"),
+        (".lan", 0, "a pattern has a part that differs by container, as in {name}.lan"),
         (".docker", 0, "a pattern has a part that differs by container, as in {name}.docker"),
         ("docker", 0, "a pattern has a part that differs by container, as in {name}.docker"),
         ("", 0, "a pattern has a part that differs by container"),
@@ -449,7 +451,7 @@ def test_labels() -> None:
         ({"services": "*", "publish_as": "{name}" * 99_999}, "longer than 65536 characters"),
         (
             {"services": "*", "publish_as": " ".join(f"{{name}}.d{n}" for n in range(MOST_PATTERNS + 1))},
-            "more than 10 p",
+            f"more than {MOST_PATTERNS} patterns",
         ),
         ({"services": "*", "publish_as": "{name}.d\u202e"}, "'{name}.d\\u202e': not a host name"),
     ],

@@ -223,6 +223,10 @@ hostile = st.one_of(
                 "@{db.hostname}",
                 "db",
                 "*",
+                "{name}",
+                "{network}",
+                ".docker",
+                "{",
                 "self",
                 ",",
                 " ",
@@ -240,12 +244,14 @@ hostile = st.one_of(
         max_size=12,
     ).map("".join),
 )
-label_names = st.sampled_from(["hosts", "services", "names", "network", "health", "enable", "notify"])
+label_names = st.sampled_from(["hosts", "services", "publish_as", "names", "network", "health", "enable", "notify"])
 labels = st.dictionaries(st.one_of(label_names, st.text(max_size=8)).map("hostwatch.{}".format), hostile, max_size=4)
 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(labels, labels, hostile)
+@example({"hostwatch.services": "*", "hostwatch.publish_as": "{hostname} {name}.{network}"}, {}, "x\n127.0.0.1 evil")
+@example({"hostwatch.services": "*", "hostwatch.publish_as": ".\u202e"}, {}, "x")
 @example({"hostwatch.network": "a\nb"}, {"hostwatch.hosts": "@{db.hostname}"}, "x\n127.0.0.1 evil")
 def test_whatever_labels_hold_nothing_but_names_comes_out(
     own: Mapping[str, str], other: Mapping[str, str], hostname: str

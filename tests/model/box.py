@@ -12,6 +12,10 @@ SUBNETS = {"bridge": "172.17.0.0/28", "back": "10.2.0.0/28", "front": "10.1.0.0/
 """Each subnet has few addresses, so that they are used again."""
 
 
+PATTERNS = "{name}.docker, {service}.{project}.d"
+"""`hostwatch.publish_as` of a container that gets every name."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The options that a container is created with."""
@@ -34,6 +38,8 @@ class Recipe:
     """Whether it has a healthcheck and `hostwatch.health: required`."""
     notified: bool = False
     """Whether it requests SIGHUP."""
+    publishes: bool = False
+    """Whether it gets every name in reach, by `PATTERNS`."""
     shadows: bool = False
     """Whether it has an `extra_hosts` line of its own for `db`."""
 
@@ -43,6 +49,8 @@ class Recipe:
         project, _, service = self.compose.partition("/")
         found = {
             "hostwatch.hosts": "\n".join(f"@{{{name}.ip}} {name}" for name in self.wants),
+            "hostwatch.services": "*" if self.publishes else "",
+            "hostwatch.publish_as": PATTERNS if self.publishes else "",
             "hostwatch.names": self.names,
             "hostwatch.network": self.only,
             "hostwatch.health": "required" if self.checked else "",

@@ -76,6 +76,7 @@ _SUBSCRIBERS = st.builds(
     wants=st.just(("db", "cache")) | _WANTS,
     compose=_PROJECTS,
     notified=st.booleans(),
+    publishes=st.sampled_from([False, False, False, True]),
     shadows=st.sampled_from([False, False, False, True]),
 )
 _GAPS = st.sampled_from([0.04, 0.0, 1.0, 8.0])

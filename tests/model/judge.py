@@ -131,7 +131,7 @@ class Judge:
     def _nothing_is_known(self, box: Box, name: str, addresses: tuple[str, ...]) -> bool:
         """Whether hostwatch had no way to know that the name's records are not true any more."""
         faults, now = self._source.faults, anyio.current_time()
-        if name not in self._oracle.wanted(box):
+        if not self._oracle.asks(box, name):
             return False  # no line requests it any more
         if any(since + UNREAD_SECONDS <= now for since in faults.refused.values()):
             return False  # a container that cannot be inspected for so long is taken from the list
@@ -219,7 +219,7 @@ class Judge:
                 self.complain(f"{file.name} says {found.records}; the contract says {records}")
             if list(found.foreign) != file.foreign:
                 self.complain(f"{file.name}: foreign lines {found.foreign} were {file.foreign}")
-            if found.blocks != bool(wanted):
+            if found.blocks != (bool(wanted) or file.recipe.publishes):
                 self.complain(f"{file.name} has {found.blocks} blocks for the lines {[*wanted]}")
             for name in wanted.keys() - records.keys():
                 if not any(name in line for line in found.withheld):

@@ -1,6 +1,7 @@
 """The oracle: the lines that each hosts file must hold by the contract, from the simulated engine's whole state.
 
-It follows sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`. It shares no code with hostwatch and has no
+It follows sections 5, 7 and 8 of the contract, for lines `@{NAME.ip} NAME`, and for every name in reach by
+`tests.model.box.PATTERNS`. It shares no code with hostwatch and has no
 index, no cache and no time: it goes through all containers for every name.
 """
 
@@ -107,11 +108,42 @@ class Oracle:
     def records(self, file: Box) -> Records:
         """The addresses of each name in the file."""
         found = {name: self._addresses(name, box) for name, box in self.wanted(file).items()}
+        if file.recipe.publishes:
+            found |= self._published(file)
         bound = {name for line in file.foreign for name in line.split()[1:]}
         return {name: addresses for name, addresses in found.items() if addresses and name not in bound}
 
+    def asks(self, file: Box, name: str) -> bool:
+        """Whether the file's readers request a line with the name, or every name of that form."""
+        return name in self.wanted(file) or (file.recipe.publishes and name.endswith((".docker", ".d")))
+
+    def _published(self, file: Box) -> Records:
+        """The addresses of each name that the patterns make of a container in reach of the file's own one."""
+        near = [box for box in self.engine.boxes.values() if self._in_reach(file, box)]
+        names = {name for box in near for name in self._names(box, file)}
+        found = {f"{name}.docker": self._addresses(name, file) for name in names}
+        services = {box.recipe.compose for box in near if box.recipe.compose and box.has_run}
+        for compose in services:
+            project, _, service = compose.partition("/")
+            members = [box for box in near if box.recipe.compose == compose and box.has_run]
+            found[f"{service}.{project}.d"] = self._of_members(members, file)
+        return found
+
+    def _names(self, box: Box, subscriber: Box) -> set[str]:
+        """The names that a container in reach has for the subscriber."""
+        configured = {CONFIGURED} if self._is_configured(box) else set[str]()
+        if not box.has_run:
+            return configured
+        project, _, service = box.recipe.compose.partition("/")
+        own = {service} if project == subscriber.recipe.compose.partition("/")[0] else set[str]()
+        shared = self._networks(subscriber) & set(box.places)
+        aliases = {box.places[network].alias for network in shared}
+        return {box.name, *box.recipe.names.split(), *aliases, *own, *configured} - {""}
+
     def _addresses(self, name: str, subscriber: Box) -> tuple[str, ...]:
-        members = self._members(name, subscriber)
+        return self._of_members(self._members(name, subscriber), subscriber)
+
+    def _of_members(self, members: list[Box], subscriber: Box) -> tuple[str, ...]:
         found = (self.address(subscriber, box) for box in sorted(members, key=_order) if _is_up(box))
         return tuple(dict.fromkeys(address for address in found if address))
 
@@ -226,7 +258,9 @@ class Ever:
             found = {(network, place.address): math.inf for network, place in root.places.items() if place.address}
             self.addresses.setdefault(box.id, {}).update(found)
             names = {box.name, *box.recipe.names.split(), box.recipe.compose.partition("/")[2], box.recipe.label}
-            for name in {*names, *(place.alias for place in box.places.values())}:
+            names |= {place.alias for place in box.places.values()}
+            project, _, service = box.recipe.compose.partition("/")
+            for name in {*names, *(f"{name}.docker" for name in names), f"{service}.{project}.d"}:
                 self.claims.setdefault(name, set()).add(box.id)
 
     def was_true(self, file: ContainerId, name: str, address: str, since: float = -math.inf) -> bool:

@@ -33,6 +33,14 @@ _CACHE, _RENEWED = Run("tmp", Recipe(names="cache")), [Remove("db"), Run("db", R
 _ANOTHER_ENGINE = [_DB, _CACHE, _WEB, Become("another", pause=25.0), Remove("tmp", pause=9.0), *_RENEWED]
 _JOINER = Run("api", Recipe(mode="container:db", wants=("db", "cache")), pause=9.0)
 _OUTLIVED = [Run("db", Recipe(), pause=9.0), _CACHE, _JOINER, Start("db", 0.04, pause=9.0)]
+_EVERY_NAME = Run("api", Recipe(publishes=True, compose="p/api"), pause=9.0)
+_PUBLISHED = [
+    Run("db", Recipe(compose="p/db")),
+    _CACHE,
+    _EVERY_NAME,
+    Start("db", 0.04, pause=9.0),
+    Stop("tmp", pause=9.0),
+]
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
@@ -55,6 +63,7 @@ _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 @example(_ANOTHER_ENGINE)
 @example(_TOLD)
 @example(_TIERS)
+@example(_PUBLISHED)
 def test_every_file_becomes_right_after_any_history(history: list[Step]) -> None:
     """No step leads to a record that was never true. After a resync every file is as the contract says."""
     judge = lived(history)

@@ -7,7 +7,7 @@ aliases. A name that the configuration gives to a service belongs to that servic
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostwatch.core.model import Container, ContainerKey
 from hostwatch.core.patterns import Part, Pattern
@@ -18,6 +18,7 @@ from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.resolve.tiers import Tiers, settled
 from hostwatch.core.store.results import Kept
 
+_NAME_ALONE = frozenset([Part.NAME])
 Names = Grouping[ContainerKey, dict[str, str], str]
 """The names of containers, folded and as written."""
 
@@ -100,13 +101,13 @@ class Publisher:
     def _of_name(self, name: str, source: Source, makers: Mapping[ContainerKey, Made]) -> Answer:
         """What `{name}` stands for, without the containers whose other parts make another name."""
         answer = self._resolver.service(source.name)
-        if answer is None or (isinstance(answer, Ambiguous) and not answer.containers):
+        is_bare = self._patterns[source.rank].parts == _NAME_ALONE
+        if answer is None or (isinstance(answer, Service) and is_bare):
             return answer
-        is_bare = self._patterns[source.rank].parts == {Part.NAME}
         containers = tuple(c for c in answer.containers if is_bare or c.key in makers)
-        if isinstance(answer, Ambiguous):
-            return self._tiers.claimed(name, answer.tier, containers)
-        return answer if len(containers) == len(answer.containers) else _narrowed(answer, containers)
+        if isinstance(answer, Service):
+            return replace(answer, containers=containers) if containers else None
+        return self._tiers.claimed(name, answer.tier, containers) if answer.containers else answer
 
     def _tier(self, pattern: Pattern, container: Container) -> Tier:
         """The tier of a name that is made of a container's facts, as if it was looked up by them."""
@@ -157,7 +158,3 @@ class Publisher:
 
 def _written(made: Mapping[str, list[Made]]) -> dict[str, str]:
     return {name: found[0].written for name, found in made.items()}
-
-
-def _narrowed(service: Service, containers: tuple[Container, ...]) -> Service | None:
-    return Service(service.name, service.tier, containers, service.rule) if containers else None
