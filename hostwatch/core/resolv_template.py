@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hostwatch.core.names import name_fault
-from hostwatch.core.references import FaultError, Line, Parsed, Word, check_address, parsed_lines
+from hostwatch.core.references import FaultError, Line, Parsed, TemplateFault, Word, check_address, parsed_lines
 
 NAMESERVER, SEARCH, OPTIONS = KEYWORDS = ("nameserver", "search", "options")
 OF_HOST = "host"
@@ -20,6 +20,8 @@ _FLAGS = frozenset(
     )
 )
 _NUMBERS = ("ndots", "timeout", "attempts")
+_GLUED = re.compile(r"[^\s#]+#\S*")
+_NO_PORT = "an address has no port, and a comment begins behind a blank"
 _NUMBER = re.compile(rf"({'|'.join(_NUMBERS)}):[0-9]{{1,3}}", re.ASCII)
 
 
@@ -42,7 +44,11 @@ class ResolvLine(Line):
 
 def parsed_resolv(text: str) -> Parsed:
     """The lines of a template, blank ones and comments left out, and the faults of those that cannot be read."""
-    return parsed_lines(text, _parsed_line)
+    lines, faults = parsed_lines(text, _parsed_line)
+    rows = text.split("\n")
+    glued = {line.row: found for line in lines if (found := _GLUED.search(rows[line.row])) is not None}
+    faults += tuple(TemplateFault(row, found.start(), found[0][:200], _NO_PORT) for row, found in glued.items())
+    return tuple(line for line in lines if line.row not in glued), tuple(sorted(faults, key=lambda fault: fault.row))
 
 
 def is_option(word: str) -> bool:
@@ -68,13 +74,22 @@ def _parsed_line(row: int, words: Sequence[Word]) -> ResolvLine:
     return ResolvLine(text, (), (), row, keyword.text, values)
 
 
+def _domain_fault(domain: str, count: int) -> str | None:
+    """Why one of so many domains cannot be searched; `None` if it can. The root alone means: no domain."""
+    if count == 1 and domain in (OF_HOST, "."):
+        return None
+    if domain == OF_HOST:
+        return "`search host` is a line of its own, with no other domain"
+    return name_fault(domain.removesuffix("."))
+
+
 def _check_words(keyword: str, words: Sequence[Word]) -> None:
     for word in words:
         if any(not isinstance(part, str) for part in word.parts):
             raise FaultError(word.column, word.text, f"a reference stands behind {NAMESERVER} only")
         if keyword == OPTIONS and not is_option(word.text):
             raise FaultError(word.column, word.text, "resolv.conf(5) knows no such option")
-        if keyword == SEARCH and (fault := name_fault(word.text)) is not None:
+        if keyword == SEARCH and (fault := _domain_fault(word.text, len(words))) is not None:
             raise FaultError(word.column, word.text, fault)
     if keyword == SEARCH and sum(len(word.text) + 1 for word in words) > MAX_SEARCH:
         raise FaultError(words[0].column, words[0].text, f"more than {MAX_SEARCH} characters, which musl does not take")

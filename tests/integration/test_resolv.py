@@ -16,7 +16,7 @@ def resolv(lab: Lab, container: Container) -> str:
 
 def follows(lab: Lab, container: Container, address: str) -> None:
     """Wait until the first line of the block is this nameserver."""
-    head = f"# hostwatch: begin\nnameserver {address}\n# hostwatch: end\n"
+    head = f"# hostwatch: begin\nnameserver {address:<15}\n# hostwatch: end\n"
     eventually(lambda: resolv(lab, container).startswith(head))
 
 
@@ -29,7 +29,7 @@ def test_a_nameserver_is_followed(lab: Lab) -> None:
         bare = resolv(lab, web).partition("# hostwatch: end\n")[2]
         assert "nameserver 127.0.0.11" in bare
         eventually(lambda: web.logs().count(b"nameserver 127.0.0.11") == 1)
-        assert web.logs().decode().startswith("# hostwatch: begin\nnameserver 10.123.7.1\n# hostwatch: end\n")
+        assert web.logs().decode().startswith("# hostwatch: begin\nnameserver 10.123.7.1     \n# hostwatch: end\n")
         lab.network.disconnect(dns)
         lab.network.connect(dns, ipv4_address="10.123.7.22")
         follows(lab, web, "10.123.7.22")

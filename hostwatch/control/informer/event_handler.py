@@ -83,7 +83,7 @@ class EventHandler:
             # Its file may have been written before this event was read.
             self._changes.report(frozenset({key}), FILE_CHANGED)
             # A subscriber's records depend on its networks. The event does not name them.
-            if self._store.sharing(key).requests:
+            if self._store.is_subscribed(key):
                 self._early.read_listed(key, str(event))
 
     def _handle_connection(self, event: Event, key: ContainerKey, network: NetworkKey) -> None:
@@ -104,7 +104,7 @@ class EventHandler:
                     self._reads.enqueue(key, cause)
             case _:
                 pass
-        if self._store.sharing(key).requests:
+        if self._store.is_subscribed(key):
             self._changes.report(frozenset({key}), cause)
 
     def _is_known(self, key: ContainerKey, endpoints: Iterable[Endpoint], network: NetworkKey) -> bool:

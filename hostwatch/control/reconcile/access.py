@@ -14,7 +14,7 @@ from pathlib import Path
 from loguru import logger
 
 from hostwatch.control.clock import loop_time
-from hostwatch.control.reconcile.plan import Detour
+from hostwatch.control.reconcile.plan import Detour, Observation
 from hostwatch.control.reconcile.rewriting import Rewriting, reserved_names
 from hostwatch.control.writers import (
     FileFailedError,
@@ -154,12 +154,18 @@ class FileAccess:
                 return b""
         return text
 
-    def rewriting(self, container: Container, block: Block, last: Block, writer: Writer) -> Rewriting:
+    def rewriting(self, seen: Observation, block: Block, last: Block) -> Rewriting:
         """The change that puts a block into the file, in which `last` is known to be."""
-        limit = self._files(writer).limit(container)
-        keeps = self._keeps_comments
-        clock = self._cpu_seconds
-        return Rewriting(block, container, last, kind=self.kind, keeps_comments=keeps, limit=limit, clock=clock)
+        return Rewriting(
+            block,
+            seen.container,
+            last,
+            kind=self.kind,
+            keeps_comments=self._keeps_comments,
+            limit=self._files(seen.writer).limit(seen.container),
+            is_settled=seen.is_settled,
+            clock=self._cpu_seconds,
+        )
 
     def update_now(self, container: Container, writer: Writer, last: Block, block: Block) -> FileUpdate | None:
         """Put a block in the place of the last one, in a file that is as it was left.

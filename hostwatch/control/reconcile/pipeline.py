@@ -230,14 +230,14 @@ class Pipeline:
         return await self._collected(seen, plan.last) if isinstance(plan, Collect) else FileUpdate(b"", b"")
 
     async def _collected(self, seen: Observation, last: Block) -> FileUpdate:
-        rewriting = self._access.rewriting(seen.container, Block(), last, seen.writer)
+        rewriting = self._access.rewriting(seen, Block(), last)
         update = await self._access.update(seen.container, seen.writer, rewriting)
         self._access.forget_text(seen.key)
         return update
 
     async def _rewritten(self, work: Work, seen: Observation, block: Block) -> bytes:
         self._remember(seen)  # until it is applied
-        rewriting = self._access.rewriting(seen.container, block, seen.state.block, seen.writer)
+        rewriting = self._access.rewriting(seen, block, seen.state.block)
         update = await self._access.update(seen.container, seen.writer, rewriting)
         self._queue.spend(seen.key, rewriting.cpu_seconds)
         before = (seen.state.block or None) if update.as_seen else None

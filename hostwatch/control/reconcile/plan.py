@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hostwatch.control.reconcile.rewriting import refusal
+from hostwatch.control.reconcile.rewriting import UNFINISHED, refusal
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.block.records import Block
@@ -25,6 +25,9 @@ REMOVAL = "removal"
 """The cause of a last look at a file: its block is removed, with or without a subscriber."""
 STEPS = 20
 """How many steps are taken towards a file's lines before other tasks have their turn: a millisecond or two."""
+_UNFINISHED_LOOKS = 2
+"""After so many looks at a running container's file that is not finished, some tenths of a second, it counts as such:
+its container has changed it. A start would have been told of by then."""
 _OF_FILES = (FILE_CHANGED, CHANGES_LOST, TAKEOVER, RESYNC)
 """The causes for which the file itself may say something else."""
 
@@ -98,6 +101,14 @@ class Observation(NamedTuple):
     def remembered(self) -> FileState:
         """The state with what each line said last. The block counts as decided on only when it is applied."""
         return self.state.recalled(self.desired.memory) if self.desired is not None else self.state
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the file counts as finished, if its container runs. By exec, it surely does."""
+        fault = self.state.fault
+        if fault is None or fault.reason != UNFINISHED:
+            return self.writer is Writer.EXEC
+        return fault.failures >= _UNFINISHED_LOOKS and self.moment.now >= fault.not_before
 
     @property
     def tells_address(self) -> bool:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 
-from hostwatch.control.writers import FileGoneError
+from hostwatch.control.writers import FileFailedError, FileGoneError
 from hostwatch.core.block import hostsfile, resolv
 from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
@@ -34,7 +34,8 @@ def reserved_names(container: Container) -> tuple[str, ...]:
 
 
 _NOTHING = Block()
-_UNFINISHED = "the engine has not finished its resolv.conf yet"
+UNFINISHED = "the engine has not finished its resolv.conf yet"
+"""The reason why no block is put into a file that a block would spoil."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +50,11 @@ class Rewriting:
     kind: FileKind = FileKind.HOSTS
     keeps_comments: bool = True
     limit: hostsfile.Limit = hostsfile.OF_CONTAINER
+    is_settled: bool = True
+    """Whether the file of a running container counts as finished, whatever it says.
+
+    What looks running may just be started anew, while the event that says so is still to be read.
+    """
     clock: Callable[[], float] = time.thread_time
     """The processor time of the thread that asks, in seconds."""
     standing: Block = field(init=False, default=_NOTHING)
@@ -57,9 +63,13 @@ class Rewriting:
     """The processor time that it took so far, which depends on what the container has in its file."""
 
     def __call__(self, text: bytes) -> bytes:
-        """The new text. Raises `FileGoneError` if there is no such file yet, as the engine has not finished it."""
+        """The new text.
+
+        While the engine has not finished the file, raises `FileGoneError` if its container is being started, and
+        `FileFailedError` if it runs, as far as is known.
+        """
         if not self._is_ready(text):
-            raise FileGoneError(_UNFINISHED)
+            raise (FileFailedError if self.container.state is State.RUNNING else FileGoneError)(UNFINISHED)
         begun = self.clock()
         result = hostsfile.rewritten(
             text,
@@ -76,6 +86,8 @@ class Rewriting:
 
     def _is_ready(self, text: bytes) -> bool:
         """Whether a block in the file does no harm, as the engine has finished it."""
-        if self.kind is FileKind.HOSTS or not self.block or self.container.state is State.RUNNING:
+        if self.kind is FileKind.HOSTS or not self.block:
+            return True
+        if self.container.state is State.RUNNING and (self.is_settled or hostsfile.may_hold_block(text)):
             return True
         return resolv.is_ready(text, self.container)

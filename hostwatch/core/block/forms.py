@@ -61,8 +61,10 @@ class _Resolv:
         return resolv.directive_of(line)
 
     def owns(self, record: Record, known: Known) -> bool:
-        """Only the very same line is ours: the engine writes its own in the same form."""
-        return known is not None and any(record in block.records for block in known)
+        """Only the very same line is ours: the engine writes its own in the same form. Its resolver is never ours."""
+        if known is None or resolv.is_of_engine(record):
+            return False
+        return any(record in block.records for block in known)
 
     def place(self, foreign: Sequence[bytes]) -> int:  # noqa: ARG002 (before all of them)
         return 0

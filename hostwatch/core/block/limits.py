@@ -41,7 +41,7 @@ def fitted(block: Block, text: bytes, foreign: Iterable[bytes], limit: Limit) ->
     room -= sum(cost(line) + newline for line in (BEGIN, unsaid_comment(len(block.withheld) + len(pieces)), END))
     costs = [sum(cost(line) + newline for line in piece.lines()) for piece in pieces]
     kept = _fitting(costs, room)
-    dropped = (Withheld(" ".join((str(r.address), *r.names)), limit.reason) for r in pieces[kept:])
+    dropped = (Withheld(" ".join(r.text.decode("ascii").split()), limit.reason) for r in pieces[kept:])
     withheld = (*block.withheld, *dropped)
     said = _fitting((cost(comment(line)) + newline for line in withheld), room - sum(costs[:kept]))
     return Block(tuple(pieces[:kept]) if kept < len(pieces) else block.records, withheld, len(withheld) - said)

@@ -123,7 +123,7 @@ class _Own(NamedTuple):
 
     def _record(self, bare: bytes) -> Record | None:
         record = self.grammar.record_of(bare) if len(bare) <= LINE_LIMIT else None
-        return record if record is not None and record.text == bare + b"\n" else None
+        return record if record is not None and record.text.rstrip(b" \n") == bare else None
 
 
 def _settle(opened: list[bytes], foreign: list[bytes], inside: list[bytes], own: _Own) -> None:

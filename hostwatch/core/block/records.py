@@ -58,7 +58,8 @@ class Record:
 class Directive(Record):
     """One line of a resolv.conf: a keyword, which is its only name, and an address or words.
 
-    The keyword may be that of several lines.
+    The keyword may be that of several lines. Blanks behind an address, which every C library skips, keep the lines
+    below in place when another address stands there: a reader that reads a file piece by piece would find them torn.
     """
 
     @property
@@ -73,7 +74,8 @@ class Directive(Record):
 
     def lines(self) -> Iterator[bytes]:
         """The line."""
-        yield self.line.encode("ascii")
+        width = 0 if isinstance(self.address, str) else 15 if isinstance(self.address, IPv4Address) else 39
+        yield f"{self.names[0]} {str(self.address).ljust(width)}".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

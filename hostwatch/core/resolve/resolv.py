@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from hostwatch.core.block.records import Block, Directive
 from hostwatch.core.model import AddressOrWords
 from hostwatch.core.references import Line
-from hostwatch.core.resolv_template import MAX_SEARCH, NAMESERVER, SEARCH, ResolvLine
+from hostwatch.core.resolv_template import MAX_SEARCH, NAMESERVER, OF_HOST, SEARCH, ResolvLine
 from hostwatch.core.resolve.host_reach import network_at
 from hostwatch.core.resolve.lookup import resolver_of
 from hostwatch.core.resolve.outcome import (
@@ -47,17 +47,17 @@ def remembered(found: Iterable[Outcome], block: Block) -> Memory:
 
     A line with a reference may be any nameserver there that no line gives literally: it is one more for a moment.
     """
-    lines = [outcome.line for outcome in found]
+    lines = dict.fromkeys(outcome.line for outcome in found)
+    said = {f"{record.names[0]} {record.address}": record for record in block.records}
+    left = [record for text, record in said.items() if text not in lines]
     memory: dict[str, Last] = {}
     for line in lines:
         keyword, _, rest = line.partition(" ")
-        records = tuple(
-            record
-            for record in block.records
-            if record.names == (keyword,) and ("@{" not in rest or f"{keyword} {record.address}" not in lines)
-        )
+        records = [said[line]] if line in said else []
+        if "@{" in rest or rest == OF_HOST:
+            records = [record for record in left if record.names == (keyword,)]
         if records:
-            memory[line] = Last(records, (Origin(),) * len(records))
+            memory[line] = Last(tuple(records), (Origin(),) * len(records))
     return memory
 
 

@@ -246,6 +246,12 @@ class Lister:
             return Query(context, subscription, subscriber)
         return self._queries.setdefault((context, subscription), Query(context, subscription))
 
+    def is_subscribed(self, owner: ContainerKey) -> bool:
+        """Whether somebody asks for lines in a file of this owner's."""
+        if self.sharing(owner).requests:
+            return True
+        return self.asks_resolv and bool(self.sharing(owner, FileKind.RESOLV).requests)
+
     @property
     def subscriber_files(self) -> FileKeys:
         """The owners of files with a subscriber."""
