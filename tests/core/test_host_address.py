@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hostwatch.core.model import Container, FileKind, HostAddresses, NetworkMode
+from hostwatch.core.resolve import desired
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.explained import Explanation
 from hostwatch.core.resolve.linger import Desired
@@ -287,6 +288,17 @@ def test_the_container_behind_the_line_is_told() -> None:
     assert isinstance(outcome, Published)
     (origin,) = outcome.origins
     assert (origin.container, origin.service_container) == (None, "db")
+
+
+def test_a_nameserver_may_be_a_published_port() -> None:
+    """In a resolv.conf the same rules count."""
+    requested = {"hostwatch.resolv": "nameserver @{dns.HostIp[53]}"}
+    dns = box("dns", on("back", "10.1.0.53"), ports=("53/udp 0.0.0.0", "53/tcp 0.0.0.0", "80/tcp 127.0.0.1"))
+    made = store(dns, box("web", on("front", "10.0.0.2"), labels=requested), rules=AUTO)
+    assert made.put_host_addresses(OWN) == {key("web")}
+    (outcome,) = desired.outcomes(made, made.sharing(key("web"), FileKind.RESOLV).requests)
+    assert isinstance(outcome, Published)
+    assert [str(record.address) for record in outcome.records] == ["192.0.2.1"]
 
 
 def test_each_replica_has_a_line() -> None:
