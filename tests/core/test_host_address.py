@@ -316,6 +316,7 @@ def test_no_network_in_common_is_needed_and_a_name_in_reach_comes_first() -> Non
     far, label = db("80/tcp 198.51.100.7"), {"hostwatch.names": "db"}
     near = box("x", on("front", "10.0.0.5", aliases=("db",)), ports=("80/tcp 198.51.100.8",))
     assert said(far) == "198.51.100.7 db"
+    assert said(far, line="@{db.PublicIp} db") == "192.0.2.1 db"
     assert said(far, near) == "198.51.100.8 db"
     unread = box("y", on("front", "10.0.0.6", aliases=None))
     assert said(far, unread) == "Unknown db: not all containers have been read"
@@ -338,7 +339,7 @@ def test_why_tells_of_published_ports() -> None:
         return "\n".join(step.text for step in line.steps)
 
     found = steps(store(db("80/tcp 198.51.100.7"), web("@{db.HostIp} db")))
-    assert "out of reach by their own names, as for HostIp: db" in found
+    assert "containers out of reach, by their own names: db, as no network in common is needed" in found
     assert "taken: it runs, and the host is 198.51.100.7" in found
     missing = steps(store(db(), web("@{db.HostIp} db")))
     assert "passed over: db publishes no port" in missing

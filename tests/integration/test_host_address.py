@@ -55,7 +55,7 @@ def test_a_published_port_needs_no_network_in_common(routed: Lab) -> None:
         ip(lab, f"route add default dev docker0 src {OWN}")
         eventually(lambda: lab.records(web) == {"db": [OWN]})
         why = lab.command("why", "web").stdout
-        assert "containers out of reach by their own names, as for HostIp: db" in why
+        assert "containers out of reach, by their own names: db" in why
         assert f"taken: it runs, and the host is {OWN}" in why
 
 

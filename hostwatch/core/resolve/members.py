@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.names import folded
-from hostwatch.core.references import SELF, Attribute, Reference
+from hostwatch.core.references import SELF, Reference
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
@@ -58,12 +58,13 @@ class Member:
 def answer_for(resolver: Resolver, own: Container | None, name: str, of_host: Reference | None = None) -> Answer:
     """The service behind a name that a line has. `own` is the subscriber, if its requests name it (`self`).
 
-    With `HostIp` (`of_host`) it may be a container out of reach, by its own name: that needs no network in common.
+    For an address of the host (`of_host`) it may be a container out of reach, by its own name: no network in common is
+    needed.
     """
     if own is not None and folded(name) == SELF:
         return own_service(own)
     found = resolver.service(name)
-    if found is not None or of_host is None or of_host.attribute is not Attribute.HOST_IP:
+    if found is not None or of_host is None:
         return found
     # Not before all aliases in reach are read: they come first.
     stranger = resolver.stranger(name) if resolver.is_complete() else None

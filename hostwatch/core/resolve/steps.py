@@ -72,7 +72,11 @@ class LookUp:
                 yield Step(1, "tier", self._of_tier(tier, tried, is_it=tried is not None and tried == answer))
             if isinstance(answer, Service) and not any(tried for _, tried in tiers):
                 found = listed(answer.containers)
-                yield Step(1, "tier", f"containers out of reach by their own names, as for HostIp: {found}")
+                yield Step(
+                    1,
+                    "tier",
+                    f"containers out of reach, by their own names: {found}, as no network in common is needed",
+                )
         if isinstance(answer, Service):
             for container in answer.containers:
                 yield from self.candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))

@@ -164,20 +164,36 @@ _EVERYWHERE = "0.0.0.0"  # noqa: S104 (an address that is read, not bound)
 """Podman leaves out the address of a port that is bound to all."""
 
 
-def _bindings(ports: Any) -> frozenset[Binding]:
+def _bindings(ports: Any) -> frozenset[Binding] | None:
     """The published ports of an inspection: `{"53/udp": [{"HostIp": …}]}`, `null` for a port that is only exposed."""
-    if not isinstance(ports, dict) or not ports:
+    if not ports:
         return _NO_BINDINGS
-    found = ((port, mapping(each)) for port, bound in ports.items() if isinstance(bound, list) for each in bound)
-    return frozenset([(port, each.get("HostIp") or _EVERYWHERE) for port, each in found if each.get("HostPort")])
+    try:  # a container may publish thousands, so no function is called for each
+        found = [
+            (port, each["HostIp"] or _EVERYWHERE)
+            for port, bound in ports.items()
+            if bound
+            for each in bound
+            if each["HostPort"]
+        ]
+        return frozenset(found)
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
-def _listed_bindings(ports: Any) -> frozenset[Binding]:
+def _listed_bindings(ports: Any) -> frozenset[Binding] | None:
     """The published ports of a list; one that is only exposed has no `PublicPort`."""
-    if not isinstance(ports, list) or not ports:
+    if not ports:
         return _NO_BINDINGS
-    found = [each for each in map(mapping, ports) if each.get("PublicPort")]
-    return frozenset([(f"{e.get('PrivatePort')}/{e.get('Type')}", e.get("IP") or _EVERYWHERE) for e in found])
+    try:
+        found = [
+            (f"{each['PrivatePort']}/{each['Type']}", each.get("IP") or _EVERYWHERE)
+            for each in ports
+            if each.get("PublicPort")
+        ]
+        return frozenset(found)
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def _health(state: Json, config: Json) -> Health | None:
