@@ -10,6 +10,7 @@ from hostwatch.config import cautions
 from hostwatch.config.settings import Settings
 from hostwatch.control.view import View
 from hostwatch.core.model import EngineId
+from hostwatch.core.resolve.hiding import hidings
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.lister import Lister
 
@@ -50,7 +51,7 @@ class CautionLog:
         if engine is None:
             return frozenset()
         found = cautions.beside(self._settings, self._lister, engine), unanswered(self._lister, engine)
-        return frozenset(map(str, chain(*found)))
+        return frozenset(map(str, chain(*found, hidings(self._lister, engine))))
 
 
 def _warn(found: frozenset[str]) -> None:

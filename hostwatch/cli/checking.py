@@ -18,7 +18,7 @@ def check(common: Common) -> None:
     from hostwatch.config import cautions
 
     settings = loaded(common)
-    for caution in (*cautions.of_file(settings), *cautions.of_names(settings)):
+    for caution in (*cautions.of_file(settings), *cautions.without_engine(settings)):
         complain(f"warning: {caution}")
     file = file_of(common)
     say(f"{file}: valid" if file is not None else "no configuration file: labels alone count")

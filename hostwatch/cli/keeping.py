@@ -93,7 +93,7 @@ def _printed(reports: list["FileReport"], done: str) -> bool:
     """Print the changed files and the errors; returns whether there was no error."""
     for report in reports:
         if report.changes:
-            say(f"{_told(report)}: {done}")
+            say(f"{report.told}: {done}")
     _print_errors(reports)
     return all(report.error is None for report in reports)
 
@@ -101,12 +101,4 @@ def _printed(reports: list["FileReport"], done: str) -> bool:
 def _print_errors(reports: list["FileReport"]) -> None:
     for report in reports:
         if report.error is not None:
-            complain(f"{_told(report)}: {report.error}".replace("\n", "\n    "))
-
-
-def _told(report: "FileReport") -> str:
-    """The container, with the file if it is not its hosts file."""
-    from hostwatch.core.model import FileKind
-
-    container, kind = report.file
-    return container.name if kind is FileKind.HOSTS else f"{container.name}: {kind.title}"
+            complain(f"{report.told}: {report.error}".replace("\n", "\n    "))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
+from hostwatch.config.resolv_cautions import hiding, idle
 from hostwatch.config.services import MatchSettings
 from hostwatch.config.settings import Settings
 from hostwatch.config.subscribers import SubscriberSettings
@@ -52,13 +53,15 @@ class _Requested:
 
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
-    faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings)]
+    faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings), *idle(settings)]
     return settings.origin.faults(faults)
 
 
-def of_names(settings: Settings) -> tuple[ConfigFault, ...]:
-    """Names that are similar to a name of the configuration. Containers may have them, which the file does not show."""
-    return settings.origin.faults(_slips(settings))
+def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:
+    """The cautions that depend on containers, which the file does not show: names that are similar to a name of the
+    configuration, though a container may have them, and nameservers that hide names on most networks.
+    """
+    return settings.origin.faults([*_slips(settings), *hiding(settings)])
 
 
 def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[ConfigFault, ...]:
@@ -144,14 +147,15 @@ def _requested(document: Document, loc: Loc, subscriber: SubscriberSettings) -> 
     if subscriber.services != "*":
         for index, name in enumerate(subscriber.services):
             yield _Requested(name, document.found((*loc, "services", index)).node.index)
-    yield from (_Requested(found[1], place) for found, place in _references(document, loc, subscriber))
+    for field, template in (("hosts", subscriber.hosts), ("resolv", subscriber.resolv)):
+        yield from (_Requested(found[1], place) for found, place in _references(document, (*loc, field), template))
 
 
-def _references(document: Document, loc: Loc, subscriber: SubscriberSettings) -> Iterator[tuple[re.Match[str], int]]:
+def _references(document: Document, loc: Loc, template: str) -> Iterator[tuple[re.Match[str], int]]:
     """The references of a template, each with its place."""
-    scalar, start = document.found((*loc, "hosts")).node, 0
+    scalar, start = document.found(loc).node, 0
     matches: dict[int, re.Match[str]] = {}
-    for row in subscriber.hosts.split("\n"):
+    for row in template.split("\n"):
         matches |= {start + found.start(): found for found in _REFERENCE.finditer(row.partition("#")[0])}
         start += len(row) + 1
     if isinstance(scalar, Scalar):
@@ -161,7 +165,7 @@ def _references(document: Document, loc: Loc, subscriber: SubscriberSettings) ->
 def _unadvertised(settings: Settings) -> Iterator[Problem]:
     """The first line of each template that the host's own address is missing for."""
     for key, subscriber in settings.subscribers.items() if settings.advertise is None else ():
-        for found, place in _references(settings.origin.document, ("subscribers", key), subscriber):
+        for found, place in _references(settings.origin.document, ("subscribers", key, "hosts"), subscriber.hosts):
             if found[2] == Attribute.PUBLIC_IP.value:
                 yield Problem(place, shown(found[0]), _UNADVERTISED)
                 break

@@ -111,6 +111,12 @@ class Deliveries:
             scope = self._retries[target] = anyio.CancelScope()
             self._tasks.start_soon(self._try_again, delivery, fault, scope, name=f"notify {delivery.container.name}")
 
+    async def deliver_after(self, seconds: float, delivery: Delivery) -> None:
+        """Carry out a notification later, unless the container has ended by then, or was started since."""
+        await anyio.sleep(seconds)
+        if seconds <= 0 or not self._is_over(delivery):
+            await self.deliver(delivery)
+
     async def _try_again(self, delivery: Delivery, fault: _Fault, scope: anyio.CancelScope) -> None:
         with scope:
             await self._retry(delivery, fault)
@@ -133,16 +139,23 @@ class Deliveries:
                 self._results[NotificationResult.GIVEN_UP] += 1
                 return
             await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
-            now = self._store.container(delivery.container.key)
-            if now is None or now.state is State.STOPPED or now.started > delivery.since:
-                reason = "it has ended" if now is None or now.state is State.STOPPED else "it was started since"
-                logger.info(
-                    "{}: no longer to be notified by {}: {}", delivery.container.name, delivery.notification, reason
-                )
+            if self._is_over(delivery):
                 return
             if (found := await self._fault(delivery)) is None:
                 return
             fault = found
+
+    def _is_over(self, delivery: Delivery) -> bool:
+        """Whether the container has ended, or has read the present records at a start. That is logged."""
+        now = self._store.container(delivery.container.key)
+        if now is None or now.state is State.STOPPED:
+            reason = "it has ended"
+        elif now.started > delivery.since:
+            reason = "it was started since"
+        else:
+            return False
+        logger.info("{}: no longer to be notified by {}: {}", delivery.container.name, delivery.notification, reason)
+        return True
 
     async def _fault(self, delivery: Delivery) -> _Fault | None:
         """Deliver a notification, count the result, and log a success; returns the reason of a failure."""

@@ -15,9 +15,9 @@ class Gauges:
 
     is_engine_up: bool
     in_sync: int
-    """Subscribers whose file is right."""
+    """Subscribers whose files are right."""
     out_of_sync: int
-    """Subscribers whose file is not. One that is stopped has no file, and is in neither number."""
+    """Subscribers of which a file is not. One that is stopped has no file, and is in neither number."""
     withheld: int
     """Lines that are withheld, in the files of all subscribers."""
     services: int
@@ -27,9 +27,11 @@ async def measured(lister: Lister, standings: Iterable[Standing], *, is_engine_u
     """Count everything, in steps."""
     turns, in_sync, out_of_sync, withheld = Turns(), 0, 0, 0
     for standing in standings:
-        in_sync += standing.in_sync
-        out_of_sync += not standing.in_sync
-        withheld += len(standing.block.withheld)
+        files = [standing] if standing.resolv is None else [standing, standing.resolv]
+        is_right = all(each.in_sync for each in files)
+        in_sync += is_right
+        out_of_sync += not is_right
+        withheld += sum(len(each.block.withheld) for each in files)
         await turns.give()
     places: set[Hashable] = set()
     for container in [*lister.containers]:

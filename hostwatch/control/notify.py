@@ -14,10 +14,11 @@ from loguru import logger
 from hostwatch.control.clock import loop_time
 from hostwatch.control.delivery import Deliveries, Delivery, Means
 from hostwatch.control.figures import NotificationResult
-from hostwatch.control.restarts import Restarts
+from hostwatch.control.restarts import Pauses, Restarts
 from hostwatch.core.block.differences import NameChange, name_changes
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import ContainerKey, FileKind, State
+from hostwatch.core.notifications import Restart
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Debounce
 
@@ -61,6 +62,7 @@ class Notifier:
         self._files: dict[tuple[ContainerKey, FileKind], _File] = {}
         self._pending: dict[ContainerKey, Debounce] = {}
         self._restarts = Restarts(store)
+        self._pauses = Pauses()
         self._deliveries = Deliveries(means, store, self._restarts, tasks, results)
 
     def __repr__(self) -> str:
@@ -109,7 +111,8 @@ class Notifier:
                 wait = _STALE_SECONDS if self.debounce_seconds <= 0 else 0.0
             await anyio.sleep(wait)
         del self._pending[key]
-        if changes := tuple(change for kind in FileKind for change in self._changes(key, kind)):
+        changes = {kind: found for kind in FileKind if (found := self._changes(key, kind))}
+        if changes:
             await self._tell_all(key, changes)
 
     def _changes(self, key: ContainerKey, kind: FileKind) -> tuple[NameChange, ...]:
@@ -125,8 +128,10 @@ class Notifier:
         container = self._store.container(key)
         return container is not None and container.state is State.UNKNOWN
 
-    async def _tell_all(self, key: ContainerKey, changes: tuple[NameChange, ...]) -> None:
+    async def _tell_all(self, key: ContainerKey, changed: dict[FileKind, tuple[NameChange, ...]]) -> None:
+        changes = tuple(change for found in changed.values() for change in found)
         addresses = frozenset(address for change in changes for address in change.addresses)
+        is_paced = [*changed] == [FileKind.RESOLV]
         for container, notification in self._store.sharing(key).notifications:
             if container.state is State.STOPPED:  # it will read the present records when it starts
                 continue
@@ -135,4 +140,19 @@ class Notifier:
                 logger.info("{}: not notified, as its own restart has changed its records", container.name)
             else:
                 echo = _ECHO_SECONDS + self.debounce_seconds * _MOST
-                await self._deliveries.deliver(Delivery(container, notification, changes, lineage, time.time(), echo))
+                delivery = Delivery(container, notification, changes, lineage, time.time(), echo)
+                if is_paced and isinstance(notification, Restart):
+                    self._restart_in_turn(delivery)
+                else:
+                    await self._deliveries.deliver(delivery)
+
+    def _restart_in_turn(self, delivery: Delivery) -> None:
+        """Restart a container for its resolv.conf alone, not too often. Whatever changes meanwhile is in the file."""
+        container = delivery.container
+        if (wait := self._pauses.seconds(container.key, loop_time())) is None:
+            return
+        if wait > 0:
+            logger.info(
+                "{}: restarted in {:.0f} s: once a minute at most for its resolv.conf alone", container.name, wait
+            )
+        self._tasks.start_soon(self._deliveries.deliver_after, wait, delivery, name=f"restart {container.name}")

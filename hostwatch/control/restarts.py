@@ -23,6 +23,28 @@ class _Restarted:
     until: float
 
 
+_PAUSE_SECONDS = 60.0
+"""The least time between two restarts of a container for its resolv.conf alone. A laptop that changes its network has
+several lists of nameservers within seconds, and the C library of most programs needs no restart for any of them."""
+
+
+class Pauses:
+    """Spaces restarts for changes of a resolv.conf alone."""
+
+    def __init__(self) -> None:
+        self._next: dict[ContainerKey, float] = {}
+        """The earliest time of the next restart."""
+
+    def seconds(self, container: ContainerKey, now: float) -> float | None:
+        """How long to wait before a restart, which takes its turn by that; `None`: one is waiting already."""
+        self._next = {key: at for key, at in self._next.items() if at > now}
+        turn = self._next.get(container, now)
+        if turn > now + _PAUSE_SECONDS:
+            return None
+        self._next[container] = turn + _PAUSE_SECONDS
+        return turn - now
+
+
 class Restarts:
     """The recent restarts, by container."""
 

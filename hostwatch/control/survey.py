@@ -102,6 +102,12 @@ class FileReport:
         return self.file.container
 
     @property
+    def told(self) -> str:
+        """The owner's name, with the file if it is not its hosts file."""
+        name, kind = self.file.container.name, self.file.kind
+        return name if kind is FileKind.HOSTS else f"{name}: {kind.title}"
+
+    @property
     def error(self) -> str | None:
         """The message of the error."""
         return str(self.fault) if self.fault is not None else None

@@ -8,6 +8,8 @@ from hostwatch.core.names import name_fault
 from hostwatch.core.references import FaultError, Line, Parsed, TemplateFault, Word, check_address, parsed_lines
 
 NAMESERVER, SEARCH, OPTIONS = KEYWORDS = ("nameserver", "search", "options")
+ENGINE_RESOLVER = "127.0.0.11"
+"""The engine's own resolver, on networks that a user has made."""
 OF_HOST = "host"
 """In the place of the words: what the host uses now."""
 MAX_SEARCH = 256

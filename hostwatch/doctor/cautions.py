@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from hostwatch.config import cautions
+from hostwatch.config.resolv_cautions import ALL_NAMES
 from hostwatch.config.settings import Settings
+from hostwatch.core.resolve.hiding import hidings
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, warning
 
+_HIDING_REMEDY = f"{ALL_NAMES}; or have that server ask one which knows them (docs/resolv.md)"
 _REMEDY = "correct it, if it is not meant so"
 
 
@@ -15,8 +18,9 @@ def configured(settings: Settings, evidence: Evidence | None) -> Iterator[Findin
     """The cautions of the configuration; without evidence those that need no engine."""
     yield from (warning(str(caution), _REMEDY) for caution in cautions.of_file(settings))
     if evidence is None:
-        yield from (warning(str(caution), _REMEDY) for caution in cautions.of_names(settings))
+        yield from (warning(str(caution), _REMEDY) for caution in cautions.without_engine(settings))
     else:
         engine = evidence.engine.id
         yield from (warning(str(caution), _REMEDY) for caution in cautions.beside(settings, evidence.store, engine))
         yield from (warning(str(each), _REMEDY) for each in unanswered(evidence.store, engine))
+        yield from (warning(str(each), _HIDING_REMEDY) for each in hidings(evidence.store, engine))

@@ -45,4 +45,6 @@ class Evidence:
     @property
     def path_only(self) -> bool:
         """Whether a subscriber cannot be served if its file is out of sight. All others are written by exec then."""
-        return any(self.store.sharing(report.container.key).writer is Writer.PATH for report in self.reports)
+        return any(
+            self.store.sharing(report.container.key, report.file.kind).writer is Writer.PATH for report in self.reports
+        )

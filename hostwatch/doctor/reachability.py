@@ -106,20 +106,22 @@ def lock(evidence: Evidence) -> Iterator[Finding]:
 
 def subscribers(evidence: Evidence, *, visible: bool) -> Iterator[Finding]:
     """The subscribers that cannot be served, and the number of those that can. A data root's fault is shown once."""
-    found = [finding for report in evidence.reports if (finding := _subscriber(report, visible=visible)) is not None]
-    yield from found
+    found = [(report, _subscriber(report, visible=visible)) for report in evidence.reports]
+    yield from (finding for _, finding in found if finding is not None)
     if visible or not evidence.path_only:
-        yield fine(f"subscribers: {len(evidence.reports) - len(found)} of {len(evidence.reports)} can be served")
+        everyone = {report.container.key for report, _ in found}
+        failed = {report.container.key for report, finding in found if finding is not None}
+        yield fine(f"subscribers: {len(everyone) - len(failed)} of {len(everyone)} can be served")
 
 
 def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:
-    name, path, by_path = report.container.name, report.path, report.writer is Writer.PATH
-    of_its_own = report.container.host_file is not None or report.container.hosts_mount is not None or not by_path
+    (owner, kind), path, by_path = report.file, report.path, report.writer is Writer.PATH
+    of_its_own = owner.host_file is not None or owner.mount(kind) is not None or not by_path
     if report.error is not None and (visible or of_its_own):
         what, _, remedy = report.error.partition("; ")
-        return problem(f"{name}: {what}", remedy or f"look at {path}")
+        return problem(f"{report.told}: {what}", remedy or f"look at {path}")
     if report.error is None and (visible or of_its_own) and by_path and not os.access(path, os.W_OK):
-        return problem(f"{name}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
+        return problem(f"{report.told}: user {os.geteuid()} may not write {path}", _denied_remedy(path))
     return None
 
 
@@ -129,7 +131,7 @@ def unreached(evidence: Evidence) -> Iterator[Finding]:
         for withheld in report.block.withheld:
             for sign, remedy in _UNREACHED.items():
                 if sign in withheld.reason:
-                    yield note(f"{report.container.name}: withheld: {withheld.line} ({withheld.reason})", remedy)
+                    yield note(f"{report.told}: withheld: {withheld.line} ({withheld.reason})", remedy)
 
 
 def labels(evidence: Evidence) -> Iterator[Finding]:

@@ -100,7 +100,9 @@ def _measured(gauges: Gauges) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily("hostwatch_services", "Services, as status lists them.", gauges.services)
     subscribers = GaugeMetricFamily(
-        "hostwatch_subscribers", "Subscribers that are not stopped, by whether their file is right.", labels=["in_sync"]
+        "hostwatch_subscribers",
+        "Subscribers that are not stopped, by whether their files are right.",
+        labels=["in_sync"],
     )
     subscribers.add_metric(["true"], gauges.in_sync)
     subscribers.add_metric(["false"], gauges.out_of_sync)

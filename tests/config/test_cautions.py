@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.config.cautions import beside, of_file, of_names
+from hostwatch.config.cautions import beside, of_file, without_engine
 from hostwatch.config.file import load
 from hostwatch.config.settings import Settings
+from hostwatch.core.model import EngineId, NetworkMode
+from hostwatch.core.resolve.hiding import hidings
 from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.store import Store
-from tests.core.build import ENGINE, box
+from tests.core.build import ENGINE, box, on
 
 
 def loaded(folder: Path, text: str) -> Settings:
@@ -22,7 +24,10 @@ def loaded(folder: Path, text: str) -> Settings:
 def told(folder: Path, text: str) -> list[str]:
     """The cautions of the file alone, without the file's name."""
     settings = loaded(folder, text)
-    return [str(fault).removeprefix(f"{folder}/hostwatch.yaml:") for fault in (*of_file(settings), *of_names(settings))]
+    return [
+        str(fault).removeprefix(f"{folder}/hostwatch.yaml:")
+        for fault in (*of_file(settings), *without_engine(settings))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_names_that_two_services_have(tmp_path: Path) -> None:
     ]
 
 
-def test_patterns_of_names(tmp_path: Path) -> None:
+def test_patterns_without_engine(tmp_path: Path) -> None:
     """Below a domain of the internet, or without a part that tells containers apart."""
     patterns = '["{name}.docker", "{name}.Com", "{name}.de", "{name}.example.com", "x-{project}.d", "{service}.lan"]'
     text = f'subscribers:\n  this-host:\n    file: /etc/hosts\n    services: "*"\n    publish_as: {patterns}\n'
@@ -176,3 +181,79 @@ def test_the_host_s_own_address_that_is_not_set(tmp_path: Path) -> None:
     assert told(tmp_path, web + lines) == [f"6:7: {remedy} (got '@{{db.PublicIp}}')"]
     assert told(tmp_path, f"{web}{lines}advertise: auto\n") == []
     assert told(tmp_path, f"{web}      @{{db.HostIp}} db\n") == []
+
+
+RESOLV = """\
+subscribers:
+  web:
+    match: {name: web*}
+    resolv: |
+      options rotate
+      nameserver @{dns.ip}
+  all:
+    match: {name: all}
+    services: "*"
+    resolv: nameserver 192.0.2.1
+  own:
+    match: {name: own}
+    resolv: |
+      nameserver 127.0.0.11
+      nameserver 192.0.2.1
+"""
+HIDES = "is asked before Docker's own DNS (127.0.0.11), so that names of containers are found only if it knows them"
+
+
+def test_a_nameserver_above_dockers_own_is_a_caution(tmp_path: Path) -> None:
+    """Without an engine it is told of one's own networks; every name in the hosts file is the way out."""
+    assert told(tmp_path, RESOLV) == [
+        (
+            f"6:7: on a network of one's own this nameserver {HIDES};"
+            " `services` with \"*\" puts these names into the hosts file (got 'nameserver @{dns.ip}')"
+        )
+    ]
+
+
+def test_nameservers_that_hide_names_from_containers(tmp_path: Path) -> None:
+    """On networks of one's own, by the configuration or a label; once for each place that asks."""
+    store, label = Store(loaded(tmp_path, RESOLV).rules()), {"hostwatch.resolv": "nameserver host"}
+    for container in (
+        *(box(name, on("front", "10.0.0.2")) for name in ("web-1", "web-2", "all", "own")),
+        box("app", on("front", "10.0.0.3"), on("bridge", "172.17.0.3"), labels=label),
+        box("default", on("bridge", "172.17.0.2"), labels=label),
+        box("of-host", on("host"), mode=NetworkMode.HOST, labels=label),
+        box("alone", on("front", "10.0.0.9"), labels=label | {"hostwatch.services": "*"}),
+        box("elsewhere", on("front", "10.0.0.2"), labels=label, engine=EngineId("other")),
+    ):
+        store.put(container)
+    assert sorted(map(str, hidings(store, ENGINE))) == [
+        f"hostwatch.yaml:6: in web-1 and 1 more this nameserver {HIDES}",
+        f"label hostwatch.resolv of app: in app this nameserver {HIDES}",
+    ]
+
+
+def test_lines_of_a_resolv_conf_that_never_count(tmp_path: Path) -> None:
+    """One nameserver too many, and a search that a later one overrides."""
+    lines = [f"nameserver 192.0.2.{number}" for number in range(1, 5)] + ["search a.example", "search b.example"]
+    template = "".join(f"      {line}\n" for line in lines)
+    found = told(
+        tmp_path, f'subscribers:\n  web:\n    match: {{name: web}}\n    services: "*"\n    resolv: |\n{template}'
+    )
+    assert found == [
+        (
+            "9:7: only the first 3 nameservers count, so this one does only while others are withheld"
+            " (got 'nameserver 192.0.2.4')"
+        ),
+        "10:7: a later line `search` is asked for, and the last one counts (got 'search a.example')",
+    ]
+
+
+def test_a_name_in_a_resolv_conf_is_looked_for(tmp_path: Path) -> None:
+    """By the configuration, at its place, and by a label; the configuration's is not told as the label's."""
+    text = RESOLV.partition("  all:")[0].replace("dns", "dsn")
+    settings = loaded(tmp_path, text)
+    store = Store(settings.rules())
+    for container in (box("dns"), box("web"), box("app", labels={"hostwatch.resolv": "nameserver @{dnss.ip}"})):
+        store.put(container)
+    found = [str(fault).removeprefix(f"{tmp_path}/hostwatch.yaml:") for fault in beside(settings, store, ENGINE)]
+    assert found == ["6:18: nothing has this name; did you mean 'dns'? (got 'dsn')"]
+    assert [(each.container.name, each.near) for each in unanswered(store, ENGINE)] == [("app", "dns")]

@@ -159,6 +159,14 @@ async def test_services_are_counted_as_status_lists_them() -> None:
     assert found == Gauges(is_engine_up=True, in_sync=1, out_of_sync=2, withheld=2, services=len(listed))
 
 
+async def test_both_files_of_a_subscriber_count() -> None:
+    """It is one subscriber, which is right if both files are; all withheld lines are counted."""
+    right, wrong = standing(in_sync=True), standing(in_sync=False)
+    both = [right._replace(resolv=right), right._replace(resolv=wrong), wrong._replace(resolv=right)]
+    found = await measured(store(), both, is_engine_up=True)
+    assert (found.in_sync, found.out_of_sync, found.withheld) == (1, 2, 6)
+
+
 async def test_thousands_of_subscribers_are_counted_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others have their turn in between."""
     monkeypatch.setattr("hostwatch.control.turns._STEP_SECONDS", 0.0)

@@ -9,13 +9,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hostwatch.control import delivery
+from hostwatch.control import delivery, restarts
 from hostwatch.control.delivery import Means
 from hostwatch.control.figures import Figures, NotificationResult
 from hostwatch.control.notify import Notifier
 from hostwatch.control.source import Actions, EngineError, ExecResult, GoneError
-from hostwatch.core.block.records import Block, Record
-from hostwatch.core.model import ContainerKey, State
+from hostwatch.core.block.records import Block, Directive, Record
+from hostwatch.core.model import ContainerKey, FileKind, State
 from hostwatch.core.store.store import Store
 from tests.core.build import STOPPED, box, hosts, ip, key, on, store
 from tests.logged import logged
@@ -34,6 +34,9 @@ class Stubborn:
     def __init__(self, *failures: Exception | ExecResult) -> None:
         self.failures = list(failures)
         self.asked: list[str] = []
+
+    async def restart(self, key: ContainerKey) -> None:  # noqa: ARG002
+        await self._answer("restart")
 
     async def kill(self, key: ContainerKey, signal: str) -> None:  # noqa: ARG002
         await self._answer(signal)
@@ -204,3 +207,65 @@ async def test_another_order_is_a_change(log: list[str]) -> None:
         await until(log, "db 10.0.0.5 → 10.0.0.5,10.0.0.6")
         notifier.published(WEB, block("10.0.0.5"), block("10.0.0.6", "10.0.0.5"), 0.0)
         await until(log, "web: notified by SIGHUP (db 10.0.0.5,10.0.0.6 → 10.0.0.6,10.0.0.5)")
+
+
+def resolv(address: str) -> Block:
+    """A block of a resolv.conf with this nameserver."""
+    return Block((Directive(ip(address), ("nameserver",)),))
+
+
+RESOLV = FileKind.RESOLV
+
+
+@asynccontextmanager
+async def restarting(log: list[str], notify: str = "restart") -> AsyncIterator[tuple[Notifier, Stubborn, Store]]:
+    """A notifier for a container that was restarted for its resolv.conf a moment ago."""
+    labels = {"hostwatch.resolv": "nameserver host", "hostwatch.hosts": "@{db.ip} db", "hostwatch.notify": notify}
+    known, actions = store(box("web", on("front", "10.0.0.2"), labels=labels)), Stubborn()
+    async with notifying(known, actions) as notifier:
+        notifier.published(WEB, resolv("192.0.2.1"), resolv("192.0.2.2"), 0.0, RESOLV)
+        await until(log, "nameserver 192.0.2.1 → 192.0.2.2")
+        yield notifier, actions, known
+
+
+async def test_a_container_is_restarted_once_a_minute_for_its_resolv_conf(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes in that time are one restart at its end."""
+    monkeypatch.setattr(restarts, "_PAUSE_SECONDS", 0.5)
+    async with restarting(log) as (notifier, actions, _):
+        notifier.published(WEB, Block(), resolv("192.0.2.3"), 0.0, RESOLV)
+        await until(log, "web: restarted in ")
+        notifier.published(WEB, Block(), resolv("192.0.2.4"), 0.0, RESOLV)
+        await anyio.sleep(0.05)
+        assert actions.asked == ["restart"]
+        await until(log, "nameserver 192.0.2.2 → 192.0.2.3")
+        await anyio.sleep(0.05)
+    assert actions.asked == ["restart", "restart"]
+
+
+@pytest.mark.parametrize("notify", ["restart", "SIGHUP"])
+async def test_a_change_of_the_hosts_file_and_a_signal_do_not_wait(log: list[str], notify: str) -> None:
+    """Only restarts for the resolv.conf alone are spaced."""
+    async with restarting(log, notify) as (notifier, actions, _):
+        if notify == "restart":
+            notifier.published(WEB, Block(), block("10.0.0.6"), 0.0)
+        notifier.published(WEB, Block(), resolv("192.0.2.3"), 0.0, RESOLV)
+        await until(log, "nameserver 192.0.2.2 → 192.0.2.3")
+    assert actions.asked == [notify, notify]
+    assert "restarted in" not in "".join(log)
+
+
+async def test_a_restart_that_waits_is_not_needed_after_another_one(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application has read the file at that start."""
+    monkeypatch.setattr(restarts, "_PAUSE_SECONDS", 0.3)
+    async with restarting(log) as (notifier, actions, known):
+        notifier.published(WEB, Block(), resolv("192.0.2.3"), 0.0, RESOLV)
+        await until(log, "web: restarted in ")
+        web = known.container(WEB)
+        assert web is not None
+        known.put(replace(web, started=4e9))
+        await until(log, "web: no longer to be notified by restart: it was started since")
+    assert actions.asked == ["restart"]

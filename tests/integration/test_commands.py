@@ -49,6 +49,7 @@ def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
         {
             "id": web.id,
             "name": "web",
+            "file": "hosts",
             "path": str(lab.hosts_path(web)),
             "changes": True,
             "diff": planned.stdout,

@@ -81,7 +81,7 @@ def unanswered(lister: Lister, engine: EngineId) -> Iterator[Unanswered]:
 
 
 def _asked_by_labels(lister: Lister) -> Iterator[tuple[Container, str]]:
-    configured = {id(rule.subscription) for rule in lister.rules.subscribers}
+    configured = {id(found) for rule in lister.rules.subscribers for found in rule.subscriptions}
     for key in sorted(lister.by_index("subscriber")):
         container = lister.container(key)
         own = [subscription for subscription in lister.roles(key).subscriptions if id(subscription) not in configured]

@@ -172,8 +172,8 @@ class Spoken extends Component {
   }
 }
 
-function spoken({ subscriber, changes, withheld }) {
+function spoken({ subscriber, file, changes, withheld }) {
   const parts = changes.slice(0, 3).map((each) => `${each.name} is ${each.new.join(" and ") || "gone"}`);
   const held = withheld.slice(0, 2).map((each) => `withheld: ${each.reason}`);
-  return brief(`${subscriber}: ${[...parts, ...held].join(", ")}`);
+  return brief(`${subscriber}${file === "hosts" ? "" : `, ${file}.conf`}: ${[...parts, ...held].join(", ")}`);
 }

@@ -42,7 +42,7 @@ class Change extends Component {
         <div class="what">
           <button type="button" class="plain" onClick=${() => onSelect(change.subscriber_id)}>
             <bdi>${brief(change.subscriber)}</bdi></button>
-          ${change.file !== "hosts" && html`<span class="note">${plain(change.file, 100)}</span>`}
+          ${change.file !== "hosts" && html`<span class="note">${plain(change.file, 100)}.conf</span>`}
           <span class="quiet">${brief(change.cause)} · ${milliseconds(change.ms)}</span>
           <button type="button" class="plain time" onClick=${() => onShow(justAfter(change.time))}
             title="Show this moment"><time dateTime=${change.time}>${clock(change.time, true)}</time></button>

@@ -1,5 +1,7 @@
 // Who is connected with whom: which service stands behind a record, and which one a withheld line asks for.
 
+import { errorOf, isRight, recordsOf, withheldOf } from "./files.js";
+
 const REFERENCE = /@\{([^{}]+)\.[^.{}]+\}/g;
 const MOST_MISSING = 200; // names that nothing has: a label may ask for thousands
 
@@ -25,7 +27,7 @@ export class Graph {
   missing(subscribers) {
     const found = new Map();
     for (const subscriber of subscribers) {
-      for (const name of subscriber.withheld.flatMap(namesIn)) {
+      for (const name of withheldOf(subscriber).flatMap(namesIn)) {
         if (found.size === MOST_MISSING) break;
         if (!this.byName.has(name.toLowerCase()) && !found.has(name.toLowerCase())) {
           found.set(name.toLowerCase(), missingService(name));
@@ -52,11 +54,11 @@ export class Graph {
       }
       return links.get(service.key);
     };
-    for (const record of subscriber.records) {
+    for (const record of recordsOf(subscriber)) {
       const service = this.behind(record);
       if (service) link(service).records.push(record);
     }
-    for (const withheld of subscriber.withheld) {
+    for (const withheld of withheldOf(subscriber)) {
       for (const name of namesIn(withheld)) {
         const service = this.named(name);
         if (service) link(service).withheld.push(withheld);
@@ -70,7 +72,7 @@ export class Graph {
   askers(subscribers, service) {
     const isAbout = (withheld) => namesIn(withheld).some((name) => this.named(name) === service);
     return subscribers.filter(
-      (each) => each.records.some((record) => this.behind(record) === service) || each.withheld.some(isAbout),
+      (each) => recordsOf(each).some((record) => this.behind(record) === service) || withheldOf(each).some(isAbout),
     );
   }
 
@@ -85,9 +87,9 @@ export class Graph {
 }
 
 function kindOf({ subscriber, withheld }) {
-  if (subscriber.error) return "refused";
+  if (errorOf(subscriber)) return "refused";
   if (withheld.length) return "withheld";
-  return subscriber.in_sync ? "right" : "changing";
+  return isRight(subscriber) ? "right" : "changing";
 }
 
 function missingService(name) {

@@ -1,6 +1,7 @@
 // The side that explains: what was chosen, and why it stands as it does.
 
 import { Component } from "./vendor/preact.js";
+import { files, recordsOf, withheldOf } from "./files.js";
 import { html } from "./html.js";
 import { Reasons } from "./reasons.js";
 import { MEANINGS, SIGNS, serviceStanding, subscriberStanding } from "./standing.js";
@@ -11,7 +12,7 @@ const FIRST_ASKERS = 30; // subscribers of a service that are listed at once
 // Whether a line of the reasoning is about a service.
 function about(graph, service) {
   return ({ line, records }) => {
-    const asked = { id: "", records: records ?? [], withheld: [{ line }], in_sync: true };
+    const asked = { id: "", records: records ?? [], withheld: [{ line }], in_sync: true, resolv: null };
     return graph.computed(asked).has(service.key);
   };
 }
@@ -39,8 +40,9 @@ function OfSubscriber({ subscriber, service, graph, version }) {
   return html`
     <dl class="facts">
       <dt>state</dt><dd>${MEANINGS[kind]}</dd>
-      ${subscriber.error && html`<dt>refused</dt><dd class="problem">${plain(subscriber.error)}</dd>`}
-      <dt>file</dt><dd><code>${plain(subscriber.path)}</code>${subscriber.writer && `, written by ${subscriber.writer}`}</dd>
+      ${files(subscriber).map((each) => html`
+        ${each.error && html`<dt>refused</dt><dd class="problem">${plain(each.error)}</dd>`}
+        <dt>file</dt><dd><code>${plain(each.path)}</code>${each.writer && `, written by ${each.writer}`}</dd>`)}
       ${subscriber.kind !== "file" && html`<dt>container</dt><dd><code>${subscriber.id.slice(0, 12)}</code></dd>`}
     </dl>
     <${Reasons} id=${subscriber.id} version=${version} concerns=${service ? about(graph, service) : () => true} />`;
@@ -96,10 +98,10 @@ function Then({ subscriber, service, graph, askers }) {
       <pre class="block" tabindex="0">${blockText(links?.[0] ?? each)}</pre>`)}`;
 }
 
-function blockText({ records, withheld }) {
+function blockText(subscriber) {
   const lines = [
-    ...records.slice(0, 500).map((each) => `${each.address.padEnd(15)} ${each.names.join(" ")}`),
-    ...withheld.slice(0, 500).map((each) => `# withheld: ${each.line}  (${each.reason})`),
+    ...recordsOf(subscriber).slice(0, 500).map((each) => each.line ?? `${each.address.padEnd(15)} ${each.names.join(" ")}`),
+    ...withheldOf(subscriber).slice(0, 500).map((each) => `# withheld: ${each.line}  (${each.reason})`),
   ];
   return plain(lines.join("\n") || "no block", 20_000);
 }

@@ -46,12 +46,13 @@ function asState({ blocks, known_since: knownSince = null }) {
   const services = new Map();
   const subscribers = blocks.map((block) => ({
     id: `${block.subscriber_id}${block.file === "hosts" ? "" : ` ${block.file}`}`,
-    name: block.file === "hosts" ? block.subscriber : `${block.subscriber} (${block.file})`,
+    name: block.file === "hosts" ? block.subscriber : `${block.subscriber} (${block.file}.conf)`,
     kind: "container",
     in_sync: true,
     error: null,
-    withheld: block.withheld,
+    withheld: block.lines ? [] : block.withheld,
     records: block.records.map((record) => ({ ...record, service: record.names[0] })),
+    resolv: block.lines ? { lines: block.lines, withheld: block.withheld, in_sync: true, error: null } : null,
   }));
   for (const { address, names } of subscribers.flatMap((each) => each.records)) {
     const service = services.get(names[0]) ?? { name: names[0], names, source: "then", containers: [], then: [] };

@@ -49,7 +49,7 @@ export class Reasons extends Component {
   render({ concerns }, { answer, refusal, most }) {
     if (refusal) return html`<p class="problem">The reasons are not known: ${refusal}</p>`;
     if (!answer) return html`<p class="empty">asking for the reasons …</p>`;
-    const lines = answer.subscribers.flatMap((each) => each.lines).filter(concerns);
+    const lines = answer.subscribers.flatMap((each) => [...each.lines, ...(each.resolv?.lines ?? [])]).filter(concerns);
     return html`
       <div class="reasons">
         ${lines.slice(0, most).map((line, place) => html`<${Line} key=${`${place} ${line.line.slice(0, 200)}`} line=${line} />`)}
@@ -79,10 +79,10 @@ function Line({ line }) {
 }
 
 function Answer({ record }) {
-  const { address, names, container, network, since } = record;
+  const { line, address, names, container, network, since } = record;
   return html`
     <p class="answer">
-      <b>${brief(address)}</b> <bdi>${brief(names.join(" "))}</bdi>
+      ${line ? html`<b><bdi>${brief(line)}</bdi></b>` : html`<b>${brief(address)}</b> <bdi>${brief(names.join(" "))}</bdi>`}
       <span class="quiet">${container && html` · container <bdi>${plain(container, 300)}</bdi>`}
         ${network && html` · network <bdi>${plain(network, 300)}</bdi>`}${since && ` · since ${clock(since)}`}</span>
     </p>`;

@@ -1,5 +1,6 @@
 // The rows of the two sides, and the search that filters both. A row is computed once per object and kept beside it.
 
+import { files, recordsOf, recordText, withheldOf } from "./files.js";
 import { serviceDetail, serviceStanding, subscriberDetail, subscriberStanding } from "./standing.js";
 import { brief } from "./words.js";
 
@@ -13,9 +14,10 @@ export function subscriberRow(subscriber) {
     note: subscriber.kind === "file" ? "file of the host" : "",
     standing: subscriberStanding(subscriber),
     detail: subscriberDetail(subscriber),
-    words: searched([subscriber.name, subscriber.id, subscriber.path, subscriber.error, subscriberStanding(subscriber).words,
-      ...subscriber.records.flatMap((each) => [each.address, each.service, each.container, ...each.names]),
-      ...subscriber.withheld.flatMap((each) => [each.line, each.reason])]),
+    words: searched([subscriber.name, subscriber.id, subscriberStanding(subscriber).words,
+      ...files(subscriber).flatMap((each) => [each.path, each.error]),
+      ...recordsOf(subscriber).flatMap((each) => [recordText(each), each.service, each.container]),
+      ...withheldOf(subscriber).flatMap((each) => [each.line, each.reason])]),
   }));
 }
 

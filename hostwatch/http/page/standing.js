@@ -1,5 +1,6 @@
 // How a subscriber or a service stands: a kind, which chooses colour and sign, and the words that say the same.
 
+import { errorOf, isRight, recordsOf, withheldOf } from "./files.js";
 import { brief, counted } from "./words.js";
 
 // The order in which a reader wants to hear of them.
@@ -8,16 +9,17 @@ export const KINDS = ["refused", "withheld", "changing", "right"];
 export const SIGNS = { right: "●", changing: "◐", withheld: "▲", refused: "✕", absent: "○" };
 
 export const MEANINGS = {
-  right: "the file says what it should",
-  changing: "the file is about to be compared or written",
+  right: "its files say what they should",
+  changing: "a file is about to be compared or written",
   withheld: "a line has no valid address now and is left out",
-  refused: "the file cannot, or must not, be kept",
+  refused: "a file cannot, or must not, be kept",
 };
 
 export function subscriberStanding(subscriber) {
-  if (subscriber.error) return { kind: "refused", words: "refused" };
-  if (subscriber.withheld.length) return { kind: "withheld", words: `${subscriber.withheld.length} withheld` };
-  if (!subscriber.in_sync) return { kind: "changing", words: "changing" };
+  if (errorOf(subscriber)) return { kind: "refused", words: "refused" };
+  const withheld = withheldOf(subscriber);
+  if (withheld.length) return { kind: "withheld", words: `${withheld.length} withheld` };
+  if (!isRight(subscriber)) return { kind: "changing", words: "changing" };
   return { kind: "right", words: "right" };
 }
 
@@ -36,13 +38,14 @@ export function serviceStanding(service) {
   return { kind: "right", words: all === 1 ? "running" : `${all} running` };
 }
 
-// The second line of a subscriber's row: what is wrong, else what its file says.
+// The second line of a subscriber's row: what is wrong, else what its files say.
 export function subscriberDetail(subscriber) {
-  if (subscriber.error) return brief(subscriber.error);
-  if (subscriber.withheld.length) return brief(subscriber.withheld[0].reason);
-  const [first, second, ...others] = subscriber.records;
+  if (errorOf(subscriber)) return brief(errorOf(subscriber));
+  const withheld = withheldOf(subscriber);
+  if (withheld.length) return brief(withheld[0].reason);
+  const [first, second, ...others] = recordsOf(subscriber);
   if (!first) return "no records";
-  const shown = [first, second].filter(Boolean).map((each) => `${each.names[0]} ${each.address}`);
+  const shown = [first, second].filter(Boolean).map((each) => each.line ?? `${each.names[0]} ${each.address}`);
   return brief(`${shown.join(" · ")}${others.length ? ` · ${counted(others.length, "more", "more")}` : ""}`);
 }
 
