@@ -15,7 +15,7 @@ from hostwatch.core.names import printable
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-_HUMAN = "{time:YYYY-MM-DD HH:mm:ss.SSSZ} {level:<7} {message}\n"
+_HUMAN = "{time:YYYY-MM-DD HH:mm:ss.SSSZ} {level:<7} {message}"
 
 
 def start_log(
@@ -38,10 +38,10 @@ def start_log(
     # No variables in tracebacks: they may have secrets from labels or environments.
     if file is None:
         sink = _Stream(sys.stderr, form)
-        logger.add(sink, level=level, format=_human, backtrace=False, diagnose=False)
+        logger.add(sink, level=level, format=_HUMAN, backtrace=False, diagnose=False)
     else:
         writer = _File(file, rotation, retention)
-        shape = _human if form == "human" else _json
+        shape = _HUMAN if form == "human" else _json
         logger.add(writer, level=level, format=shape, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Intercepted()], level=logging.WARNING, force=True)
 
@@ -95,10 +95,6 @@ def _say(stream: TextIO, text: str) -> None:
     with suppress(OSError, ValueError):
         stream.write(text)
         stream.flush()
-
-
-def _human(record: "Record") -> str:
-    return _HUMAN + ("{exception}\n" if record["exception"] is not None else "")
 
 
 def _json(record: "Record") -> str:

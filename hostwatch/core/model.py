@@ -7,7 +7,7 @@ Docker's JSON (that is `hostwatch.docker.decode`) and nothing changes in place: 
 import enum
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
 
@@ -204,6 +204,17 @@ class Container:
 
     Such a file counts as a container in host mode that always runs and is no service.
     """
+    project: str | None = field(init=False, repr=False, compare=False)
+    """The compose project, `None` outside compose."""
+    compose_service: str | None = field(init=False, repr=False, compare=False)
+    """The compose service; `None` outside compose, and for a one-off."""
+
+    def __post_init__(self) -> None:
+        # Each look-up of a name reads them several times.
+        labels = self.labels
+        object.__setattr__(self, "project", labels.get("com.docker.compose.project"))
+        service = None if self.is_one_off else labels.get("com.docker.compose.service")
+        object.__setattr__(self, "compose_service", service)
 
     def mount(self, kind: FileKind) -> Path | None:
         """The file that the user mounted on the container's own, if there is one."""
@@ -215,19 +226,9 @@ class Container:
         return self.hostname or self.key.id[:12]
 
     @property
-    def project(self) -> str | None:
-        """The compose project, `None` outside compose."""
-        return self.labels.get("com.docker.compose.project")
-
-    @property
     def is_one_off(self) -> bool:
         """Whether `docker compose run` made it. Such a container is no service."""
         return self.labels.get(ONE_OFF, "").lower() == "true"
-
-    @property
-    def compose_service(self) -> str | None:
-        """The compose service; `None` outside compose, and for a one-off."""
-        return None if self.is_one_off else self.labels.get("com.docker.compose.service")
 
     @property
     def replica_order(self) -> tuple[int, float, str]:

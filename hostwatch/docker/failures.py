@@ -5,8 +5,7 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from hostwatch.control.source import EngineError, GoneError
 from hostwatch.docker.connect import Connection
@@ -33,14 +32,21 @@ class _TlsWantedError(EngineError):
     """The engine speaks TLS alone, and was asked without."""
 
 
-@contextmanager
-def readable(address: str) -> Iterator[None]:
-    """Turn the errors of decoding into `EngineError`: nothing is known then."""
-    try:
-        yield
-    except UNREADABLE as error:
-        fault = f"{address}: no Docker Engine as documented: the answer has another form ({error!r})"
-        raise EngineError(f"{fault}; {NAME_IT}") from error
+class readable:  # noqa: N801  # both are used like functions; a generator would take longer, and each request has both
+    """Turns the errors of decoding into `EngineError`: nothing is known then."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, UNREADABLE):
+            fault = f"{self._address}: no Docker Engine as documented: the answer has another form ({error!r})"
+            raise EngineError(f"{fault}; {NAME_IT}") from error
 
 
 async def check_status(answer: Answer, asked: str) -> None:
@@ -67,25 +73,40 @@ async def check_status(answer: Answer, asked: str) -> None:
     raise EngineError(f"{fault}; {_LOOK}" if answer.status >= 500 else fault)
 
 
-@contextmanager
-def translated(connection: Connection) -> Iterator[None]:
-    """Turn the errors of a connection and of the operating system into `EngineError`."""
-    address = connection.address
-    try:
-        yield
-    except _TlsWantedError as error:
-        raise EngineError(f"{address} speaks TLS alone; {TLS}, or give the docker context its certificates") from error
-    except TimeoutError as error:
-        raise EngineError(f"{address} did not answer in time; {_LOOK}") from error
-    except UnconnectedError as error:
-        raise EngineError(_unconnected(connection, error.error)) from error
-    except LostError as error:
-        raise EngineError(f"{address}: {error}") from error
-    except OSError as error:
-        # An engine that refuses our certificate says so in place of its first answer, after the handshake.
-        if connection.tls is not None and isinstance(error, ssl.SSLError):
-            raise EngineError(connection.tls.fault(address, error)) from error
-        raise EngineError(f"{address}: the connection broke: {error.strerror or error}") from error
+class translated:  # noqa: N801
+    """Turns the errors of a connection and of the operating system into `EngineError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and (fault := _fault(self._connection, error)) is not None:
+            raise EngineError(fault) from error
+
+
+def _fault(connection: Connection, error: BaseException) -> str | None:
+    """What an error means; `None` if it is not one of the connection."""
+    address, fault = connection.address, None
+    match error:
+        case _TlsWantedError():
+            fault = f"{address} speaks TLS alone; {TLS}, or give the docker context its certificates"
+        case TimeoutError():
+            fault = f"{address} did not answer in time; {_LOOK}"
+        case UnconnectedError():
+            fault = _unconnected(connection, error.error)
+        case LostError():
+            fault = f"{address}: {error}"
+        case ssl.SSLError() if connection.tls is not None:
+            # An engine that refuses our certificate says so in place of its first answer, after the handshake.
+            fault = connection.tls.fault(address, error)
+        case OSError():
+            fault = f"{address}: the connection broke: {error.strerror or error}"
+    return fault
 
 
 def _unconnected(connection: Connection, error: OSError) -> str:

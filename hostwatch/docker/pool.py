@@ -7,8 +7,7 @@ start) must not keep others waiting.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import anyio
@@ -42,32 +41,29 @@ class Pool:
         self._idle: deque[Wire] = deque()
         """The one that was used last is the rightmost."""
 
-    @asynccontextmanager
-    async def answered(
-        self, request: bytes, seconds: float | None, *, repeatable: bool = False
-    ) -> AsyncIterator[Answer]:
-        """Send a request; yields its answer when the head has come. It may take this time to its end.
+    async def ask(self, request: bytes, seconds: float | None, *, repeatable: bool = False) -> tuple[Wire, Answer]:
+        """Send a request; returns its answer when the head has come. It may take this time to its end.
 
-        A `repeatable` request may use a connection that the engine is about to close, and is then sent again.
+        The connection is to be taken back. A `repeatable` request may use one that the engine is about to close, and is
+        then sent again.
         """
-        wire, answer = await self._asked(request, seconds, repeatable)
-        try:
-            yield answer
-        finally:
-            self._take_back(wire)
+        if repeatable and (wire := self._kept()) is not None:
+            with suppress(LostError):
+                return wire, await wire.ask(request, seconds)
+        wire = await self._made()
+        return wire, await wire.ask(request, seconds)
+
+    def take_back(self, wire: Wire) -> None:
+        """Keep a connection for the next request, if its answer was read to the end."""
+        if wire.release():
+            self._idle.append(wire)
+        self._forget_old()
 
     async def aclose(self) -> None:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
         await anyio.lowlevel.cancel_shielded_checkpoint()  # the sockets close in the event loop's next step
-
-    async def _asked(self, request: bytes, seconds: float | None, repeatable: bool) -> tuple[Wire, Answer]:
-        if repeatable and (wire := self._kept()) is not None:
-            with suppress(LostError):
-                return wire, await wire.ask(request, seconds)
-        wire = await self._made()
-        return wire, await wire.ask(request, seconds)
 
     def _kept(self) -> Wire | None:
         """An idle connection that may still be used."""
@@ -77,11 +73,6 @@ class Pool:
             if wire.is_open:
                 return wire
         return None
-
-    def _take_back(self, wire: Wire) -> None:
-        if wire.release():
-            self._idle.append(wire)
-        self._forget_old()
 
     def _forget_old(self) -> None:
         oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS

@@ -5,6 +5,7 @@ The engine's address is decided in `hostwatch.docker.connect`, its connections a
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -28,6 +29,9 @@ a second to parse, at each event. Only the beginning of a longer event is read; 
 _REQUEST_SECONDS = 60.0
 _POST_LIMIT = 4 << 20
 """Bytes of an answer to a POST: a container decides how much a command prints."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9/_.-]*", re.ASCII)
+"""Paths that are written as they are, as almost all are."""
 
 
 class _Options(TypedDict, total=False):
@@ -98,9 +102,12 @@ class Session:
         """An answer as it is."""
         asked = f"GET {self._path(path, versioned=versioned)}"
         with translated(self._connection):
-            async with self._pool.answered(self._request(asked, params), seconds, repeatable=True) as answer:
+            wire, answer = await self._pool.ask(self._request(asked, params), seconds, repeatable=True)
+            try:
                 await check_status(answer, asked)
                 return await _body(answer, max_bytes)
+            finally:
+                self._pool.take_back(wire)
 
     async def post(
         self,
@@ -114,21 +121,28 @@ class Session:
         asked = f"POST {self._path(path)}"
         content = json.dumps(body).encode() if body is not None else b""
         with translated(self._connection):
-            async with self._pool.answered(self._request(asked, params, content), seconds) as answer:
+            wire, answer = await self._pool.ask(self._request(asked, params, content), seconds)
+            try:
                 await check_status(answer, asked)
                 return await _body(answer, _POST_LIMIT)
+            finally:
+                self._pool.take_back(wire)
 
     @asynccontextmanager
     async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Answer]:
         """An answer that goes on for ever. Read it inside the `async with`, where its failures are translated, too."""
         asked = f"GET {self._path(path)}"
         with translated(self._connection):
-            async with self._pool.answered(self._request(asked, params), None, repeatable=True) as answer:
+            wire, answer = await self._pool.ask(self._request(asked, params), None, repeatable=True)
+            try:
                 await check_status(answer, asked)
                 yield answer
+            finally:
+                self._pool.take_back(wire)
 
     def _path(self, path: str, *, versioned: bool = True) -> str:
-        return f"{self._prefix}{self._version if versioned else ''}{quote(path)}"
+        place = path if _PLAIN.fullmatch(path) else quote(path)
+        return f"{self._prefix}{self._version if versioned else ''}{place}"
 
     def _request(self, asked: str, params: Mapping[str, str] | None, content: bytes | None = None) -> bytes:
         """A request as bytes; `content`: of a POST, which may be empty."""

@@ -6,14 +6,15 @@ its code. This module knows neither URLs nor how a connection is made.
 """
 
 import asyncio
+import re
 from typing import Self, cast
 
 import httptools
 
 _HEAD_LIMIT = 1 << 16
 """Bytes of an answer's head. A head does not tell its length, and one without an end would fill the memory."""
-_PIECE = 1 << 18
-"""Bytes of a body that are handed over at once. Both event loops read as many from a socket at once."""
+_MUCH = 1 << 17
+"""Bytes of a body that are unread before the connection waits."""
 _TOLD = 40
 """Bytes of something else than HTTP that are told: they may show what it is."""
 
@@ -30,29 +31,38 @@ class Answer:
         """0: the head is not complete yet."""
         self.reason = ""
         """The words beside the status."""
-        self._head = asyncio.get_running_loop().create_future()
-        self._body = asyncio.StreamReader()
-        self._body.set_transport(transport)  # it is paused while much is unread
+        self._transport = transport
+        self._body = bytearray()
+        """What has come and is not read yet."""
+        self._end: tuple[Exception | None] | None = None
+        """The error that ended it, if any; `None`: it has not ended."""
+        self._waiter: asyncio.Future[None] | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = await self._body.read(_PIECE)
-        if not piece:
-            raise StopAsyncIteration
+        while not self._body:
+            if self._end is not None:
+                raise self._end[0] or StopAsyncIteration
+            await self._more()
+        piece = bytes(self._body)
+        self._body.clear()
+        if len(piece) > _MUCH and not self._transport.is_closing():
+            self._transport.resume_reading()
         return piece
 
     @property
     def is_read(self) -> bool:
         """Whether all of it has come, and was read."""
-        return self._body.at_eof()
+        return self._end == (None,) and not self._body
 
     async def begun(self) -> None:
         """Wait for the whole head."""
-        await self._head
-        if (error := self._body.exception()) is not None:
-            raise error
+        while not self.status and self._end is None:
+            await self._more()
+        if self._end is not None and self._end[0] is not None:
+            raise self._end[0]
 
     def begin(self, status: int) -> None:
         """Take the head for complete."""
@@ -60,20 +70,29 @@ class Answer:
         self._wake()
 
     def put(self, piece: bytes) -> None:
-        """Add to the body."""
-        self._body.feed_data(piece)
+        """Add to the body. The connection is not read while much is unread."""
+        was_much = len(self._body) > _MUCH
+        self._body += piece
+        if len(self._body) > _MUCH and not was_much:
+            self._transport.pause_reading()
+        self._wake()
 
     def end(self, error: Exception | None) -> None:
         """Take the body for complete, or for lost."""
-        if error is None:
-            self._body.feed_eof()
-        else:
-            self._body.set_exception(error)
+        self._end = (error,)
         self._wake()
 
+    async def _more(self) -> None:
+        """Wait until more has come."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
     def _wake(self) -> None:
-        if not self._head.done():
-            self._head.set_result(None)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class _Parsing:
@@ -87,31 +106,32 @@ class _Parsing:
         )
         self._answer: Answer | None = None
         """The answer that is expected, or has not ended yet."""
-        self._head_bytes = 0
-        self._has_length = False
+        self._head = bytearray()
+        """What has come of the answer until its head was complete."""
         self.goes_on = False
         """Whether another answer may follow the last one."""
 
     def expect(self, answer: Answer) -> None:
         """Fill this answer from now on."""
-        self._answer, self._head_bytes, self._has_length, self.goes_on = answer, 0, False, False
+        self._answer, self.goes_on = answer, False
+        self._head.clear()
 
     def feed(self, data: bytes) -> None:
         """Parse what has come."""
+        if not self._has_begun:
+            self._head += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self.goes_on = False
             told = "" if self._has_begun else f": {data[:_TOLD]!r}"
             self.end(LostError(f"the answer is no HTTP: {error}{told}"))
-        if not self._has_begun:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_LIMIT:
-                self.end(LostError(f"the answer is no HTTP: its head is longer than {_HEAD_LIMIT} bytes"))
+        if len(self._head) > _HEAD_LIMIT and not self._has_begun:
+            self.end(LostError(f"the answer is no HTTP: its head is longer than {_HEAD_LIMIT} bytes"))
 
     def lose(self, error: Exception | None) -> None:
         """The connection has ended; `error`: for another reason than the other side's wish."""
-        if error is None and self._has_begun and not self._has_length:
+        if error is None and self._has_begun and not _has_length(bytes(self._head)):
             self.end(None)
         elif error is None or isinstance(error, ConnectionError):
             why = "cut in the middle of an answer" if self._has_begun else "closed before an answer came"
@@ -141,11 +161,6 @@ class _Parsing:
     def on_status(self, words: bytes) -> None:
         self._expected.reason += words.decode("latin-1")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
-            self._has_length = True
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200:  # those below announce another answer
@@ -158,6 +173,19 @@ class _Parsing:
         if self._expected.status:
             self.goes_on = self._parser.should_keep_alive()
             self.end(None)
+
+
+def _has_length(head: bytes) -> bool:
+    """Whether an answer tells where its body ends, as this head says. Others may announce it (status 100 and on)."""
+    for block in _BLANK.split(head):
+        if not _ANNOUNCEMENT.match(block):
+            return _LENGTH.search(block) is not None
+    return False
+
+
+_BLANK = re.compile(rb"\r?\n\r?\n")
+_ANNOUNCEMENT = re.compile(rb"HTTP/\S+ 1\d\d\b")
+_LENGTH = re.compile(rb"(?im)^(?:content-length[ \t]*:|transfer-encoding[ \t]*:.*chunked)")
 
 
 class Wire(asyncio.Protocol):

@@ -56,10 +56,13 @@ class Watch(Watcher):
         """`path_changed` is called when the directory's own path may lead elsewhere."""
         super().__init__(inotify)
         self._directory = directory
-        self._above = frozenset(directory.parents)
+        self._above = {place.parent: place.name for place in (directory, *directory.parents) if place.name}
+        """The directories above, each with the name of the next one on the way."""
         self._hosts = hosts
         self._changed, self._path_changed = changed, path_changed
         self._name = hosts.name
+        self._between = [parent for parent in reversed(hosts.parents) if parent != Path()]
+        """The directories between a container's own and its hosts file."""
         self._owners: dict[Path, ContainerId] = {}
         """The container of each watched hosts file, and of each watched directory that has none yet."""
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
@@ -87,6 +90,8 @@ class Watch(Watcher):
     def _matters(self, event: Event) -> bool:
         """Whether it is a hosts file's, or a directory's on the way to one, or one too many."""
         place = event.place
+        if place in self._above:
+            return event.name in ("", self._above[place])
         if place not in self._owners or event.name in ("", self._name):
             return True
         return self._is_flooded(place)
@@ -185,7 +190,8 @@ class Watch(Watcher):
             if watched == self._directory:  # it was moved, perhaps from where it is mounted here
                 self._path_changed()
             return None
-        child, *rest = (watched / name).relative_to(self._directory).parts
+        place = (name,) if watched == self._directory else (watched / name).relative_to(self._directory).parts
+        child, *rest = place
         if rest and Path(*rest) == self._hosts:
             return ContainerId(child)
         if rest != [*self._hosts.parts[: len(rest)]]:
@@ -204,7 +210,7 @@ class Watch(Watcher):
 
     def _add(self, child: Path) -> bool:
         """Watch one more container; returns whether it has a hosts file, which is watched then."""
-        *others, last = [child, *(child / parent for parent in reversed(self._hosts.parents) if parent != Path())]
+        *others, last = [child, *[child / parent for parent in self._between]]
         if not all(self._watches.add(place, _ON_THE_WAY) for place in others):
             return False
         owner, file = ContainerId(child.name), last / self._name

@@ -39,12 +39,16 @@ def name_changes(before: Block, after: Block) -> tuple[NameChange, ...]:
 
 def withheld_since(before: Block, after: Block) -> tuple[Withheld, ...]:
     """The lines that are withheld now, and were not before."""
+    if before.withheld == after.withheld:
+        return ()
     known = {withheld.line for withheld in before.withheld}
     return tuple(withheld for withheld in after.withheld if withheld.line not in known)
 
 
 def no_longer_withheld(before: Block, after: Block) -> tuple[str, ...]:
     """The lines that were withheld before, and are not now, sorted."""
+    if before.withheld == after.withheld:
+        return ()
     return tuple(
         sorted({withheld.line for withheld in before.withheld} - {withheld.line for withheld in after.withheld})
     )

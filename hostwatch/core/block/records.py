@@ -171,6 +171,7 @@ def unsaid_comment(count: int) -> bytes:
 
 def comment(withheld: Withheld) -> bytes:
     """The comment of a withheld line. Its text comes from labels, so only printable ASCII is kept, up to a limit."""
-    text = f"{withheld.line}  ({withheld.reason})"
-    printable = "".join(character for character in text[:LINE_LIMIT] if " " <= character <= "~")
-    return (WITHHELD + printable.encode("ascii"))[:LINE_LIMIT]
+    text = f"{withheld.line}  ({withheld.reason})"[:LINE_LIMIT]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(character for character in text if " " <= character <= "~")
+    return (WITHHELD + text.encode("ascii"))[:LINE_LIMIT]

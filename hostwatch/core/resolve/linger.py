@@ -209,7 +209,8 @@ def _without_lost(last: Last | None, holders: Holders, is_known: bool) -> Last |
         if not stays(record, origin) and len(lost) < MOST_LOST:
             lost[record.address, origin] = None
     # Lines of `services: "*"` note no lost addresses: they have no reason to name them in, and would never be dropped.
-    return _kept(dataclasses.replace(last, lost=() if last.of_all else tuple(lost)), stays)
+    noted = () if last.of_all else tuple(lost)
+    return _kept(last if noted == last.lost else dataclasses.replace(last, lost=noted), stays)
 
 
 def _lingering(last: Last | None, now: float, linger: float, is_bound: Callable[[str], bool]) -> Last | None:
@@ -225,6 +226,8 @@ def _kept(last: Last, stays: Callable[[Record, Origin], bool]) -> Last | None:
     kept = [pair for pair in zip(last.records, last.origins, strict=True) if stays(*pair)]
     if not kept and not last.lost:
         return None
+    if len(kept) == len(last.records):
+        return last
     return dataclasses.replace(last, records=tuple(r for r, _ in kept), origins=tuple(origin for _, origin in kept))
 
 

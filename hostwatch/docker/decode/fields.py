@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hostwatch.core.model import Address, Subnet
@@ -26,8 +27,14 @@ def moment(timestamp: Any) -> float | None:
 
 def address(text: Any) -> Address | None:
     """An IP address, with or without the length of its prefix."""
+    return _address(str(text)) if text else None
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> Address | None:
+    # Each inspection and list has the same addresses again.
     try:
-        return ipaddress.ip_address(str(text).partition("/")[0]) if text else None
+        return ipaddress.ip_address(text.partition("/")[0])
     except ValueError:
         return None
 
