@@ -12,7 +12,7 @@ import random
 import struct
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from enum import IntFlag
 from pathlib import Path
@@ -99,13 +99,17 @@ class Inotify:
             with suppress(OSError):
                 _checked(_LIBC.inotify_rm_watch(self.file, watch))
 
-    def read(self) -> Iterator[Event]:
+    def read(self) -> list[Event]:
         """The next events, as far as there are any: no more than one step of the event loop may take."""
         try:
             data = os.read(self.file, _PIECE)
         except BlockingIOError:
-            return
-        for watch, mask, name in _parsed(data):
+            return []
+        found: list[Event] = []
+        start = 0
+        while start < len(data):
+            watch, mask, _, length = _EVENT.unpack_from(data, start)
+            start += _EVENT.size + length
             if mask & _IGNORED:  # the watch is gone
                 place = self._places.pop(watch, None)
                 if place is not None and self._watches.get(place) == watch:
@@ -113,16 +117,9 @@ class Inotify:
             else:
                 place = self._places.get(watch)
             if place is not None or mask & _OVERFLOW:
-                yield Event(place, mask, name)
-
-
-def _parsed(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """The watch, the mask and the name of each event (inotify(7))."""
-    start = 0
-    while start < len(data):
-        watch, mask, _, length = _EVENT.unpack_from(data, start)
-        start += _EVENT.size + length
-        yield watch, mask, os.fsdecode(data[start - length : start].rstrip(b"\0"))
+                name = os.fsdecode(data[start - length : start].rstrip(b"\0")) if length else ""
+                found.append(Event(place, mask, name))
+        return found
 
 
 def _checked(result: int) -> int:
@@ -229,7 +226,7 @@ class Watcher(ABC):
         raise AssertionError("inotify has ended")
 
     def _read(self) -> None:
-        self._events.extend(event for event in self._inotify.read() if self._matters(event))
+        self._events.extend([event for event in self._inotify.read() if self._matters(event)])
         if self._events:
             self._due.set()
 

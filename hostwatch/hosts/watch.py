@@ -31,6 +31,8 @@ _EVENT_SECONDS = 0.005
 """The cost of an event, for the rate limiter: 200 a second from one file or directory are tolerated."""
 _CREDIT_SECONDS = 1.0
 """The rate limiter's burst: 200 events at once."""
+_COUNTED = 50
+"""So many events of other files are counted at once: to count one takes as long as to read it."""
 _UNWATCHED_SECONDS = 1.0
 """A file or directory with more events than that is not watched for this time."""
 
@@ -66,6 +68,8 @@ class Watch(Watcher):
         self._owners: dict[Path, ContainerId] = {}
         """The container of each watched hosts file, and of each watched directory that has none yet."""
         self._limiter: RateLimiter[Path] = RateLimiter(_CREDIT_SECONDS)
+        self._others: dict[Path, int] = {}
+        """The number of events of other files in each directory that is watched for its hosts file."""
         self._unwatched: set[Path] = set()
         """The files and directories that are not watched for a moment."""
         self._reported = _Reported()
@@ -94,7 +98,8 @@ class Watch(Watcher):
             return event.name in ("", self._above[place])
         if place not in self._owners or event.name in ("", self._name):
             return True
-        return self._is_flooded(place)
+        others = self._others[place] = self._others.get(place, 0) + 1
+        return others % _COUNTED == 0 and self._is_flooded(place, _COUNTED)
 
     def _take(self, event: Event, tasks: TaskGroup) -> None:
         """Report the container whose `<directory>/<id>/<hosts>` has been written; `None` if it may be any."""
@@ -158,6 +163,7 @@ class Watch(Watcher):
     def _forget(self, place: Path) -> None:
         """A watched file or directory is gone. Another file may have its name."""
         self._limiter.forget(place)
+        self._others.pop(place, None)
         if (owner := self._owners.pop(place, None)) is not None:
             self._reported.forget(owner)
             if self._add(self._directory / owner):
@@ -165,12 +171,12 @@ class Watch(Watcher):
         if place == self._directory:
             self._path_changed()
 
-    def _is_flooded(self, place: Path) -> bool:
-        """Count one more event of a place; returns whether there are so many that its watch must be taken off."""
+    def _is_flooded(self, place: Path, events: int = 1) -> bool:
+        """Count more events of a place; returns whether there are so many that its watch must be taken off."""
         if place == self._directory or place in self._unwatched:
             return False
         now = time.monotonic()
-        self._limiter.spend(place, now, _EVENT_SECONDS)
+        self._limiter.spend(place, now, events * _EVENT_SECONDS)
         return self._limiter.wait(place, now) > 0
 
     async def _watch_again(self, place: Path) -> None:
@@ -220,6 +226,7 @@ class Watch(Watcher):
         if not is_there:
             return False
         if self._owners.pop(last, None) is not None:
+            self._others.pop(last, None)
             self._watches.remove(last)
         return True
 
@@ -229,6 +236,7 @@ class Watch(Watcher):
             self._owners[place] = owner
             return True
         self._owners.pop(place, None)
+        self._others.pop(place, None)
         self._watches.remove(place)
         return False
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -137,7 +137,7 @@ async def test_other_files_beside_a_hosts_file_wake_nobody(
     (tmp_path / "new" / hosts).parent.mkdir(parents=True)
     read = Inotify.read
 
-    def noted(inotify: Inotify) -> Iterator[Event]:
+    def noted(inotify: Inotify) -> list[Event]:
         reads.append(inotify)
         return read(inotify)
 

@@ -32,6 +32,7 @@ class Crew:
 
     async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
         await work()
+        del work  # it knows a container, which may be gone long before this task ends
         while self._idle < _MOST_IDLE:
             self._idle += 1
             try:
