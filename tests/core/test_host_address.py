@@ -341,6 +341,8 @@ def test_why_tells_of_published_ports() -> None:
     found = steps(store(db("80/tcp 198.51.100.7"), web("@{db.HostIp} db")))
     assert "containers out of reach, by their own names: db, as no network in common is needed" in found
     assert "taken: it runs, and the host is 198.51.100.7" in found
+    unknown = steps(store(db("80/tcp 0.0.0.0"), web("@{db.HostIp} db"), rules=AUTO))
+    assert "`hostwatch doctor` says what keeps this host's address from being known" in unknown
     missing = steps(store(db(), web("@{db.HostIp} db")))
     assert "passed over: db publishes no port" in missing
     assert "publish the port on an address that the subscriber reaches" in missing

@@ -22,7 +22,7 @@ def remedy(outcome: Outcome, look_up: LookUp | None, line: Line | None) -> Itera
             yield _OF_HOST[line.keyword]
         return
     if isinstance(outcome, Unknown):
-        yield "it is decided once the engine has told what is not known yet"
+        yield _of_unknown(look_up)
     if look_up is None:
         return
     match look_up.answer:
@@ -61,6 +61,14 @@ _FEWER = {
     NAMESERVER: "leave out another nameserver, or write `ip[0]` in the place of `ip`, which is one replica alone",
     SEARCH: "write all domains into one line `search`",
 }
+
+
+def _of_unknown(look_up: LookUp | None) -> str:
+    if look_up is None or look_up.of_host is None or look_up.resolver.lister.host_addresses is not None:
+        return "it is decided once the engine has told what is not known yet"
+    return "`hostwatch doctor` says what keeps this host's address from being known"
+
+
 _TOGETHER = (
     "connect {} and the subscriber to one network (`docker network connect NETWORK CONTAINER`), or give the"
     " subscriber's entry in the configuration `scope: any`"
