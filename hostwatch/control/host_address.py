@@ -18,8 +18,9 @@ from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
 
 CAUSE = "the host's address"
-_PAUSE_SECONDS = 0.02
-"""Time between two questions: each container that starts causes some ten messages of the kernel."""
+_PAUSE_SECONDS = 0.2
+"""Time between two questions. The first message after a quiet time is followed at once; each container that starts
+causes some ten of them, over 0.3 s, and to wake up for one takes half a millisecond."""
 _AGAIN_SECONDS = (1.0, 300.0)
 """Time between attempts while netlink is not allowed, at first and at most."""
 _REMEDY = (
