@@ -49,6 +49,9 @@ class HostResolverLoop:
             self._store.put_host_resolver(None)  # nobody is affected: while it is not followed, nothing is known
 
     def _take(self, found: HostResolver) -> None:
-        servers = ", ".join(map(str, found.nameservers)) or found.fault
-        logger.debug("nameservers of the host: {}; search domains: {}", servers, " ".join(found.search) or "none")
+        if found.fault is None:
+            servers, domains = ", ".join(map(str, found.nameservers)), " ".join(found.search)
+            logger.info("nameservers of the host: {}; search domains: {}", servers, domains or "none")
+        else:
+            logger.warning("nameservers of the host: none; {}", found.fault)
         self._affected(self._store.put_host_resolver(found), HOST_RESOLVER)

@@ -217,6 +217,24 @@ async def test_a_file_that_is_being_written_changes_nothing(host: Host) -> None:
     assert len(host.told) == 2
 
 
+async def test_a_change_before_the_way_is_watched_is_not_missed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes just after the first look at a new way."""
+    host.run.joinpath("resolv.conf").write_text(text("192.0.2.2"))
+    look_at = host_resolver.look_at
+
+    def changed_after(place: Place | None) -> host_resolver.Look:
+        look = look_at(place)
+        if look.resolver.nameservers == (ip_address("192.0.2.2"),):
+            renamed(host.run / "resolv.conf", text("192.0.2.3"))
+        return look
+
+    monkeypatch.setattr(resolver_watch, "look_at", changed_after)
+    async with host.followed():
+        await host.tells("192.0.2.1")
+        linked(host.file, "../run/resolv.conf")
+        await host.tells("192.0.2.3")
+
+
 async def test_a_file_that_is_written_in_a_loop(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few of its texts are read, and the last one is right."""
     looks = list[Place | None]()

@@ -66,7 +66,7 @@ def host(
     file.write_text("nameserver 192.0.2.1\n")
     with make_lab(engine, client, directory) as lab:
         lab.within = (sys.executable, "-c", AT, str(file), str(upstream))
-        with lab.hostwatch("--log-level", "DEBUG") as hostwatch:
+        with lab.hostwatch() as hostwatch:
             yield Host(lab, file, upstream, hostwatch)
 
 
@@ -128,5 +128,6 @@ def test_a_host_without_a_nameserver(host: Host, subscribers: list[Container]) -
     host.replace(host.file, "nameserver 127.0.0.1", "search example.org")
     reason = "the host uses only loopback nameservers (127.0.0.1)"
     host.follow(subscribers, "search example.org", f"# withheld: nameserver host  ({reason})")
+    assert f"WARNING nameservers of the host: none; {reason}\n" in host.hostwatch.log
     found = host.lab.command("doctor", status=1).stdout
     assert f"`nameserver host`: {reason}\n" in found
