@@ -58,8 +58,7 @@ def completes(made: Terminal, typed: str, added: str) -> None:
 def offers(made: Terminal, typed: str, names: set[str]) -> None:
     """What two presses of the tabulator list."""
     answered(made, f"{typed}\t\t", lambda words: names <= set(words.split()))
-    made.type("\x03")  # fish leaves its list of names first
-    made.type(CLEAR)
+    made.type(CLEAR)  # after Ctrl-C, fish 3.6 asks for no names any more
 
 
 def answered(made: Terminal, typed: str, check: Callable[[str], bool]) -> None:
