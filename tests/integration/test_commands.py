@@ -254,7 +254,7 @@ def test_the_log_has_one_line_for_each_change(lab: Lab) -> None:
     ]
     assert [line["changes"] for line in changes] == [[each] for each in told]
     for line in changes:
-        assert line.keys() == {"time", "level", "message", "subscriber", "cause", "changes", "ms"}
+        assert line.keys() == {"time", "level", "message", "subscriber", "file", "cause", "changes", "ms"}
         assert (line["level"], line["subscriber"]) == ("INFO", "web")
     with lab.hostwatch("-c", long) as hostwatch:
         recreate_db(lab, "10.123.7.9")
