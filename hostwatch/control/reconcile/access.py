@@ -144,9 +144,13 @@ class FileAccess:
         """The file's text. Raises one of the three errors of `hostwatch.control.writers`."""
         return await self._files(writer).read(container)
 
+    def read_now(self, container: Container) -> bytes | None:
+        """The text of a file that was just written; `None` if reading might wait. Raises `FileGoneError`."""
+        return self._paths.read_now(container)
+
     async def glance(self, container: Container) -> bytes:
         """The text of a file that was just written; empty where it cannot be read. Raises `FileGoneError`."""
-        text = self._paths.read_now(container)
+        text = self.read_now(container)
         if text is None:
             try:
                 text = await self._paths.read(container)

@@ -137,8 +137,10 @@ class Pipeline:
 
     # Apply.
 
-    def is_done_at_once(self, work: Work, seen: Observation, plan: Plan) -> bool:
+    def is_done_at_once(self, work: Work, early: Early, seen: Observation, plan: Plan) -> bool:
         """Whether the plan could be carried out without waiting: what happens to each subscriber of a moved service."""
+        if isinstance(plan, Look):
+            return self._is_looked_at(early, seen)
         if seen.is_changed and not isinstance(plan, Keep | Wait):
             return False  # the file is to be read in any case
         if not isinstance(plan, Rewrite):
@@ -151,6 +153,23 @@ class Pipeline:
             return False
         self._record(work, seen, update, last, plan.block)
         return True
+
+    def _is_looked_at(self, early: Early, seen: Observation) -> bool:
+        """Whether a file that is not ours could be read without waiting: what happens to each container that moves."""
+        try:
+            text = self._access.read_now(seen.container)
+        except FileGoneError:
+            return False
+        if text is not None:
+            self._note_orphan(seen.key, text)
+            self._tell_address(early, seen, text)
+        return text is not None
+
+    def _tell_address(self, early: Early, seen: Observation, text: bytes) -> None:
+        """Pass on what a running container's file says of its addresses, if it was changed."""
+        if seen.tells_address and seen.is_changed and seen.is_running:
+            addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
+            early.running(seen.key, addresses, f"connection of {seen.container.name}")
 
     def _is_left(self, seen: Observation, plan: Plan) -> bool:
         """Whether nothing is to be done now; it is seen to that the file is looked at again."""
@@ -170,9 +189,7 @@ class Pipeline:
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)
             return
-        if seen.tells_address and seen.is_changed and seen.is_running:
-            addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
-            early.running(seen.key, addresses, f"connection of {seen.container.name}")
+        self._tell_address(early, seen, text)
 
     async def _prepared(self, seen: Observation, plan: Preparation, early: Early) -> Moment:
         """Make more known of a file, before it is decided again.

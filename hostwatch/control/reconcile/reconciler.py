@@ -101,7 +101,7 @@ class Reconciler:
                 continue
             begun = self._queue.cpu_seconds()
             seen, plan = self._pipeline.decided(container, self._moment(now, work.causes))
-            is_done = self._pipeline.is_done_at_once(work, seen, plan)
+            is_done = self._pipeline.is_done_at_once(work, early, seen, plan)
             self._queue.spend(work.key, self._queue.cpu_seconds() - begun)
             if is_done:
                 self._queue.done(work.key)
