@@ -16,7 +16,7 @@ from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Ne
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.decode import containers, framing, networks
 from hostwatch.docker.decode.engine_info import api_version, engine_id, engine_info, is_podman, podman_info
-from hostwatch.docker.events import event_parameters, read_events
+from hostwatch.docker.events import event_query, read_events
 from hostwatch.docker.failures import NAME_IT, readable
 from hostwatch.docker.session import CONTAINER_LIMIT, LONG_SECONDS, Session
 
@@ -139,7 +139,7 @@ class DockerEngine:
     async def events(self, after: int | None = None) -> AsyncIterator[AsyncIterator[Event | None]]:
         """Subscribe to the events that may change an address; events since `after` come first."""
         await self._session.renew_tls()
-        async with self._session.stream("/events", event_parameters(after)) as content:
+        async with self._session.stream("/events", event_query(after)) as content:
             yield read_events(self._id, content)
 
     async def exec(self, key: ContainerKey, command: Sequence[str], user: str = "") -> ExecResult:

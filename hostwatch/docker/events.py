@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator
+from urllib.parse import urlencode
 
 from hostwatch.control.source import Event
 from hostwatch.core.model import EngineId
@@ -23,12 +24,15 @@ _FILTERS = {
 }
 
 
-def event_parameters(after: int | None) -> dict[str, str]:
-    """The parameters of `GET /events` for events that may change an address, later than `after` (nanoseconds)."""
-    params = {"filters": json.dumps(_FILTERS)}
-    if after is not None:  # the engine's `since` includes its own moment
-        params["since"] = "{}.{:09}".format(*divmod(after + 1, 10**9))
-    return params
+_QUERY = urlencode({"filters": json.dumps(_FILTERS)})
+
+
+def event_query(after: int | None) -> str:
+    """The query of `GET /events` for events that may change an address, later than `after` (nanoseconds)."""
+    if after is None:
+        return _QUERY
+    # The engine's `since` includes its own moment.
+    return "{}&since={}.{:09}".format(_QUERY, *divmod(after + 1, 10**9))
 
 
 async def read_events(engine: EngineId, content: AsyncIterable[bytes]) -> AsyncIterator[Event | None]:

@@ -129,11 +129,11 @@ class Session:
                 self._pool.take_back(wire)
 
     @asynccontextmanager
-    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Answer]:
+    async def stream(self, path: str, query: str) -> AsyncIterator[Answer]:
         """An answer that goes on for ever. Read it inside the `async with`, where its failures are translated, too."""
         asked = f"GET {self._path(path)}"
         with translated(self._connection):
-            wire, answer = await self._pool.ask(self._request(asked, params), None, repeatable=True)
+            wire, answer = await self._pool.ask(self._request(f"{asked}?{query}", None), None, repeatable=True)
             try:
                 await check_status(answer, asked)
                 yield answer

@@ -326,7 +326,7 @@ async def test_an_answer_that_nobody_reads_keeps_no_other_waiting(tmp_path: Path
     """Reading is paused while much is unread, so the connection is not used again."""
     much = b"HTTP/1.1 200 OK\r\nContent-Length: 140000\r\n\r\n" + bytes(140_000)
     async with serving(tmp_path, always(much, OK)) as (server, session):
-        async with session.stream("/thing", {}):
+        async with session.stream("/thing", "a=b"):
             await anyio.sleep(0.05)
         assert await session.get("/thing", seconds=5) == {}
         assert server.connections == 2
@@ -363,7 +363,7 @@ async def test_a_stream_is_read_as_it_comes_and_not_held(tmp_path: Path) -> None
             sent += 1 << 16
 
     async with serving(tmp_path, serve) as (server, session):
-        async with session.stream("/events", {}) as answer:
+        async with session.stream("/events", "a=b") as answer:
             assert (await anext(answer)).startswith(b"first")
             before = -1
             while sent > before:
