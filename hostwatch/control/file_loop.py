@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 from loguru import logger
 
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
-from hostwatch.control.reconcile.pipeline import Early
+from hostwatch.control.reconcile.addresses import Early
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER

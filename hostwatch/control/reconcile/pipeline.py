@@ -3,15 +3,10 @@
 `plan.observe` takes one snapshot of a file, and `plan.decide` makes a plan of it. If more must be known first, the file
 is prepared, and observed and decided again. `FileAccess` applies the plan, at once if nothing has to be waited for. The
 result goes through `record`. Its consequences are carried out here: the next state, a log line, a notification.
-
-The engine's own line in a changed file may have a container's address before any event. It is passed on to the
-informer, which decides when to believe it.
 """
 
 import random
 import time
-from collections.abc import Iterable
-from typing import Protocol
 
 import anyio
 import anyio.lowlevel
@@ -22,6 +17,7 @@ from hostwatch.control.figures import WriteResult
 from hostwatch.control.journal import block_in
 from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
+from hostwatch.control.reconcile.addresses import Early, tell_running, tell_starting
 from hostwatch.control.reconcile.lost_networks import LostNetworks
 from hostwatch.control.reconcile.plan import (
     GARBAGE_COLLECTION,
@@ -57,20 +53,10 @@ from hostwatch.control.writers import (
 )
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Address, Container, ContainerKey, FileKind, State
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
-
-
-class Early(Protocol):
-    """The informer's side of early addresses: what a hosts file says before the engine publishes it."""
-
-    def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """The engine has written the file of a container that is being started, with these addresses of its own."""
-
-    def running(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """The file of a running container says that it has these addresses, which may be its own word."""
 
 
 class Pipeline:
@@ -162,14 +148,8 @@ class Pipeline:
             return False
         if text is not None:
             self._note_orphan(seen.key, text)
-            self._tell_address(early, seen, text)
+            tell_running(early, seen, text)
         return text is not None
-
-    def _tell_address(self, early: Early, seen: Observation, text: bytes) -> None:
-        """Pass on what a running container's file says of its addresses, if it was changed."""
-        if seen.tells_address and seen.is_changed and seen.is_running:
-            addresses = hostsfile.own_addresses(text, seen.container.own_hostname)
-            early.running(seen.key, addresses, f"connection of {seen.container.name}")
 
     def _is_left(self, seen: Observation, plan: Plan) -> bool:
         """Whether nothing is to be done now; it is seen to that the file is looked at again."""
@@ -189,7 +169,7 @@ class Pipeline:
         except (FileGoneError, FileRefusedError, FileFailedError) as error:
             self._record_failure(work, seen, error)
             return
-        self._tell_address(early, seen, text)
+        tell_running(early, seen, text)
 
     async def _prepared(self, seen: Observation, plan: Preparation, early: Early) -> Moment:
         """Make more known of a file, before it is decided again.
@@ -201,8 +181,7 @@ class Pipeline:
             case LookEarly():
                 # Other files come before its own one, which is compared next in any case.
                 text = await self._access.glance(container)
-                addresses = hostsfile.own_addresses(text, container.own_hostname)
-                early.starting(seen.key, addresses, f"start of {container.name}")
+                tell_starting(early, container, text)
                 self._note_orphan(seen.key, text)
                 return moment._replace(is_looked_at=True, now=loop_time())
             case TryPath():

@@ -17,7 +17,8 @@ from hostwatch.control.clock import loop_time
 from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
-from hostwatch.control.reconcile.pipeline import Early, Pipeline
+from hostwatch.control.reconcile.addresses import Early
+from hostwatch.control.reconcile.pipeline import Pipeline
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan, writer_of
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, refusal
