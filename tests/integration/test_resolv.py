@@ -16,7 +16,8 @@ DNS = {"hostwatch.resolv": "nameserver @{dns.ip}"}
 END = "# hostwatch: end\n"
 FIXED = {"hostwatch.resolv": "nameserver 192.0.2.7\noptions attempts:1"}
 READ = "cat /etc/resolv.conf; echo ---; exec sleep 1000"
-ROUNDS = 4
+ROUNDS = 3
+"""A start, a restart, a stop and a start."""
 
 MODES: dict[str, dict[str, Any]] = {
     "user": {},
