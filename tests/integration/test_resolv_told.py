@@ -68,6 +68,7 @@ def test_each_command_tells_of_both_files(lab: Lab) -> None:
     with lab.hostwatch() as hostwatch:
         shown_by_the_daemon(lab)
         moved_and_remembered(lab, hostwatch)
+    assert "another hostwatch writes its history" not in hostwatch.log, "it is opened once"
     cleaned = lab.command("clean").stdout
     assert "app: resolv.conf: block removed\n" in cleaned
     assert "hostwatch" not in resolv(lab, "app").read_text() + resolv(lab, "web").read_text()
@@ -114,7 +115,7 @@ def mounted_path(lab: Lab) -> Path:
 def shown_by_the_daemon(lab: Lab) -> None:
     """Status, and the reasons of each line."""
     eventually(lambda: has(lab, "web", "nameserver 10.123.7.1"))
-    eventually(lambda: lab.command("health", status=None).returncode == 0)
+    eventually(lambda: all(each["in_sync"] for each in of_json(lab, "status", "app", "web")["subscribers"]))
     subscribers = {each["name"]: each for each in of_json(lab, "status")["subscribers"]}
     app = subscribers["app"]["resolv"]
     line = app["lines"][0]
@@ -165,7 +166,7 @@ def moved_and_remembered(lab: Lab, hostwatch: Hostwatch) -> None:
     assert "web: resolv.conf at " in lab.command("history", "web", "--at", before).stdout
     hostwatch.stop()
     with lab.hostwatch() as again:
-        eventually(lambda: lab.command("health", status=None).returncode == 0)
+        eventually(lambda: of_json(lab, "status", "web")["subscribers"][0]["resolv"]["lines"])
         assert {"line": "options timeout:1"} in only(changes(lab, "app", "--at", before)[1:])["lines"]
         since = of_json(lab, "status", "web")["subscribers"][0]["resolv"]["lines"][0]["since"]
         assert since > before[:19]

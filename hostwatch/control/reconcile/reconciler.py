@@ -25,7 +25,7 @@ from hostwatch.control.reconcile.rewriting import LOST_NETWORK, refusal
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.standing import Standing
 from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
-from hostwatch.core.model import Container, ContainerKey, State
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 
@@ -66,7 +66,8 @@ class Reconciler:
     async def run(self, early: Early) -> None:
         """Work on files from the queue for ever."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._journal.run, name="journal")
+            if self._kind is FileKind.HOSTS:  # the files of both kinds have one journal
+                tasks.start_soon(self._journal.run, name="journal")
             for number in range(_WORKERS):
                 tasks.start_soon(self._work, early, tasks, name=f"worker {number}")
 
