@@ -91,6 +91,40 @@ def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
     assert errors(driver) == []
 
 
+def test_a_resolv_conf_is_shown_with_its_subscriber(driver: Chrome, told: Told) -> None:
+    """In its row, in the search, in the reasons, in the changes, and of a moment of the past."""
+    web = told.state["subscribers"][0]
+    web["records"] = []
+    held = {"line": "nameserver @{mail.ip}", "reason": "mail: no running container"}
+    resolv = {"path": "/there/resolv.conf", "writer": "path", "in_sync": True, "withheld": [], "error": None}
+    web["resolv"] = resolv | {"lines": [{"line": "nameserver 172.18.0.1", "service": "db", "container": "shop-db-1"}]}
+    line = told.why[web["id"]]["subscribers"][0]["lines"][0]
+    records = [{**line["records"][0], "line": "nameserver 172.18.0.1"}]
+    reasons = {**resolv, "lines": [{**line, "line": "nameserver @{db.ip}", "records": records}]}
+    told.why[web["id"]]["subscribers"][0] |= {"lines": [], "resolv": reasons}
+    told.changes.append(states.change(1, web, "nameserver", "172.18.0.9", "172.18.0.1") | {"file": "resolv"})
+    told.blocks.append(
+        {"subscriber": "shop-web-1", "subscriber_id": web["id"], "file": "resolv", "records": [], "withheld": [held]}
+        | {"lines": [{"line": "nameserver 172.18.0.9"}]}
+    )
+    resize(driver, *WIDE)
+    opened(driver, told)
+    assert [row for row in rows(driver, "subscribers") if "shop-web-1" in row and "nameserver 172.18.0.1" in row]
+    driver.find_element(By.CSS_SELECTOR, "#subscribers .right").click()
+    eventually(lambda: "nameserver @{db.ip}" in text(driver, ".panel"))
+    assert "/there/resolv.conf" in text(driver, ".panel")
+    assert "resolv.conf" in text(driver, ".changes")
+    web["resolv"] |= {"withheld": [held], "error": "it is mounted"}
+    told.standing()
+    eventually(lambda: [row for row in rows(driver, "subscribers") if "shop-web-1" in row and "it is mounted" in row])
+    driver.find_element(By.CSS_SELECTOR, ".change .time").click()
+    eventually(lambda: [row for row in rows(driver, "subscribers") if "shop-web-1 (resolv.conf)" in row])
+    assert "1 withheld" in text(driver, "#subscribers")
+    driver.find_element(By.CSS_SELECTOR, "#subscribers .row").click()
+    eventually(lambda: "nameserver 172.18.0.9" in text(driver, ".panel .block"))
+    assert errors(driver) == []
+
+
 def test_the_keyboard_alone_reaches_everything(driver: Chrome, told: Told) -> None:
     """Tab goes from part to part, arrows within a part, Enter shows the reasons."""
     resize(driver, *WIDE)
