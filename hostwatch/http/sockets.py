@@ -5,6 +5,7 @@ Everything here blocks for a moment, so it runs in a thread.
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import socket
@@ -47,8 +48,12 @@ class Address:
 
 
 def control_socket(directory: Path, engine: str) -> Path:
-    """The control socket of the daemon that keeps this engine's files."""
-    return directory / f"{_ODD.sub('_', engine[:_ID_CHARACTERS])}.sock"
+    """The control socket of the daemon that keeps this engine's files.
+
+    An engine without an id that lasts (Podman) is known by its address, and addresses begin alike.
+    """
+    name = hashlib.sha256(engine.encode(errors="backslashreplace")).hexdigest() if _ODD.search(engine) else engine
+    return directory / f"{name[:_ID_CHARACTERS]}.sock"
 
 
 STANDBY = ".standby"

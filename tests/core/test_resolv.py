@@ -55,6 +55,15 @@ def test_the_block_stands_at_the_head() -> None:
     assert write(b"no newline", Block()).text == b"no newline"
 
 
+def test_without_its_markers_the_block_goes_back_to_the_head() -> None:
+    """Podman drops comments when a network is connected, and puts that network's nameserver above ours."""
+    text = b"search dns.podman\nnameserver 10.2.0.1\nnameserver 172.18.0.5\nnameserver 10.1.0.1\n"
+    rest = text.replace(b"nameserver 172.18.0.5\n", b"")
+    assert rewritten(text, DNS, last=DNS, keeps_comments=False, form=OF_RESOLV).text == WRITTEN + rest
+    assert rewritten(text, Block(), last=DNS, keeps_comments=False, form=OF_RESOLV).text == rest
+    assert rewritten(rest, DNS, last=DNS, keeps_comments=False, form=OF_RESOLV).text == WRITTEN + rest
+
+
 def test_the_block_stays_where_it_is() -> None:
     """Lines that somebody put before it stay there, and do not override it."""
     first = b"search other.example\n"

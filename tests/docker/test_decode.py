@@ -86,6 +86,9 @@ def test_a_network_name_is_no_network_id() -> None:
     assert endpoint.aliases == frozenset({"al", "069cfda18f30"})
     [endpoint] = containers.inspected_container(ENGINE, inspected(network="podman", identity="podman")).endpoints
     assert (endpoint.network, endpoint.network_name) == ("", "bridge")
+    identity = "2f259bab93aaaaa2542ba43ef33eb990d0999ee1b9924b557b7be53c0b7a1bb9"  # from 5.4 on, always
+    [endpoint] = containers.inspected_container(ENGINE, inspected(network="podman", identity=identity)).endpoints
+    assert (endpoint.network, endpoint.network_name) == (identity, "bridge")
     [endpoint] = containers.inspected_container(ENGINE, inspected(network="podman", identity="5123d7adb0e8")).endpoints
     assert (endpoint.network, endpoint.network_name) == ("5123d7adb0e8", "podman")
 

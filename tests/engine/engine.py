@@ -141,6 +141,13 @@ class Engine:
         tool = ["sh", "-c", _CLIENT, "sh", str(Path.cwd()), *client, self.docker_host, *arguments]
         return ["nsenter", f"--target={self._require_holder().pid}", "--mount", *tool]
 
+    def podman(self, *arguments: str) -> str:
+        """The output of Podman's own command, which works on its state without the socket, as quadlets' units do."""
+        done = subprocess.run(self.enter(*self._podman(), *arguments), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise EngineError(f"podman {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
     def enter(self, *command: str) -> list[str]:
         """The command line that runs a program of the root in the engine's namespaces: `ip`, `iptables`, `ps`, `sh`…"""
         return ["nsenter", f"--target={self._require_holder().pid}", "--mount", "--net", "--uts", "--pid", *command]
@@ -165,7 +172,8 @@ class Engine:
         for name in ("docker.pid", "docker.sock"):  # of a daemon that was killed
             (self.directory / name).unlink(missing_ok=True)
         script = ["sh", "-c", _BECOME_DAEMON, "sh", str(self.directory)]
-        command = self._podman() if self._release.podman else self._dockerd()
+        service = ["system", "service", "--time=0", self.docker_host]
+        command = [*self._podman(), *service] if self._release.podman else self._dockerd()
         if not detach(self.enter("env", "-i", "PATH=/usr/sbin:/usr/bin", *script, *command), self.log):
             raise self._failed("could not run its daemon")
         self._await_answer()
@@ -202,14 +210,13 @@ class Engine:
         return ["dockerd", *(f"{name}={value}" for name, value in {**fixed, **chosen}.items()), *self.args]
 
     def _podman(self) -> list[str]:
-        """The paths; all other options are in `containers.conf`. Podman's containers do not depend on this process."""
+        """The paths; all other options are in `containers.conf`. Podman's containers depend on no daemon."""
         options = {
             "--root": self.data_root,
             "--runroot": self.run_root,
             "--network-config-dir": self.directory / "networks",
         }
-        service = ["system", "service", "--time=0", self.docker_host]
-        return ["podman", *(f"{name}={value}" for name, value in options.items()), *self.args, *service]
+        return ["podman", *(f"{name}={value}" for name, value in options.items()), *self.args]
 
     def _end_daemon(self, seconds: float) -> None:
         if daemon := self.daemon:

@@ -21,6 +21,9 @@ def test_a_name_is_taken_from_the_engine_alone(tmp_path: Path) -> None:
     """An engine chooses its id, and cannot lead elsewhere by it."""
     assert control_socket(tmp_path, "0123456789abcdef").name == "0123456789ab.sock"
     assert control_socket(tmp_path, "AB12:CD34:EF56:GH78").name == "AB12:CD34:EF.sock"
+    # Podman's engines are known by their addresses.
+    addresses = ("unix:///run/podman/podman.sock", "unix:///run/user/1000/podman/podman.sock")
+    assert len({control_socket(tmp_path, address) for address in addresses}) == 2
     for hostile in ("../../etc/x", "..", "/", "\0", "a.b\nc", "\udc80"):
         assert control_socket(tmp_path, hostile).parent == tmp_path
         assert standby_socket(tmp_path, hostile).parent == tmp_path

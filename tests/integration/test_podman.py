@@ -3,8 +3,12 @@
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import closing
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import docker
@@ -14,9 +18,13 @@ from docker.models.containers import Container
 from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests import engine as engines
-from tests.conftest import Lab, eventually, make_lab, make_network
+from tests.conftest import Hostwatch, Lab, eventually, make_lab, make_network
 
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
+IMAGE = "docker.io/library/busybox:latest"
+MARK = "--start--"
+everywhere = pytest.mark.parametrize("world", engines.PODMANS, indirect=True)
+"""For what matters most: on the newest version, too."""
 
 
 class PodmanLab(Lab):
@@ -28,134 +36,201 @@ class PodmanLab(Lab):
         return Path(container.attrs["HostsPath"])
 
 
-@pytest.fixture(scope="module", params=engines.PODMANS[:1])
-def podman(request: pytest.FixtureRequest) -> Iterator[engines.Engine]:
-    """A private Podman service."""
-    started = engines.start(request.param, f"podman-{os.getpid()}")
-    yield started
-    started.stop()
+@dataclass(frozen=True)
+class World:
+    """A Podman service with the daemon beside it."""
+
+    lab: Lab
+    hostwatch: Hostwatch
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+    """The world of a version, started once."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(version: str) -> World:
+            lab = stack.enter_context(podman_lab(version, "d", tmp_path_factory.mktemp("podman")))
+            return World(lab, stack.enter_context(lab.hostwatch()))
+
+        yield started
+
+
+@pytest.fixture(params=engines.PODMANS[:-1])
+def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> Iterator[World]:
+    """The world of each version but the newest, which is tested in short."""
+    found = worlds(request.param)
+    yield found
+    found.lab.clear()
+    for left in found.lab.client.networks.list(names=["back"]):
+        left.remove()
 
 
 @pytest.fixture
-def lab(podman: engines.Engine, tmp_path: Path) -> Iterator[Lab]:
-    """The lab of the other tests, on Podman."""
-    with (
-        closing(docker.DockerClient(base_url=podman.docker_host, timeout=60)) as client,
-        make_lab(podman, client, tmp_path, PodmanLab) as made,
-    ):
-        yield made
+def lab(world: World) -> Lab:
+    """The lab of the other tests, on Podman, with the daemon beside it."""
+    return world.lab
+
+
+@contextmanager
+def podman_lab(version: str, role: str, directory: Path) -> Iterator[Lab]:
+    """A private Podman service. The path of its directory must be short."""
+    engine = engines.start(version, f"{version.removeprefix('podman-')}{role}-{os.getpid()}")
+    try:
+        with (
+            closing(docker.DockerClient(base_url=engine.docker_host, timeout=60)) as client,
+            make_lab(engine, client, directory, PodmanLab) as made,
+        ):
+            yield made
+    finally:
+        engine.stop()
 
 
 # Needs to know where Podman keeps hosts files (HostsPath, or runRoot of GET /libpod/info), for all that follows.
 
 
+@everywhere
 def test_a_subscriber_follows_a_service(lab: Lab) -> None:
     """The block is there, in the container too. It follows the service to a new address and to new names."""
-    with lab.hostwatch():
-        db = lab.run("db", address="10.123.7.7")
-        web = lab.run("web", labels=WANTS_DB)
-        settled(lab, web, "10.123.7.7")
-        db.remove(force=True)
-        db = lab.run("db", address="10.123.7.8")
-        settled(lab, web, "10.123.7.8")
-        db.restart(timeout=0)
-        db.rename("other")
-        eventually(lambda: not bindings(lab, web))
-        db.rename("db")
-        settled(lab, web, address(lab, db))
+    db = lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    settled(lab, web, "10.123.7.7")
+    db.remove(force=True)
+    db = lab.run("db", address="10.123.7.8")
+    settled(lab, web, "10.123.7.8")
+    db.restart(timeout=0)
+    db.rename("other")
+    eventually(lambda: not bindings(lab, web))
+    db.rename("db")
+    settled(lab, web, address(lab, db))
+    # On the default network, which Podman calls by two names.
+    other = lab.run("other", network_mode="bridge")
+    near = lab.run("near", labels={"hostwatch.hosts": "@{other.ip} db"}, network_mode="bridge")
+    settled(lab, near, address(lab, other))
 
 
-def test_an_image_goes_by_its_short_name(lab: Lab) -> None:
-    """Podman tells the full name. A glob matches as with Docker."""
-    lab.run("db", address="10.123.7.7")
-    web = lab.run("web", labels={"hostwatch.hosts": "@{boxes.ip[0]} boxes"})
-    lab.command("sync", "-c", lab.configured("services: {boxes: {match: {image: busybox, name: db}}}\n"))
-    assert lab.records(web)["boxes"] == ["10.123.7.7"]
-
-
-def test_the_default_network_serves_too(lab: Lab) -> None:
-    """Podman calls it by two names."""
-    with lab.hostwatch():
-        db = lab.run("db", network_mode="bridge")
-        web = lab.run("web", labels=WANTS_DB, network_mode="bridge")
-        settled(lab, web, address(lab, db))
-
-
-def test_the_block_is_back_at_each_start(lab: Lab) -> None:
-    """Podman writes a new file, with another inode."""
-    with lab.hostwatch():
-        lab.run("db", address="10.123.7.7")
-        web = lab.run("web", labels=WANTS_DB)
-        settled(lab, web, "10.123.7.7")
-        web.restart(timeout=0)
-        settled(lab, web, "10.123.7.7")
-        web.kill()
-        web.wait()
-        web.start()
-        settled(lab, web, "10.123.7.7")
-
-
+@everywhere
 def test_the_block_is_there_at_the_first_instruction(lab: Lab) -> None:
-    """Podman writes the file some 50 ms before: in time for a restart. Its event of a new container is late."""
-    command = "cat /etc/hosts >>/seen; exec sleep 1000"
-    with lab.hostwatch():
-        lab.run("db", address="10.123.7.7")
-        web = lab.run("web", command, labels=WANTS_DB)
-        for _ in range(4):
-            web.restart(timeout=0)
-        eventually(lambda: read(web, "/seen").count("localhost ip6-localhost") == 5)
-        _, _, *restarts = read(web, "/seen").split("localhost ip6-localhost")
-        assert ["10.123.7.7      db\n" in seen for seen in restarts] == [True] * 4
+    """Podman makes the file anew, with another inode: in time for a restart. Its event of a new container is late."""
+    command = f"(echo {MARK}; cat /etc/hosts) >>/seen; exec sleep 1000"
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", command, labels=WANTS_DB)
+    settled(lab, web, "10.123.7.7")
+    for start in range(1, 4):
+        web.restart(timeout=0)
+        eventually(lambda start=start: read(web, "/seen").count(MARK) == start + 1)  # type: ignore[misc]
+    web.kill()
+    web.wait()
+    web.start()
+    settled(lab, web, "10.123.7.7")
+    eventually(lambda: read(web, "/seen").count("10.123.7.7      db\n") >= 4)
+    _, _, *restarts = read(web, "/seen").split(MARK)
+    assert ["10.123.7.7      db\n" in seen for seen in restarts] == [True] * 4
+
+
+# Needs Podman's other containers: those of its own command, of units, in pods, in the host's network.
+
+
+@pytest.mark.parametrize("world", engines.PODMANS[-1:], indirect=True)
+def test_a_quadlet_s_container(lab: Lab, tmp_path: Path) -> None:
+    """The unit's command, as Podman's generator writes it, makes the container anew at each start of the unit."""
+    label = '"hostwatch.hosts=@{db.ip} db"'
+    unit = "[Container]\nContainerName=web\nExec=sleep 1000\nNetwork=front\nPodmanArgs=--stop-signal=KILL\n"
+    unit += f"Image={IMAGE}\nLabel={label}\n"
+    (tmp_path / "web.container").write_text(unit)
+    generate = lab.engine.enter("env", f"QUADLET_UNIT_DIRS={tmp_path}", "/usr/libexec/podman/quadlet", "-dryrun")
+    made = subprocess.run(generate, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^ExecStart=/usr/bin/podman (run .*)$", made, re.MULTILINE)
+    assert found is not None, made
+    words = [word.replace(r"\x20", " ").replace("%t/%N", str(tmp_path / "web")) for word in shlex.split(found[1])]
+    # Without the service manager there is nobody to notify, and no group of the unit.
+    command = [word for word in words if not word.startswith(("--sdnotify=", "--cgroups="))]
+    lab.run("db", address="10.123.7.7")
+    for _ in range(2):
+        lab.engine.podman(*command)
+        settled(lab, lab.client.containers.get("web"), "10.123.7.7")
+    lab.client.containers.get("db").remove(force=True)
+    lab.run("db", address="10.123.7.8")
+    settled(lab, lab.client.containers.get("web"), "10.123.7.8")
+
+
+@pytest.mark.parametrize("world", engines.PODMANS[1:2], indirect=True)
+def test_a_pod_and_the_host_s_network(lab: Lab) -> None:
+    """The containers of a pod have its file and its address. A container in host mode has a file of its own."""
+    lab.run("db", address="10.123.7.7")
+    infra = [f"--infra-image={IMAGE}", "--infra-command=/bin/sleep 1000", "--infra-name=infra"]
+    lab.engine.podman("pod", "create", "--name=pod", "--network=front", *infra)
+    run = ["run", "--detach", "--stop-signal=KILL", "--label=hostwatch.hosts=@{db.ip} db"]
+    lab.engine.podman(*run, "--pod=pod", "--name=member", IMAGE, "sleep", "1000")
+    on_host = lab.run("on-host", network_mode="host", labels={"hostwatch.hosts": "@{db.ip} db\n@{member.ip} pod"})
+    web = lab.run("web", labels={"hostwatch.hosts": "@{member.ip} member\n@{on-host.ip} host"})
+    member, infra_ = lab.client.containers.get("member"), lab.client.containers.get("infra")
+    assert lab.hosts_path(member) == lab.hosts_path(infra_)
+    settled(lab, member, "10.123.7.7")
+    pod = address(lab, infra_)
+    eventually(lambda: lab.records(on_host) == {"db": ["10.123.7.7"], "pod": [pod]})
+    eventually(lambda: lab.records(web) == {"member": [pod], "host": ["10.123.0.1"]})
+    lab.engine.podman("rm", "--force", "--time=0", "member")
+    lab.engine.podman("pod", "rm", "--force", "--time=0", "pod")
 
 
 # Needs our own lines to be known again when the engine has dropped the markers around them.
 
 
 def test_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
-    """Podman drops all comments, so the markers, and keeps our lines. The file then has one block and no line twice."""
+    """Podman drops all comments, so the markers, and keeps our lines: the old one must not shadow the new one."""
     back = make_network(lab.client, "back")
-    with lab.hostwatch():
-        db = lab.run("db", address="10.123.7.7")
-        web = lab.run("web", labels=WANTS_DB)
-        settled(lab, web, "10.123.7.7")
-        back.connect(web)
-        settled(lab, web, "10.123.7.7")
+    lab.run("db", address="10.123.7.7")
+    web = lab.run("web", labels=WANTS_DB)
+    settled(lab, web, "10.123.7.7")
+    back.connect(web)
+    settled(lab, web, "10.123.7.7")
+    back.disconnect(web)
+    settled(lab, web, "10.123.7.7")
+    back.connect(web)
+    for number in (8, 9):
+        lab.client.containers.get("db").remove(force=True)
         back.disconnect(web)
-        settled(lab, web, "10.123.7.7")
-        db.remove(force=True)
-        lab.run("db", address="10.123.7.8")
-        settled(lab, web, "10.123.7.8")
+        lab.run("db", address=f"10.123.7.{number}")
         back.connect(web)
-        settled(lab, web, "10.123.7.8")
-
-
-def test_a_move_during_a_disconnect_leaves_no_line_behind(lab: Lab) -> None:
-    """The old line has lost its marker, and must not shadow the new one for ever."""
-    back = make_network(lab.client, "back")
-    with lab.hostwatch():
-        lab.run("db", address="10.123.7.7")
-        web = lab.run("web", labels=WANTS_DB)
-        back.connect(web)
-        settled(lab, web, "10.123.7.7")
-        for number in range(8, 12):
-            lab.client.containers.get("db").remove(force=True)
-            back.disconnect(web)
-            lab.run("db", address=f"10.123.7.{number}")
-            back.connect(web)
-            settled(lab, web, f"10.123.7.{number}")
+        settled(lab, web, f"10.123.7.{number}")
 
 
 def test_a_subscriber_that_changes_networks_gets_its_line(lab: Lab) -> None:
     """The event does not have the addresses, so the container is read."""
     back = make_network(lab.client, "back")
-    with lab.hostwatch():
-        db = lab.run("db", network="back")
-        web = lab.run("web", labels=WANTS_DB)
-        eventually(lambda: "# withheld" in lab.hosts(web))
+    db = lab.run("db", network="back")
+    web = lab.run("web", labels=WANTS_DB)
+    eventually(lambda: "# withheld" in lab.hosts(web))
+    back.connect(web)
+    settled(lab, web, address(lab, db, "back"))
+    back.disconnect(web)
+    eventually(lambda: not bindings(lab, web))
+
+
+@pytest.mark.parametrize("world", engines.PODMANS[1:2], indirect=True)
+def test_a_resolv_conf(lab: Lab) -> None:
+    """The block is there at the first instruction of a restart, and goes back to the head where networks change."""
+    back = make_network(lab.client, "back")
+    lab.run("dns", address="10.123.7.7")
+    command = f"(echo {MARK}; cat /etc/resolv.conf) >>/seen; exec sleep 1000"
+    web = lab.run("web", command, labels={"hostwatch.resolv": "nameserver @{dns.ip}"})
+    path = lab.hosts_path(web).with_name("resolv.conf")
+    at_head = "# hostwatch: begin\nnameserver 10.123.7.{}"
+    eventually(lambda: path.read_text().startswith(at_head.format(7)))
+    for start in range(1, 4):
+        web.restart(timeout=0)
+        eventually(lambda start=start: read(web, "/seen").count(MARK) == start + 1)  # type: ignore[misc]
+    _, _, *restarts = read(web, "/seen").split(f"{MARK}\n")
+    assert [seen.startswith(at_head.format(7)) for seen in restarts] == [True] * 3
+    for number in (8, 9):
         back.connect(web)
-        settled(lab, web, address(lab, db, "back"))
+        lab.client.containers.get("dns").remove(force=True)
         back.disconnect(web)
-        eventually(lambda: not bindings(lab, web))
+        lab.run("dns", address=f"10.123.7.{number}")
+        eventually(lambda number=number: path.read_text().startswith(at_head.format(number)))  # type: ignore[misc]
+        assert path.read_text().count("10.123.7.") == 1
 
 
 # Needs an identity of the engine that lasts: the ID of Podman's /info is another one at each request.
@@ -168,47 +243,43 @@ async def test_the_engine_has_one_identity(lab: Lab) -> None:
     assert first.id == second.id
 
 
-def test_a_service_that_is_restarted_is_the_same_engine(lab: Lab) -> None:
+def test_a_service_that_is_restarted_is_the_same_engine(world: World) -> None:
     """Its containers live on, and none is taken for two."""
-    with lab.hostwatch() as hostwatch:
-        lab.run("db", address="10.123.7.7")
-        web = lab.run("web", labels=WANTS_DB)
-        settled(lab, web, "10.123.7.7")
-        for number in (8, 9):
-            lab.engine.restart()
-            eventually(lambda number=number: hostwatch.log.count("connected to engine") == number - 6)  # type: ignore[misc]
-            lab.client.containers.get("db").remove(force=True)
-            lab.run("db", address=f"10.123.7.{number}")
-            settled(lab, web, f"10.123.7.{number}")
-    # A container that is known under two identities has two blocks in turn: its line goes and comes back.
-    changes = re.findall(r"web: db (\S+ → \S+) ", hostwatch.log)
-    assert changes == ["- → 10.123.7.7", "10.123.7.7 → 10.123.7.8", "10.123.7.8 → 10.123.7.9"], hostwatch.log
-
-
-def test_the_commands(lab: Lab) -> None:
-    """`sync` writes a block, `status` finds it right, and `clean` removes it."""
+    lab, before = world.lab, len(world.hostwatch.log)
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
-    before = lab.hosts(web)
-    assert "10.123.7.7      db" in lab.command("plan").stdout
-    lab.command("sync")
     settled(lab, web, "10.123.7.7")
-    status = json.loads(lab.command("status", "--json").stdout)
-    assert status["engine"]["version"].startswith(lab.engine.version.removeprefix("podman-"))
-    [subscriber] = status["subscribers"]
-    assert (subscriber["path"], subscriber["in_sync"]) == (str(lab.hosts_path(web)), True)
-    [record] = subscriber["records"]
-    assert (record["address"], record["names"], record["service"]) == ("10.123.7.7", ["db"], "db")
-    lab.command("clean")
-    assert lab.hosts(web) == before
+    lab.engine.restart()
+    eventually(lambda: "connected to engine" in world.hostwatch.log[before:])
+    lab.client.containers.get("db").remove(force=True)
+    lab.run("db", address="10.123.7.8")
+    settled(lab, web, "10.123.7.8")
+    # A container that is known under two identities has two blocks in turn: its line goes and comes back.
+    changes = re.findall(r"web: db (\S+ → \S+) ", world.hostwatch.log[before:])
+    assert changes == ["- → 10.123.7.7", "10.123.7.7 → 10.123.7.8"], world.hostwatch.log
 
 
-def test_status_needs_no_file(lab: Lab) -> None:
-    """It shows services and their addresses."""
-    lab.run("db", address="10.123.7.7")
-    status = json.loads(lab.command("status", "--json").stdout)
-    [service] = status["services"]
-    assert service["containers"][0]["addresses"] == {"front": ["10.123.7.7"]}
+@pytest.mark.parametrize("version", engines.PODMANS[:1])
+def test_the_commands(version: str, tmp_path: Path) -> None:
+    """`sync` writes a block, `status` finds it right, and `clean` removes it: beside the daemon of another Podman.
+
+    Podman tells the full name of an image. A glob matches as with Docker.
+    """
+    with podman_lab(version, "c", tmp_path) as lab:
+        lab.run("db", address="10.123.7.7")
+        web = lab.run("web", labels={"hostwatch.hosts": "@{db.ip} db\n@{boxes.ip} boxes"})
+        before = lab.hosts(web)
+        boxes = ("-c", lab.configured("services: {boxes: {match: {image: busybox, name: db}}}\n"))
+        lab.command("sync", *boxes)
+        assert lab.records(web) == {"db": ["10.123.7.7"], "boxes": ["10.123.7.7"]}
+        status = json.loads(lab.command("status", "--json", *boxes).stdout)
+        assert status["engine"]["version"].startswith(version.removeprefix("podman-"))
+        [subscriber] = status["subscribers"]
+        assert (subscriber["path"], subscriber["in_sync"]) == (str(lab.hosts_path(web)), True)
+        records = [(record["address"], record["service"]) for record in subscriber["records"]]
+        assert records == [("10.123.7.7", "db"), ("10.123.7.7", "boxes")]
+        lab.command("clean", *boxes)
+        assert lab.hosts(web) == before
 
 
 def settled(lab: Lab, web: Container, address: str) -> None:

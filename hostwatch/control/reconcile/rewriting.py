@@ -90,4 +90,6 @@ class Rewriting:
             return True
         if self.container.state is State.RUNNING and (self.is_settled or hostsfile.may_hold_block(text)):
             return True
+        if not self.keeps_comments:  # Podman: it makes the file empty, and writes it without reading it
+            return bool(text.strip())
         return resolv.is_ready(text, self.container)

@@ -79,9 +79,13 @@ def rewritten(  # noqa: PLR0913 (what may be known of the file, most of it by na
     if replaced is not None and limit.cost(replaced) <= limit.size:
         return Rewritten(replaced, block)
     parts = taken_apart(text, form, (block, last))
-    if parts.place is None and not keeps_comments:
+    place = parts.place
+    if place is None and not keeps_comments:
         parts = taken_apart_by_content([*lines_of(parts.foreign)], form, last)
-    place = form.place(parts.foreign) if parts.place is None else parts.place
+        # Podman puts a nameserver above ours: a block that belongs at the head goes back there.
+        place = min(parts.place, form.place(parts.foreign)) if parts.place is not None else None
+    if place is None:
+        place = form.place(parts.foreign)
     sides = parts.foreign[:place], parts.foreign[place:]
     standing = fitted(form.standing(block, *sides, reserved), text, parts.foreign, limit)
     if parts.place is None and not standing:

@@ -1,8 +1,9 @@
 """Containers: from the list, from an inspection, from a `create` event, and their endpoints.
 
-Podman's (4.3) other names for the same facts are recognised, so no code here needs to know the engine.
+Podman's other names for the same facts are recognised, so no code here needs to know the engine.
 """
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ from hostwatch.docker.decode.fields import Json, address, ipv4, ipv6, mapping, m
 
 _LISTED_HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)$")
 _RUNNING = ("running", "paused")
+_PODMANS_DEFAULT = hashlib.sha256(b"podman").hexdigest()
+"""The id of Podman's default network: it makes ids from names."""
 _NEVER_STARTED = ("created", "configured", "initialized")
 """Docker's name and Podman's."""
 
@@ -131,9 +134,11 @@ def _endpoints(data: Json, names: _OwnNames | None = None) -> tuple[Endpoint, ..
 
 def _endpoint(name: str, settings: Json, names: _OwnNames | None) -> Endpoint:
     identity = settings.get("NetworkID") or ""
-    if identity == name:
-        # Podman repeats the name in place of the id. Its default network, listed as `bridge`, is called `podman` here.
-        identity, name = "", "bridge" if name == "podman" else name
+    is_default = name == "podman" and identity in (name, _PODMANS_DEFAULT)
+    if identity == name:  # Podman 4.3 repeats the name in place of the id
+        identity = ""
+    if is_default:
+        name = "bridge"  # as the list of networks calls it
     gateways = (address(settings.get(key)) for key in ("Gateway", "IPv6Gateway"))
     name = "bridge" if name == "default" else name
     return Endpoint(
