@@ -104,21 +104,22 @@ def test_each_mode_has_its_block_before_the_first_instruction(lab: Lab) -> None:
                 lab.client.networks.get("bridge").connect(container)
             return container
 
-        def is_right(bare: str, web: Container, number: int) -> bool:
+        def is_right(mode: str, bare: str, number: int) -> bool:
             if number == 0:
-                web.start()
-            elif number % 2:
+                made(mode, "web", FIXED).start()  # at once, so that its inspection waits for the start
+            web = lab.client.containers.get(f"{mode}-web")
+            if number % 2:
                 web.restart(timeout=0)
-            else:
+            elif number:
                 web.stop(timeout=0)
                 web.start()
             head, _, rest = first_reads(web, number + 1).partition(END)
             return head.startswith("# hostwatch: begin\nnameserver 192.0.2.7 ") and rest == bare
 
         def wrong(mode: str) -> list[int]:
-            twin, web = made(mode, "twin", {}), made(mode, "web", FIXED)
+            twin = made(mode, "twin", {})
             twin.start()
-            return wrong_rounds(ROUNDS, partial(is_right, first_reads(twin, 1), web))
+            return wrong_rounds(ROUNDS, partial(is_right, mode, first_reads(twin, 1)))
 
         assert list(zip(MODES, pool.map(wrong, MODES), strict=True)) == [(mode, []) for mode in MODES]
         for mode in ("user", "both", "options"):
