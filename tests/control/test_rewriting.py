@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostwatch.control.reconcile.plan import Detour, File, Moment, Observation, observe
+from hostwatch.control.reconcile.plan import Detour, File, Moment, Observation, Rewrite, Wait, decide, observe
 from hostwatch.control.reconcile.rewriting import UNFINISHED, Rewriting
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import FileFailedError, FileGoneError
@@ -63,6 +63,12 @@ def test_a_file_is_settled_after_two_looks() -> None:
     other = twice.failed("somebody writes to it", 0.2, QUICK, chance=0.0)
     assert not seen(other, 99.0).is_settled
     assert seen(new, 0.0, Detour(is_timed=False)).is_settled  # by exec: its container runs
+
+
+def test_writes_do_not_put_off_the_next_look() -> None:
+    """A container that writes its file all the time gets its block as soon as any other."""
+    once = FileState().recalled({}).failed(UNFINISHED, 0.0, QUICK, chance=0.0)
+    assert [decide(seen(once, now)) for now in (0.05, 0.2)] == [Wait(0.1), Rewrite(BLOCK)]
 
 
 def test_a_start_begins_anew() -> None:

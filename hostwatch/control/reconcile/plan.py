@@ -270,6 +270,9 @@ def _of_kept(seen: Observation) -> Plan:
         return Compute()
     if desired is None:
         return Recall()
+    fault = state.fault
+    if fault is not None and fault.reason == UNFINISHED and seen.is_running and seen.moment.now < fault.not_before:
+        return Wait(fault.not_before)  # each of its container's writes would put off the time at which it is settled
     if state.desired is not None and state.desired.block == desired.block:
         if state.phase is Phase.IN_SYNC and not seen.may_differ:
             return Keep()
