@@ -71,9 +71,11 @@ def test_on_exit_remove_takes_the_blocks_out(lab: Lab, tmp_path: Path) -> None:
     config = lab.configured(f"on_exit: remove\nhistory: {{file: {tmp_path}/history.db}}\n")
     web = lab.run("web", labels={"hostwatch.hosts": "192.0.2.1 fixed\n@{db.ip} db"})
     before = lab.hosts(web)
-    with lab.hostwatch("-c", config):
+    with lab.hostwatch("-c", config) as hostwatch:
         eventually(lambda: "fixed" in lab.hosts(web))
+        assert hostwatch.stop() == 0
     assert lab.hosts(web) == before
+    assert hostwatch.log.count("blocks removed: web\n") == 1
     last = [json.loads(line) for line in lab.command("history", "-c", config, "--json").stdout.splitlines()][-1]
     assert (last["id"], last["cause"], last["no_longer_withheld"]) == (2, "removal", ["@{db.ip} db"])
     assert last["changes"] == [{"name": "fixed", "old": ["192.0.2.1"], "new": []}]

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from docker.models.containers import Container
 
 from tests.conftest import Lab, eventually, make_network, newest_only
@@ -291,18 +290,16 @@ def test_two_services_that_claim_a_name_are_both_withheld(lab: Lab) -> None:
         eventually(lambda: lab.records(web) == replicas)
 
 
-@pytest.mark.parametrize("on_exit", ["keep", "remove"])
-def test_blocks_stay_or_go_at_the_end(lab: Lab, on_exit: str) -> None:
-    """`on_exit` decides. Nothing else changes after the end."""
+def test_blocks_stay_at_the_end(lab: Lab) -> None:
+    """The default is `on_exit: keep`. Nothing else changes after the end."""
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
     bare = lab.hosts(web)
-    with lab.hostwatch("-c", lab.configured(f"on_exit: {on_exit}")) as hostwatch:
+    with lab.hostwatch() as hostwatch:
         eventually(lambda: lab.records(web))
         assert hostwatch.stop() == 0
-    block = "# hostwatch: begin\n10.123.7.7      db\n# hostwatch: end\n"
-    assert lab.hosts(web) == bare + (block if on_exit == "keep" else "")
-    assert hostwatch.log.count("blocks removed: web\n") == (on_exit == "remove")
+    assert lab.hosts(web) == f"{bare}# hostwatch: begin\n10.123.7.7      db\n# hostwatch: end\n"
+    assert "blocks removed" not in hostwatch.log
 
 
 def test_a_subscriber_whose_network_is_gone_is_told(lab: Lab) -> None:
