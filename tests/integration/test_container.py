@@ -264,11 +264,11 @@ def test_nameservers_of_the_host_with_its_overlay(lab: Lab) -> None:
     with contained(lab, RESOLV_FILE, HOST_RESOLV=file.parent) as hostwatch:
         web = lab.run("web", labels={"hostwatch.resolv": "nameserver host"})
         resolv = lab.hosts_path(web).with_name("resolv.conf")
-        eventually(lambda: "begin\nnameserver 192.0.2.1\n" in resolv.read_text())
+        eventually(lambda: "begin\nnameserver 192.0.2.1 " in resolv.read_text())
         new = file.with_name("new")
         new.write_text("nameserver 192.0.2.2\n")
         new.rename(file)
-        eventually(lambda: "begin\nnameserver 192.0.2.2\n" in resolv.read_text())
+        eventually(lambda: "begin\nnameserver 192.0.2.2 " in resolv.read_text())
         assert b"nameservers of the host: 192.0.2.2\n" in hostwatch.exec_run(["hostwatch", "doctor"]).output
 
 

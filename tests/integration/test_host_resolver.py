@@ -44,10 +44,10 @@ class Host:
         new.rename(path)
 
     def block(self, container: Container) -> list[str]:
-        """The lines of the block in a container's resolv.conf."""
+        """The lines of the block in a container's resolv.conf, without the blanks behind a nameserver."""
         text = (self.lab.hosts_path(container).parent / "resolv.conf").read_text()
         head, _, _ = text.partition("# hostwatch: end\n")
-        return head.splitlines()[1:] if head.startswith("# hostwatch: begin\n") else []
+        return [line.rstrip() for line in head.splitlines()[1:]] if head.startswith("# hostwatch: begin\n") else []
 
     def follow(self, containers: list[Container], *lines: str) -> None:
         """Wait until the block of each container has these lines."""
@@ -86,7 +86,7 @@ def test_nothing_of_the_host_is_read_before_it_is_asked_for(host: Host) -> None:
     host.lab.run("other", labels={"hostwatch.resolv": "nameserver 192.0.2.9"})
     asking = host.lab.run("asking", "cp /etc/resolv.conf /seen; exec sleep 1000", labels=HOST)
     host.follow([asking], "nameserver 192.0.2.1", "# withheld: search host  (the host has no search domains)")
-    assert "nameserver 192.0.2.1\n" in host.lab.first_read(asking)
+    assert "nameserver 192.0.2.1 " in host.lab.first_read(asking)
     host.lab.clear()
     count = host.hostwatch.log.count("nameservers of the host")
     host.replace(host.file, "nameserver 192.0.2.2")

@@ -72,9 +72,9 @@ def test_all_is_done_under_the_unit(lab: Lab, boot: Callable[[str], Machine]) ->
     of_host = lab.hosts_path(lab.run("of-host", labels={"hostwatch.resolv": "nameserver host"})).with_name(
         "resolv.conf"
     )
-    eventually(lambda: "begin\nnameserver 192.0.2.1\n" in of_host.read_text())
+    eventually(lambda: "begin\nnameserver 192.0.2.1 " in of_host.read_text())
     machine.run("sh", "-c", "echo nameserver 192.0.2.2 >/etc/new; mv /etc/new /etc/resolv.conf")
-    eventually(lambda: "begin\nnameserver 192.0.2.2\n" in of_host.read_text())
+    eventually(lambda: "begin\nnameserver 192.0.2.2 " in of_host.read_text())
     active, told = machine.show("ActiveState", "StatusText")
     assert active == "active"
     assert told.startswith("connected to engine 28.5")
