@@ -96,11 +96,18 @@ class Oracle:
         """The containers with a hosts file that is kept now."""
         return [box for box in self.engine.boxes.values() if box.running and box.joined is None]
 
+    def _readers(self, file: Box) -> list[Box]:
+        sharing = sorted((box for box in self.engine.boxes.values() if self.root(box) is file), key=_order)
+        return sorted(sharing, key=lambda box: box is not file)
+
+    def publishes(self, file: Box) -> bool:
+        """Whether one of the file's readers requests every name."""
+        return any(box.recipe.publishes for box in self._readers(file))
+
     def wanted(self, file: Box) -> dict[str, Box]:
         """The names that the file's readers request lines for, each with the first reader that does."""
         found: dict[str, Box] = {}
-        sharing = sorted((box for box in self.engine.boxes.values() if self.root(box) is file), key=_order)
-        for box in sorted(sharing, key=lambda box: box is not file):
+        for box in self._readers(file):
             for name in (*self.configuration.wants(box), *box.recipe.wants):
                 found.setdefault(name, box)
         return found
@@ -108,25 +115,27 @@ class Oracle:
     def records(self, file: Box) -> Records:
         """The addresses of each name in the file."""
         found = {name: self._addresses(name, box) for name, box in self.wanted(file).items()}
-        if file.recipe.publishes:
-            found |= self._published(file)
+        for reader in self._readers(file):
+            if reader.recipe.publishes:
+                made = self._published(reader)
+                found |= {name: addresses for name, addresses in made.items() if addresses and not found.get(name)}
         bound = {name for line in file.foreign for name in line.split()[1:]}
         return {name: addresses for name, addresses in found.items() if addresses and name not in bound}
 
     def asks(self, file: Box, name: str) -> bool:
         """Whether the file's readers request a line with the name, or every name of that form."""
-        return name in self.wanted(file) or (file.recipe.publishes and name.endswith((".docker", ".d")))
+        return name in self.wanted(file) or (self.publishes(file) and name.endswith((".docker", ".d")))
 
-    def _published(self, file: Box) -> Records:
-        """The addresses of each name that the patterns make of a container in reach of the file's own one."""
-        near = [box for box in self.engine.boxes.values() if self._in_reach(file, box)]
-        names = {name for box in near for name in self._names(box, file)}
-        found = {f"{name}.docker": self._addresses(name, file) for name in names}
+    def _published(self, reader: Box) -> Records:
+        """The addresses of each name that the patterns make of a container in reach."""
+        near = [box for box in self.engine.boxes.values() if self._in_reach(reader, box)]
+        names = {name for box in near for name in self._names(box, reader)}
+        found = {f"{name}.docker": self._addresses(name, reader) for name in names}
         services = {box.recipe.compose for box in near if box.recipe.compose and box.has_run}
         for compose in services:
             project, _, service = compose.partition("/")
             members = [box for box in near if box.recipe.compose == compose and box.has_run]
-            found[f"{service}.{project}.d"] = self._of_members(members, file)
+            found[f"{service}.{project}.d"] = self._of_members(members, reader)
         return found
 
     def _names(self, box: Box, subscriber: Box) -> set[str]:
