@@ -140,8 +140,7 @@ async def run(configured: Configured, reread: Reread) -> bool:
             while (following := await _serve(configured, received, reread, left)) is not None:
                 configured = following
                 # The engine's frozen data has reference cycles, which only the collector can free.
-                gc.unfreeze()
-                gc.collect()
+                garbage.search_all()
         except BaseExceptionGroup as group:
             lost, other = group.split(SightLostError)
             if lost is None or other is not None:
@@ -187,8 +186,7 @@ async def _remove_left(left: list[_Left], daemon: Daemon) -> None:
         if left[0].daemon.view.engine_id != daemon.view.engine_id and daemon.settings.on_exit == "remove":
             await left[0].remove_blocks()
         del left[0]
-    gc.unfreeze()
-    gc.collect()
+    garbage.search_all()
     gc.freeze()
 
 

@@ -23,6 +23,16 @@ def searched_in_short_steps() -> Iterator[None]:
         gc.callbacks.remove(_freeze_many)
 
 
+def search_all() -> None:
+    """Look through all objects, also the frozen ones: those of an engine that was left refer to each other."""
+    gc.unfreeze()
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks[:] = callbacks
+
+
 def _freeze_many(phase: str, found: dict[str, int]) -> None:
     """Before Python looks through these generations, freeze them if they are large."""
     if phase == "start":
