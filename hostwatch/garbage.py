@@ -3,24 +3,55 @@
 Python looks through all objects now and then: with 5,000 names that takes 0.4 s, at real-time priority. Here most are
 frozen, which means that they are not looked through any more, and stay until nothing refers to them. That is enough, as
 no long-lived data refers to itself.
+
+How many objects there are is told by the blocks of memory. A list of all objects (`gc.get_objects`) would tell it, too,
+but it refers to a tuple that another thread is just making, which then fails with a `SystemError`.
 """
 
 import gc
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MOST = 10_000
-"""The most objects that are looked through at once, in some 2 ms."""
+_MOST_BLOCKS = 30_000
+"""So many blocks of memory may be added before all objects are frozen: some 10,000 objects that are looked through, in
+2 ms."""
+_LONG_SECONDS = 0.005
+"""After a search that took longer, all objects are frozen: others have taken the place of frozen ones."""
+_OLDEST = 2
+
+
+class _Freezer:
+    """Freezes objects before Python looks through too many."""
+
+    def __init__(self) -> None:
+        self._blocks = sys.getallocatedblocks()
+        """The blocks of memory when objects were last frozen, or when this began."""
+        self._begun = 0.0
+
+    def __call__(self, phase: str, found: dict[str, int]) -> None:
+        """Called by Python before each search, and after it."""
+        if phase == "start":
+            if found["generation"] == _OLDEST and sys.getallocatedblocks() - self._blocks > _MOST_BLOCKS:
+                self._freeze()
+            self._begun = time.perf_counter()
+        elif time.perf_counter() - self._begun > _LONG_SECONDS:
+            self._freeze()
+
+    def _freeze(self) -> None:
+        gc.freeze()
+        self._blocks = sys.getallocatedblocks()
 
 
 @contextmanager
 def searched_in_short_steps() -> Iterator[None]:
-    """Keep Python from looking through more objects at once."""
-    gc.callbacks.append(_freeze_many)
+    """Keep Python from looking through many objects at once."""
+    gc.callbacks.append(freezer := _Freezer())
     try:
         yield
     finally:
-        gc.callbacks.remove(_freeze_many)
+        gc.callbacks.remove(freezer)
 
 
 def search_all() -> None:
@@ -31,11 +62,3 @@ def search_all() -> None:
         gc.collect()
     finally:
         gc.callbacks[:] = callbacks
-
-
-def _freeze_many(phase: str, found: dict[str, int]) -> None:
-    """Before Python looks through these generations, freeze them if they are large."""
-    if phase == "start":
-        generations = range(found["generation"] + 1)
-        if sum(len(gc.get_objects(generation=each)) for each in generations) > _MOST:
-            gc.freeze()

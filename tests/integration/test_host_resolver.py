@@ -88,6 +88,7 @@ def test_nothing_of_the_host_is_read_before_it_is_asked_for(host: Host) -> None:
     host.follow([asking], "nameserver 192.0.2.1", "# withheld: search host  (the host has no search domains)")
     assert "nameserver 192.0.2.1 " in host.lab.first_read(asking)
     host.lab.clear()
+    eventually(lambda: "asking" not in host.lab.command("status").stdout)
     count = host.hostwatch.log.count("nameservers of the host")
     host.replace(host.file, "nameserver 192.0.2.2")
     host.lab.run("other", labels={"hostwatch.resolv": "nameserver 192.0.2.9"})
