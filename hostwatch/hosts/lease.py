@@ -29,16 +29,7 @@ def lease(file: int, patience_seconds: float) -> Iterator[bool]:
 
 def taken(file: int) -> bool | None:
     """Takes a write lease. False: this file cannot have one. `None`: not now, another process has the file open."""
-    try:
-        # The kernel signals the holder when another process waits. The default, SIGIO, would kill this process. SIGURG
-        # is ignored by default, and is not needed: the lease is given back at once anyway.
-        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return False
-    return True
+    return _granted(file, fcntl.F_WRLCK)
 
 
 def given_back(file: int) -> bool:
@@ -55,12 +46,21 @@ def has_writer(file: int) -> bool:
 
     The read lease that shows it is given back at once. A process that opens the file for writing meanwhile waits.
     """
+    granted = _granted(file, fcntl.F_RDLCK)
+    if granted:
+        given_back(file)
+    return granted is None
+
+
+def _granted(file: int, kind: int) -> bool | None:
+    """Takes a lease. False: this file cannot have one. `None`: not now, another process is in the way."""
     try:
+        # The kernel signals the holder when another process waits. The default, SIGIO, would kill this process. SIGURG
+        # is ignored by default, and is not needed: the lease is given back at once anyway.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, kind)
     except BlockingIOError:
-        return True
+        return None
     except OSError:
         return False
-    given_back(file)
-    return False
+    return True
