@@ -2,7 +2,8 @@
 
 import pytest
 
-from hostwatch.control.reconcile.plan import Detour, File, Moment, Observation, Rewrite, Wait, decide, observe
+from hostwatch.control.reconcile import record
+from hostwatch.control.reconcile.plan import Detour, File, Moment, Observation, Rewrite, decide, observe
 from hostwatch.control.reconcile.rewriting import UNFINISHED, Rewriting
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.writers import FileFailedError, FileGoneError
@@ -65,10 +66,19 @@ def test_a_file_is_settled_after_two_looks() -> None:
     assert seen(new, 0.0, Detour(is_timed=False)).is_settled  # by exec: its container runs
 
 
-def test_writes_do_not_put_off_the_next_look() -> None:
-    """A container that writes its file all the time gets its block as soon as any other."""
+def test_a_write_between_two_looks_is_looked_at() -> None:
+    """It may be the engine's last one. If it is not, the next look that counts comes no later."""
     once = FileState().recalled({}).failed(UNFINISHED, 0.0, QUICK, chance=0.0)
-    assert [decide(seen(once, now)) for now in (0.05, 0.2)] == [Wait(0.1), Rewrite(BLOCK)]
+    between = seen(once, 0.05)
+    assert decide(between) == Rewrite(BLOCK)
+    unfinished = record.failed(between, FileFailedError(UNFINISHED), 0.0)
+    assert (unfinished.state.fault, unfinished.again_at) == (once.fault, 0.1)
+    counted = record.failed(seen(once, 0.1), FileFailedError(UNFINISHED), 0.0)
+    assert counted.again_at is not None
+    assert counted.again_at > 0.1
+    other = record.failed(between, FileFailedError("somebody writes to it"), 0.0)
+    assert other.state.fault is not None
+    assert other.state.fault.failures == 2
 
 
 def test_a_start_begins_anew() -> None:

@@ -108,7 +108,13 @@ class Observation(NamedTuple):
         fault = self.state.fault
         if fault is None or fault.reason != UNFINISHED:
             return self.writer is Writer.EXEC
-        return fault.failures >= _UNFINISHED_LOOKS and self.moment.now >= fault.not_before
+        return fault.failures >= _UNFINISHED_LOOKS and not self.is_between_looks
+
+    @property
+    def is_between_looks(self) -> bool:
+        """Whether the file was not finished at the last look, and the next one that counts is still to come."""
+        fault = self.state.fault
+        return fault is not None and fault.reason == UNFINISHED and self.moment.now < fault.not_before
 
     @property
     def tells_address(self) -> bool:
@@ -270,9 +276,6 @@ def _of_kept(seen: Observation) -> Plan:
         return Compute()
     if desired is None:
         return Recall()
-    fault = state.fault
-    if fault is not None and fault.reason == UNFINISHED and seen.is_running and seen.moment.now < fault.not_before:
-        return Wait(fault.not_before)  # each of its container's writes would put off the time at which it is settled
     if state.desired is not None and state.desired.block == desired.block:
         if state.phase is Phase.IN_SYNC and not seen.may_differ:
             return Keep()

@@ -126,6 +126,10 @@ def _refused(seen: Observation, error: FileRefusedError, chance: float) -> Recor
 
 
 def _failed(seen: Observation, error: FileFailedError, chance: float) -> Recorded:
+    known = seen.remembered.fault
+    if seen.is_between_looks and known is not None and str(error) == known.reason:
+        # Each of its container's writes would put off the time at which it counts as finished.
+        return Recorded(seen.remembered, again_at=known.not_before)
     seconds = _SLOW_BACKOFF_SECONDS if seen.writer is Writer.EXEC else _QUICK_BACKOFF_SECONDS
     state = seen.remembered.failed(str(error), seen.moment.now, seconds, chance)
     failures, not_before = (state.fault.failures, state.fault.not_before) if state.fault is not None else (0, None)
