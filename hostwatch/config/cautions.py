@@ -42,6 +42,8 @@ _PUBLIC = (
 _REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.([A-Za-z0-9]+)(?:\[[0-9]+\])?\}")
 _UNADVERTISED = "`advertise` is not set, so that this line is withheld; write `advertise: auto` or an address"
 
+_UNTOLD = "`advertise` is not set, so that no other host is told of these; write `advertise: auto` or an address"
+
 
 @dataclass(frozen=True, slots=True)
 class _Requested:
@@ -54,7 +56,7 @@ class _Requested:
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
     faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings), *idle(settings)]
-    return settings.origin.faults(faults)
+    return settings.origin.faults([*faults, *_untold(settings)])
 
 
 def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:
@@ -169,6 +171,14 @@ def _unadvertised(settings: Settings) -> Iterator[Problem]:
             if found[2] == Attribute.PUBLIC_IP.value:
                 yield Problem(place, shown(found[0]), _UNADVERTISED)
                 break
+
+
+def _untold(settings: Settings) -> Iterator[Problem]:
+    """The services that are to be published with this host's own address, if that is missing."""
+    if settings.advertise is None and settings.cluster is not None and settings.cluster.publish.host_address:
+        loc = ("cluster", "publish", "host_address")
+        if (place := settings.origin.document.found(loc).key) is not None:
+            yield Problem(place.index, "", _UNTOLD)
 
 
 def _idle(document: Document, lister: Lister) -> Iterator[Problem]:

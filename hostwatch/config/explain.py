@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from hostwatch.config.document import Document, Found, Loc, Mapping, Node, Problem, Scalar, Sequence, shown
 from hostwatch.config.section import Section
 from hostwatch.config.settings import Settings
-from hostwatch.config.values import RepeatedError, TemplateError
+from hostwatch.config.values import RepeatedError, SecretError, TemplateError
 
 
 def problems(error: ValidationError, document: Document) -> list[Problem]:
@@ -28,6 +28,8 @@ def _explained(details: ErrorDetails, document: Document) -> Iterator[Problem]:
         case _, RepeatedError() as error if isinstance(found.node, Sequence):
             item = found.node.items[error.index]
             yield Problem(item.index, str(item), str(error))
+        case _, SecretError() as error:
+            yield Problem(found.node.index, "", str(error))
         case "extra_forbidden", _:
             yield _unknown_key(loc, found)
         case "missing", _:
@@ -68,7 +70,14 @@ def _unknown_key(loc: Loc, found: Found) -> Problem:
 def _missing(loc: Loc, found: Found, document: Document) -> Problem:
     parent = document.found(loc[:-1]).node
     place = parent.index if found.key is None else found.key.index
-    return Problem(place, "", f'`{loc[-1]}` is missing: say which containers are meant, as in match: {{name: "db-*"}}')
+    key = str(loc[-1])
+    return Problem(place, "", f"`{key}` is missing" + _MISSING.get(key, ""))
+
+
+_MISSING = {
+    "match": ': say which containers are meant, as in match: {name: "db-*"}',
+    "etcd": ': give the URLs of the servers, as in etcd: ["https://10.0.0.1:2379"]',
+}
 
 
 _REASONS = {

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, StrictBool, field_validator
 
+from hostwatch.config.cluster import ClusterSettings
 from hostwatch.config.history import HistorySettings
 from hostwatch.config.http import HttpSettings
 from hostwatch.config.log import LogSettings
@@ -97,6 +98,11 @@ class Settings(Section):
         "port is published on all addresses. auto: the source address of the default route, of each family, followed "
         "as it changes. Absent: such lines are withheld, as others may see the host by another address.",
         examples=["auto", "192.0.2.10"],
+    )
+    cluster: ClusterSettings | None = Field(
+        None,
+        description="The other hosts, whose services are known here through a shared store. Absent: this host alone; "
+        "overlay networks of a swarm need nothing here.",
     )
     timing: Defaulted[TimingSettings] = Field(default_factory=TimingSettings, description="How long things may take.")
     on_exit: Literal["keep", "remove"] = Field(

@@ -43,6 +43,10 @@ class RepeatedError(ValueError):
         self.index = index
 
 
+class SecretError(ValueError):
+    """A value that may hold a secret, so that no message shows it."""
+
+
 def listed(value: object) -> object:
     """The value as a list: a single text stands for a list of one."""
     match value:

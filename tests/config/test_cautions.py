@@ -257,3 +257,12 @@ def test_a_name_in_a_resolv_conf_is_looked_for(tmp_path: Path) -> None:
     found = [str(fault).removeprefix(f"{tmp_path}/hostwatch.yaml:") for fault in beside(settings, store, ENGINE)]
     assert found == ["6:18: nothing has this name; did you mean 'dns'? (got 'dsn')"]
     assert [(each.container.name, each.near) for each in unanswered(store, ENGINE)] == [("app", "dns")]
+
+
+def test_services_with_the_hosts_address_need_one(tmp_path: Path) -> None:
+    """Nobody is told of them without `advertise`."""
+    text = "cluster:\n  etcd: http://a:2379\n  publish:\n    services: [db]\n    host_address: [db]\n"
+    remedy = "`advertise` is not set, so that no other host is told of these; write `advertise: auto` or an address"
+    assert told(tmp_path, text) == [f"5:5: {remedy}"]
+    assert told(tmp_path, f"{text}advertise: auto\n") == []
+    assert told(tmp_path, text.replace("host_address: [db]", "networks: [n]")) == []

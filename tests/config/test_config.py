@@ -12,9 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hostwatch.config.cluster import ClusterSettings
 from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
 from hostwatch.config.settings import Settings, schema
+from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
 from hostwatch.core.rules import AUTO, Match, Places, Rules, ServiceRule, Writer
 from tests.effort import examples
@@ -25,7 +27,8 @@ GOOD = sorted((HERE / "good").glob("*.yaml"))
 SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
 publish_as writer families scope notify signal exec restart command advertise timing linger resync
-resolv notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention"""
+resolv notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention
+cluster etcd prefix node publish networks host_address ttl tls ca cert key user password_file"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 
@@ -102,6 +105,22 @@ def test_rules_of_the_contracts_example() -> None:
     texts = ["{name}", "{name}.docker", "{service}.{project}.docker"]
     assert [pattern.text for pattern in host.subscription.publish_as] == texts
     assert rules.advertise == AUTO
+
+
+def test_cluster_of_the_contracts_example() -> None:
+    """Each key of it is read; what is published reaches the core, and the rest has the contract's defaults."""
+    cluster = load(HERE / "good" / "contract.yaml").cluster
+    assert cluster is not None
+    assert cluster.etcd == ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
+    assert (cluster.prefix, cluster.node, cluster.ttl) == ("/hostwatch/", "host-a", 10.0)
+    assert cluster.publish.publishing() == Publishing(
+        frozenset(("db", "queue")), networks=frozenset(("backend",)), host_address=frozenset(("db",))
+    )
+    assert cluster.tls.key == Path("/etc/hostwatch/key.pem")
+    assert (cluster.user, cluster.password_file) == ("hostwatch", Path("/etc/hostwatch/etcd.password"))
+    bare = ClusterSettings.model_validate({"etcd": "http://10.0.0.1:2379/", "prefix": "/a/b"})
+    assert (bare.etcd, bare.prefix, bare.node, bare.ttl) == (("http://10.0.0.1:2379",), "/a/b/", None, 10.0)
+    assert bare.publish.publishing() == Publishing()
 
 
 def test_matches_in_every_form() -> None:
