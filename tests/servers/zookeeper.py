@@ -1,0 +1,88 @@
+"""A real ZooKeeper with Debian's own Java, in a root of its own."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.noise import crowd
+from tests.servers import programs
+from tests.servers.server import Server, free_ports
+
+_PACKAGES = {
+    "3.8": ("bookworm", ("libzookeeper-java", "openjdk-17-jre-headless")),
+    "3.9": ("trixie", ("libzookeeper-java", "openjdk-21-jre-headless")),
+}
+ZOOKEEPERS = tuple(_PACKAGES)
+"""The versions there are, oldest first."""
+
+_SCRIPT = Path(__file__).with_name("java.sh")
+_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+_JARS = (
+    *("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "netty-all", "snappy-java", "metrics-core"),
+    *("commons-cli", "commons-io", "log4j-1.2"),
+)
+_CONFIGURATION = """\
+tickTime=200
+dataDir={data}
+clientPortAddress=127.0.0.1
+clientPort={port}
+admin.enableServer=false
+4lw.commands.whitelist=*
+"""
+"""A session lasts 2 to 20 ticks, as its client likes: from 0.4 s on."""
+_START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class ZooKeeper(Server):
+    """One server on loopback: `start`, `stop`, `kill`, `freeze`, `thaw`."""
+
+    port: int = 0
+
+    @property
+    def address(self) -> str:
+        """Its address for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    def ask(self, word: str) -> str:
+        """The answer to a four-letter word: `ruok`, `stat`, `wchs`, `cons`, `dump`; empty if nobody answers."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+                connection.sendall(word.encode())
+                return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        except OSError:
+            return ""
+
+    def await_answer(self) -> None:
+        """Wait until it serves."""
+        deadline = time.monotonic() + _START_SECONDS * crowd()
+        while "Mode: " not in self.ask("stat"):
+            if not self.alive():
+                raise self.failed("ended")
+            if time.monotonic() > deadline:
+                raise self.failed("does not answer")
+            time.sleep(0.05)
+
+
+@contextmanager
+def zookeeper(version: str, directory: Path) -> Iterator[ZooKeeper]:
+    """A running ZooKeeper with its state in this directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    suite, packages = _PACKAGES[version]
+    root = programs.root(f"zookeeper-{version}", suite, packages)
+    (port,) = free_ports(1)
+    configuration = directory / "zoo.cfg"
+    configuration.write_text(_CONFIGURATION.format(data=directory / "data", port=port))
+    path = ":".join(f"/usr/share/java/{name}.jar" for name in _JARS)
+    java = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path, _MAIN, configuration)
+    command = ("unshare", "--mount", "--propagation=private", "sh", _SCRIPT, root, directory, *java)
+    made = ZooKeeper("zookeeper", directory, command, port=port)
+    try:
+        made.start()
+        made.await_answer()
+        yield made
+    finally:
+        made.kill()
