@@ -33,6 +33,7 @@ from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.recorder import Recorder
+from hostwatch.control.remotes import Remotes
 from hostwatch.control.source import Actions, EngineInfo, Source
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import View
@@ -112,6 +113,7 @@ class Daemon:
         self._loop = FileLoop(self._store, self._queues, parts.keeper, parts.host_files, self._tell_news)
         self._host_resolver = HostResolverLoop(parts.host_resolver, self._store, self._changed)
         self._host_address = HostAddressLoop(self._store, parts.open_routes, self._changed)
+        self._remotes = Remotes(self._store, self._changed)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
@@ -255,6 +257,7 @@ class Daemon:
         if known is not None and (known.directory, known.engine) == (files.hosts.directory, files.hosts.engine):
             return
         self._store.add_host_files(engine.id, socket.gethostname())
+        await self._remotes.identified(engine.id)
         sinks = Sinks(running.notifier, self._journal, self._figures.of_files, self._changes)
         reconcilers = Reconcilers(
             *(

@@ -9,7 +9,10 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, NewType, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NewType, Protocol
+
+if TYPE_CHECKING:
+    from hostwatch.core.remote import RemoteEndpoint
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddressOrWords = Address | str
@@ -204,6 +207,8 @@ class Container:
 
     Such a file counts as a container in host mode that always runs and is no service.
     """
+    remote: "RemoteEndpoint | None" = None
+    """What another host has; `None` for all that is of this engine (`hostwatch.core.remote`)."""
     project: str | None = field(init=False, repr=False, compare=False)
     """The compose project, `None` outside compose."""
     compose_service: str | None = field(init=False, repr=False, compare=False)

@@ -16,6 +16,7 @@ from hostwatch.core.names import folded
 from hostwatch.core.notifications import Notification
 from hostwatch.core.patterns import Pattern
 from hostwatch.core.references import SELF, Line
+from hostwatch.core.remote import CLUSTER, catalog_group, config_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,20 @@ class ServiceRule:
     """The names it is published under; its key if the configuration gives none."""
     network: str | None = None
     health_required: bool = False
+    prefers_any: bool = False
+    """Whether containers of all hosts are its replicas (`prefer: any`); else this host's come first."""
+    is_from_catalog: bool = False
+    """Whether a catalog has its addresses (`from`), so that no container stands behind it."""
+
+    @property
+    def group(self) -> str:
+        """The group of its replicas on other hosts."""
+        return catalog_group(self.key) if self.is_from_catalog else config_group(self.key)
+
+    @property
+    def source(self) -> str:
+        """The source of its replicas on other hosts."""
+        return catalog_group(self.key) if self.is_from_catalog else CLUSTER
 
 
 class Writer(enum.Enum):
@@ -205,6 +220,10 @@ class Rules:
                 return HostAddresses()
             case "auto":
                 return None
+
+    def behind_group(self, group: str) -> ServiceRule | None:
+        """The service whose replicas on other hosts have this group."""
+        return next((rule for rule in self.service(group.partition(":")[2]) if rule.group == group), None)
 
     def has_suffix(self, name: str) -> bool:
         """Whether a folded name is the name of a service, or has a suffix that the services' names allow."""

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from hostwatch.core.model import Container, Endpoint, Network, NetworkMode
-from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reach, Reached, Unreached, in_reach, reach
+from hostwatch.core.resolve.reach import LOST_NETWORK, in_reach, reach
+from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.network_context import NetworkContext
 from hostwatch.core.store.store import Store

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hostwatch.core.model import Claim, Container
 from hostwatch.core.names import folded, told
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.reach import Unreached, reach
+from hostwatch.core.resolve.reach import reach
+from hostwatch.core.resolve.reached import Unreached
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.lister import Lister
 

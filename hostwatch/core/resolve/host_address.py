@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from hostwatch.core.model import Address, Binding, Container, NetworkMode
 from hostwatch.core.names import told
 from hostwatch.core.references import Attribute, Reference
-from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reached_of
+from hostwatch.core.resolve.reach import LOST_NETWORK
+from hostwatch.core.resolve.reached import NotKnown, Reached, Unreached, reached_of
 from hostwatch.core.rules import AUTO
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext

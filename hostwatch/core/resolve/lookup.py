@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hostwatch.core.model import Claim, Container, ContainerKey
 from hostwatch.core.names import folded, name_fault
 from hostwatch.core.references import SELF
+from hostwatch.core.remote import CLUSTER, RemoteEndpoint, overlay_source
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.resolve.tiers import Tiers
 from hostwatch.core.store.indexers import called, qualified
@@ -72,6 +73,8 @@ class Resolver:
     def is_complete(self) -> bool:
         """Whether all names are known: the context's networks, and all aliases on them."""
         lister, context = self.lister, self.context
+        if lister.remotes.awaits(CLUSTER, *(overlay_source(place.network_name) for place in context.attachments)):
+            return False
         if context.is_host_file:
             return not lister.any_aliases_unread(context.engine)
         if not context.is_known or not context.is_placed:
@@ -87,10 +90,12 @@ class Resolver:
         lister, context, engine = self.lister, self.context, self.context.engine
         if not context.is_known:
             return frozenset()
+        routed = lister.by_index("remote on", engine, "")
         if self.any_scope or not context.attachments:
-            return frozenset(lister.by_index("container", engine))
+            return frozenset(lister.by_index("container", engine) | routed)
         near = [lister.by_index("network", engine, attachment.network_name) for attachment in context.attachments]
-        return frozenset().union(*near, lister.by_index("host", engine), lister.by_index("joins"))
+        others = [lister.by_index("remote on", engine, attachment.network_name) for attachment in context.attachments]
+        return frozenset().union(*near, *others, routed, lister.by_index("host", engine), lister.by_index("joins"))
 
     def seen(self, key: ContainerKey) -> Container | None:
         """The container, if it may have names here: it is enabled and in reach."""
@@ -112,11 +117,20 @@ class Resolver:
 
     def _names_of(self, container: Container) -> set[str]:
         """All names of the container that this context sees, except its short id."""
+        if container.remote is not None:
+            return self._names_of_remote(container, container.remote)
         roles = self.lister.roles(container.key)
         configured = {name for rule in roles.services for name in rule.names}
         if container.claim is Claim.NONE:
             return configured
         names = {container.name, *roles.names, *configured, *self._aliases(container)} - {container.key.id[:12]}
+        if container.project is not None and container.project == self.context.project:
+            names.update(filter(None, [container.compose_service]))
+        return names
+
+    def _names_of_remote(self, container: Container, remote: RemoteEndpoint) -> set[str]:
+        rule = self.lister.rules.behind_group(remote.group)
+        names = {*remote.names, *(rule.names if rule is not None else ())}
         if container.project is not None and container.project == self.context.project:
             names.update(filter(None, [container.compose_service]))
         return names
@@ -158,9 +172,15 @@ class Resolver:
         if self.lister.rules.has_suffix(name):
             return None
         project = name.partition(".")[2]
-        if "." not in project and self.lister.qualified(self.context.engine, name):
+        engine = self.context.engine
+        if "." not in project and (self.lister.qualified(engine, name) or self._is_qualified_elsewhere(name)):
             return None
         return excluded(name)
+
+    def _is_qualified_elsewhere(self, name: str) -> bool:
+        """Whether a name is that of a compose service on another host, with its project."""
+        found = (qualified(container) for container in self.lister.remotes.named(self.context.engine, name))
+        return any(folded(other) == name for other in found if other is not None)
 
     def published_names(self, service: Service, own_names: Iterable[str]) -> dict[str, frozenset[str]]:
         """A service's names, each with the ids of the containers that it stands for.

@@ -9,7 +9,8 @@ from hostwatch.core.names import folded
 from hostwatch.core.references import SELF, Reference
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
-from hostwatch.core.resolve.reach import LOST_NETWORK, NotKnown, Reached, Unreached, reach
+from hostwatch.core.resolve.reach import LOST_NETWORK, reach
+from hostwatch.core.resolve.reached import NotKnown, Reached, Unreached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier, own_service
 from hostwatch.core.rules import ServiceRule, Subscription
 from hostwatch.core.store.lister import Lister
@@ -128,6 +129,14 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
     return Gone(line, f"{name}: no running container")
 
 
+def why_no_member(resolver: Resolver, service: Service, name: str, line: str, members: Iterable[Member]) -> Outcome:
+    """The outcome of a line of a service of which no container can be published, here or on other hosts."""
+    outcome = why_none(name, line, members)
+    if isinstance(outcome, Gone) and service.rule is not None and resolver.lister.remotes.awaits(service.rule.source):
+        return Unknown(line, f"{name}: {service.rule.source} has not answered yet")
+    return outcome
+
+
 def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
     """The outcome of a line if no container can be published. A container that is not known decides first."""
     reasons = [member.missing for member in members if member.missing is not None]
@@ -177,6 +186,6 @@ def addressed(
         return published(line, owned, source_of(service))
     found = [member for member in members if member.missing is None]
     if not found:
-        return why_none(service.name, line, members)
+        return why_no_member(resolver, service, service.name, line, members)
     kind = Unknown if any(member.is_stale for member in found) else Gone
     return kind(line, f"{service.name}: no address of the families that are asked for")

@@ -13,15 +13,11 @@ Of several shared networks the service's own choice wins, else user-defined ones
 import dataclasses
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from hostwatch.core.model import (
-    NO_NETWORK,
-    Address,
     Container,
     Endpoint,
     Network,
-    NetworkId,
     NetworkKey,
     NetworkMode,
     State,
@@ -37,6 +33,8 @@ from hostwatch.core.resolve.host_reach import (
     own_address,
     way_out,
 )
+from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached, reached_of
+from hostwatch.core.resolve.remote_reach import remote_reach
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import Attachment, NetworkContext
 
@@ -45,37 +43,10 @@ SECLUDED = "where containers do not reach each other"
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """The addresses by which the subscriber reaches the container, one of each family at most."""
-
-    ipv4: ipaddress.IPv4Address | None
-    ipv6: ipaddress.IPv6Address | None
-    mac: str | None = None
-    network: NetworkId = NO_NETWORK
-    network_name: str = ""
-    """The network on which the container has these addresses; empty if they are the host's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """There is no address for this subscriber."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotKnown:
-    """It is not known now whether there is an address, so that nothing may change."""
-
-    reason: str
-
-
-Reach = Reached | Unreached | NotKnown
-
-
 def reach(lister: Lister, context: NetworkContext, target: Container, network: str | None, any_scope: bool) -> Reach:
     """The addresses at which a subscriber reaches `target`. With `network`, only those on that network count."""
+    if target.remote is not None:
+        return remote_reach(lister, context, target, target.remote)
     service = lister.joins.sandbox(target)
     is_there = not (context.has_lost_network or lister.joins.has_outlived(target))
     if service is None or not (is_there and context.is_placed and is_placed(service)):
@@ -123,6 +94,8 @@ def _is_way(lister: Lister, context: NetworkContext, endpoint: Endpoint, any_sco
 
 def in_reach(lister: Lister, context: NetworkContext, target: Container, any_scope: bool) -> bool:
     """Whether the subscriber could reach the target if it ran. Only such containers may claim a name."""
+    if target.remote is not None:
+        return context.is_known and (target.remote.is_routed or any(map(context.is_on, target.endpoints)))
     service = lister.joins.sandbox(target)
     if not context.is_known or service is None:
         return False
@@ -185,14 +158,6 @@ def _of_host(network: Network, attachment: Attachment | None) -> Reached | None:
     """The host's own addresses on a network; `None` if it has none."""
     found = [own_address(network, attachment, version) for version in (4, 6)]
     return reached_of(filter(None, found)) if any(found) else None
-
-
-def reached_of(found: Iterable[Address]) -> Reached:
-    """Addresses of the host, the first of each family."""
-    addresses = tuple(found)
-    ipv4 = next((address for address in addresses if isinstance(address, ipaddress.IPv4Address)), None)
-    ipv6 = next((address for address in addresses if isinstance(address, ipaddress.IPv6Address)), None)
-    return Reached(ipv4, ipv6)
 
 
 def _from_host(lister: Lister, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:

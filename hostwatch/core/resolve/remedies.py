@@ -10,7 +10,7 @@ from hostwatch.core.resolv_template import KEYWORDS, NAMESERVER, OPTIONS, SEARCH
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
 from hostwatch.core.resolve.outcome import Gone, Outcome, Unknown
-from hostwatch.core.resolve.reach import NotKnown, Unreached
+from hostwatch.core.resolve.reached import NotKnown, Unreached
 from hostwatch.core.resolve.services import Ambiguous, Service
 from hostwatch.core.resolve.steps import LookUp, listed
 

@@ -17,6 +17,10 @@ class Tier(enum.Enum):
     CONTAINER = "container"
     ALIAS = "alias"
     LABEL = "label"
+    OVERLAY = "overlay"
+    """An endpoint of another host on an overlay network that the subscriber is on."""
+    CLUSTER = "cluster"
+    """An endpoint that another hostwatch publishes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hostwatch.core.resolve.host_address import HostReach, host_reach
 from hostwatch.core.resolve.lookup import Excluded, Resolver
 from hostwatch.core.resolve.members import Member, answer_for, member_of, network_of
 from hostwatch.core.resolve.outcome import Origin
-from hostwatch.core.resolve.reach import Reached
+from hostwatch.core.resolve.reached import Reached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 
 
@@ -202,6 +202,8 @@ _PLACES = {
     Tier.CONTAINER: "containers in reach by their own names",
     Tier.ALIAS: "aliases on the subscriber's networks",
     Tier.LABEL: "labels hostwatch.names of containers in reach",
+    Tier.OVERLAY: "other hosts on the subscriber's overlay networks",
+    Tier.CLUSTER: "names that other hosts publish",
 }
 _SEEN_BY_HOST = {
     Tier.COMPOSE: "compose services, as SERVICE.PROJECT",

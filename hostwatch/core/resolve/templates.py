@@ -18,10 +18,11 @@ from hostwatch.core.resolve.members import (
     member_of,
     source_of,
     unanswered,
+    why_no_member,
     why_none,
 )
 from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Owned, Refused, Source, Unknown, published
-from hostwatch.core.resolve.reach import NotKnown, Reached, Unreached
+from hostwatch.core.resolve.reached import NotKnown, Reached, Unreached
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.rules import Subscription
 
@@ -157,7 +158,7 @@ def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscr
     if all(reference.index is not None for reference in line.references):
         return _filled(filler, [None])
     found = [member for member in members if member.missing is None]
-    return _filled(filler, found) if found else why_none(line.service, line.text, members)
+    return _filled(filler, found) if found else why_no_member(resolver, service, line.service, line.text, members)
 
 
 def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:

@@ -7,6 +7,8 @@ The first tier that answers wins, so that no label of a stranger can take a name
 3. a container's name                    if the container is in reach, running or not, or if that is not known yet
 4. an alias on one of the subscriber's networks
 5. a name of `hostwatch.names` on a container in reach
+6. a swarm's service, or a container of another host, on one of the subscriber's overlay networks
+7. a name that another hostwatch publishes (`cluster:`)
 
 A file on the host is in no project and on no network, and sees them all. It asks for a compose service as
 `service.project`; in the fourth tier, it sees the aliases on all networks and the compose services of all projects.
@@ -15,8 +17,8 @@ Host names have no case, so every name here is folded (`hostwatch.core.names`).
 
 A container claims no name before its first start. After its end it keeps its names: a database that is being restarted
 does not lose its name to another container. If it does not come back in time, it yields them (`Claim`): in its own tier
-to a running container, and across tiers to a name that the engine itself gives, but never to a label. A removed
-container yields at once to its successor, which is in the same tier, and to other tiers after the same time.
+to a running container, and across tiers to a name that an engine gives or another host has, but never to a label. A
+removed container yields at once to its successor, which is in the same tier, and to other tiers after the same time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,11 +27,13 @@ from functools import partial
 from hostwatch.core.model import Claim, Container, State
 from hostwatch.core.resolve.reach import in_reach, is_placed
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
+from hostwatch.core.rules import ServiceRule
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
 
-_GIVEN_BY_THE_ENGINE = (Tier.CONTAINER, Tier.ALIAS)
-"""The tiers whose names the engine itself gives: an ended service of an earlier tier yields its name to these alone."""
+_NOT_OF_LABELS = (Tier.CONTAINER, Tier.ALIAS, Tier.OVERLAY, Tier.CLUSTER)
+"""The tiers whose names an engine gives, or the operator of another host: an ended service of an earlier tier yields
+its name to these alone."""
 
 
 class Tiers:
@@ -57,6 +61,8 @@ class Tiers:
             (Tier.CONTAINER, self._container),
             (Tier.ALIAS, self._alias),
             (Tier.LABEL, self._label),
+            (Tier.OVERLAY, self._overlay),
+            (Tier.CLUSTER, self._cluster),
         )
         return tried(name, look_ups)
 
@@ -65,12 +71,23 @@ class Tiers:
             case ():
                 return None
             case (rule,):
-                engine = self._context.engine
-                found = (c for c in self._lister.behind_rule(rule) if c.key.engine == engine)
-                return Service(name, Tier.CONFIG, tuple(found), rule)
+                return Service(name, Tier.CONFIG, tuple(self._behind(rule)), rule)
             case several:
                 keys = " and ".join(rule.key for rule in several)
                 return Ambiguous(f"{name}: claimed by the services {keys} of the configuration")
+
+    def _behind(self, rule: ServiceRule) -> list[Container]:
+        """The containers behind a service of the configuration: those of this host, else or also those of others."""
+        engine = self._context.engine
+        if rule.is_from_catalog:
+            return self._lister.remotes.in_group(engine, rule.group)
+        found = [c for c in self._lister.behind_rule(rule) if c.key.engine == engine]
+        if not rule.prefers_any and any(c.claim is Claim.FULL for c in found):
+            return found
+        others = self._lister.remotes.in_group(engine, rule.group)
+        if not others or not rule.prefers_any:
+            return others or found
+        return sorted((*found, *others), key=lambda container: container.replica_order)
 
     def _own_project(self, name: str) -> Answer:
         engine, project = self._context.engine, self._context.project
@@ -107,6 +124,21 @@ class Tiers:
         found = [c for c in self._lister.labelled(self._context.engine, name) if self.reaches(c)]
         return self.claimed(name, Tier.LABEL, found)
 
+    def _overlay(self, name: str) -> Answer:
+        found = self._lister.remotes.named(self._context.engine, name)
+        for attachment in sorted(self._context.attachments, key=lambda each: each.network_name) if found else ():
+            there = [container for container in found if container.endpoints[0].same_network(attachment)]
+            if there:  # all of them are one service, as for the engine's DNS
+                return self.claimed(name, Tier.OVERLAY, there, [there])
+        return None
+
+    def _cluster(self, name: str) -> Answer:
+        engine, project = self._context.engine, self._context.project
+        found = self._lister.remotes.named(engine, name)
+        if project is not None:
+            found = self._lister.remotes.in_compose(engine, project, name) or found
+        return self.claimed(name, Tier.CLUSTER, [c for c in found if c.remote is not None and c.remote.is_routed])
+
     def claimed(
         self,
         name: str,
@@ -130,7 +162,7 @@ class Tiers:
             common = frozenset.intersection(*map(self._memberships, staying))
             same = (c for c in found if c.claim is Claim.FULL or not common.isdisjoint(self._memberships(c)))
             return Service(name, tier, tuple(same))
-        names = " and ".join(sorted(container.name for container in staying or found))
+        names = " and ".join(sorted(map(called_here, staying or found)))
         return Ambiguous(f"{name}: claimed by {names}", not staying, tier, tuple(found))
 
     def _are_one(self, found: list[Container], networks: Iterable[list[Container]]) -> bool:
@@ -147,6 +179,8 @@ class Tiers:
         found: set[tuple[str, ...]] = {("rule", rule.key) for rule in self._lister.roles(container.key).services}
         if container.project is not None and container.compose_service is not None:
             found.add(("compose", container.project, container.compose_service))
+        if container.remote is not None and container.remote.group:
+            found.add(("group", container.remote.group))
         return frozenset(found)
 
 
@@ -154,7 +188,7 @@ def tried(name: str, look_ups: Iterable[tuple[Tier, Callable[[str], Answer]]]) -
     """The tiers that are asked for a name, each with its answer; `look_ups` are those of the tiers, in their order."""
     does_yield = False
     for tier, look_up in look_ups:
-        if does_yield and tier not in _GIVEN_BY_THE_ENGINE:
+        if does_yield and tier not in _NOT_OF_LABELS:
             continue
         answer = look_up(name)
         yield tier, answer
@@ -180,6 +214,13 @@ def settled(answers: Mapping[Tier, Answer]) -> Answer:
 
 def _known(answer: Answer, _name: str) -> Answer:
     return answer
+
+
+def called_here(container: Container) -> str:
+    """The container's name for people; with its host if that is another one."""
+    if container.remote is None or not container.remote.host:
+        return container.name
+    return f"{container.name} on {container.remote.host}"
 
 
 def _present(claimants: Iterable[Container]) -> list[Container]:

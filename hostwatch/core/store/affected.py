@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from hostwatch.core.model import Container, ContainerKey, EngineId, Network, NetworkMode
 from hostwatch.core.names import folded
+from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.store.indexers import called, qualified
 from hostwatch.core.store.lister import FileKeys, Lister
 
@@ -32,6 +33,8 @@ def affected(lister: Lister, key: ContainerKey) -> FileKeys:
 
 def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
     """The subscribers that may look the container up, tier by tier (`hostwatch.core.resolve.tiers`)."""
+    if service.remote is not None:
+        return _remote_readers(lister, service, service.remote)
     engine, own = service.key.engine, lister.roles(service.key)
     if not own.enabled:
         return set()
@@ -43,6 +46,17 @@ def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
     if (project := service.project) is not None and (own_name := service.compose_service) is not None:
         found |= _readers_of(lister, engine, {folded(own_name)}, [lister.by_index("project", engine, project)])
     return found
+
+
+def _remote_readers(lister: Lister, container: Container, remote: RemoteEndpoint) -> set[ContainerKey]:
+    """The subscribers that may look up an endpoint on another host."""
+    engine, names = container.key.engine, {folded(name) for name in (*remote.names, container.compose_service or "")}
+    rule = lister.rules.behind_group(remote.group)
+    names |= {folded(name) for name in ((rule.key, *rule.names) if rule is not None else ())}
+    if remote.is_routed:
+        return _readers_of(lister, engine, names, [lister.by_index("subscriber")])
+    near = [lister.by_index("roaming", engine), lister.by_index("network", engine, remote.network_name)]
+    return _readers_of(lister, engine, names, near)
 
 
 def _readers_of(
@@ -74,6 +88,8 @@ def _near(lister: Lister, service: Container) -> Iterator[AbstractSet[ContainerK
 
 def affected_by_network(lister: Lister, network: Network) -> FileKeys:
     """The files that a network's gateway or name may affect: those that its members affect, or all if that is less."""
+    if lister.by_index("remote on", network.key.engine, ""):  # an address from elsewhere may be inside it
+        return lister.subscriber_files
     members, subscribers = lister.by_index("network", network.key.engine, network.name), lister.subscriber_files
     if len(members) > min(len(subscribers), _MOST_MEMBERS):
         return subscribers

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hostwatch.core.model import Claim, Container, ContainerKey, FileKind, NetworkMode, State
 from hostwatch.core.names import folded
+from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.resolv_template import ResolvLine
 from hostwatch.core.rules import Subscription
 from hostwatch.core.store.index import Entry
@@ -15,6 +16,9 @@ HOST_RESOLVER = "host resolver"
 
 def index_entries(container: Container, own: Roles) -> Iterator[Entry]:
     """All entries of a container with these roles. A container that is not enabled has a place, but no name."""
+    if container.remote is not None:
+        yield from _remote_entries(container, container.remote)
+        return
     if container.claim is Claim.DEPARTED:
         if own.enabled:
             yield from _name_entries(own, container)
@@ -60,6 +64,20 @@ def place_entries(container: Container) -> Iterator[Entry]:
         yield ("network", engine, endpoint.network_name)
         for address in endpoint.addresses:
             yield ("address", engine, address)
+
+
+def _remote_entries(container: Container, remote: RemoteEndpoint) -> Iterator[Entry]:
+    """The entries of an endpoint on another host. None of them is that of a container of this engine."""
+    engine = container.key.engine
+    yield ("remote on", engine, remote.network_name)
+    for address in container.endpoints[0].addresses:
+        yield ("address", engine, address)
+    for name in set(map(folded, remote.names)):
+        yield ("remote", engine, name)
+    if remote.group:
+        yield ("group", engine, remote.group)
+    if container.project is not None and container.compose_service is not None:
+        yield ("remote compose", engine, container.project, folded(container.compose_service))
 
 
 def _name_entries(own: Roles, container: Container) -> Iterator[Entry]:

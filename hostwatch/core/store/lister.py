@@ -30,6 +30,7 @@ from hostwatch.core.store.index import Entry, Index
 from hostwatch.core.store.indexers import HOST_RESOLVER
 from hostwatch.core.store.joins import Joins
 from hostwatch.core.store.network_context import NetworkContext, network_context_of
+from hostwatch.core.store.remotes import Remotes
 from hostwatch.core.store.results import Kept, Lasting, Results
 from hostwatch.core.store.selection import Roles
 from hostwatch.core.store.sharing import Query, Sharing, sharing_of
@@ -68,6 +69,7 @@ class Lister:
         self._index: Index[ContainerKey] = Index(self.results)
         self.joins = Joins(self.container, self._index)
         self.unconfirmed = UnconfirmedAddresses()
+        self.remotes = Remotes(self._found, self.results)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._containers)} containers on {len(self._networks)} networks>"
@@ -94,7 +96,8 @@ class Lister:
     @property
     def containers(self) -> Iterable[Container]:
         """All containers, in no particular order."""
-        return (c for c in self._containers.values() if c.host_file is None and c.claim is not Claim.DEPARTED)
+        everyone = self._containers.values()
+        return (c for c in everyone if c.host_file is None and c.remote is None and c.claim is not Claim.DEPARTED)
 
     @property
     def host_files(self) -> list[Container]:

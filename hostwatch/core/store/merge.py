@@ -17,8 +17,8 @@ def same_places(old: Container, new: Container) -> bool:
     """
     return (
         same_selection(old, new)
-        and (old.claim, old.network_mode, old.joined, old.host_file)
-        == (new.claim, new.network_mode, new.joined, new.host_file)
+        and (old.claim, old.network_mode, old.joined, old.host_file, old.remote)
+        == (new.claim, new.network_mode, new.joined, new.host_file, new.remote)
         and [(e.network_name, e.aliases) for e in old.endpoints] == [(e.network_name, e.aliases) for e in new.endpoints]
         and None not in [e.aliases for e in new.endpoints]
     )

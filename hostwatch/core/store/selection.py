@@ -75,7 +75,9 @@ class Roles:
 
 
 def roles(container: Container, rules: Rules) -> Roles:
-    """The container's roles under the rules. A refused label counts as absent."""
+    """The container's roles under the rules. A refused label counts as absent. A remote endpoint has none."""
+    if container.remote is not None:
+        return Roles()
     labels = _own_labels(container.labels) if rules.labels else {}
     faults: list[LabelFault] = []
     reader = _LabelReader(labels, faults)
@@ -105,7 +107,9 @@ def roles(container: Container, rules: Rules) -> Roles:
 
 def _is_behind(container: Container, rule: ServiceRule) -> bool:
     """Whether a container stands behind a service of the configuration."""
-    if container.host_file is not None or (container.is_one_off and not rule.match.means_one_offs):
+    if rule.is_from_catalog or container.host_file is not None:
+        return False
+    if container.is_one_off and not rule.match.means_one_offs:
         return False
     return rule.match.holds(container)
 

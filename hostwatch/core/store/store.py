@@ -114,20 +114,16 @@ class Store(Lister):
         return self._replace(container.key, container)
 
     def put_unreadable(self, listed: Container, asked: int) -> FileKeys:
-        """Take in a container that the engine lists and cannot inspect.
-
-        Its aliases and health stay as last known; an unknown container has none.
-        """
+        """Take in a container that the engine lists and cannot inspect. Its aliases and health stay as last known."""
         return self.put(completed(listed, self.container(listed.key)), asked)
 
     def put_listed(self, container: Container) -> FileKeys:
         """Take in a starting container as listed, except its state and addresses."""
-        key = container.key
-        old = self.container(key)
+        old = self.container(container.key)
         if old is None or old.state is State.RUNNING:
             return frozenset()
         known = dataclasses.replace(details_of(container, old), hostname=old.hostname)
-        return self._replace(key, known)
+        return self._replace(container.key, known)
 
     def drop(self, key: ContainerKey) -> FileKeys:
         """Take in that a container was removed; returns the hosts files this may affect.
@@ -230,6 +226,10 @@ class Store(Lister):
         self.results.changed(fact)
         return frozenset(self.joins.files_of(self.by_index(fact)))
 
+    def put_remote(self, key: ContainerKey, endpoint: Container | None) -> FileKeys:
+        """Take in an endpoint on another host, `None` if it is gone; returns the files that this may affect."""
+        return self._replace(key, endpoint)
+
     # One value in the place of another.
 
     def _mark_stale(self, container: Container) -> FileKeys:
@@ -244,7 +244,7 @@ class Store(Lister):
             return frozenset()
         if new is not None and new.state is State.UNKNOWN:
             self._newly_stale[key] = None
-        evicted = self._evict(new) if new is not None else frozenset()
+        evicted = self._evict(new) if new is not None and new.remote is None else frozenset()
         if old is not None and new is not None and same_places(old, new):
             self._containers[key] = new
             self._put_entries(key, frozenset(place_entries(old)), frozenset(place_entries(new)))
@@ -294,7 +294,7 @@ class Store(Lister):
         endpoints = tuple(
             without_address(known, address) if known.same_network(endpoint) else known for known in other.endpoints
         )
-        if endpoints == other.endpoints:  # it has that address on another network
+        if endpoints == other.endpoints or other.remote is not None:  # it has it elsewhere, or its source decides
             return frozenset()
         self._touched[other.key] = self._clock
         return self._replace(other.key, dataclasses.replace(other, state=State.UNKNOWN, endpoints=endpoints))

@@ -1,0 +1,98 @@
+"""Endpoints on other hosts, as a source tells them: a swarm's gossip, other hostwatches, or a catalog.
+
+Each counts as a container that runs, so that names, holds, reasons and records are the same for both. It has a key,
+names and an index of its own, and never claims a name before the containers of this engine (`Tier`).
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from hostwatch.core.model import (
+    NO_NETWORK,
+    Container,
+    ContainerId,
+    ContainerKey,
+    Endpoint,
+    EngineId,
+    Health,
+    NetworkId,
+    NetworkMode,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEndpoint:
+    """An address on another host, with the names that it answers to."""
+
+    id: str
+    """Unique in its source, and stable."""
+    name: str
+    """The name of the container or instance, for people."""
+    host: str = ""
+    """The name of its host, for people; empty: not known."""
+    names: tuple[str, ...] = ()
+    """The names by which everyone who reaches it may look it up, as written."""
+    group: str = ""
+    """What all replicas of one service have in common, as in `swarm:web`, `config:db`, `compose:shop/db`,
+    `catalog:legacy-db`. Empty: it is alone."""
+    service: str = ""
+    """The name of its service; with a project, the name by which that project's containers look it up."""
+    project: str | None = None
+    """Its compose project."""
+    number: str = ""
+    """The number of the replica; replicas are ordered by it."""
+    ipv4: ipaddress.IPv4Address | None = None
+    ipv6: ipaddress.IPv6Address | None = None
+    network: NetworkId = NO_NETWORK
+    """The overlay network that it is on; empty: its addresses are routed, so that everyone reaches them."""
+    network_name: str = ""
+    is_kept: bool = False
+    """Whether its host is cut off, so that it is as last known."""
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether everyone reaches it, on whatever network."""
+        return not self.network and not self.network_name
+
+
+CLUSTER = "cluster"
+"""The source of what other hostwatches publish."""
+
+
+def overlay_source(network_name: str) -> str:
+    """The source of what a swarm's gossip tells of an overlay network."""
+    return f"overlay:{network_name}"
+
+
+def config_group(key: str) -> str:
+    """The group of the replicas of a service of the configuration, on all hosts."""
+    return f"config:{key}"
+
+
+def catalog_group(key: str) -> str:
+    """The group of the instances that a catalog has for a service of the configuration, and the name of that source."""
+    return f"catalog:{key}"
+
+
+def remote_key(engine: EngineId, source: str, identity: str) -> ContainerKey:
+    """The key of an endpoint of a source. `engine` is this host's own, from which it is looked up."""
+    return ContainerKey(engine, ContainerId(f"remote:{source}:{identity}"))
+
+
+def remote_container(key: ContainerKey, endpoint: RemoteEndpoint) -> Container:
+    """The endpoint as a container of that key."""
+    labels = {"com.docker.compose.container-number": endpoint.number} if endpoint.number else {}
+    if endpoint.project is not None:
+        labels |= {"com.docker.compose.project": endpoint.project, "com.docker.compose.service": endpoint.service}
+    place = Endpoint(endpoint.network, endpoint.network_name, endpoint.ipv4, endpoint.ipv6, aliases=frozenset())
+    return Container(
+        key,
+        endpoint.name,
+        State.RUNNING,
+        labels,
+        health=Health.NONE,
+        network_mode=NetworkMode.OWN,
+        endpoints=(place,),
+        remote=endpoint,
+    )

@@ -1,0 +1,59 @@
+"""The address of an endpoint on another host, unless it means something else here.
+
+Whoever writes into a catalog, or joins a swarm, chooses these addresses. One that every host has for itself, such as
+172.17.0.2 on the default bridge, would lead to a stranger.
+"""
+
+import ipaddress
+
+from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkKey
+from hostwatch.core.names import shown
+from hostwatch.core.remote import RemoteEndpoint
+from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
+from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.network_context import NetworkContext
+
+OVERLAY = "overlay"
+"""Docker's name of the driver whose networks join several hosts."""
+
+
+def remote_reach(lister: Lister, context: NetworkContext, target: Container, remote: RemoteEndpoint) -> Reach:
+    """The addresses at which a subscriber reaches an endpoint on another host."""
+    place = target.endpoints[0]
+    if not remote.is_routed and not context.is_on(place):
+        if not context.is_placed:
+            return NotKnown("the subscriber's networks are not known yet")
+        return Unreached(f"no shared network with {target.name} (on {shown(place.network_name)})")
+    for address in place.addresses:
+        if (fault := _fault(lister, context.engine, place, address)) is not None:
+            return Unreached(f"{address} {fault}")
+    if not place.addresses:
+        return Unreached(f"{target.name} has no address")
+    return Reached(place.ipv4, place.ipv6, None, place.network, place.network_name)
+
+
+def _fault(lister: Lister, engine: EngineId, place: Endpoint, address: Address) -> str | None:
+    if (kind := own_kind(address)) is not None:
+        return f"is {kind} address, which means another machine on each host"
+    if place.network_name:
+        network = lister.network(NetworkKey(engine, place.network))
+        is_inside = network is None or not network.subnets or network.has(address)
+        return None if is_inside else f"is outside the network {shown(place.network_name)}"
+    for network in lister.networks:
+        if network.key.engine == engine and network.driver != OVERLAY and network.has(address):
+            return f"is inside the network {shown(network.name)} of this engine, which other hosts do not see"
+    return None
+
+
+def own_kind(address: Address) -> str | None:
+    """What kind of address this is if it never is that of another host; `None` if it may be."""
+    if address.is_loopback:
+        return "a loopback"
+    if address.is_link_local:
+        return "a link-local"
+    if address.is_multicast:
+        return "a multicast"
+    return "no host's" if address.is_unspecified or address == _BROADCAST else None
+
+
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")

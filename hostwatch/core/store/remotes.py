@@ -1,0 +1,49 @@
+"""Look-ups of endpoints on other hosts, and of the sources that tell them."""
+
+from collections.abc import Callable
+
+from hostwatch.core.model import Container, EngineId
+from hostwatch.core.names import folded
+from hostwatch.core.store.index import Entry
+from hostwatch.core.store.results import Results
+
+_SOURCES = "sources"
+"""The name of a fact: which sources have not answered yet."""
+
+
+class Remotes:
+    """The endpoints on other hosts, among the containers of a store."""
+
+    def __init__(self, found: Callable[[Entry], list[Container]], results: Results) -> None:
+        """`found` looks an entry of the index up, in replica order."""
+        self._found = found
+        self._results = results
+        self._awaited: set[str] = set()
+
+    def named(self, engine: EngineId, name: str) -> list[Container]:
+        """Those with that name."""
+        return self._found(("remote", engine, folded(name)))
+
+    def in_compose(self, engine: EngineId, project: str, service: str) -> list[Container]:
+        """Those of a compose service."""
+        return self._found(("remote compose", engine, project, folded(service)))
+
+    def in_group(self, engine: EngineId, group: str) -> list[Container]:
+        """Those of a group."""
+        return self._found(("group", engine, group))
+
+    def awaits(self, *sources: str) -> bool:
+        """Whether the first answer of one of these sources is still to come."""
+        self._results.read(_SOURCES)
+        return not self._awaited.isdisjoint(sources)
+
+    def await_source(self, source: str, is_awaited: bool) -> bool:
+        """Take in whether a source's first answer is still to come; returns whether that is new.
+
+        Until then what only it may know is unknown: all subscribers may be affected.
+        """
+        if is_awaited == (source in self._awaited):
+            return False
+        self._awaited ^= {source}
+        self._results.changed(_SOURCES)
+        return True
