@@ -8,8 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from hostwatch.core.model import Claim, Container, Endpoint, Health, HostAddresses, NetworkMode
-from hostwatch.core.rules import Rules, SubscriberRule, Subscription
+from hostwatch.core.model import Claim, Container, Endpoint, Health, HostAddresses, NetworkId, NetworkMode
+from hostwatch.core.remote import RemoteEndpoint, remote_container, remote_key
+from hostwatch.core.rules import Match, Rules, ServiceRule, SubscriberRule, Subscription
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from tests.core.build import (
@@ -33,13 +34,17 @@ NETS = ("bridge", "front", "back")
 ALIASES = ("db", "web", "x")
 PATTERNS = patterns("{name}.docker", "{service}.{network}", "{hostname}", "{project}", "{name}.{project}")
 RULES = Rules(
-    services=(service("db", ("db", "x"), healthy=True), service("mq", network="back")),
+    services=(
+        service("db", ("db", "x"), healthy=True),
+        dataclasses.replace(service("mq", network="back"), prefers_any=True),
+        ServiceRule("far", Match(), ("far", "f.example"), is_from_catalog=True),
+    ),
     subscribers=(
         subscriber("c", Subscription(services=("x",), any_scope=True)),
         SubscriberRule("all", Path("/all"), Subscription(everything=True)),
         SubscriberRule("made", Path("/made"), Subscription(everything=True, publish_as=PATTERNS)),
         SubscriberRule(
-            "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web",))
+            "some", Path("/some"), Subscription(lines("@{db.ip} db", "@{db.p.ip} p", "@{x.ip} x"), ("web", "far"))
         ),
     ),
     advertise=ip("192.0.2.1"),
@@ -54,6 +59,23 @@ def watched() -> Store:
     made = Store(RULES)
     made.add_host_files(ENGINE, "host")
     return made
+
+
+def put_remote(made: Store, endpoint: RemoteEndpoint) -> FileKeys:
+    """Take in an endpoint on another host."""
+    place = remote_key(ENGINE, "source", endpoint.id)
+    return made.put_remote(place, remote_container(place, endpoint))
+
+
+def drop_remote(made: Store, endpoint: RemoteEndpoint) -> FileKeys:
+    """Take in that there is no endpoint with this one's id."""
+    return made.put_remote(remote_key(ENGINE, "source", endpoint.id), None)
+
+
+def await_source(made: Store, source: str, is_awaited: bool) -> FileKeys:
+    """Take in whether a source's first answer is still to come."""
+    made.remotes.await_source(source, is_awaited)
+    return made.subscriber_files
 
 
 def adopt(made: Store, new: Rules) -> FileKeys:
@@ -90,6 +112,7 @@ LABELS = st.fixed_dictionaries(
                 "@{a.ip[0]} a\n@{a.ip6} a6",
                 "@{x.PublicIp} x\n@{web.ip} @{web.name}.w",
                 "@{db.HostIp} h\n@{web.HostIp[80]} h80\n@{a.PublicIp} p",
+                "@{far.ip} far\n@{mq.ip} mq\n@{web.ip} web",
             ]
         ),
         "hostwatch.services": st.sampled_from(["*", "db web", "x", "a b"]),
@@ -136,18 +159,41 @@ def containers(draw: st.DrawFn) -> Container:
     return dataclasses.replace(made, key=key(name))
 
 
+remotes = st.builds(
+    lambda number, names, group, place, host, compose: RemoteEndpoint(
+        str(number),
+        f"r{number}",
+        "other",
+        names,
+        group,
+        compose[0],
+        compose[1],
+        str(number),
+        ipaddress.IPv4Address(f"10.{place}.0.{host}"),
+        network=NetworkId(f"id-{NETS[place]}" if place < len(NETS) else ""),
+        network_name=NETS[place] if place < len(NETS) else "",
+    ),
+    st.integers(1, 3),
+    st.sampled_from([("db",), ("web", "x"), ("a",), ("db.p",), ()]),
+    st.sampled_from(["", "config:db", "config:mq", "catalog:far", "swarm:web"]),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.sampled_from([("", None), ("db", "p"), ("web", "q")]),
+)
 keys = st.sampled_from(NAMES).map(key)
 addresses = st.builds(lambda net, host: ip(f"10.{net}.0.{host}"), st.integers(0, 3), st.integers(1, 3))
 networks = st.builds(
-    lambda number, gateway, compose: net(
+    lambda number, gateway, compose, driver: net(
         NETS[number],
         f"10.{number}.0.0/24",
         gateways=(f"10.{number}.0.254",) if gateway else (),
         compose="p/back" if compose else None,
+        driver=driver,
     ),
     st.integers(0, 2),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(["bridge", "bridge", "overlay"]),
 )
 Step = tuple[Callable[..., FileKeys], tuple[object, ...]]
 puts = st.tuples(st.just(Store.put), st.tuples(containers()))
@@ -167,6 +213,13 @@ steps = st.one_of(
     st.tuples(st.just(Store.put_network), st.tuples(networks)),
     st.tuples(st.just(Store.drop_network), st.tuples(networks.map(lambda network: network.key))),
     st.tuples(st.just(Store.put_host_addresses), st.tuples(st.sampled_from([None, HostAddresses(), OWN]))),
+    st.tuples(st.just(put_remote), st.tuples(remotes)),
+    st.tuples(st.just(put_remote), st.tuples(remotes)),
+    st.tuples(st.just(drop_remote), st.tuples(remotes)),
+    st.tuples(
+        st.just(await_source),
+        st.tuples(st.sampled_from(["cluster", "overlay:back", "catalog:far"]), st.booleans()),
+    ),
     st.tuples(st.just(adopt), st.tuples(rules)),
 )
 histories: st.SearchStrategy[list[Step]] = st.builds(

@@ -106,6 +106,9 @@ def answers(made: Store) -> object:
         indexed(made, "host", ENGINE),
         made.any_aliases_unread(ENGINE),
         [made.called(ENGINE, name) for name in (*ALIASES, "db.p")],
+        [made.remotes.named(ENGINE, name) for name in (*NAMES, *ALIASES, "db.p")],
+        [made.remotes.in_compose(ENGINE, project, name) for project in "pq" for name in ("db", "web")],
+        [made.remotes.in_group(ENGINE, group) for group in ("config:db", "catalog:far")],
         [(made.joins.joiners(key(name)), *sharing(made, key(name))) for name in NAMES],
     )
 
@@ -126,6 +129,11 @@ def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
         fresh.put(container)
     for network in made.networks:
         fresh.put_network(network)
+    for place in ("", *NETS):
+        for remote in indexed(made, "remote on", ENGINE, place):
+            fresh.put_remote(remote.key, remote)
+    for source in ("cluster", "overlay:back", "catalog:far"):
+        fresh.remotes.await_source(source, made.remotes.awaits(source))
     for gone in filter(made.joins.is_gone, map(key, NAMES)):
         fresh.drop(gone)
     assert answers(made) == answers(fresh)
