@@ -92,6 +92,7 @@ def remote_container(key: ContainerKey, endpoint: RemoteEndpoint) -> Container:
         State.RUNNING,
         labels,
         health=Health.NONE,
+        hostname=endpoint.name,
         network_mode=NetworkMode.OWN,
         endpoints=(place,),
         remote=endpoint,

@@ -134,6 +134,19 @@ def test_a_network_made_later_refuses_its_addresses() -> None:
     ]
 
 
+def test_replicas_of_two_hosts_are_counted_by_themselves() -> None:
+    both = [elsewhere(f"{host}/db-1", f"10.9.{n}.9", "db", group="g", number="1") for n, host in enumerate("bc")]
+    assert said(web("@{db.ip[0]} db0\n@{db.ip[1]} db1"), remotes=tuple(both)) == ["10.9.0.9 db0", "10.9.1.9 db1"]
+
+
+def test_the_host_of_a_remote_endpoint_is_not_this_one() -> None:
+    rules = Rules(advertise=ipaddress.IPv4Address("192.0.2.1"))
+    for reference in ("PublicIp", "HostIp"):
+        (line,) = said(web(f"@{{db.{reference}}} db"), remotes=(elsewhere("db", "10.9.0.9"),), rules=rules)
+        assert "db runs on b, whose address this host does not know" in line
+    assert said(web("@{db.ip} @{db.hostname}.x"), remotes=(elsewhere("db", "10.9.0.9"),)) == ["10.9.0.9 db.x"]
+
+
 # Services of the configuration.
 
 
@@ -158,7 +171,7 @@ def test_what_a_source_may_still_tell_is_unknown() -> None:
     rules = Rules(services=(ServiceRule("db", Match(), ("db",), is_from_catalog=True),))
     made = store(MESH, web("@{db.ip} db"), rules=rules)
     assert made.remotes.await_source(catalog_group("db"), is_awaited=True)
-    assert told(made, "web") == ["Unknown db: catalog:db has not answered yet"]
+    assert told(made, "web") == ["Unknown db: what other hosts have is not known yet (catalog:db)"]
     assert made.remotes.await_source(catalog_group("db"), is_awaited=False)
     assert told(made, "web") == ["Gone db: no running container"]
 
@@ -167,7 +180,7 @@ def test_what_a_source_may_still_tell_is_unknown() -> None:
 def test_a_name_is_unknown_until_other_hosts_are_heard(source: str) -> None:
     made = store(MESH, web("@{db.ip} db"))
     made.remotes.await_source(source, is_awaited=True)
-    assert told(made, "web") == ["Unknown db: not all containers have been read"]
+    assert told(made, "web") == ["Unknown db: what other hosts have is not known yet"]
 
 
 # Every name.

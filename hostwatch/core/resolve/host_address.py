@@ -53,6 +53,12 @@ def advertised(lister: Lister) -> HostReach:
 
 def host_reach(lister: Lister, context: NetworkContext, target: Container, reference: Reference) -> HostReach:
     """The addresses of the host that a reference means."""
+    if target.remote is not None:
+        where = told(target.remote.host) or "another host"
+        return Unreached(
+            f"{target.name} runs on {where}, whose address this host does not know;"
+            " `ip` is the address that is published for it, with `publish.host_address` there that of its host"
+        )
     if reference.attribute is Attribute.HOST_IP:
         return published(lister, context, target, reference.port)
     return advertised(lister)

@@ -70,10 +70,16 @@ class Resolver:
         """Whether the subscriber could reach the container if it ran."""
         return self._tiers.reaches(container)
 
+    @property
+    def awaits_others(self) -> bool:
+        """Whether a name may be that of another host of which nothing has been heard yet."""
+        places = (overlay_source(place.network_name) for place in self.context.attachments)
+        return self.lister.remotes.awaits(CLUSTER, *places)
+
     def is_complete(self) -> bool:
         """Whether all names are known: the context's networks, and all aliases on them."""
         lister, context = self.lister, self.context
-        if lister.remotes.awaits(CLUSTER, *(overlay_source(place.network_name) for place in context.attachments)):
+        if self.awaits_others:
             return False
         if context.is_host_file:
             return not lister.any_aliases_unread(context.engine)

@@ -120,6 +120,8 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
         return Refused(line, service.reason)
     if resolver.context.has_lost_network:
         return Gone(line, f"{name}: {LOST_NETWORK}")
+    if resolver.awaits_others:
+        return Unknown(line, f"{name}: what other hosts have is not known yet")
     if not resolver.is_complete():
         return Unknown(line, f"{name}: not all containers have been read")
     if (stranger := resolver.stranger(name)) is not None:
@@ -133,7 +135,7 @@ def why_no_member(resolver: Resolver, service: Service, name: str, line: str, me
     """The outcome of a line of a service of which no container can be published, here or on other hosts."""
     outcome = why_none(name, line, members)
     if isinstance(outcome, Gone) and service.rule is not None and resolver.lister.remotes.awaits(service.rule.source):
-        return Unknown(line, f"{name}: {service.rule.source} has not answered yet")
+        return Unknown(line, f"{name}: what other hosts have is not known yet ({service.rule.source})")
     return outcome
 
 

@@ -181,7 +181,9 @@ def _slots(members: Iterable[Member]) -> tuple[Member, ...]:
     for member in members:
         container = member.container
         number = container.labels.get("com.docker.compose.container-number")
-        slot = (container.project, container.compose_service, number) if number is not None else container.key
+        # Two hosts count their containers independently.
+        is_numbered = number is not None and container.remote is None
+        slot = (container.project, container.compose_service, number) if is_numbered else container.key
         if slot not in slots or slots[slot].container.state is State.STOPPED:
             slots[slot] = member
     return tuple(slots.values())
