@@ -98,8 +98,7 @@ class Engine:
         """Start the daemon on the state that exists, and wait until it answers. Nothing happens if it runs."""
         if self.alive():
             return
-        if not self.held():
-            self._hold()
+        self.hold()
         self._start_daemon()
         if not api.has_image(self.socket, "busybox:latest"):
             api.import_image(self.socket, "busybox:latest", roots.fetch(self.version) / roots.IMAGE)
@@ -157,8 +156,13 @@ class Engine:
             raise EngineError(f"engine {self.name} does not run")
         return holder
 
-    def _hold(self) -> None:
-        """Make the namespaces. This counts as a boot, so state that must not outlive a boot is removed."""
+    def hold(self) -> None:
+        """Make the namespaces if they are not there, as for a network before the daemon starts.
+
+        This counts as a boot, so state that must not outlive a boot is removed.
+        """
+        if self.held():
+            return
         for left in (self.directory / "exec", self.run_root):
             shutil.rmtree(left, ignore_errors=True)
         root = roots.fetch(self.version)

@@ -15,6 +15,7 @@ from typing import Any
 from tests.noise import crowd
 from tests.servers import programs
 from tests.servers.certificates import make_certificates
+from tests.servers.namespace import called_in, command_in
 from tests.servers.server import Server, ServerError, free_ports
 
 _SUITES = {"3.4": "bookworm", "3.5": "trixie", "3.5-forky": "forky"}
@@ -45,6 +46,7 @@ class EtcdNode(Server):
     health_port: int = 0
     address: str = "127.0.0.1"
     scheme: str = "http"
+    namespace: Path | None = None
 
     @property
     def url(self) -> str:
@@ -75,8 +77,7 @@ class EtcdNode(Server):
 
     def _plain(self, path: str) -> str:
         url = f"http://{self.address}:{self.health_port}/{path}"
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:
-            return str(answer.read().decode())
+        return called_in(self.namespace, lambda: _read(url, None).decode())
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ class Etcd:
         if token := token or self._root_token(method):
             request.add_header("Authorization", token)
         try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS, context=self._context()) as answer:
-                found: dict[str, Any] = json.load(answer)
+            text = called_in(self.nodes[node].namespace, lambda: _read(request, self._context()))
         except urllib.error.HTTPError as error:
             raise ServerError(f"etcd refuses {method}: {error.read().decode(errors='replace')}") from None
+        found: dict[str, Any] = json.loads(text)
         return found
 
     def put(self, key: str, value: str, lease: int = 0, node: int = 0) -> int:
@@ -184,15 +185,17 @@ def etcd(
     tls: bool = False,
     users: Sequence[User] = (),
     address: str = "127.0.0.1",
-    within: Sequence[str] = (),
+    namespace: Path | None = None,
     args: Sequence[str] = (),
 ) -> Iterator[Etcd]:
     """A running cluster with its state below this directory.
 
-    `tls` asks clients for certificates, `users` for passwords. `address` is where the nodes listen, `within` a command
-    that runs them in another network namespace, `args` more arguments for each node.
+    `tls` asks clients for certificates, `users` for passwords. `address` is where the nodes listen, in the network
+    `namespace` of this file if that is another one; `args` are more arguments for each node.
     """
-    made = make_etcd(version, directory, nodes=nodes, tls=tls, users=users, address=address, within=within, args=args)
+    made = make_etcd(
+        version, directory, nodes=nodes, tls=tls, users=users, address=address, namespace=namespace, args=args
+    )
     try:
         made.start()
         if users:
@@ -210,7 +213,7 @@ def make_etcd(
     tls: bool = False,
     users: Sequence[User] = (),
     address: str = "127.0.0.1",
-    within: Sequence[str] = (),
+    namespace: Path | None = None,
     args: Sequence[str] = (),
 ) -> Etcd:
     """A cluster that is not running yet."""
@@ -236,7 +239,18 @@ def make_etcd(
             f"--listen-metrics-urls=http://{address}:{health}",
         ]
         command = (*_program(version), *own, *common)
-        made.append(EtcdNode(name, directory / name, command, tuple(within), client, health, address, scheme))
+        node = EtcdNode(
+            name,
+            directory / name,
+            command,
+            command_in(namespace),
+            port=client,
+            health_port=health,
+            address=address,
+            scheme=scheme,
+            namespace=namespace,
+        )
+        made.append(node)
     return Etcd(made, certificates, users)
 
 
@@ -255,6 +269,11 @@ def _tls_options(certificates: Path | None) -> list[str]:
         f"--key-file={own / 'key.pem'}",
         f"--trusted-ca-file={own / 'ca.pem'}",
     ]
+
+
+def _read(request: str | urllib.request.Request, context: ssl.SSLContext | None) -> bytes:
+    with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS, context=context) as answer:
+        return bytes(answer.read())
 
 
 def _encoded(text: str) -> str:
