@@ -24,7 +24,7 @@ from hostwatch.config.settings import Settings
 from hostwatch.control.archive import Archive, Opened
 from hostwatch.control.keeper import KeptError, SightLostError
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
-from hostwatch.control.survey import Progress, Survey, surveyed, untold
+from hostwatch.control.survey import Progress, Survey, leave_others, surveyed, untold
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import FileKind
 from hostwatch.core.rules import AUTO
@@ -275,6 +275,7 @@ async def survey(
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         store.add_host_files(engine.id, socket.gethostname())
+        leave_others(store, engine.id, has_cluster=settings.cluster is not None)
         if settings.advertise == AUTO:
             store.put_host_addresses(own_addresses())
         with closing(HostFileLocks()) as locks:

@@ -123,7 +123,7 @@ class Daemon:
         self._changes = News()
         """Anything that users see may have changed."""
         past = Past(history, self._recorder.blocks, lambda: self._archive_writer.archive)
-        told = Told(history, past, self._figures, self.news, self._changes)
+        told = Told(history, past, self._figures, self.news, self._changes, self._remotes.states)
         self._answers = Answers(self._store, self._informer.connection, parts.keeper, told, self._linger_seconds)
 
     def __repr__(self) -> str:

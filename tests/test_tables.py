@@ -6,7 +6,7 @@ import pytest
 
 from hostwatch.terminal.lines import folded
 from hostwatch.terminal.reasons import reason_lines
-from hostwatch.terminal.status import status_lines, subscriber_lines
+from hostwatch.terminal.status import local_time, status_lines, subscriber_lines
 
 LONG = "mycompany-production-eu-central-database-primary-1"
 NAMES = ["db", LONG, "mysql.internal.mycompany.example"]
@@ -164,3 +164,36 @@ def test_the_widest_columns_are_narrowed_first() -> None:
         "                                                                 shop_backend",
         "no running container subscribes",
     ]
+
+
+FAR = {"host": "host-b", "source": "cluster", "as_last_known": False}
+
+
+def test_an_address_of_another_host_has_its_host() -> None:
+    """And says so if it is as last known."""
+    record = {"address": "10.0.0.9", "names": ["db"], "container": "db-1", "network": None, "elsewhere": FAR}
+    assert subscriber_text(records=[record])[1] == "  10.0.0.9  db  (db-1 of host-b)"
+    kept = {**record, "network": "mesh", "elsewhere": {**FAR, "as_last_known": True}}
+    assert subscriber_text(records=[kept])[1] == "  10.0.0.9  db  (db-1 of host-b on mesh, as last known)"
+    (service, _) = found("db")["services"]
+    (container,) = service["containers"]
+    routed = container | {"addresses": {"": ["10.0.0.9"]}, "elsewhere": {**FAR, "as_last_known": True}}
+    lines = status_text({**found(), "services": [service | {"containers": [routed]}]}, None).splitlines()
+    (row,) = (line for line in lines if "host-b" in line)
+    assert row.endswith("db of host-b, as last known  running (healthy)  10.0.0.9")
+
+
+def test_the_sources_of_other_hosts_come_last() -> None:
+    """Only if there are any."""
+    heard = {"source": "overlay:mesh", "up": True, "since": "2026-01-02T03:04:05.678Z", "fault": None, "endpoints": 3}
+    lost = {**heard, "source": "cluster", "up": False, "fault": "no server answers"}
+    asked = {"up": None, "since": None, "fault": None, "endpoints": None, "source": "catalog:db"}
+    lines = status_text({**found(), "sources": [lost, heard, asked]}, None).splitlines()
+    since = local_time("2026-01-02T03:04:05.678Z")
+    assert lines[-4:] == [
+        "names of other hosts:",
+        f"  cluster: away since {since}, addresses: 3: no server answers",
+        f"  overlay:mesh: answers since {since}, addresses: 3",
+        "  catalog:db: not asked, as only a daemon does",
+    ]
+    assert "other hosts" not in status_text({**found(), "sources": []}, None)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from hostwatch.control.news import News
 from hostwatch.control.past import Past, Sinces
 from hostwatch.control.reasons import Clock, why
 from hostwatch.control.reconcile.reconcilers import Reconcilers
+from hostwatch.control.remotes import SourceState
+from hostwatch.control.source_list import sources
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
 from hostwatch.control.subscribers import matching, names, running
@@ -41,6 +43,8 @@ class Told(NamedTuple):
     figures: Figures
     news: News
     changes: News
+    sources: Mapping[str, SourceState]
+    """The state of each source of names on other hosts."""
 
 
 class Answers:
@@ -49,7 +53,7 @@ class Answers:
     def __init__(
         self, store: Store, connection: Connection, keeper: Keeper, told: Told, linger_seconds: Callable[[], float]
     ) -> None:
-        self.history, self._past, self.figures, self.news, self.changes = told
+        self.history, self._past, self.figures, self.news, self.changes, self._sources = told
         self._store = store
         self._linger_seconds = linger_seconds
         self._connection = connection
@@ -92,11 +96,13 @@ class Answers:
             standings.append(standing)
             await turns.give()
         engine = self._connection.engine if self._connection.is_up else None
+        others = sources(self._sources)
         if words:
-            return await state(engine, self._store, await self._dated(standings), await self._daemon())
-        facts = (self._store.now(), id(self._store.rules), engine, self.is_standby, standings, self._past.version)
+            return await state(engine, self._store, await self._dated(standings), await self._daemon(), others)
+        known = (self._store.now(), id(self._store.rules), self._past.version)
+        facts = (*known, engine, self.is_standby, standings, others)
         if self._kept is None or self._kept[0] != facts:
-            answer = await state(engine, self._store, await self._dated(standings), await self._daemon())
+            answer = await state(engine, self._store, await self._dated(standings), await self._daemon(), others)
             is_short = sum(len(standing.block.records) for standing in standings) <= _MOST_KEPT
             self._kept = (facts, answer) if is_short else None
             return answer
@@ -104,12 +110,14 @@ class Answers:
 
     async def gauges(self) -> Gauges:
         """What is measured now."""
-        return await measured(self._store, self._standings(), is_engine_up=self._connection.is_up)
+        sources = tuple(self._sources.items())
+        return await measured(self._store, self._standings(), sources, is_engine_up=self._connection.is_up)
 
     async def why(self, subscriber: str, names: Sequence[str] = ()) -> Json:
         """The answer of `why --json`. Raises `NoSubscriberError`, and `NoNameError` if no line has one of the names."""
         clock = Clock(loop_time(), time.time(), self._linger_seconds())
-        return await why(self._store, await self._dated([*self._standings([subscriber])]), names, clock)
+        standings = await self._dated([*self._standings([subscriber])])
+        return await why(self._store, standings, names, clock, self._sources)
 
     async def past(self, asked: Inquiry) -> Json:
         """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""

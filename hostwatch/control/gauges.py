@@ -1,11 +1,12 @@
 """What is measured when somebody asks: how many files are right, how many lines are withheld, how many services are."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hostwatch.control.remotes import SourceState
+from hostwatch.control.service_list import Place, place_of
 from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
-from hostwatch.core.model import Container
 from hostwatch.core.store.lister import Lister
 
 
@@ -21,9 +22,17 @@ class Gauges:
     withheld: int
     """Lines that are withheld, in the files of all subscribers."""
     services: int
+    sources: tuple[tuple[str, SourceState], ...] = ()
+    """The sources of names on other hosts, each with its state."""
 
 
-async def measured(lister: Lister, standings: Iterable[Standing], *, is_engine_up: bool) -> Gauges:
+async def measured(
+    lister: Lister,
+    standings: Iterable[Standing],
+    sources: tuple[tuple[str, SourceState], ...] = (),
+    *,
+    is_engine_up: bool,
+) -> Gauges:
     """Count everything, in steps."""
     turns, in_sync, out_of_sync, withheld = Turns(), 0, 0, 0
     for standing in standings:
@@ -33,19 +42,9 @@ async def measured(lister: Lister, standings: Iterable[Standing], *, is_engine_u
         out_of_sync += not is_right
         withheld += sum(len(each.block.withheld) for each in files)
         await turns.give()
-    places: set[Hashable] = set()
-    for container in [*lister.containers]:
-        places.add(_place(lister, container))
+    places: set[Place | None] = set()
+    for container in [*lister.everywhere]:
+        places.add(place_of(lister, container))
         await turns.give()
     services = len(lister.rules.services) + len(places - {None})
-    return Gauges(is_engine_up, in_sync, out_of_sync, withheld, services)
-
-
-def _place(lister: Lister, container: Container) -> Hashable:
-    """The service outside the configuration that a container belongs to; `None` if there is none."""
-    roles = lister.roles(container.key)
-    if not roles.enabled or roles.services:
-        return None
-    if container.project is not None and container.compose_service is not None:
-        return container.project, container.compose_service
-    return container.key
+    return Gauges(is_engine_up, in_sync, out_of_sync, withheld, services, sources)

@@ -10,6 +10,8 @@ import anyio.lowlevel
 
 from hostwatch.control.history import instant
 from hostwatch.control.reconcile.plan import STEPS
+from hostwatch.control.remotes import SourceState
+from hostwatch.control.source_list import notes, unasked_note
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import described
 from hostwatch.control.subscribers import NoNameError
@@ -43,15 +45,22 @@ class Clock:
         return instant(self.wall + last.gone_since + self.linger_seconds - self.now)
 
 
-async def why(store: Lister, standings: Iterable[Standing], names: Collection[str], clock: Clock | None = None) -> Json:
+async def why(
+    store: Lister,
+    standings: Iterable[Standing],
+    names: Collection[str],
+    clock: Clock | None = None,
+    sources: Mapping[str, SourceState] | None = None,
+) -> Json:
     """The answer about these files, perhaps of some names alone. Raises `NoNameError`.
 
-    Without a clock it is a command that asks, which does not know what lingers.
+    Without a clock it is a command that asks, which does not know what lingers, and asks no other host.
     """
+    of_command = (_UNKNOWN_TO_COMMANDS, *unasked_note(store.remotes.sources))
     return {
         "subscribers": await _subscribers(store, standings, names, clock or Clock(0.0, 0.0, 0.0)),
         "worked_out_by": "command" if clock is None else "daemon",
-        "notes": [_UNKNOWN_TO_COMMANDS] if clock is None else [],
+        "notes": [*(of_command if clock is None else notes(sources or {}))],
     }
 
 
@@ -65,7 +74,7 @@ async def _subscribers(
     store: Lister, standings: Iterable[Standing], names: Collection[str], clock: Clock
 ) -> list[Json]:
     turns, bearers = Turns(), Bearers(store)
-    for container in [*store.containers]:
+    for container in [*store.everywhere]:
         bearers.take_in(container)
         await turns.give()
     asking = _Asking(store, bearers, clock, {folded(name): name for name in names}, turns)

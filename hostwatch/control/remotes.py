@@ -26,6 +26,8 @@ class SourceState:
     fault: str = ""
     """What is wrong and what to do, in a sentence; empty: nothing."""
     endpoints: int = 0
+    hosts: int = 0
+    """Of a cluster: how many other hosts it knows of."""
 
 
 class Remotes:
@@ -112,7 +114,10 @@ class Remotes:
         self._known.pop(source, None)
         self._states.pop(source, None)
         self.heard(source)
+        self._store.remotes.forget(source)
 
     def report(self, source: str, state: SourceState) -> None:
         """Note the state of a source."""
-        self._states[source] = state
+        if self._states.get(source) != state:
+            self._states[source] = state
+            self._changed(frozenset(), source)

@@ -3,25 +3,30 @@
 A long answer is made in steps. Nothing is asked of the engine, and no file is read.
 """
 
-from collections.abc import Iterable
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hostwatch.control.history import instant
+from hostwatch.control.service_list import elsewhere, services
 from hostwatch.control.source import EngineInfo
+from hostwatch.control.source_list import unasked
 from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.block.records import Directive, Record, Withheld
-from hostwatch.core.model import Container, FileKind, Health, State
+from hostwatch.core.model import FileKind
 from hostwatch.core.resolve.origins import RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.store.lister import Lister
 
 
 async def state(
-    engine: EngineInfo | None, store: Lister, standings: Iterable[Standing], daemon: Json | None = None
+    engine: EngineInfo | None,
+    store: Lister,
+    standings: Iterable[Standing],
+    daemon: Json | None = None,
+    others: Sequence[Json] | None = None,
 ) -> Json:
-    """The whole answer; `engine` is `None` while it is away, `daemon` where none runs."""
+    """The whole answer; `engine` is `None` while it is away, `daemon` where none runs, `others` where none is asked."""
     turns = Turns()
     return {
         "engine": {
@@ -29,8 +34,9 @@ async def state(
             "version": engine.version if engine is not None else None,
             "api": engine.api if engine is not None else None,
         },
-        "services": await _services(store, turns),
+        "services": await services(store, turns),
         "subscribers": [await subscriber(store, standing, turns) for standing in standings],
+        "sources": unasked(store.remotes.sources) if others is None else others,
         "daemon": daemon,
     }
 
@@ -94,6 +100,7 @@ def described(
         "tier": source.tier.value if source is not None else None,
         "container": (found.origin.service_container or None) if found is not None else None,
         "network": (found.origin.network_name or None) if found is not None else None,
+        "elsewhere": elsewhere(found.origin.remote) if found is not None else None,
         "since": instant(since) if since is not None else None,
     }
 
@@ -107,52 +114,3 @@ def _content(record: Record) -> dict[str, Any]:
 def withheld(lines: Iterable[Withheld]) -> list[Json]:
     """Withheld lines."""
     return [{"line": line.line, "reason": line.reason} for line in lines]
-
-
-async def _services(store: Lister, turns: Turns) -> list[Json]:
-    """The services of the configuration, then those of compose, then the containers that are in neither."""
-    found = [_service(rule.key, rule.names, "config", store.behind_rule(rule)) for rule in store.rules.services]
-    compose: dict[tuple[str, str], list[Container]] = {}
-    single: list[Container] = []
-    for container in sorted(store.containers, key=attrgetter("name")):
-        await turns.give()
-        roles = store.roles(container.key)
-        if not roles.enabled or roles.services:
-            continue
-        if container.project is not None and container.compose_service is not None:
-            compose.setdefault((container.project, container.compose_service), []).append(container)
-        else:
-            single.append(container)
-    for (project, name), members in sorted(compose.items()):
-        await turns.give()
-        names = dict.fromkeys([name, *(label for c in members for label in store.roles(c.key).names)])
-        found.append(_service(name, names, f"compose:{project}", sorted(members, key=lambda c: c.replica_order)))
-    for container in single:
-        await turns.give()
-        names = dict.fromkeys([container.name, *store.roles(container.key).names])
-        found.append(_service(container.name, names, "container", [container]))
-    return found
-
-
-def _service(name: str, names: Iterable[str], source: str, containers: Iterable[Container]) -> Json:
-    return {
-        "name": name,
-        "names": list(names),
-        "source": source,
-        "containers": [_container(container) for container in containers],
-    }
-
-
-def _container(container: Container) -> Json:
-    health = None if container.health in (None, Health.NONE) else container.health.value
-    return {
-        "id": container.key.id,
-        "name": container.name,
-        "state": container.state.value,
-        "health": health if container.state is not State.STOPPED else None,
-        "addresses": {
-            endpoint.network_name: [str(address) for address in endpoint.addresses]
-            for endpoint in container.endpoints
-            if endpoint.addresses
-        },
-    }

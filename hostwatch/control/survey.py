@@ -39,10 +39,12 @@ from hostwatch.control.writers import (
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, ContainerKey, FileKind, State
+from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, State
+from hostwatch.core.remote import CLUSTER, overlay_source
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.resolve.recall import memory_of
+from hostwatch.core.resolve.remote_reach import OVERLAY
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.sharing import Sharing
 from hostwatch.core.store.store import Store
@@ -54,10 +56,22 @@ Progress = Callable[[str, int, int], None]
 """Is told of each piece of work that is done: what is counted, how many are done, of how many."""
 
 _CONCURRENT = 8
+INGRESS = "ingress"
+"""A swarm's network for published ports: nobody is looked up on it."""
 
 
 def untold(_what: str, _done: int, _total: int) -> None:
     """For work whose progress nobody follows."""
+
+
+def leave_others(store: Store, engine: EngineId, *, has_cluster: bool) -> None:
+    """Take in that other hosts are not asked, so that what only they may have stays as it is in the files."""
+    subscribers = store.joins.files_of(store.by_index("subscriber"))
+    overlays = (network.name for network in store.networks if network.driver == OVERLAY and network.name != INGRESS)
+    found = [overlay_source(name) for name in overlays if subscribers & store.by_index("network", engine, name)]
+    found += [rule.source for rule in store.rules.services if rule.is_from_catalog]
+    for source in (*found, CLUSTER) if has_cluster else found:
+        store.remotes.await_source(source, is_awaited=True)
 
 
 async def surveyed(source: Source, store: Store, progress: Progress = untold) -> EngineInfo:

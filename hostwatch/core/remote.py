@@ -55,14 +55,37 @@ class RemoteEndpoint:
         """Whether everyone reaches it, on whatever network."""
         return not self.network and not self.network_name
 
+    @property
+    def source(self) -> str:
+        """The source that tells it."""
+        if not self.is_routed:
+            return overlay_source(self.network_name)
+        return self.group if self.group.startswith(_CATALOG) else CLUSTER
+
+    @property
+    def told_by(self) -> str:
+        """Who tells it, for people; with the place of it, as far as that is known."""
+        place = f"on {self.host}, " if self.host else ""
+        kept = ", as last known" if self.is_kept else ""
+        return f"{place}as {_told_by(self.source)} tells it{kept}"
+
 
 CLUSTER = "cluster"
 """The source of what other hostwatches publish."""
+_OVERLAY, _CATALOG = "overlay:", "catalog:"
+"""What the names of the other sources begin with."""
+
+
+def _told_by(source: str) -> str:
+    kind, _, name = source.partition(":")
+    if source == CLUSTER:
+        return "the store of `cluster`"
+    return f"the overlay network {name}" if f"{kind}:" == _OVERLAY else f"the catalog of the service {name}"
 
 
 def overlay_source(network_name: str) -> str:
     """The source of what a swarm's gossip tells of an overlay network."""
-    return f"overlay:{network_name}"
+    return f"{_OVERLAY}{network_name}"
 
 
 def config_group(key: str) -> str:
@@ -72,7 +95,7 @@ def config_group(key: str) -> str:
 
 def catalog_group(key: str) -> str:
     """The group of the instances that a catalog has for a service of the configuration, and the name of that source."""
-    return f"catalog:{key}"
+    return f"{_CATALOG}{key}"
 
 
 def remote_key(engine: EngineId, source: str, identity: str) -> ContainerKey:

@@ -13,6 +13,8 @@ from prometheus_client.utils import floatToGoString
 
 from hostwatch.control.figures import BOUNDS_SECONDS, EventFigures, Figures, FileFigures
 from hostwatch.control.gauges import Gauges
+from hostwatch.control.remotes import SourceState
+from hostwatch.core.remote import CLUSTER
 
 _OPENMETRICS = "application/openmetrics-text"
 _PROCESS = ProcessCollector(registry=None)
@@ -108,6 +110,37 @@ def _measured(gauges: Gauges) -> Iterator[Metric]:
     subscribers.add_metric(["false"], gauges.out_of_sync)
     yield subscribers
     yield GaugeMetricFamily("hostwatch_withheld", "Lines without a valid record now.", gauges.withheld)
+    if gauges.sources:
+        yield from _of_sources(gauges.sources)
+
+
+def _of_sources(sources: Iterable[tuple[str, SourceState]]) -> Iterator[Metric]:
+    """The sources of names on other hosts. Of one host alone there is nothing to say."""
+    up = GaugeMetricFamily(
+        "hostwatch_source_up",
+        "1 if a source of names on other hosts answers, else 0.",
+        labels=["source"],
+    )
+    endpoints = GaugeMetricFamily(
+        "hostwatch_source_endpoints", "Addresses on other hosts that a source has told.", labels=["source"]
+    )
+    for source, state in sources:
+        up.add_metric([source], state.is_up)
+        endpoints.add_metric([source], state.endpoints)
+        if state.kind == CLUSTER:
+            yield from _of_store(state)
+    yield up
+    yield endpoints
+
+
+def _of_store(state: SourceState) -> Iterator[Metric]:
+    yield GaugeMetricFamily("hostwatch_store_up", "1 if the shared store (`cluster`) answers, else 0.", state.is_up)
+    peers = GaugeMetricFamily(
+        "hostwatch_peers", "Other hosts that publish to the shared store, now or as last known.", labels=["state"]
+    )
+    peers.add_metric(["up"], state.hosts if state.is_up else 0)
+    peers.add_metric(["as_last_known"], 0 if state.is_up else state.hosts)
+    yield peers
 
 
 def _counter(name: str, text: str, label: str, counts: Iterable[tuple[str, int]]) -> Metric:

@@ -22,6 +22,7 @@ def status_lines(found: Found, width: int | None, *, services: bool = True) -> I
     if services:
         yield from service_lines(found, width)
     yield from subscriber_lines(found)
+    yield from source_lines(found)
 
 
 def engine_lines(found: Found) -> Iterator[Text]:
@@ -51,6 +52,20 @@ def subscriber_lines(found: Found) -> Iterator[Text]:
         yield line("no running container subscribes")
 
 
+def source_lines(found: Found) -> Iterator[Text]:
+    """The sources of names on other hosts; nothing for one host alone."""
+    if sources := found.get("sources"):  # an older daemon does not tell them
+        yield line("names of other hosts:")
+    for source in sources or ():
+        if source["up"] is None:
+            yield line(f"  {source['source']}: ", ("not asked", CHANGING), ", as only a daemon does")
+            continue
+        state = ("answers", GOOD) if source["up"] else ("away", BAD)
+        fault = f": {source['fault']}" if source["fault"] else ""
+        since = f" since {local_time(source['since'])}"
+        yield line(f"  {source['source']}: ", state, f"{since}, addresses: {source['endpoints']}{fault}")
+
+
 def local_time(instant: str) -> str:
     """A time of the JSON in this machine's zone, to the second."""
     return f"{datetime.fromisoformat(instant).astimezone():%Y-%m-%d %H:%M:%S}"
@@ -63,11 +78,25 @@ def _service_rows(services: Iterable[Found]) -> Iterator[Row]:
             health = f" ({container['health']})" if container["health"] else ""
             state = line((container["state"] + health, _STATES.get(container["state"], "")))
             places = container["addresses"].items()
-            addresses = ", ".join(f"{' '.join(found)} on {network}" for network, found in places)
-            yield [*row, line(container["name"]), state, line(addresses or "-")]
+            addresses = ", ".join(" ".join(found) + (f" on {network}" if network else "") for network, found in places)
+            yield [*row, line(_called(container)), state, line(addresses or "-")]
             row = [line(), line(), line()]
         if not service["containers"]:
             yield [*row, line("-"), line(), line()]
+
+
+def _called(container: Found) -> str:
+    """A container's name, with its host if that is another one."""
+    place = container.get("elsewhere") or _HERE  # an older daemon does not tell it
+    host = f" of {place['host']}" if place["host"] else ""
+    return f"{container['name']}{host}{_kept(place)}"
+
+
+_HERE: Found = {"host": None, "as_last_known": False}
+
+
+def _kept(place: Found) -> str:
+    return ", as last known" if place["as_last_known"] else ""
 
 
 def is_right(subscriber: Found) -> bool:
@@ -131,6 +160,8 @@ def _origin(record: Found) -> Iterator[str]:
     if record.get("origin"):
         yield record["origin"]
     if record.get("container"):
-        yield record["container"] + (f" on {record['network']}" if record.get("network") else "")
+        place, network = record.get("elsewhere") or _HERE, record.get("network")
+        host = f" of {place['host']}" if place["host"] else ""
+        yield f"{record['container']}{host}{f' on {network}' if network else ''}{_kept(place)}"
     if record.get("since"):
         yield f"since {local_time(record['since'])}"

@@ -20,6 +20,7 @@ from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.reconcile.sinks import Sinks
+from hostwatch.control.remotes import SourceState
 from hostwatch.control.source import Actions
 from hostwatch.control.writers import Writers
 from hostwatch.core.model import Address, Container, ContainerKey
@@ -74,6 +75,7 @@ class Room:
         self.store: Store = store(box("db", on("front", "10.0.0.5")), *boxes, rules=RULES)
         self.queue = WorkQueue()
         self.figures = Figures()
+        self.sources: dict[str, SourceState] = {}
         for key in self.keys:
             self.path(key).parent.mkdir()
             self.path(key).write_bytes(b"127.0.0.1\tlocalhost\n")
@@ -93,7 +95,7 @@ class Room:
     def answers(self, connection: Connection) -> Answers:
         """What a daemon with this connection would tell of the files, without a reconciler yet."""
         history = History()
-        told = Told(history, Past(history, Blocks(), lambda: None), self.figures, News(), News())
+        told = Told(history, Past(history, Blocks(), lambda: None), self.figures, News(), News(), self.sources)
         return Answers(self.store, connection, Keeper(), told, lambda: 2.0)
 
     def reconcilers(self, tasks: anyio.abc.TaskGroup) -> Reconcilers:

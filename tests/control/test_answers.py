@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -9,6 +10,7 @@ import pytest
 
 from hostwatch.control.answers import Answers
 from hostwatch.control.informer.connection import Connection
+from hostwatch.control.remotes import SourceState
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.subscribers import NoNameError, NoSubscriberError
 from tests.control.room import Deaf, Room
@@ -99,3 +101,22 @@ async def test_the_daemon_explains_each_line(tmp_path: Path) -> None:
             await answers.why("web")
         with pytest.raises(NoNameError, match="mq: no line gives or looks up this name"):
             await answers.why("web-1", ["db", "mq"])
+
+
+async def test_sources_of_other_hosts_are_told_with_their_state(tmp_path: Path) -> None:
+    """An answer is made anew when one is lost, and says so."""
+    room = Room(tmp_path, "web-1")
+    async with answering(room) as answers:
+        assert (await answers.state())["sources"] == []
+        room.sources["cluster"] = SourceState("cluster", "http://10.0.0.1:2379", is_up=True, since=0.0, endpoints=2)
+        (source,) = (await answers.state())["sources"]
+        since = "1970-01-01T00:00:00.000Z"
+        known = {"source": "cluster", "kind": "cluster", "name": "http://10.0.0.1:2379", "since": since}
+        assert source == known | {"up": True, "fault": None, "endpoints": 2}
+        assert (await answers.why("web-1"))["notes"] == []
+        room.sources["cluster"] = replace(room.sources["cluster"], is_up=False, fault="no server answers")
+        (source,) = (await answers.state())["sources"]
+        assert (source["up"], source["fault"]) == (False, "no server answers")
+        (note,) = (await answers.why("web-1"))["notes"]
+        assert note == f"cluster is away since {since} (no server answers): what it told is as last known"
+        assert (await answers.gauges()).sources == (("cluster", room.sources["cluster"]),)

@@ -20,13 +20,14 @@ from hostwatch.control.status import state as status
 from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, FileUpdate
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import State
+from hostwatch.core.remote import RemoteEndpoint, remote_container, remote_key
 from hostwatch.core.resolve.linger import Desired
 from hostwatch.core.rules import Rules, Writer
 from hostwatch.docker.events import _FILTERS as ASKED_FOR
 from tests.control.memory import recorder
 from tests.control.room import RIGHT as TEXT
 from tests.control.room import Deaf, Room
-from tests.core.build import RUNNING, STOPPED, UNKNOWN, box, hosts, ip, key, on, service, store
+from tests.core.build import ENGINE, RUNNING, STOPPED, UNKNOWN, box, hosts, ip, key, on, service, store
 
 OURS = Block((Record(ip("10.0.0.5"), ("db",)),), (Withheld("@{mq.ip} mq", "mq: no running container"),))
 THEIRS = Block((Record(ip("10.9.9.9"), ("db",)),))
@@ -141,7 +142,8 @@ def standing(*, in_sync: bool, block: Block = OURS) -> Standing:
 
 
 async def test_services_are_counted_as_status_lists_them() -> None:
-    """Of the configuration, even without containers; of compose; single containers. Not what is left alone."""
+    """Of the configuration, even without containers; of compose; a swarm's; single containers; those of other hosts
+    among them. Not what is left alone."""
     made = store(
         box("db-1", on("front", "10.0.0.5")),
         box("db-2", on("front", "10.0.0.7")),
@@ -149,13 +151,20 @@ async def test_services_are_counted_as_status_lists_them() -> None:
         box("shop-mq-2", compose="shop/mq", number=2),
         box("other-mq-1", compose="other/mq"),
         box("off", labels={"hostwatch.enable": "false"}),
+        box("web.3.x", labels={"com.docker.swarm.service.name": "web"}),
         box("ended", state=STOPPED),
         rules=Rules(services=(service("db"), service("none"))),
     )
+    for name, group in (("far", ""), ("web.1.x", "swarm:web"), ("web.2.x", "swarm:web"), ("db-3", "config:db")):
+        endpoint = RemoteEndpoint(name, name, group=group)
+        made.put_remote(place := remote_key(ENGINE, "cluster", name), remote_container(place, endpoint))
     files = [standing(in_sync=True), standing(in_sync=False), standing(in_sync=False, block=THEIRS)]
     found = await measured(made, files, is_engine_up=True)
     listed = (await status(None, made, []))["services"]
-    assert len(listed) == 5
+    assert len(listed) == 7
+    assert [(each["name"], len(each["containers"])) for each in listed if each["name"] in ("db", "web", "mq")] == [
+        *(("db", 3), ("mq", 1), ("mq", 2), ("web", 3))
+    ]
     assert found == Gauges(is_engine_up=True, in_sync=1, out_of_sync=2, withheld=2, services=len(listed))
 
 

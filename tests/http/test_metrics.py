@@ -2,6 +2,7 @@
 
 import gc
 import re
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_of
@@ -9,10 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families as metrics_o
 
 from hostwatch.control.figures import Figures, NotificationResult, WriteResult
 from hostwatch.control.gauges import Gauges
+from hostwatch.control.remotes import SourceState
 from hostwatch.http.metrics import exposition
 from tests.image import REPOSITORY
 
 GAUGES = Gauges(is_engine_up=True, in_sync=3, out_of_sync=1, withheld=2, services=7)
+OVERLAY = SourceState("overlay", "mesh", is_up=False, since=0.0, fault="the engine does not answer", endpoints=2)
+SHARED = SourceState("cluster", "http://10.0.0.1:2379", is_up=True, since=0.0, endpoints=5, hosts=3)
+OTHERS = replace(GAUGES, sources=(("cluster", SHARED), ("overlay:mesh", OVERLAY)))
+"""With sources of names on other hosts."""
 PROMETHEUS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -83,11 +89,30 @@ def test_the_documentation_has_each_metric_and_no_other() -> None:
     rows = re.findall(r"^\| `(hostwatch_\w+)(?:{(.*)})?`", page, re.MULTILINE)
     documented = {name: set(labels.split(",")) - {""} for name, labels in rows}
     told: dict[str, set[str]] = {}
-    for family in metrics_of(exposition(counted(), GAUGES, "")[0].decode()):
+    for family in metrics_of(exposition(counted(), OTHERS, "")[0].decode()):
         if family.name.startswith("hostwatch_"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             told[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
     assert documented == told
+
+
+def test_the_sources_of_names_on_other_hosts_are_told() -> None:
+    """One host alone has none."""
+    expected = {
+        "hostwatch_source_up source=cluster": 1,
+        "hostwatch_source_up source=overlay:mesh": 0,
+        "hostwatch_source_endpoints source=cluster": 5,
+        "hostwatch_source_endpoints source=overlay:mesh": 2,
+        "hostwatch_store_up": 1,
+        "hostwatch_peers state=up": 3,
+        "hostwatch_peers state=as_last_known": 0,
+    }
+    found = samples(exposition(Figures(), OTHERS, "")[0])
+    assert {name: found.get(name) for name in expected} == expected
+    assert not [name for name in samples(exposition(Figures(), GAUGES, "")[0]) if name in expected]
+    lost = replace(OTHERS, sources=(("cluster", replace(SHARED, is_up=False)),))
+    found = samples(exposition(Figures(), lost, "")[0])
+    assert [found[f"hostwatch_peers state={state}"] for state in ("up", "as_last_known")] == [0, 3]
 
 
 def test_before_the_first_connection_nothing_was_regained() -> None:

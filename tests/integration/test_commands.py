@@ -344,6 +344,7 @@ def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]
             "state": "running",
             "health": None,
             "addresses": {"front": [address]},
+            "elsewhere": None,
         }
         return {"name": name, "names": [name], "source": "container", "containers": [container]}
 
@@ -367,6 +368,7 @@ def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]
                         "tier": "container",
                         "container": "db",
                         "network": "front",
+                        "elsewhere": None,
                         "since": None,
                     }
                 ],
@@ -375,5 +377,6 @@ def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]
                 "resolv": None,
             }
         ],
+        "sources": [],
         "daemon": None,
     }

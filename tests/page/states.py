@@ -31,6 +31,7 @@ def record(of: Json) -> Json:
         "tier": "compose",
         "container": container["name"],
         "network": network,
+        "elsewhere": None,
         "since": SINCE,
     }
 

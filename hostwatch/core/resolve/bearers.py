@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hostwatch.core.model import Claim, Container
 from hostwatch.core.names import folded, told
+from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.reach import reach
 from hostwatch.core.resolve.reached import Unreached
@@ -26,6 +27,9 @@ class Bearers:
         aliases = {alias for endpoint in container.endpoints for alias in endpoint.aliases or ()}
         names = {container.name, *aliases, *self._lister.roles(container.key).names}
         names.update(filter(None, [container.labels.get(_SERVICE)]))
+        if container.remote is not None:
+            rule = self._lister.rules.behind_group(container.remote.group)
+            names.update(container.remote.names, (rule.key, *rule.names) if rule is not None else ())
         for name in {folded(name) for name in names}:
             self._by_name.setdefault(name, []).append(container)
 
@@ -68,6 +72,9 @@ class Bearer:
     def _places(self) -> Iterator[tuple[Tier, str | None]]:
         """The tiers in which it has the name, each with the reason why that does not count here."""
         container, context = self.container, self.resolver.context
+        if container.remote is not None:
+            yield from self._places_elsewhere(container, container.remote)
+            return
         if folded(container.labels.get(_SERVICE, "")) == self.name:
             is_named_so = context.is_host_file and not container.is_one_off
             yield (Tier.ALIAS, None) if is_named_so else (Tier.COMPOSE, self._project_fault())
@@ -80,6 +87,19 @@ class Bearer:
             yield Tier.ALIAS, None if is_shared else f"it has this alias on {names} alone, where the subscriber is not"
         if self.name in map(folded, self.resolver.lister.roles(container.key).names):
             yield Tier.LABEL, self._reach_fault()
+
+    def _places_elsewhere(self, container: Container, remote: RemoteEndpoint) -> Iterator[tuple[Tier, str | None]]:
+        """The same of an endpoint on another host."""
+        rule = self.resolver.lister.rules.behind_group(remote.group)
+        if rule is not None and self.name in map(folded, (rule.key, *rule.names)):
+            yield Tier.CONFIG, "containers of this host come first, as the service has no `prefer: any`"
+            return
+        tier = Tier.CLUSTER if remote.is_routed else Tier.OVERLAY
+        if self.name in map(folded, remote.names):
+            is_near = self.resolver.reaches(container)
+            yield tier, None if is_near else f"it is on {told(remote.network_name)} alone, where the subscriber is not"
+        elif folded(container.compose_service or "") == self.name:
+            yield tier, self._project_fault()
 
     def _project_fault(self) -> str | None:
         container, context = self.container, self.resolver.context

@@ -73,8 +73,7 @@ class Resolver:
     @property
     def awaits_others(self) -> bool:
         """Whether a name may be that of another host of which nothing has been heard yet."""
-        places = (overlay_source(place.network_name) for place in self.context.attachments)
-        return self.lister.remotes.awaits(CLUSTER, *places)
+        return self.lister.remotes.awaits(CLUSTER, *self._overlays())
 
     def is_complete(self) -> bool:
         """Whether all names are known: the context's networks, and all aliases on them."""
@@ -86,6 +85,14 @@ class Resolver:
         if not context.is_known or not context.is_placed:
             return False
         return not any(lister.aliases_unread(context.engine, attachment) for attachment in context.attachments)
+
+    def asks_others(self, tier: Tier) -> bool:
+        """Whether anybody is asked for what this tier has of other hosts."""
+        sources = {Tier.OVERLAY: self._overlays(), Tier.CLUSTER: [CLUSTER]}
+        return self.lister.remotes.has(*sources.get(tier, ()))
+
+    def _overlays(self) -> list[str]:
+        return [overlay_source(place.network_name) for place in self.context.attachments]
 
     def stranger(self, name: str) -> Container | None:
         """A container of that name anywhere on the engine. If `service` finds nothing, this one is out of reach."""

@@ -53,7 +53,8 @@ class Member:
     @property
     def origin(self) -> Origin:
         """The origin of its address."""
-        return Origin(self.owner.key, self.reached.network, self.reached.network_name, self.container.name)
+        network, network_name = self.reached.network, self.reached.network_name
+        return Origin(self.owner.key, network, network_name, self.container.name, self.container.remote)
 
 
 def answer_for(resolver: Resolver, own: Container | None, name: str, of_host: Reference | None = None) -> Answer:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import NO_NETWORK, AddressOrWords, ContainerKey, NetworkId
 from hostwatch.core.names import folded
+from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.resolve.services import Tier
 
 
@@ -21,6 +22,8 @@ class Origin:
     """The network on which the container has the address, as address ranges may overlap. Empty: none, or not known."""
     service_container: str = field(default="", compare=False)
     """The name of the container behind the service, which may use the network of the one that has the address."""
+    remote: RemoteEndpoint | None = field(default=None, compare=False)
+    """What another host has; `None` for all that is of this engine."""
 
 
 class Source(NamedTuple):

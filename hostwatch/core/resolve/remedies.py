@@ -11,7 +11,7 @@ from hostwatch.core.resolve.lookup import Resolver
 from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
 from hostwatch.core.resolve.outcome import Gone, Outcome, Unknown
 from hostwatch.core.resolve.reached import NotKnown, Unreached
-from hostwatch.core.resolve.services import Ambiguous, Service
+from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.resolve.steps import LookUp, listed
 
 
@@ -64,9 +64,17 @@ _FEWER = {
 
 
 def _of_unknown(look_up: LookUp | None) -> str:
+    if look_up is not None and _awaits_others(look_up):
+        return "it is decided once other hosts have answered; `hostwatch status` has the state of each source of names"
     if look_up is None or look_up.of_host is None or look_up.resolver.lister.host_addresses is not None:
         return "it is decided once the engine has told what is not known yet"
     return "`hostwatch doctor` says what keeps this host's address from being known"
+
+
+def _awaits_others(look_up: LookUp) -> bool:
+    answer, lister = look_up.answer, look_up.resolver.lister
+    rule = answer.rule if isinstance(answer, Service) else None
+    return look_up.resolver.awaits_others or (rule is not None and lister.remotes.awaits(rule.source))
 
 
 _TOGETHER = (
@@ -77,17 +85,32 @@ _TOGETHER = (
 
 def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
     if not service.containers:
-        yield f"a container that matches the service {told(service.name)} of the configuration"
+        yield _of_empty(look_up.resolver, service)
         return
     members = [member_of(look_up.resolver, service, c, look_up.is_addressed) for c in service.containers]
     places = [look_up.on_host(member.container) for member in members if member.missing is None]
     if look_up.of_host is not None and any(isinstance(place, Unreached) for place in places):
         yield _ON_HOST[look_up.of_host.attribute]
     for kind, words in _BY_FAULT.items():
-        if found := [member.container for member in members if isinstance(member.missing, kind)]:
-            yield words.format(listed(found))
+        found = [member.container for member in members if isinstance(member.missing, kind)]
+        if own := [container for container in found if container.remote is None]:
+            yield words.format(listed(own))
+    if others := [member.container for member in members if member.missing is not None and member.container.remote]:
+        yield _ELSEWHERE.format(listed(others))
 
 
+def _of_empty(resolver: Resolver, service: Service) -> str:
+    """What would be behind a service of the configuration."""
+    if service.rule is not None and service.rule.is_from_catalog:
+        return f"an instance of {told(service.name)} in its catalog, with an address"
+    found = f"a container that matches the service {told(service.name)} of the configuration"
+    return f"{found}, here or on a host that publishes it" if resolver.asks_others(Tier.CLUSTER) else found
+
+
+_ELSEWHERE = (
+    "an address of {} that this host has a route to, and that is on no network of its own; or an overlay network that"
+    " the subscriber is on, too"
+)
 _ON_HOST = {
     Attribute.HOST_IP: "publish the port on an address that the subscriber reaches (`ports:` in a compose file, or"
     " `docker run --publish`)",
@@ -112,4 +135,9 @@ def _of_nothing(resolver: Resolver, name: str) -> str:
     networks = told(" or ".join(sorted(a.network_name for a in context.attachments)))
     if networks:
         ways.append(f"the alias {name} on {networks}")
-    return f"{', '.join(ways)}, in reach of the subscriber; or an entry {name} under `services` of the configuration"
+    found = [f"{', '.join(ways)}, in reach of the subscriber"]
+    if resolver.asks_others(Tier.OVERLAY):
+        found.append(f"a service or container {name} of another host, on an overlay network of the subscriber")
+    if resolver.asks_others(Tier.CLUSTER):
+        found.append(f"{name} under `cluster.publish` of the host that has it")
+    return f"{'; '.join(found)}; or an entry {name} under `services` of the configuration"

@@ -20,6 +20,7 @@ from hostwatch.core.resolve.members import Member, answer_for, member_of, networ
 from hostwatch.core.resolve.outcome import Origin
 from hostwatch.core.resolve.reached import Reached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
+from hostwatch.core.resolve.tiers import called_here
 
 
 class Step(NamedTuple):
@@ -67,7 +68,8 @@ class LookUp:
         if isinstance(answer, Service) and answer.tier is Tier.SELF:
             yield Step(1, "tier", "self is the subscriber itself")
         else:
-            tiers = [*self.resolver.tried(self.name)]
+            tried_tiers = self.resolver.tried(self.name)
+            tiers = [(tier, tried) for tier, tried in tried_tiers if tried is not None or self._is_told(tier)]
             for tier, tried in tiers:
                 yield Step(1, "tier", self._of_tier(tier, tried, is_it=tried is not None and tried == answer))
             if isinstance(answer, Service) and not any(tried for _, tried in tiers):
@@ -82,6 +84,10 @@ class LookUp:
                 yield from self.candidate(answer, member_of(self.resolver, answer, container, self.is_addressed))
         yield from self._others(answer, bearers)
 
+    def _is_told(self, tier: Tier) -> bool:
+        """Whether it is told that a tier has no answer: of one host alone there are no others to speak of."""
+        return tier not in _OF_OTHERS or self.resolver.asks_others(tier)
+
     def _of_tier(self, tier: Tier, tried: Answer, *, is_it: bool) -> str:
         place = _place(self.resolver, tier)
         if tried is None:
@@ -92,7 +98,8 @@ class LookUp:
         if tried.yields:
             found += ", which has ended and yields the name to a container of that name, or with that alias"
         elif not tried.containers:
-            found += ", which no container matches"
+            is_from_catalog = tried.rule is not None and tried.rule.is_from_catalog
+            found += ", of which its catalog has no instance" if is_from_catalog else ", which no container matches"
         return f"{place}: {found}; this is the one that counts" if is_it else f"{place}: {found}"
 
     def candidate(self, service: Service, member: Member) -> Iterator[Step]:
@@ -114,6 +121,8 @@ class LookUp:
         if not self.is_addressed:
             return "it runs"
         addresses = " and ".join(str(address) for address in (reached.ipv4, reached.ipv6) if address is not None)
+        if (remote := member.container.remote) is not None and remote.is_routed:
+            return f"{addresses}, to which this host has to have a route"
         if not reached.network_name:
             return f"{addresses}, the address of the host for this subscriber"
         return f"{addresses} on {told(reached.network_name)}{self._choice(service, member)}"
@@ -154,7 +163,7 @@ def _of_host(place: HostReach) -> Step:
 
 def listed(containers: Iterable[Container]) -> str:
     """Some containers, for people."""
-    names = sorted({container.name for container in containers})
+    names = sorted({called_here(container) for container in containers})
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return told(", ".join(names[:_MOST_NAMED]) + more)
 
@@ -205,6 +214,7 @@ _PLACES = {
     Tier.OVERLAY: "other hosts on the subscriber's overlay networks",
     Tier.CLUSTER: "names that other hosts publish",
 }
+_OF_OTHERS = (Tier.OVERLAY, Tier.CLUSTER)
 _SEEN_BY_HOST = {
     Tier.COMPOSE: "compose services, as SERVICE.PROJECT",
     Tier.ALIAS: "network aliases, and compose services of all projects",
@@ -212,6 +222,9 @@ _SEEN_BY_HOST = {
 
 
 def _described(container: Container, owner: Container) -> str:
+    if (remote := container.remote) is not None:
+        addresses = " and ".join(str(address) for address in container.endpoints[0].addresses)
+        return told(f"{remote.told_by}; {addresses or 'no address'}")
     state = {State.RUNNING: "running", State.STOPPED: "not running", State.UNKNOWN: "changing"}[container.state]
     if container.claim is Claim.DEPARTED:
         state = "removed a moment ago, and perhaps being made anew"

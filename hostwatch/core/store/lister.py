@@ -95,9 +95,15 @@ class Lister:
 
     @property
     def containers(self) -> Iterable[Container]:
-        """All containers, in no particular order."""
+        """All containers of this engine, in no particular order."""
         everyone = self._containers.values()
         return (c for c in everyone if c.host_file is None and c.remote is None and c.claim is not Claim.DEPARTED)
+
+    @property
+    def everywhere(self) -> Iterable[Container]:
+        """All containers, those of other hosts among them, in no particular order."""
+        everyone = self._containers.values()
+        return (c for c in everyone if c.host_file is None and c.claim is not Claim.DEPARTED)
 
     @property
     def host_files(self) -> list[Container]:

@@ -19,6 +19,7 @@ class Remotes:
         self._found = found
         self._results = results
         self._awaited: set[str] = set()
+        self._known: set[str] = set()
 
     def named(self, engine: EngineId, name: str) -> list[Container]:
         """Those with that name."""
@@ -42,8 +43,22 @@ class Remotes:
 
         Until then what only it may know is unknown: all subscribers may be affected.
         """
+        self._known.add(source)
         if is_awaited == (source in self._awaited):
             return False
         self._awaited ^= {source}
         self._results.changed(_SOURCES)
         return True
+
+    def has(self, *sources: str) -> bool:
+        """Whether one of these sources is asked, for people: no decision depends on it."""
+        return not self._known.isdisjoint(sources)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The sources that are asked, or would be."""
+        return frozenset(self._known)
+
+    def forget(self, source: str) -> None:
+        """Take in that a source is not asked any more."""
+        self._known.discard(source)

@@ -21,6 +21,10 @@ function* troubles({ lost, state, refusal }) {
   if (state && !state.engine.connected) {
     yield "The engine is away. hostwatch leaves all files as they are until it is back.";
   }
+  for (const { source, up, since, fault } of state?.sources ?? []) {
+    const reason = fault ? ` (${plain(fault, 300)})` : "";
+    if (up === false) yield `${plain(source, 300)} does not answer since ${clock(since)}${reason}. What it told of other hosts stays as last known.`;
+  }
   const standing = state?.daemon?.state;
   if (standing === "standby") {
     yield "This hostwatch is in standby: another one keeps the files. This one takes over when that ends.";

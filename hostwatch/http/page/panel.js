@@ -5,7 +5,7 @@ import { files, recordsOf, withheldOf } from "./files.js";
 import { html } from "./html.js";
 import { Reasons } from "./reasons.js";
 import { MEANINGS, SIGNS, serviceStanding, subscriberStanding } from "./standing.js";
-import { brief, counted, plain } from "./words.js";
+import { brief, counted, place, plain } from "./words.js";
 
 const FIRST_ASKERS = 30; // subscribers of a service that are listed at once
 
@@ -82,6 +82,7 @@ function Containers({ service }) {
       ${service.containers.slice(0, FIRST_ASKERS).map((each) => html`
         <dt><bdi>${brief(each.name)}</bdi></dt>
         <dd>${brief([each.state, each.health].filter(Boolean).join(", "))}
+          ${each.elsewhere && html` · <bdi>${place(each.elsewhere)}</bdi>`}
           ${Object.entries(each.addresses).map(([network, list]) => html` · <b>${brief(list.join(" "))}</b> <bdi>${brief(network)}</bdi>`)}</dd>`)}
       ${service.containers.length > FIRST_ASKERS && html`<dt>and</dt><dd>${service.containers.length - FIRST_ASKERS} more containers</dd>`}
     </dl>`;

@@ -3,7 +3,7 @@
 import { Component } from "./vendor/preact.js";
 import * as api from "./api.js";
 import { html } from "./html.js";
-import { brief, clock, counted, plain } from "./words.js";
+import { brief, clock, counted, place, plain } from "./words.js";
 
 const SETTLE = 400; // ms from a change until the reasons are asked for again
 const FIRST_LINES = 40; // a file may have thousands; the button shows as many more
@@ -79,11 +79,12 @@ function Line({ line }) {
 }
 
 function Answer({ record }) {
-  const { line, address, names, container, network, since } = record;
+  const { line, address, names, container, network, elsewhere, since } = record;
   return html`
     <p class="answer">
       ${line ? html`<b><bdi>${brief(line)}</bdi></b>` : html`<b>${brief(address)}</b> <bdi>${brief(names.join(" "))}</bdi>`}
       <span class="quiet">${container && html` · container <bdi>${plain(container, 300)}</bdi>`}
+        ${elsewhere && html` · <bdi>${place(elsewhere)}</bdi>`}
         ${network && html` · network <bdi>${plain(network, 300)}</bdi>`}${since && ` · since ${clock(since)}`}</span>
     </p>`;
 }

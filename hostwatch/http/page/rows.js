@@ -16,7 +16,7 @@ export function subscriberRow(subscriber) {
     detail: subscriberDetail(subscriber),
     words: searched([subscriber.name, subscriber.id, subscriberStanding(subscriber).words,
       ...files(subscriber).flatMap((each) => [each.path, each.error]),
-      ...recordsOf(subscriber).flatMap((each) => [recordText(each), each.service, each.container]),
+      ...recordsOf(subscriber).flatMap((each) => [recordText(each), each.service, each.container, each.elsewhere?.host]),
       ...withheldOf(subscriber).flatMap((each) => [each.line, each.reason])]),
   }));
 }
@@ -29,7 +29,7 @@ export function serviceRow(service) {
     standing: serviceStanding(service),
     detail: serviceDetail(service),
     words: searched([service.name, ...service.names, service.source, serviceStanding(service).words, ...(service.then ?? []),
-      ...service.containers.flatMap((each) => [each.name, each.id, each.state, ...Object.entries(each.addresses).flat(2)])]),
+      ...service.containers.flatMap((each) => [each.name, each.id, each.state, each.elsewhere?.host, ...Object.entries(each.addresses).flat(2)])]),
   }));
 }
 

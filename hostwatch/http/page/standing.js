@@ -54,7 +54,8 @@ export function serviceDetail(service) {
   if (service.then) return brief(service.then.join(" · ")) || "no address";
   if (service.missing) return "asked for, and nothing has this name";
   const found = service.containers.flatMap((each) =>
-    Object.entries(each.addresses).map(([network, list]) => `${list.join(" ")} ${network}`),
+    Object.entries(each.addresses).map(([network, list]) =>
+      [...list, network, each.elsewhere?.host && `of ${each.elsewhere.host}`].filter(Boolean).join(" ")),
   );
   return brief(found.slice(0, 3).join(" · ") + (found.length > 3 ? ` · ${found.length - 3} more` : "")) || "no address";
 }

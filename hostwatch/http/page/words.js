@@ -29,6 +29,11 @@ export function counted(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
+// Where an address is that another host has.
+export function place({ host, as_last_known: isKept }) {
+  return plain(`${host ? `of ${host}` : "of another host"}${isKept ? ", as last known" : ""}`, 300);
+}
+
 export function addresses(list) {
   return list.length ? list.map((each) => plain(each, 100)).join(", ") : "none";
 }

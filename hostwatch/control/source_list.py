@@ -1,0 +1,52 @@
+"""The sources of names on other hosts, each with its state, for those who ask."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hostwatch.control.history import instant
+from hostwatch.control.remotes import SourceState
+
+Json = Mapping[str, Any]
+
+
+def sources(states: Mapping[str, SourceState]) -> list[Json]:
+    """The state of each source, as `status --json` has it."""
+    return [
+        {
+            "source": source,
+            "kind": state.kind,
+            "name": state.name,
+            "up": state.is_up,
+            "since": instant(state.since),
+            "fault": state.fault or None,
+            "endpoints": state.endpoints,
+        }
+        for source, state in sorted(states.items())
+    ]
+
+
+def unasked(names: Iterable[str]) -> list[Json]:
+    """The same of sources that a command does not ask: `up` and all that follows from an answer is `null`."""
+    return [_unasked(source, *source.partition(":")[::2]) for source in sorted(names)]
+
+
+def _unasked(source: str, kind: str, name: str) -> Json:
+    unknown = {"up": None, "since": None, "fault": None, "endpoints": None}
+    return {"source": source, "kind": kind, "name": name or kind, **unknown}
+
+
+def notes(states: Mapping[str, SourceState]) -> Iterator[str]:
+    """What an answer has to say of sources that are cut off."""
+    for source, state in sorted(states.items()):
+        if not state.is_up:
+            fault = f" ({state.fault})" if state.fault else ""
+            yield f"{source} is away since {instant(state.since)}{fault}: what it told is as last known"
+
+
+def unasked_note(names: Iterable[str]) -> Iterator[str]:
+    """What a command has to say of the sources that only a daemon asks."""
+    if found := sorted(names):
+        yield f"{UNASKED} ({', '.join(found)}): a line that needs them stays as it is in the file"
+
+
+UNASKED = "other hosts are asked by the daemon alone"
