@@ -67,9 +67,15 @@ class Http:
             with anyio.fail_after(DEADLINE_SECONDS):
                 response = await self._sent(server, path, body, token)
             try:
-                yield Lines(response.content.iter_any(), LINE_LIMIT)
+                yield Lines(self._pieces(server, response), LINE_LIMIT)
             finally:
                 response.close()
+
+    async def _pieces(self, server: str, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """What comes of a stream. It is read in tasks of the reader's own, so its failures are translated here."""
+        with self._translated(server, DEADLINE_SECONDS):
+            async for piece in response.content.iter_any():
+                yield piece
 
     async def _answer(self, server: str, path: str, body: Message, token: str) -> bytes:
         response = await self._sent(server, path, body, token)
