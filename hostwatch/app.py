@@ -2,10 +2,8 @@
 
 import gc
 import math
-import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
@@ -17,7 +15,7 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from hostwatch import garbage, signals, systemd
+from hostwatch import garbage, priority, signals, systemd
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
@@ -41,13 +39,10 @@ from hostwatch.hosts.lock import RUN, Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
 from hostwatch.hosts.resolver_watch import HostResolverFile
 from hostwatch.http.first import first_ended
-from hostwatch.http.server import Server
+from hostwatch.http.server import Server, load
 from hostwatch.http.sockets import Address
 from hostwatch.network.routes import Routes, own_addresses
 
-_SWITCH_SECONDS = 0.0002
-"""The longest time for which one thread keeps the others from running. Python's default, 5 ms, is half of the time
-between the engine's last rebuild of a file and the container's first instruction."""
 _GRACE_SECONDS = 0.9
 """Time for the removal of the blocks at the end (`on_exit: remove`)."""
 _READY_SECONDS = 10.0
@@ -133,7 +128,9 @@ async def run(configured: Configured, reread: Reread) -> bool:
 
     Returns whether a signal ended it. If not, it has logged why a new process is needed.
     """
-    _raise_priority()
+    if priority.is_rationed():
+        load()
+    priority.raise_priority()
     left: list[_Left] = []
     with signals.received() as received, garbage.searched_in_short_steps():
         try:
@@ -231,25 +228,6 @@ async def _report_state(daemon: Daemon) -> None:
         systemd.tell("WATCHDOG=1", f"STATUS={daemon.standing}")
         with anyio.move_on_after(pause):
             seen = await daemon.news.after(seen)
-
-
-def _raise_priority() -> None:
-    """Take the lowest real-time priority, so that this process runs as soon as there is work.
-
-    A container's first instruction does not wait: on engine 26.1 it comes some milliseconds after the engine has
-    rebuilt the file. With both cores kept busy by others, 17 of 30 starts were missed at the usual priority, 8 at the
-    lowest nice value, none at the lowest real-time priority. One piece of work takes a millisecond or two.
-    """
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    if os.sched_getscheduler(0) == os.SCHED_RR:  # a service manager has set it
-        return
-    lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, lowest)
-    except OSError as error:
-        logger.debug("no real-time priority ({}): a busy machine may make us late; see doctor", error.strerror)
-        with suppress(OSError):  # a kernel with real-time groups may refuse that priority and grant this one
-            os.setpriority(os.PRIO_PROCESS, 0, -20)
 
 
 def _refuse_beside(holder: Holder) -> None:

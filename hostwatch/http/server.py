@@ -1,7 +1,8 @@
 """Listens at the control socket and at the configured address, as long as this process keeps the files.
 
 A standby listens at a socket of its own, only for `health`. An address that cannot be had is tried again, and holds
-nothing up. What answers is loaded once it is needed (`hostwatch.http.site`), in a thread, as it takes 15 MB and 0.3 s.
+nothing up. What answers (`hostwatch.http.site`) takes 15 MB and 0.3 s. So it is loaded once it is needed, in a thread;
+or first of all, where the real-time that the process may have is too little for that (`hostwatch.priority`).
 """
 
 import asyncio
@@ -89,7 +90,7 @@ class Server:
     async def _answer(self, listening: Listening) -> NoReturn:
         if listening.address.is_control:
             await _first_connection(listening)
-        site = await anyio.to_thread.run_sync(_loaded)
+        site = await anyio.to_thread.run_sync(load)
         await site.answer(self._view, self.events, listening)
         raise AssertionError("it answers for ever")
 
@@ -115,7 +116,8 @@ async def _first_connection(listening: Listening) -> None:
         loop.remove_reader(listening.socket)
 
 
-def _loaded() -> ModuleType:
+def load() -> ModuleType:
+    """Load what answers, unless it is loaded. Blocks for a moment."""
     from hostwatch.http import site  # noqa: PLC0415 (loads aiohttp)
 
     return site

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from bench import simulated
-from hostwatch import app
+from hostwatch import app, priority
 from hostwatch.config.file import load
 from hostwatch.config.settings import Settings
 from hostwatch.daemon import Daemon, Parts
@@ -32,7 +32,7 @@ def daemons(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Daemon
 
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
     monkeypatch.setattr(app, "Daemon", noted)
-    monkeypatch.setattr(app, "_raise_priority", lambda: None)
+    monkeypatch.setattr(priority, "raise_priority", lambda: None)
     yield made
     for number, handler in before.items():
         signal.signal(number, handler)

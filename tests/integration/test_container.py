@@ -28,7 +28,8 @@ RESOLV_FILE = image.REPOSITORY / "config" / "compose.resolv.yaml"
 HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
-"""The control group of real-time shares, on a kernel that has them."""
+REAL_TIME_SHARE = REAL_TIME / "cpu.rt_runtime_us"
+"""The control group of real-time shares, and the share of all, on a kernel that has them."""
 
 TAKE_LEASE = "import fcntl, sys; fcntl.fcntl(open(sys.argv[1], 'r+'), fcntl.F_SETLEASE, fcntl.F_WRLCK)"
 READ_HOSTS = "print(open('/etc/hosts').read())"
@@ -37,7 +38,9 @@ import os, pathlib
 names = {path.parent.name: path.read_text() for path in pathlib.Path("/proc").glob("[0-9]*/comm")}
 [daemon] = [int(number) for number, name in names.items() if name == "hostwatch\\n"]
 print(os.sched_getscheduler(daemon) == os.SCHED_RR)
+print("aiohttp" in pathlib.Path(f"/proc/{daemon}/maps").read_text())
 """
+"""Whether the daemon has the priority, and what it answers with."""
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +90,12 @@ def override(lab: Lab, text: str) -> Path:
     return path
 
 
-def real_time(lab: Lab) -> list[Path]:
+def real_time(lab: Lab, more: str = "") -> list[Path]:
     """Set the engine's share of real-time, if the kernel divides it; returns a file that sets the container's share."""
-    if not (REAL_TIME / "cpu.rt_runtime_us").exists():
+    if not REAL_TIME_SHARE.exists():
         return []
-    (REAL_TIME / f"hostwatch-{lab.engine.name}" / "cpu.rt_runtime_us").write_text("200000")
-    return [override(lab, "cpu_rt_runtime: 100000")]
+    (REAL_TIME / f"hostwatch-{lab.engine.name}" / REAL_TIME_SHARE.name).write_text("200000")
+    return [override(lab, f"cpu_rt_runtime: 100000{more}")]
 
 
 def log(container: Container) -> str:
@@ -125,14 +128,18 @@ def test_files_are_right_before_the_first_instruction(lab: Lab) -> None:
             service.remove(force=True)
             return right
 
-        # A container has a tenth of the real time only: beside other tests one start is missed now and then.
-        assert len(wrong_rounds(ROUNDS, is_right)) <= 1
+        assert wrong_rounds(ROUNDS, is_right) == []
 
 
 def test_it_takes_the_real_time_priority(lab: Lab) -> None:
-    """The capabilities in config/compose.yaml suffice for it."""
-    with contained(lab, *real_time(lab)) as hostwatch:
-        assert hostwatch.exec_run(["python3", "-c", SCHEDULER]).output == b"True\n"
+    """The capabilities in config/compose.yaml suffice for it. What takes long is done before.
+
+    The first check of its health came five seconds after the start, and what answers it took the share of a second.
+    """
+    with contained(lab, *real_time(lab, ", healthcheck: {disable: true}")) as hostwatch:
+        output = hostwatch.exec_run(["python3", "-c", SCHEDULER]).output
+        assert output in (b"True\nTrue\n", b"True\nFalse\n")
+        assert output == b"True\nTrue\n" or not REAL_TIME_SHARE.exists()
 
 
 def test_it_can_be_stopped_while_it_starts(lab: Lab) -> None:
