@@ -23,6 +23,7 @@ from hostwatch.control.reconcile.plan import (
     decide,
     observe,
 )
+from hostwatch.control.reconcile.recalling import recalled
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refusal
 from hostwatch.control.reconcile.state import FileState
 from hostwatch.control.source import EngineInfo, Source
@@ -36,14 +37,10 @@ from hostwatch.control.writers import (
     HostsFiles,
     Writers,
 )
-from hostwatch.core.block import hostsfile
-from hostwatch.core.block.forms import form_of
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, State
 from hostwatch.core.remote import CLUSTER, overlay_source
-from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
-from hostwatch.core.resolve.recall import memory_of
 from hostwatch.core.resolve.remote_reach import OVERLAY
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.sharing import Sharing
@@ -254,8 +251,7 @@ class Survey:
             raise FileRefusedError(plan.reason)
         container, kind = file
         text = await files.read(container)
-        found = hostsfile.found(text, form_of(kind)) or Block()
-        memory = memory_of(outcomes(self.store, self._sharing(file).requests), found, kind)
+        memory = await recalled(self.store, self._sharing(file).requests, text, kind)
         desired = self._observed(file, FileState().recalled(memory)).desired
         block = desired.block if desired is not None else Block()
         rewriting = Rewriting(block, container, block, kind=kind, limit=files.limit(container))

@@ -68,9 +68,24 @@ def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
 
     shown = lab.command("status").stdout
     assert {"db", "10.123.7.7", "web:", "right"} <= set(shown.split())
+    assert "other hosts" not in shown
+    leaves_other_hosts_alone(lab, lab.hosts_path(web))
 
     assert "web" in lab.command("clean").stdout
     assert lab.hosts(web) == bare
+
+
+def leaves_other_hosts_alone(lab: Lab, hosts: Path) -> None:
+    """A command asks no other host, and says so: what a daemon has of them stays as it is."""
+    of_daemon = BLOCK.replace("# withheld: @{cache.ip} cache  (cache: no running container)", "10.9.0.9        cache")
+    hosts.write_text(hosts.read_text().replace(BLOCK, of_daemon))
+    lab.command("plan", "--exit-code", status=3)
+    configuration = lab.configured("cluster: {etcd: http://127.0.0.1:1}")
+    assert lab.command("plan", "--exit-code", "-c", configuration).stdout == ""
+    assert "cluster: not asked, as only a daemon does" in lab.command("status", "-c", configuration).stdout
+    why = lab.command("why", "web", "cache", "-c", configuration).stdout
+    assert "cache: what other hosts have is not known yet: 10.9.0.9 cache stays until that is known" in why
+    assert "note: other hosts are asked by the daemon alone (cluster)" in why
 
 
 def test_no_name_is_cut_and_lost_output_is_no_traceback(lab: Lab) -> None:

@@ -54,7 +54,6 @@ from hostwatch.control.writers import (
 from hostwatch.core.block import hostsfile
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, FileKind, State
-from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store
 
@@ -192,7 +191,7 @@ class Pipeline:
                 return moment._replace(now=loop_time())
             case Recall():
                 text = await self._access.read(container, seen.writer)
-                memory = await recalled(outcomes(self._store, seen.sharing.requests), text, self._kind)
+                memory = await recalled(self._store, seen.sharing.requests, text, self._kind)
                 self._states[seen.key] = seen.state.recalled(memory)
                 return moment
 

@@ -6,7 +6,7 @@ a line that is gone may linger, an unknown one changes nothing, a refused one go
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import AddressOrWords, ContainerKey, FileKind
@@ -23,10 +23,10 @@ from hostwatch.core.resolve.outcome import (
     Refused,
     Unknown,
     by_line,
-    published,
 )
 from hostwatch.core.resolve.parts import Part, part_of
 from hostwatch.core.resolve.reach import in_reach
+from hostwatch.core.resolve.remote_reach import Elsewhere, unheard
 from hostwatch.core.resolve.resolv import resolv_outcomes
 from hostwatch.core.resolve.services import Service
 from hostwatch.core.resolve.templates import line_outcome
@@ -67,10 +67,21 @@ def desired_block(
     def called(keys: frozenset[ContainerKey]) -> str:
         return _called(lister, requests, keys)
 
-    found = after_linger(answer.resolved, memory, now, linger_seconds, Others(holders, called))
+    others = Others(holders, called, unheard_by(lister, requests))
+    found = after_linger(answer.resolved, memory, now, linger_seconds, others)
     if answer.resolved.is_timeless:
         answer.desired = found
     return found
+
+
+def unheard_by(lister: Lister, requests: Sequence[Request]) -> Elsewhere | None:
+    """What a file's subscriber may have to expect of other hosts that have not been heard yet; `None`: nothing."""
+    return unheard(lister, requests[0].query.context.engine) if requests else None
+
+
+def asks_for_all(requests: Iterable[Request]) -> bool:
+    """Whether a request is for every name."""
+    return any(request.query.subscription.everything for request in requests)
 
 
 def _called(lister: Lister, requests: Sequence[Request], keys: frozenset[ContainerKey]) -> str:
@@ -128,7 +139,8 @@ class _Names:
         ]
         if not kept:
             return Refused(outcome.line, f"{' '.join(names)}: already given to another address")
-        return published(outcome.line, kept, outcome.source, outcome.of_all)
+        records, origins = zip(*kept, strict=True)
+        return replace(outcome, records=records, origins=origins)
 
     def _is_free(self, name: str, address: AddressOrWords) -> bool:
         return address in self._given.get(folded(name), {address})

@@ -63,7 +63,7 @@ class _Found:
         if isinstance(outcome, Gone):
             return None
         if isinstance(outcome, Published):
-            outcome = Published(line, outcome.records, outcome.origins, of_all=True, source=outcome.source)
+            outcome = replace(outcome, of_all=True)
         return Line(group, names[0], frozenset(names), outcome)
 
     def _written(self, name: str, ids: AbstractSet[str]) -> str:

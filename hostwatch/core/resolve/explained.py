@@ -98,7 +98,7 @@ class Explanation:
         for stretch in stretches(self._desired.memory):
             for line, last in stretch.items():
                 if isinstance(last, Last) and last.records:
-                    found.setdefault(line, Gone(line, "nothing in reach has the name any more"))
+                    found.setdefault(line, _vanished(line, last))
         for line, outcome in found.items():
             records = tuple(self._records.get(line, ()))
             is_meant = not names or not names_of(line, records).isdisjoint(names)
@@ -218,6 +218,13 @@ class Explanation:
             if holders:
                 state = "" if any(c.state is State.RUNNING for c in holders) else ", as far as is known"
                 yield Step(0, "lost", f"its last address {address} belongs to {listed(holders)} now{state}")
+
+
+def _vanished(line: str, last: Last) -> Outcome:
+    """The outcome of a line that nothing gives any more."""
+    if last.gone_since is None:
+        return Unknown(line, "what other hosts have is not known yet")
+    return Gone(line, "nothing in reach has the name any more")
 
 
 def _text(record: Record) -> str:

@@ -22,6 +22,7 @@ from hostwatch.core.model import AddressOrWords, ContainerKey
 from hostwatch.core.names import folded
 from hostwatch.core.resolve.outcome import Gone, Last, Memory, Origin, Outcome, Published, Refused, Unknown
 from hostwatch.core.resolve.parts import Part, part_of
+from hostwatch.core.resolve.remote_reach import Elsewhere
 
 MOST_LOST = 4
 """A reason names the new owners of at most this many lost addresses."""
@@ -51,6 +52,8 @@ class Others:
 
     holders: Holders
     called: Called
+    unheard: Elsewhere | None = None
+    """The addresses that may be those of other hosts, of which nothing has been heard yet; `None`: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Resolved:
 
 def after_linger(resolved: Resolved, memory: Memory, now: float, linger: float, others: Others) -> Desired:
     """The desired block for these outcomes at `now`."""
-    vanished = _vanished(resolved, memory)
+    vanished = _vanished(resolved, memory, others.unheard)
     parts = (*resolved.parts, part_of(vanished)) if vanished else resolved.parts
     aging = _Aging(parts, memory, now, linger, others)
     for part in parts:
@@ -107,7 +110,7 @@ class _Aging:
             return
         lines: dict[str, Published | Last] = {}
         for outcome in part.outcomes:
-            last = outcome if isinstance(outcome, Published) else self._aged(outcome)
+            last = self._whole(outcome) if isinstance(outcome, Published) else self._aged(outcome)
             if last is not None:
                 lines[outcome.line] = last
         self._lines.append(lines)
@@ -120,12 +123,32 @@ class _Aging:
             last = _lingering(last, self._now, self._linger, self._is_bound)
             if last is not None and last.records and last.gone_since is not None:
                 self._ends.append(last.gone_since + self._linger)
+        elif isinstance(outcome, Unknown) and last is not None and last.of_all:
+            last = _kept(last, lambda record, _: not any(map(self._is_bound, record.claims)))
         if last is not None:
             self._lasting.append(last)
         is_said = bool(outcome.reason)  # not of a vanished line
         if is_said and (last is None or not last.records):
             self._withheld.append(Withheld(outcome.line, outcome.reason + _new_owners(last or _NOTHING, self._others)))
         return last
+
+    def _whole(self, outcome: Published) -> Published:
+        """With the earlier records that other hosts may still have, if some have not been heard yet."""
+        before = _remembered(self._memory.get(outcome.line)) if outcome.is_partial else None
+        last = _without_lost(before, self._others.holders, is_known=False)
+        if last is None or self._others.unheard is None:
+            return outcome
+        now = {record.address for record in outcome.records}
+        last = _kept(last, lambda record, origin: record.address not in now and self._is_unheard(record, origin))
+        if last is None or not last.records:
+            return outcome
+        self._lasting.append(last)
+        records, origins = (*outcome.records, *last.records), (*outcome.origins, *last.origins)
+        return dataclasses.replace(outcome, records=records, origins=origins)
+
+    def _is_unheard(self, record: Record, origin: Origin) -> bool:
+        unheard = self._others.unheard
+        return unheard is not None and _may_be_elsewhere(origin) and unheard.has(record.address)
 
     def _is_bound(self, name: str) -> bool:
         """Whether the name is published."""
@@ -158,15 +181,25 @@ def _new_owners(last: Last, others: Others) -> str:
     return "".join(f"; its last address {address} is {owner}'s now" for address, owner in owners if owner)
 
 
-def _vanished(resolved: Resolved, memory: Memory) -> list[Gone]:
-    """The lines that `services: "*"` published and that have no outcome any more. Equal parts are left out at once."""
+def _may_be_elsewhere(origin: Origin) -> bool:
+    """Whether a record may be of another host: it was, or an earlier run wrote it."""
+    return origin.container is None or origin.remote is not None
+
+
+def _vanished(resolved: Resolved, memory: Memory, unheard: Elsewhere | None) -> list[Gone | Unknown]:
+    """The lines that `services: "*"` published and that have no outcome any more. Equal parts are left out at once.
+
+    Those that may come from other hosts are unknown until these have been heard.
+    """
     if not resolved.asks_for_all:
         return []
     before = memory.maps if isinstance(memory, ChainMap) else [memory]
     old, new = {*map(id, before)}, {id(part.published) for part in resolved.parts}
     there = {o.line for part in resolved.parts if id(part.published) not in old for o in part.outcomes}
     gone = (item for lines in before if id(lines) not in new for item in lines.items())
-    return [Gone(line, "") for line, last in gone if last.of_all and line not in there]
+    found = [(line, last) for line, last in gone if last.of_all and line not in there]
+    is_open = unheard is not None
+    return [(Unknown if is_open and all(map(_may_be_elsewhere, o.origins)) else Gone)(line, "") for line, o in found]
 
 
 def _remembered(last: Published | Last | None) -> Last | None:

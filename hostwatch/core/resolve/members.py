@@ -1,14 +1,14 @@
 """The containers behind a name, each with the address at which a subscriber reaches it, or why it cannot."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostwatch.core.block.records import Record
 from hostwatch.core.model import Address, Container, Health, State
 from hostwatch.core.names import folded
 from hostwatch.core.references import SELF, Reference
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Refused, Source, Unknown, published
+from hostwatch.core.resolve.outcome import Gone, Origin, Outcome, Published, Refused, Source, Unknown, published
 from hostwatch.core.resolve.reach import LOST_NETWORK, reach
 from hostwatch.core.resolve.reached import NotKnown, Reached, Unreached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier, own_service
@@ -140,6 +140,19 @@ def why_no_member(resolver: Resolver, service: Service, name: str, line: str, me
     return outcome
 
 
+def as_far_as_known(resolver: Resolver, service: Service, outcome: Outcome) -> Outcome:
+    """The outcome of a line of a service, which is not the whole one while other hosts may have more replicas."""
+    if isinstance(outcome, Published) and awaits_replicas(resolver, service):
+        return replace(outcome, is_partial=True)
+    return outcome
+
+
+def awaits_replicas(resolver: Resolver, service: Service) -> bool:
+    """Whether other hosts may have more replicas beside this host's, and have not been heard yet."""
+    rule = service.rule
+    return rule is not None and rule.prefers_any and resolver.lister.remotes.awaits(rule.source)
+
+
 def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
     """The outcome of a line if no container can be published. A container that is not known decides first."""
     reasons = [member.missing for member in members if member.missing is not None]
@@ -186,7 +199,7 @@ def addressed(
         for address in addresses(member.reached, subscription)
     ]
     if owned:
-        return published(line, owned, source_of(service))
+        return as_far_as_known(resolver, service, published(line, owned, source_of(service)))
     found = [member for member in members if member.missing is None]
     if not found:
         return why_no_member(resolver, service, service.name, line, members)

@@ -46,6 +46,8 @@ class Published:
     """Whether the line comes from `services: "*"` alone, so that it has no outcome when its service is gone."""
     source: Source | None = None
     """The service; `None` for a literal line."""
+    is_partial: bool = False
+    """Whether other hosts may have more of its replicas, of which nothing has been heard yet."""
     names: frozenset[str] = field(init=False, compare=False, repr=False)
     """The names that the records claim, folded. Computed once, as most lines of a long file stay as they were."""
     is_distinct: bool = field(init=False, compare=False, repr=False)

@@ -34,7 +34,8 @@ def part_of(outcomes: Iterable[Outcome]) -> Part:
     withheld = [Withheld(outcome.line, outcome.reason) for outcome in everyone if isinstance(outcome, Refused)]
     names = frozenset[str]().union(*[outcome.names for outcome in published])
     settled = None
-    if len(published) + len(withheld) == len(everyone) and _are_distinct(published, names):
+    is_whole = not any(outcome.is_partial for outcome in published)
+    if is_whole and len(published) + len(withheld) == len(everyone) and _are_distinct(published, names):
         records = [record for outcome in published for record in outcome.records]
         settled = Settled(portion_of(records), tuple(withheld))
     return Part(everyone, {outcome.line: outcome for outcome in published}, names, settled)

@@ -9,13 +9,37 @@ from contextlib import suppress
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, FileKind
 from hostwatch.core.resolve.linger import MOST_LOST
+from hostwatch.core.resolve.members import service_line
 from hostwatch.core.resolve.outcome import Last, Memory, Origin, Outcome
+from hostwatch.core.resolve.remote_reach import Elsewhere
 from hostwatch.core.resolve.resolv import remembered
 
 
-def memory_of(found: Iterable[Outcome], block: Block, kind: FileKind = FileKind.HOSTS) -> Memory:
-    """The memory that follows from a block in a file, which an earlier run left there."""
-    return _of_hosts(found, block) if kind is FileKind.HOSTS else remembered(found, block)
+def memory_of(
+    found: Iterable[Outcome], block: Block, kind: FileKind = FileKind.HOSTS, unheard: Elsewhere | None = None
+) -> Memory:
+    """The memory that follows from a block in a file, which an earlier run left there.
+
+    `unheard`: for a file with every name, the addresses that may be those of hosts that have not been heard yet. Their
+    records are remembered although no line has them now.
+    """
+    lines = tuple(found)
+    if kind is not FileKind.HOSTS:
+        return remembered(lines, block)
+    memory = _of_hosts(lines, block)
+    return memory if unheard is None else {**_unheard(block, memory, unheard), **memory}
+
+
+def _unheard(block: Block, memory: Memory, unheard: Elsewhere) -> Memory:
+    """The records that no line has, as lines of `services: "*"`."""
+    known = {record for last in memory.values() for record in last.records}
+    found: dict[str, Last] = {}
+    for record in block.records:
+        if record not in known and unheard.has(record.address):
+            line = service_line(record.names[0], record.names)
+            before = found.get(line, Last((), ()))
+            found[line] = Last((*before.records, record), (*before.origins, Origin()), of_all=True)
+    return found
 
 
 def _of_hosts(found: Iterable[Outcome], block: Block) -> Memory:

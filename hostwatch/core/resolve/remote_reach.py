@@ -5,8 +5,10 @@ Whoever writes into a catalog, or joins a swarm, chooses these addresses. One th
 """
 
 import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from hostwatch.core.model import Address, Container, Endpoint, EngineId, NetworkKey
+from hostwatch.core.model import Address, AddressOrWords, Container, Endpoint, EngineId, Network, NetworkKey, Subnet
 from hostwatch.core.names import shown
 from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
@@ -39,10 +41,36 @@ def _fault(lister: Lister, engine: EngineId, place: Endpoint, address: Address) 
         network = lister.network(NetworkKey(engine, place.network))
         is_inside = network is None or not network.subnets or network.has(address)
         return None if is_inside else f"is outside the network {shown(place.network_name)}"
-    for network in lister.networks:
-        if network.key.engine == engine and network.driver != OVERLAY and network.has(address):
+    for network in _own_networks(lister, engine):
+        if network.has(address):
             return f"is inside the network {shown(network.name)} of this engine, which other hosts do not see"
     return None
+
+
+def _own_networks(lister: Lister, engine: EngineId) -> Iterator[Network]:
+    """The networks whose addresses only this host sees."""
+    return (network for network in lister.networks if network.key.engine == engine and network.driver != OVERLAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Tells which addresses may be those of other hosts, of which nothing has been heard yet."""
+
+    own: tuple[Subnet, ...]
+    """The ranges of this host alone."""
+
+    def has(self, address: AddressOrWords) -> bool:
+        """Whether an address may be another host's."""
+        if isinstance(address, str) or own_kind(address) is not None:
+            return False
+        return not any(address in subnet for subnet in self.own)
+
+
+def unheard(lister: Lister, engine: EngineId) -> Elsewhere | None:
+    """What may be on other hosts of which nothing has been heard yet; `None` if all have been."""
+    if not lister.remotes.are_awaited:
+        return None
+    return Elsewhere(tuple(subnet for network in _own_networks(lister, engine) for subnet in network.subnets))
 
 
 def own_kind(address: Address) -> str | None:

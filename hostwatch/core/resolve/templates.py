@@ -15,6 +15,8 @@ from hostwatch.core.resolve.members import (
     NotRunning,
     addresses,
     answer_for,
+    as_far_as_known,
+    awaits_replicas,
     member_of,
     source_of,
     unanswered,
@@ -156,9 +158,13 @@ def line_outcome(resolver: Resolver, own: Container | None, subscription: Subscr
     members = [member_of(resolver, service, container, addressed) for container in service.containers]
     filler = _Filler(resolver, subscription, line, _slots(members), source_of(service))
     if all(reference.index is not None for reference in line.references):
+        if awaits_replicas(resolver, service):  # which may come first
+            return Unknown(line.text, f"{line.service}: the replicas of other hosts are not known yet")
         return _filled(filler, [None])
     found = [member for member in members if member.missing is None]
-    return _filled(filler, found) if found else why_no_member(resolver, service, line.service, line.text, members)
+    if not found:
+        return why_no_member(resolver, service, line.service, line.text, members)
+    return as_far_as_known(resolver, service, _filled(filler, found))
 
 
 def _filled(filler: _Filler, rows: Iterable[Member | None]) -> Outcome:

@@ -38,6 +38,12 @@ class Remotes:
         self._results.read(_SOURCES)
         return not self._awaited.isdisjoint(sources)
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether the first answer of any source is still to come."""
+        self._results.read(_SOURCES)
+        return bool(self._awaited)
+
     def await_source(self, source: str, is_awaited: bool) -> bool:
         """Take in whether a source's first answer is still to come; returns whether that is new.
 
