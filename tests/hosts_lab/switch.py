@@ -76,7 +76,8 @@ class Switch:
 
     @property
     def _holder(self) -> Server:
-        return Server("switch", self.directory / "switch", ("unshare", "--net", "sleep", "infinity"))
+        # The namespace is in front, so that it is there by the time at which the process is known.
+        return Server("switch", self.directory / "switch", ("sleep", "infinity"), ("unshare", "--net"))
 
     def _slow(self, host: str, arguments: tuple[str, ...]) -> Server:
         script = Path(__file__).with_name("slow.py")
