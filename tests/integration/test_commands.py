@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Lab, eventually, newest_only
+from tests.engine import roots
 from tests.terminal import on_terminal
 
 pytestmark = newest_only
@@ -395,3 +396,29 @@ def expected_status(lab: Lab, db: str | None, web: str | None) -> dict[str, Any]
         "sources": [],
         "daemon": None,
     }
+
+
+def test_as_a_plugin_of_the_docker_command(lab: Lab, tmp_path: Path) -> None:
+    """`docker hostwatch` is `hostwatch`, for the engine that the docker command's own options name."""
+    plugin = tmp_path / "cli-plugins" / "docker-hostwatch"
+    plugin.parent.mkdir()
+    code = "from hostwatch.docker_plugin import main; main()"
+    plugin.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{code}' \"$@\"\n")
+    plugin.chmod(0o755)
+    docker = roots.fetch(lab.engine.version) / "usr/bin/docker"
+    environ = {key: value for key, value in lab.environ.items() if key != "DOCKER_HOST"}
+
+    def through_docker(*arguments: str) -> str:
+        return subprocess.run(
+            [docker, "--config", tmp_path, "--host", f"unix://{lab.engine.socket}", *arguments],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+
+    lab.run("db", address="10.123.7.7")
+    lab.run("web", labels=WANTS_DB)
+    assert through_docker("hostwatch", "plan") == lab.command("plan").stdout
+    assert "hostwatch*" in through_docker("--help")
