@@ -51,11 +51,12 @@ def _readers(lister: Lister, service: Container) -> set[ContainerKey]:
 def _remote_readers(lister: Lister, container: Container, remote: RemoteEndpoint) -> set[ContainerKey]:
     """The subscribers that may look up an endpoint on another host."""
     engine, names = container.key.engine, {folded(name) for name in (*remote.names, container.compose_service or "")}
-    rule = lister.rules.behind_group(remote.group)
-    names |= {folded(name) for name in ((rule.key, *rule.names) if rule is not None else ())}
-    if remote.is_routed:
-        return _readers_of(lister, engine, names, [lister.by_index("subscriber")])
     near = [lister.by_index("roaming", engine), lister.by_index("network", engine, remote.network_name)]
+    rule = lister.rules.behind_group(remote.group)
+    if rule is not None:
+        names |= {folded(name) for name in (rule.key, *rule.names)}
+    if rule is not None or remote.is_routed:  # a service of the configuration answers anywhere
+        near = [lister.by_index("subscriber")]
     return _readers_of(lister, engine, names, near)
 
 
