@@ -16,6 +16,7 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch import garbage, priority, signals, systemd
+from hostwatch.cluster_member import MakeClient
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
@@ -100,6 +101,13 @@ def _open_archive(path: Path) -> tuple[Archive, Opened]:
     return open_archive(path)
 
 
+def _load_client() -> MakeClient:
+    """Load the client of the store that several hosts share."""
+    from hostwatch.etcd.store import EtcdStore  # noqa: PLC0415
+
+    return EtcdStore
+
+
 @contextmanager
 def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
     """The daemon on a real engine and real files. At the end the engine's directory and all locks are released."""
@@ -115,6 +123,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             run_on_host=run_on_host,
             open_archive=_open_archive,
             open_routes=Routes,
+            load_client=_load_client,
             cpu_seconds=time.thread_time,
             # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,

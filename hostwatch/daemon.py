@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.caution_log import CautionLog
+from hostwatch.cluster_member import ClusterMember, Host, LoadClient
 from hostwatch.config.settings import Settings
 from hostwatch.control.answers import Answers, Told
 from hostwatch.control.archive import Archiving, OpenArchive
@@ -63,6 +64,8 @@ class Parts:
     open_archive: OpenArchive
     """Opens the file of the history."""
     open_routes: OpenRoutes
+    load_client: LoadClient
+    """Loads the client of the store that several hosts share."""
     cpu_seconds: Callable[[], float]
     """The processor time of the thread that asks, so far."""
     loaded: Callable[[], None]
@@ -122,6 +125,8 @@ class Daemon:
         """The engine is lost or regained, another hostwatch keeps the files or leaves them, or SIGHUP came."""
         self._changes = News()
         """Anything that users see may have changed."""
+        host = Host(self._store, self._remotes, parts.load_client, parts.keeper, self.news, self.loaded)
+        self._member = ClusterMember(host)
         past = Past(history, self._recorder.blocks, lambda: self._archive_writer.archive)
         told = Told(history, past, self._figures, self.news, self._changes, self._remotes.states)
         self._answers = Answers(self._store, self._informer.connection, parts.keeper, told, self._linger_seconds)
@@ -170,6 +175,8 @@ class Daemon:
         orphans = frozenset(file.key for file in self._store.host_files if file.key not in after)
         self._changed(orphans, GARBAGE_COLLECTION)
         self._tell_news()
+        if self._running is not None:
+            await self._member.adopt(settings, self._informer.connection.engine, self._running.tasks)
         await self._informer.adopt(_timing(settings))
         while adoption.advance():
             await turns.give()
@@ -233,6 +240,8 @@ class Daemon:
 
     def _changed(self, files: FileKeys, cause: str) -> None:
         self._changes.tell()
+        if self._member.cluster is not None:
+            self._member.cluster.look()
         self._host_resolver.look()
         self._loop.enqueue(files, cause)
 
@@ -252,6 +261,7 @@ class Daemon:
 
     async def _identified(self, running: _Running, engine: EngineInfo) -> None:
         """Begin to keep the files of the engine, unless it is the same as before."""
+        await self._member.adopt(self.settings, engine, running.tasks)
         files = Files(*(self._parts.files(engine, kind) for kind in FileKind))
         known = self._kept.files.hosts if self._kept is not None else None
         if known is not None and (known.directory, known.engine) == (files.hosts.directory, files.hosts.engine):

@@ -66,6 +66,8 @@ class EngineInfo:
     """The time of this answer, in nanoseconds by the engine's clock."""
     keeps_comments: bool = True
     """Whether comments survive when the engine rewrites a hosts file. Podman drops them, and so our markers."""
+    name: str = ""
+    """The name of its host."""
 
     def file(self, kind: FileKind) -> Path:
         """The path of a container's file below its directory."""

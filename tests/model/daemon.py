@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol
 import anyio
 from anyio.abc import TaskStatus
 
+from hostwatch.cluster_member import MakeClient
 from hostwatch.config.settings import Settings
 from hostwatch.control.host_address import Routes
 from hostwatch.control.source import EngineInfo, ExecResult
@@ -228,6 +229,11 @@ def no_routes() -> Routes:
     raise AssertionError
 
 
+def no_client() -> MakeClient:
+    """Never called: no configuration has a cluster."""
+    raise AssertionError
+
+
 class Hostwatch:
     """One process of hostwatch."""
 
@@ -254,6 +260,7 @@ class Hostwatch:
             run_on_host=no_command,
             open_archive=no_file,
             open_routes=no_routes,
+            load_client=no_client,
             cpu_seconds=partial(next, count(0.0, _READING_SECONDS)),
             loaded=lambda: None,
         )

@@ -193,10 +193,10 @@ def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
 def _on_named(lister: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
     """The endpoints on the network with that name, else with that key in the service's compose file."""
     named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
-    return named or [e for e in sandbox.endpoints if _has_key(lister, service, e, name)]
+    return named or [e for e in sandbox.endpoints if has_key(lister, service, e, name)]
 
 
-def _has_key(lister: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
+def has_key(lister: Lister, service: Container, endpoint: Endpoint, key: str) -> bool:
     """Whether the endpoint's network has this key in the compose file of the service's own project."""
     network = lister.network(NetworkKey(service.key.engine, endpoint.network))
     if network is None:  # not read yet: this is compose's default name

@@ -40,6 +40,7 @@ def engine_info(address: str, version: Json, info: Json) -> EngineInfo:
         api=api_version(version),
         root=Path(info.get("DockerRootDir") or "/var/lib/docker"),
         clock=clock(info),
+        name=info.get("Name") or "",
     )
 
 

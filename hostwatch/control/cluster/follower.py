@@ -1,0 +1,133 @@
+"""Follows what the other hosts publish, and takes it into this host's remote endpoints.
+
+While the shared store is away, nothing changes. For a moment after its return nothing is dropped either: a store that
+stood still may have let leases run out, and the hosts that held them publish anew at once.
+"""
+
+from collections.abc import Iterable
+from typing import NoReturn, Protocol
+
+import anyio
+from loguru import logger
+
+from hostwatch.control.clock import loop_time
+from hostwatch.control.cluster.membership import Membership, Standing
+from hostwatch.control.cluster.peers import Exchange, Peers
+from hostwatch.control.key_values import Away, Back, Change, Deleted, Entry, KeyValueStore, Listed, Put
+from hostwatch.control.remotes import Remotes
+from hostwatch.control.turns import Turns
+from hostwatch.core.cluster.values import LAYOUT, node_name
+from hostwatch.core.remote import CLUSTER
+
+_SETTLING_SECONDS = 1.0
+"""The time after the store's return in which nothing is dropped. Each host tries again once a second at least, and
+after that time a line still stays for `linger`."""
+_PART = "follow"
+
+
+class OwnKeys(Protocol):
+    """Whoever writes this host's keys."""
+
+    def found(self, entry: Entry) -> None:
+        """A key of this host has this value in the store now, whoever wrote it."""
+
+    def gone(self, key: str) -> None:
+        """A key of this host is not in the store now."""
+
+
+class Follower:
+    """Keeps the remotes like the shared store."""
+
+    def __init__(self, membership: Membership, remotes: Remotes, standing: Standing, peers: Peers) -> None:
+        self._membership = membership
+        self._remotes = remotes
+        self._standing = standing
+        self._peers = peers
+        self._held: set[str] | None = None
+        """The ids of endpoints that are dropped once the store's return has settled; `None`: drop at once."""
+        self._settled_at = 0.0
+
+    async def run(self, key_values: KeyValueStore, own: OwnKeys) -> NoReturn:
+        """Follow for ever."""
+        self._remotes.awaited(CLUSTER)
+        prefix = self._membership.prefix + LAYOUT
+        async with anyio.create_task_group() as tasks, key_values.following(prefix) as changes:
+            async for change in changes:
+                if isinstance(change, Back) and self._remotes.of(CLUSTER):
+                    self._held, self._settled_at = self._held or set(), loop_time() + _SETTLING_SECONDS
+                    tasks.start_soon(self._settle, self._settled_at, name="wait for the hosts after the store's return")
+                await self._apply(change, own)
+                self._standing.report()
+        raise AssertionError("the changes of a store have no end")
+
+    async def _settle(self, due: float) -> None:
+        await anyio.sleep_until(due)
+        if due != self._settled_at or not self._standing.is_up:  # the store went away again
+            return
+        held, self._held = self._held or (), None
+        for identity in held:
+            self._remotes.drop(CLUSTER, identity, "its host did not come back after the shared store")
+
+    async def _apply(self, change: Change, own: OwnKeys) -> None:
+        match change:
+            case Back():
+                self._returned()
+            case Away(fault):
+                self._lost(fault)
+            case Listed(entries):
+                await self._replace(entries, own)
+            case Put(entry):
+                self._take_in(self._peers.put(entry), entry.key)
+                if self._is_own(entry.key):
+                    own.found(entry)
+            case Deleted(key):
+                self._take_in(self._peers.drop(key), key)
+                if self._is_own(key):
+                    own.gone(key)
+
+    def _returned(self) -> None:
+        self._standing.turned(is_up=True)
+        if self._standing.fault(_PART, ""):
+            logger.info("the shared store {} answers again", self._membership.store)
+
+    def _lost(self, fault: str) -> None:
+        self._standing.turned(is_up=False)
+        if not self._standing.fault(_PART, fault):  # another reason is not another outage
+            logger.warning("the shared store is away ({}); what other hosts have stays as last known", fault)
+
+    async def _replace(self, entries: Iterable[Entry], own: OwnKeys) -> None:
+        """Take in all that is there, in the place of what was known."""
+        turns, there = Turns(), {entry.key: entry for entry in entries}
+        for key in self._peers.keys - there.keys():
+            self._peers.drop(key)
+            await turns.give()
+        for entry in there.values():
+            self._peers.put(entry)
+            await turns.give()
+        found = {endpoint.id: endpoint for endpoint in self._peers.endpoints}
+        if self._held is not None:
+            kept = {i: each for i, each in self._remotes.of(CLUSTER).items() if i not in found}
+            self._held.update(kept)
+            found |= kept
+        await self._remotes.replace(CLUSTER, found.values(), "the shared store was read")
+        self._remotes.heard(CLUSTER)
+        if self._membership.node_key not in there:
+            own.gone(self._membership.node_key)
+
+    def _take_in(self, exchanges: Iterable[Exchange], key: str) -> None:
+        """Take in the endpoints that differ."""
+        cause = f"host {node_name(key.removeprefix(self._membership.prefix))}"
+        for before, after in exchanges:
+            for endpoint in after:
+                self._remotes.put(CLUSTER, endpoint, cause)
+            now = {endpoint.id for endpoint in after}
+            if self._held is not None:
+                self._held -= now
+            for identity in [endpoint.id for endpoint in before if endpoint.id not in now]:
+                if self._held is not None:
+                    self._held.add(identity)
+                else:
+                    self._remotes.drop(CLUSTER, identity, cause)
+
+    def _is_own(self, key: str) -> bool:
+        return node_name(key.removeprefix(self._membership.prefix)) == self._membership.node

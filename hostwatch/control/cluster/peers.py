@@ -1,0 +1,140 @@
+"""What the other hosts publish, as it is in the shared store: which of it counts, and what is refused."""
+
+from collections.abc import Iterable, Iterator
+
+from loguru import logger
+
+from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.key_values import Entry
+from hostwatch.core.cluster.values import (
+    NODES,
+    SERVICES,
+    BadValueError,
+    Node,
+    endpoints_of,
+    node_name,
+    parsed_node,
+)
+from hostwatch.core.names import shown
+from hostwatch.core.remote import RemoteEndpoint
+
+MOST_ENDPOINTS = 10_000
+"""Endpoints of all hosts. A hundred hosts with a hundred services each have as many; more are refused."""
+_MOST_REFUSED = 1_000
+"""Refusals that are told apart: a writer may make any number of keys."""
+
+Exchange = tuple[tuple[RemoteEndpoint, ...], tuple[RemoteEndpoint, ...]]
+"""The endpoints of a key before and after a change."""
+
+
+class Peers:
+    """The other hosts, and the endpoints of each of their keys."""
+
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+        self._prefix = membership.prefix
+        self.nodes: dict[str, Node] = {}
+        """The hosts by their names, this one included if it is a member."""
+        self._endpoints: dict[str, tuple[RemoteEndpoint, ...]] = {}
+        self._own: dict[str, Entry] = {}
+        """The entries under this host's own name: they count if the name is another host's."""
+        self._refused: dict[str, str] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def endpoints(self) -> Iterator[RemoteEndpoint]:
+        """All endpoints that count."""
+        return (endpoint for found in self._endpoints.values() for endpoint in found)
+
+    @property
+    def others(self) -> set[str]:
+        """The names of the other hosts."""
+        own = self._membership
+        return {name for name, node in self.nodes.items() if (name, node.engine) != (own.node, own.engine)}
+
+    @property
+    def keys(self) -> set[str]:
+        """All keys that are known."""
+        nodes = (f"{self._prefix}{NODES}{name}" for name in self.nodes)
+        return {*self._endpoints, *self._own, *self._refused, *nodes}
+
+    def put(self, entry: Entry) -> Iterable[Exchange]:
+        """Take in a key with its value; returns the endpoints that differ by that."""
+        tail = entry.key.removeprefix(self._prefix)
+        if tail.startswith(NODES):
+            return self._put_node(entry, tail)
+        if not tail.startswith(SERVICES):
+            return ()
+        if node_name(tail) == self._membership.node:
+            self._own[entry.key] = entry
+        return self._take(entry)
+
+    def drop(self, key: str) -> Iterable[Exchange]:
+        """Take in that a key is gone; returns the endpoints that differ by that."""
+        self._refused.pop(key, None)
+        self._own.pop(key, None)
+        tail = key.removeprefix(self._prefix)
+        if tail.startswith(NODES):
+            self.nodes.pop(tail.removeprefix(NODES), None)
+            return self._owner_changed() if key == self._membership.node_key else ()
+        return self._exchange(key, ())
+
+    def _exchange(self, key: str, found: tuple[RemoteEndpoint, ...]) -> Iterable[Exchange]:
+        """Put these endpoints in the place of those before."""
+        before = self._endpoints.pop(key, ())
+        if found:
+            self._endpoints[key] = found
+        self._count += len(found) - len(before)
+        return ((before, found),) if before != found else ()
+
+    def _put_node(self, entry: Entry, tail: str) -> Iterable[Exchange]:
+        name = node_name(tail)
+        if name is None or tail != f"{NODES}{name}":
+            self._refuse(entry.key, "the key is not one of a node")
+            return ()
+        try:
+            self.nodes[name] = parsed_node(entry.value)
+        except BadValueError as error:
+            self._refuse(entry.key, str(error))
+            return ()
+        self._refused.pop(entry.key, None)
+        return self._owner_changed() if name == self._membership.node else ()
+
+    def _owner_changed(self) -> Iterable[Exchange]:
+        return [exchange for entry in self._own.values() for exchange in self._take(entry)]
+
+    def _take(self, entry: Entry) -> Iterable[Exchange]:
+        """Take in the endpoints of a key, unless they are this host's own."""
+        key, found = entry.key, tuple[RemoteEndpoint, ...]()
+        try:
+            if not self._is_own(key):
+                found = self._counted(key, endpoints_of(key.removeprefix(self._prefix), entry.value))
+            self._refused.pop(key, None)
+        except BadValueError as error:
+            self._refuse(key, str(error))
+        return self._exchange(key, found)
+
+    def _counted(self, key: str, found: tuple[RemoteEndpoint, ...]) -> tuple[RemoteEndpoint, ...]:
+        """The endpoints of a key. Raises `BadValueError` if there is no room for them."""
+        if len(self) - len(self._endpoints.get(key, ())) + len(found) > MOST_ENDPOINTS:
+            raise BadValueError(f"there are {MOST_ENDPOINTS} addresses of other hosts already")
+        return found
+
+    def _is_own(self, key: str) -> bool:
+        node = node_name(key.removeprefix(self._prefix))
+        if node != self._membership.node:
+            return False
+        owner = self.nodes.get(node)
+        return owner is None or owner.engine == self._membership.engine
+
+    def _refuse(self, key: str, reason: str) -> None:
+        """Say once why a key counts for nothing."""
+        if self._refused.get(key) == reason or len(self._refused) >= _MOST_REFUSED:
+            return
+        self._refused[key] = reason
+        logger.warning("{} in the shared store is refused: {}", shown(key, 300), reason)
+        if len(self._refused) == _MOST_REFUSED:
+            logger.warning("{} keys of the shared store are refused; of more of them nothing is told", _MOST_REFUSED)

@@ -1,0 +1,460 @@
+"""Members of a cluster: what each publishes and takes over, with a store in memory and simulated time."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+import pytest
+import trio
+from loguru import logger
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hostwatch.control.cluster import peers
+from hostwatch.control.cluster.cluster import Cluster
+from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.remotes import Remotes, SourceState
+from hostwatch.core.cluster.publishing import Publishing
+from hostwatch.core.model import Container, ContainerKey, EngineId
+from hostwatch.core.remote import CLUSTER
+from hostwatch.core.rules import Rules
+from hostwatch.core.store.store import Store
+from tests.control.key_values import AWAY, MemoryKeyValues
+from tests.core.build import STOPPED, UNKNOWN, box, hosts, key, on, told
+
+ALL = Publishing(everything=True, networks=frozenset(("back",)))
+B = "/hostwatch/v1/services/b/"
+DB = box("db", on("back", "10.77.2.5"))
+
+
+@dataclass
+class Member:
+    """A host with its containers."""
+
+    engine: EngineId
+    cluster: Cluster
+    store: Store
+    remotes: Remotes
+    changes: list[str]
+    leaves: bool = False
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    def put(self, *containers: Container) -> None:
+        """Have these containers."""
+        for container in containers:
+            self.store.put(replace(container, key=self.key(container.name)))
+        self.cluster.look()
+
+    def key(self, name: str) -> ContainerKey:
+        """The key of a container of this host."""
+        return key(name, self.engine)
+
+    def told(self, name: str) -> list[str]:
+        """The lines of a container."""
+        return told(self.store, self.key(name))
+
+    def put_stale(self, name: str) -> None:
+        """A container is changing."""
+        self.store.mark_stale(self.key(name))
+        self.cluster.look()
+
+    @property
+    def state(self) -> SourceState:
+        """How it stands with the store."""
+        return self.remotes.states[CLUSTER]
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """What it knows of others: the ids with the addresses."""
+        return {each.id: str(each.ipv4) for each in self.remotes.of(CLUSTER).values()}
+
+
+class World:
+    """Hosts that share a store."""
+
+    def __init__(self, tasks: trio.Nursery) -> None:
+        self.values = MemoryKeyValues()
+        self._tasks = tasks
+
+    async def join(
+        self, node: str, *containers: Container, engine: str = "", publishing: Publishing = ALL, **more: Any
+    ) -> Member:
+        """A new member."""
+        store, changes = Store(Rules()), list[str]()
+
+        def changed(files: frozenset[ContainerKey], cause: str) -> None:
+            if files:
+                changes.append(cause)
+
+        remotes = Remotes(store, changed)
+        own_engine = EngineId(engine or f"engine of {node}")
+        await remotes.identified(own_engine)
+        own = Membership("etcd", "/hostwatch/", node, own_engine, publishing, 10.0, "1")
+
+        async def is_leaving() -> bool:
+            return member.leaves
+
+        member = Member(own_engine, Cluster(replace(own, **more), store, remotes, is_leaving), store, remotes, changes)
+        member.put(*containers)
+
+        async def run() -> None:
+            with member.scope:
+                await member.cluster.run(self.values, trio.lowlevel.checkpoint)
+
+        self._tasks.start_soon(run)
+        await self.settled()
+        return member
+
+    async def leave(self, member: Member) -> None:
+        """End a member."""
+        member.scope.cancel()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to do now."""
+        for _ in range(3):
+            await trio.sleep(0.02)
+            await wait_all_tasks_blocked()
+
+
+def live(story: Callable[[World], Awaitable[None]]) -> None:
+    """Run a story in simulated time."""
+
+    async def main() -> None:
+        async with trio.open_nursery() as tasks:
+            await story(World(tasks))
+            tasks.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def replica(address: str, **more: Any) -> bytes:
+    """The value of a service with one replica."""
+    return json.dumps({"replicas": [{"id": "c1", "name": "db", "names": ["db"], "ipv4": address} | more]}).encode()
+
+
+@pytest.fixture
+def log() -> Any:
+    """The lines of the log."""
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message).rstrip()), level="INFO", format="{level} {message}")
+    yield lines
+    logger.remove(sink)
+
+
+def test_a_host_knows_what_another_one_publishes() -> None:
+    """From its first address to the end of its container; each change is one transaction."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        own = f"b/container/db/{key('db').id}"
+        assert a.endpoints == {own: "10.77.2.5"}
+        assert b.endpoints == {}
+        a.put(box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")))
+        assert a.told("web") == ["10.77.2.5 db"]
+        world.values.writes.clear()
+        b.put(box("db", on("back", "10.77.2.6")), box("mq", on("back", "10.77.2.7")))
+        await world.settled()
+        assert sorted(a.endpoints.values()) == ["10.77.2.6", "10.77.2.7"]
+        assert [(sorted(puts), deletes) for puts, deletes in world.values.writes] == [
+            ([f"{B}container/db", f"{B}container/mq"], [])
+        ]
+        b.put(box("db", state=STOPPED))
+        await world.settled()
+        assert list(a.endpoints.values()) == ["10.77.2.7"]
+        assert a.changes[-1] == "host b"
+        assert world.values.writes[1:] == [({}, [f"{B}container/db"])]
+
+    live(story)
+
+
+def test_an_unchanged_host_writes_nothing() -> None:
+    """Whatever else happens to its containers."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", DB)
+        world.values.writes.clear()
+        b.put(box("other", on("front", "10.0.0.9")))
+        b.put_stale("db")
+        await world.settled()
+        assert world.values.writes == []
+
+    live(story)
+
+
+def test_changes_during_a_write_are_the_next_one() -> None:
+    """All of them together."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", DB)
+        world.values.writes.clear()
+        for number in range(6, 20):
+            b.put(box("db", on("back", f"10.77.2.{number}")))
+            await trio.sleep(0.001)
+        await world.settled()
+        assert 2 <= len(world.values.writes) <= 4
+        assert "10.77.2.19" in world.values.values[f"{B}container/db"]
+
+    live(story)
+
+
+def test_a_new_process_takes_the_lease_over() -> None:
+    """An upgrade is no change: nothing is written, and nothing is told to others."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        before, seen = dict(world.values.entries), len(a.changes)
+        await world.leave(b)
+        world.values.writes.clear()
+        await world.join("b", box("db", on("back"), state=UNKNOWN))
+        assert world.values.writes == []
+        assert {k: e.value for k, e in world.values.entries.items()} == {k: e.value for k, e in before.items()}
+        assert {e.lease for e in world.values.entries.values()} == {e.lease for e in before.values()}
+        assert len(a.changes) == seen
+
+    live(story)
+
+
+def test_a_new_process_removes_what_ended_meanwhile() -> None:
+    """And keeps the rest."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", DB, box("mq", on("back", "10.77.2.7")))
+        await world.leave(b)
+        await world.join("b", DB)
+        assert [k for k in world.values.entries if k.startswith(B)] == [f"{B}container/db"]
+
+    live(story)
+
+
+def test_with_remove_the_names_go_at_once() -> None:
+    """Without it they stay until the lease runs out."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        await world.leave(b)
+        assert len(a.endpoints) == 1
+        b = await world.join("b", DB)
+        b.leaves = True
+        await world.leave(b)
+        assert a.endpoints == {}
+        assert list(world.values.values) == ["/hostwatch/v1/nodes/a"]
+
+    live(story)
+
+
+def test_a_lost_lease_is_made_up_for() -> None:
+    """Everything is published anew at once, and the others notice nothing once the store was away."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        before = world.values.values
+        world.values.go()
+        world.values.come_back()
+        await world.settled()
+        world.values.end_leases()
+        await trio.sleep(0.5)
+        assert len(a.endpoints) == 1, "nothing is dropped as long as the return settles"
+        world.values.grant_again()
+        await world.settled()
+        assert world.values.values == before
+        await trio.sleep(2)
+        assert len(a.endpoints) == 1
+        assert b.state.is_up
+
+    live(story)
+
+
+def test_a_host_that_does_not_return_with_the_store_is_dropped() -> None:
+    """One second later. If the store goes away again, after its next return."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        await world.leave(b)
+        world.values.go()
+        for key_of_b in [f"{B}container/db", "/hostwatch/v1/nodes/b"]:
+            del world.values.entries[key_of_b]
+        world.values.come_back(listed=True)
+        await trio.sleep(0.5)
+        world.values.go()
+        await trio.sleep(5)
+        assert len(a.endpoints) == 1
+        world.values.come_back()
+        await trio.sleep(0.9)
+        assert len(a.endpoints) == 1
+        await trio.sleep(0.2)
+        assert a.endpoints == {}
+
+    live(story)
+
+
+def test_while_the_store_is_away_nothing_changes(log: list[str]) -> None:
+    """It is said once, and what has changed on this host is published on its return."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        assert a.state == SourceState("cluster", "etcd", True, a.state.since, endpoints=1, hosts=1)
+        world.values.go()
+        b.put(box("db", on("back", "10.77.2.6")))
+        await trio.sleep(60)
+        assert list(a.endpoints.values()) == ["10.77.2.5"]
+        assert (a.state.is_up, a.state.fault) == (False, AWAY)
+        assert (b.state.is_up, b.state.fault) == (False, AWAY)
+        world.values.come_back()
+        await trio.sleep(2)
+        assert list(a.endpoints.values()) == ["10.77.2.6"]
+        assert (b.state.is_up, b.state.fault) == (True, "")
+
+    live(story)
+    away = f"WARNING the shared store is away ({AWAY}); what other hosts have stays as last known"
+    assert [line for line in log if AWAY in line] == [away, away], "once for each of two hosts"
+
+
+def test_a_name_belongs_to_one_engine(log: list[str]) -> None:
+    """Another engine is refused, publishes nothing and still follows, also the one that has the name."""
+
+    async def story(world: World) -> None:
+        first = await world.join("b", DB)
+        second = await world.join("b", box("mq", on("back", "10.77.3.3")), engine="other")
+        third = await world.join("c", box("web", on("back", "10.77.4.4")))
+        assert [k for k in world.values.entries if k.startswith(B)] == [f"{B}container/db"]
+        assert sorted(second.endpoints.values()) == ["10.77.2.5", "10.77.4.4"]
+        assert list(first.endpoints.values()) == ["10.77.4.4"]
+        fault = (
+            "the name b belongs to another engine (engine of b) in the shared store, so that nothing of this host is"
+            " published; give each host a name of its own, as `cluster.node`"
+        )
+        assert (second.state.is_up, second.state.fault) == (True, fault)
+        await trio.sleep(60)
+        first.leaves = True
+        await world.leave(first)
+        assert second.state.fault == ""
+        assert sorted(third.endpoints.values()) == ["10.77.3.3"]
+        assert list(second.endpoints.values()) == ["10.77.4.4"]
+
+    live(story)
+    assert [line[:25] for line in log if "belongs" in line] == ["ERROR the name b belongs "], "once"
+
+
+def test_what_others_delete_or_overwrite_is_put_right() -> None:
+    """By hand, or by a mistake."""
+
+    async def story(world: World) -> None:
+        await world.join("b", DB)
+        before = world.values.values
+        for each in before:
+            world.values.delete(each)
+            await world.settled()
+            assert world.values.values == before
+        world.values.put(f"{B}container/db", replica("192.0.2.66"))
+        world.values.put(f"{B}container/stranger", replica("192.0.2.66"))
+        await world.settled()
+        assert world.values.values == before
+
+    live(story)
+
+
+def test_bad_values_are_refused_once(log: list[str]) -> None:
+    """By their keys. A value that is mended counts, and one that turns bad counts for nothing."""
+
+    async def story(world: World) -> None:
+        bad = f"{B}config/db"
+        world.values.put(bad, b"{")
+        world.values.put("/hostwatch/v1/nodes/x", b"{}")
+        world.values.put("/hostwatch/v1/nodes/x/y", b"{}")
+        world.values.put(f"{B}nonsense", replica("10.77.2.5"))
+        world.values.put("/hostwatch/v1/later/x", b"?")
+        a = await world.join("a")
+        for _ in range(3):
+            world.values.put(bad, b"{")
+        world.values.put(bad, None)
+        await world.settled()
+        assert a.endpoints == {}
+        world.values.put(bad, replica("10.77.2.5"))
+        await world.settled()
+        assert a.endpoints == {"b/config/db/c1": "10.77.2.5"}
+        world.values.put(bad, replica("10.77.2.5", names=["a b"]))
+        await world.settled()
+        assert a.endpoints == {}
+
+    live(story)
+    refused = "in the shared store is refused:"
+    assert [line.removeprefix("WARNING /hostwatch/v1/") for line in log] == [
+        f"nodes/x {refused} it names no engine",
+        f"nodes/x/y {refused} the key is not one of a node",
+        f"services/b/config/db {refused} no JSON",
+        f"services/b/nonsense {refused} the key is not one of a service",
+        f"services/b/config/db {refused} longer than 65536 bytes",
+        f"services/b/config/db {refused} the name a b: not a host name",
+    ]
+
+
+def test_the_number_of_endpoints_is_bounded(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over is refused until there is room."""
+    monkeypatch.setattr(peers, "MOST_ENDPOINTS", 2)
+
+    async def story(world: World) -> None:
+        a = await world.join("a")
+        for name in ("x", "y", "z"):
+            world.values.put(f"{B}container/{name}", replica("10.77.2.5"))
+        world.values.put(f"{B}container/x", replica("10.77.2.6"))
+        await world.settled()
+        assert a.endpoints == {"b/container/x/c1": "10.77.2.6", "b/container/y/c1": "10.77.2.5"}
+        world.values.delete(f"{B}container/x")
+        world.values.put(f"{B}container/z", replica("10.77.2.5"))
+        await world.settled()
+        assert list(a.endpoints) == ["b/container/y/c1", "b/container/z/c1"]
+
+    live(story)
+    assert [line for line in log if "refused" in line] == [
+        f"WARNING {B}container/z in the shared store is refused: there are 2 addresses of other hosts already"
+    ]
+
+
+def test_names_are_unknown_until_the_store_is_heard() -> None:
+    """So that lines which an earlier process wrote stay."""
+
+    async def story(world: World) -> None:
+        await world.join("b", DB)
+        world.values.go()
+        a = await world.join("a")
+        a.put(box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")))
+        assert a.told("web")[0].startswith("Unknown")
+        world.values.come_back(listed=True)
+        await world.settled()
+        assert a.told("web") == ["10.77.2.5 db"]
+
+    live(story)
+
+
+def test_a_host_tells_of_itself() -> None:
+    """Also without anything to publish."""
+
+    async def story(world: World) -> None:
+        a = await world.join("a", DB, publishing=Publishing())
+        assert world.values.values == {"/hostwatch/v1/nodes/a": '{"version":1,"engine":"engine of a","hostwatch":"1"}'}
+        assert {name: node.version for name, node in a.cluster.nodes.items()} == {"a": "1"}
+
+    live(story)
+
+
+def test_hosts_of_two_versions_understand_each_other() -> None:
+    """What a later version adds is ignored, and what an earlier one lacks has a default."""
+
+    async def story(world: World) -> None:
+        a = await world.join("a")
+        values: Mapping[str, dict[str, Any]] = {
+            "later": {
+                "version": 7,
+                "weights": [1],
+                "replicas": [{"id": "c", "name": "n", "ipv4": "10.0.0.1", "z": {}}],
+            },
+            "earlier": {"replicas": [{"id": "c", "name": "n"}]},
+        }
+        for name, value in values.items():
+            world.values.put(f"{B}config/{name}", json.dumps(value).encode())
+        await world.settled()
+        assert a.endpoints == {"b/config/later/c": "10.0.0.1", "b/config/earlier/c": "None"}
+
+    live(story)
