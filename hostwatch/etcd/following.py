@@ -5,6 +5,7 @@ never the revision of a message's header: the watch may not have come so far. A 
 ends: it is compacted, or the store was made anew or restored.
 """
 
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -41,6 +42,8 @@ class Following:
         self._outage = Outage(len(servers))
         self._position = NOWHERE
         """What was told ends here. Nowhere: a list is needed."""
+        self._heard_at = -math.inf
+        """When the watch last told something."""
 
     async def run(self) -> NoReturn:
         """Follow for ever."""
@@ -83,7 +86,9 @@ class Following:
 
     async def _take(self, watch: Watch) -> NoReturn:
         while True:
-            for revision in await watch.revisions():
+            revisions = await watch.revisions()
+            self._heard_at = loop_time()
+            for revision in revisions:
                 self._position = replace(self._position, revision=revision.number)
                 self._changes.put(revision.changes)
             await self._changes.room()
@@ -91,7 +96,15 @@ class Following:
     async def _probe_for_ever(self, server: str, pauses: Pauses) -> NoReturn:
         while True:
             await anyio.sleep(_PROBE_SECONDS)
-            await self._probe(server)
+            begun = loop_time()
+            try:
+                await self._probe(server)
+            except ServerError as error:
+                # A server that tells changes meanwhile is late, not dead. To begin the watch anew would only have it
+                # tell the same again, with all other followers.
+                if error.is_final or self._heard_at < begun:
+                    raise
+                continue
             self._outage.ended()
             pauses.succeeded()
 

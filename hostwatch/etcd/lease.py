@@ -7,6 +7,7 @@ import anyio
 
 from hostwatch.control.key_values import StoreError
 from hostwatch.etcd import failures, wire
+from hostwatch.etcd.http import DEADLINE_SECONDS, LONG_SECONDS
 from hostwatch.etcd.outage import Pauses
 from hostwatch.etcd.servers import Servers
 
@@ -93,13 +94,18 @@ class Keeper:
         if self._known and await self._renewed(self._known) == self._ttl:
             self._grants.given(self._known)
         else:
-            answer = await self._servers.ask("/v3/lease/grant", {"TTL": str(self._ttl), "ID": "0"})
+            answer = await self._servers.ask("/v3/lease/grant", {"TTL": str(self._ttl), "ID": "0"}, self._seconds)
             self._grants.given(self._number(answer, "ID"))
         self._known = 0
 
+    @property
+    def _seconds(self) -> float:
+        """For an answer. A busy server is not asked again before the next renewal is due, or it would be busier."""
+        return min(LONG_SECONDS, max(DEADLINE_SECONDS, self._ttl / _RENEWALS))
+
     async def _renewed(self, lease: int) -> int:
         """The time of a lease from now on, in seconds; 0: it has run out, which is no error for etcd."""
-        answer = await self._servers.ask("/v3/lease/keepalive", {"ID": str(lease)})
+        answer = await self._servers.ask("/v3/lease/keepalive", {"ID": str(lease)}, self._seconds)
         result = answer.get("result")
         if not isinstance(result, dict):
             raise failures.in_stream(self._servers.current, answer.get("error"))
