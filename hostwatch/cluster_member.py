@@ -103,7 +103,7 @@ class ClusterMember:
             with joined.scope:
                 # aiohttp takes a fifth of a second to load. No container waits for that.
                 make_cluster, make_client = await anyio.to_thread.run_sync(self._load)
-                client = make_client(_address(joined.wanted[0]))
+                client = make_client(store_address(joined.wanted[0]))
                 try:
                     host = self._host
                     self.cluster = make_cluster(joined.membership, host.store, host.remotes, self._is_leaving)
@@ -147,7 +147,8 @@ def _membership(wanted: _Wanted) -> "Membership | None":
     )
 
 
-def _address(settings: ClusterSettings) -> StoreAddress:
+def store_address(settings: ClusterSettings) -> StoreAddress:
+    """The shared store that the settings name."""
     tls = settings.tls
     return StoreAddress(
         tuple(map(endpoint, settings.etcd)), tls.ca, tls.cert, tls.key, settings.user, settings.password_file

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hostwatch.config.cluster_cautions import published_slips, unencrypted, untold
 from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
 from hostwatch.config.resolv_cautions import hiding, idle
@@ -19,7 +20,7 @@ from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded
 from hostwatch.core.patterns import ALIKE, parsed_pattern
 from hostwatch.core.references import SELF, Attribute
-from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered
+from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered, is_in_doubt
 from hostwatch.core.store.lister import Lister
 
 _BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
@@ -42,8 +43,6 @@ _PUBLIC = (
 _REFERENCE = re.compile(r"(?<!@)@\{([^{}]*)\.([A-Za-z0-9]+)(?:\[[0-9]+\])?\}")
 _UNADVERTISED = "`advertise` is not set, so that this line is withheld; write `advertise: auto` or an address"
 
-_UNTOLD = "`advertise` is not set, so that no other host is told of these; write `advertise: auto` or an address"
-
 
 @dataclass(frozen=True, slots=True)
 class _Requested:
@@ -56,14 +55,14 @@ class _Requested:
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
     faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings), *idle(settings)]
-    return settings.origin.faults([*faults, *_untold(settings)])
+    return settings.origin.faults([*faults, *untold(settings), *unencrypted(settings)])
 
 
 def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that depend on containers, which the file does not show: names that are similar to a name of the
     configuration, though a container may have them, and nameservers that hide names on most networks.
     """
-    return settings.origin.faults([*_slips(settings), *hiding(settings)])
+    return settings.origin.faults([*_slips(settings), *published_slips(settings), *hiding(settings)])
 
 
 def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[ConfigFault, ...]:
@@ -173,14 +172,6 @@ def _unadvertised(settings: Settings) -> Iterator[Problem]:
                 break
 
 
-def _untold(settings: Settings) -> Iterator[Problem]:
-    """The services that are to be published with this host's own address, if that is missing."""
-    if settings.advertise is None and settings.cluster is not None and settings.cluster.publish.host_address:
-        loc = ("cluster", "publish", "host_address")
-        if (place := settings.origin.document.found(loc).key) is not None:
-            yield Problem(place.index, "", _UNTOLD)
-
-
 def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
     for section, keys in (("services", idle_services(lister)), ("subscribers", idle_subscribers(lister))):
         for key in keys:
@@ -189,7 +180,7 @@ def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
 
 
 def _unanswered(settings: Settings, lister: Lister, engine: EngineId) -> Iterator[Problem]:
-    if lister.any_aliases_unread(engine):
+    if is_in_doubt(lister, engine):
         return
     missing = (request for request in _all_requested(settings) if not is_answered(lister, engine, request.name))
     nearest = Nearest(lister, engine)

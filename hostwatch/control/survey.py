@@ -12,7 +12,7 @@ import anyio
 from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
-from hostwatch.control.journal import LabelJournal
+from hostwatch.control.journal import LabelJournal, block_in
 from hostwatch.control.reconcile.plan import (
     REMOVAL,
     Collect,
@@ -40,7 +40,9 @@ from hostwatch.control.writers import (
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, State
 from hostwatch.core.remote import CLUSTER, overlay_source
+from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
+from hostwatch.core.resolve.recall import with_reasons
 from hostwatch.core.resolve.remote_reach import OVERLAY
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.sharing import Sharing
@@ -251,9 +253,12 @@ class Survey:
             raise FileRefusedError(plan.reason)
         container, kind = file
         text = await files.read(container)
-        memory = await recalled(self.store, self._sharing(file).requests, text, kind)
+        requests = self._sharing(file).requests
+        memory = await recalled(self.store, requests, text, kind)
         desired = self._observed(file, FileState().recalled(memory)).desired
         block = desired.block if desired is not None else Block()
+        if self.store.remotes.are_awaited and (found := await block_in(text, kind)) is not None:
+            block = with_reasons(block, found, outcomes(self.store, requests))
         rewriting = Rewriting(block, container, block, kind=kind, limit=files.limit(container))
         if write:
             return await _written(file, files, rewriting)

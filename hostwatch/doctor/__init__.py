@@ -51,6 +51,7 @@ def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
         yield from configured(settings, evidence)
         yield from labels(evidence)
     yield from advertising(settings, None if isinstance(evidence, str) else evidence)
+    yield from _of_others(settings, None if isinstance(evidence, str) else evidence)
     yield from history(settings, None if isinstance(evidence, str) else evidence.holder)
     yield from priority()
     yield from control_socket()
@@ -66,6 +67,14 @@ def _of_files(evidence: Evidence) -> Iterator[Finding]:
     if visible:
         yield from watches(evidence)
         yield from leases(evidence)
+
+
+def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
+    """What concerns other hosts. Nothing of it is loaded for one host alone."""
+    if settings.cluster is not None:
+        from hostwatch.doctor.cluster import cluster  # noqa: PLC0415
+
+        yield from cluster(settings, evidence)
 
 
 def verdict(found: list[Finding]) -> str:

@@ -9,6 +9,7 @@ from hostwatch.core.names import told
 from hostwatch.core.rules import AUTO
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem
+from hostwatch.doctor.seclusion import secluded
 from hostwatch.hosts import probe
 from hostwatch.network.routes import Routes
 
@@ -25,8 +26,7 @@ def advertising(settings: Settings, evidence: Evidence | None) -> Iterator[Findi
         return
     holder = evidence.holder if evidence is not None else None
     pid = holder.pid if holder is not None and holder.is_hostwatch else None
-    if (pid is not None and not probe.shares_network(pid)) or (probe.in_container() and not probe.has_network()):
-        who = f"the daemon (process {pid})" if pid is not None else "hostwatch"
+    if (who := secluded(holder)) is not None:
         yield problem(f"advertise: auto: {who} has a network of its own, and does not see this host's routes", _SANDBOX)
         return
     try:

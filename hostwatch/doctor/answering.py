@@ -10,6 +10,7 @@ from pathlib import Path
 from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, fine, note, problem
+from hostwatch.doctor.seclusion import secluded
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import RUN, Holder
 
@@ -51,9 +52,7 @@ def http(settings: Settings, holder: Holder | None) -> Iterator[Finding]:
         if (fault := _unwritable(place.parent)) is not None:
             yield problem(f"http.listen: no socket can be made at {place} ({fault})", "choose another directory")
         return
-    pid = holder.pid if holder is not None and holder.is_hostwatch else None
-    if (pid is not None and not probe.shares_network(pid)) or (probe.in_container() and not probe.has_network()):
-        who = f"the daemon (process {pid})" if pid is not None else "hostwatch"
+    if (who := secluded(holder)) is not None:
         remedy = "use config/hostwatch.service.d/http.conf for the unit, or config/compose.http.yaml for the container"
         yield problem(f"http.listen: {who} has a network of its own, in which nobody reaches {place[0]}", remedy)
     else:

@@ -55,6 +55,12 @@ class EtcdStore:
             raise
         return entries
 
+    async def check_writable(self, key: str) -> None:
+        """Raise `StoreError` unless this user may put a key. Nothing is put: the condition for that never holds."""
+        never = {**wire.one(key), "target": "VERSION", "result": "LESS", "version": "0"}
+        put = {"request_put": {**wire.one(key), "value": wire.written(b"")}}
+        await self._servers.ask("/v3/kv/txn", {"compare": [never], "success": [put]})
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._servers.aclose()

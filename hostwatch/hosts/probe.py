@@ -7,10 +7,12 @@ they are tried, where a trial does no harm, rather than derived. This module kno
 import os
 import re
 import socket
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostwatch.core.model import Address
 from hostwatch.hosts.inotify import Inotify, Mask
 from hostwatch.hosts.lease import given_back, taken
 
@@ -19,6 +21,8 @@ _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 """Docker's and Podman's. Control groups show it too, but with version 2 of them a container sees only `/`."""
 _CONTAINER_GROUP = re.compile(r"/(docker|kubepods|libpod|lxc|containerd)\b|docker-[0-9a-f]{64}|cri-containerd")
 _CAP_SYS_NICE = 23
+_COMMAND_SECONDS = 5.0
+"""For a command that only reads."""
 _UNCONFINED = ("unconfined_t", "spc_t", "initrc_t", "unconfined_service_t", "kernel_t")
 """SELinux types that may write the engine's files. `spc_t` is the type of a privileged container."""
 
@@ -54,6 +58,17 @@ def confinement(root: Path = _ROOT) -> str | None:
 def has_network() -> bool:
     """Whether this process has more network interfaces than loopback."""
     return any(name != "lo" for _, name in socket.if_nameindex())
+
+
+def has_address(address: Address) -> bool:
+    """Whether an address is this machine's own, in this process's network."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((str(address), 0))  # no packet is sent
+    except OSError:
+        return False
+    return True
 
 
 def shares_network(pid: int, root: Path = _ROOT) -> bool:
@@ -138,6 +153,18 @@ def watched(directories: Iterable[Path]) -> Watched:
     with inotify:
         granted = sum(_is_watched(inotify, directory) for directory in requested)
         return Watched(len(requested), granted, instance=True)
+
+
+def raw_rules() -> str | None:
+    """The rules for packets that come before they are routed, as iptables writes them; `None` if they cannot be seen.
+
+    The engine writes them with the same command, so that it knows where they are.
+    """
+    try:
+        done = subprocess.run(["iptables-save", "-t", "raw"], capture_output=True, timeout=_COMMAND_SECONDS, check=True)  # noqa: S607
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace")
 
 
 def inotify_limit(name: str, root: Path = _ROOT) -> int | None:

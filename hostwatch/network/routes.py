@@ -61,6 +61,10 @@ class Routes:
             ipv6 if isinstance(ipv6, ipaddress.IPv6Address) else None,
         )
 
+    def has(self, target: Address) -> bool:
+        """Whether there is a route to `target` from an address that others can use. Raises `OSError`."""
+        return self._source(target) is not None
+
     async def changed(self) -> None:
         """Wait until the addresses may be others."""
         loop, come = asyncio.get_running_loop(), anyio.Event()

@@ -163,7 +163,7 @@ def test_a_host_knows_what_another_one_publishes() -> None:
         b.put(box("db", state=STOPPED))
         await world.settled()
         assert list(a.endpoints.values()) == ["10.77.2.7"]
-        assert a.changes[-1] == "host b"
+        assert a.changes[-1] == "delete of db on b"
         assert world.values.writes[1:] == [({}, [f"{B}container/db"])]
 
     live(story)

@@ -119,6 +119,7 @@ def test_a_refused_address_has_a_remedy() -> None:
 def test_what_is_not_known_yet_has_a_remedy() -> None:
     made = store(MESH, web("@{db.ip} db"))
     made.remotes.await_source("cluster", is_awaited=True)
+    assert "tier: names that other hosts publish: not known yet" in steps(made)
     assert [
         step for step in steps(made) if step.startswith("would_change: it is decided once other hosts have answered")
     ]

@@ -79,10 +79,11 @@ def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
 def leaves_other_hosts_alone(lab: Lab, hosts: Path) -> None:
     """A command asks no other host, and says so: what a daemon has of them stays as it is."""
     of_daemon = BLOCK.replace("# withheld: @{cache.ip} cache  (cache: no running container)", "10.9.0.9        cache")
-    hosts.write_text(hosts.read_text().replace(BLOCK, of_daemon))
-    lab.command("plan", "--exit-code", status=3)
     configuration = lab.configured("cluster: {etcd: http://127.0.0.1:1}")
     assert lab.command("plan", "--exit-code", "-c", configuration).stdout == ""
+    hosts.write_text(hosts.read_text().replace(BLOCK, of_daemon))
+    assert lab.command("plan", "--exit-code", "-c", configuration).stdout == ""
+    lab.command("plan", "--exit-code", status=3)
     assert "cluster: not asked, as only a daemon does" in lab.command("status", "-c", configuration).stdout
     why = lab.command("why", "web", "cache", "-c", configuration).stdout
     assert "cache: what other hosts have is not known yet: 10.9.0.9 cache stays until that is known" in why

@@ -71,6 +71,8 @@ def _block(address: str, name: str) -> states.Json:
 
 def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
     """Colour is never the only sign."""
+    place = {"host": "host-b", "source": "cluster", "as_last_known": True}
+    told.state["services"][0]["containers"][0]["elsewhere"] = place
     resize(driver, *WIDE)
     opened(driver, told)
     left, right = rows(driver, "subscribers"), rows(driver, "services")
@@ -80,6 +82,16 @@ def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
     assert [row for row in left if "refused" in row and "the hosts file is a mount" in row]
     assert [row for row in right if "mail" in row and "not running" in row]
     assert [row for row in right if "search" in row and "not found" in row]
+    assert [row for row in right if "db" in row and "of host-b" in row]
+    driver.find_element(By.CSS_SELECTOR, "#services .row").click()
+    eventually(lambda: "of host-b, as last known" in text(driver, ".panel"))
+    source = {"source": "cluster", "up": False, "since": states.SINCE, "fault": "no server answers"}
+    told.state["sources"] = [source, {**source, "source": "overlay:mesh", "up": True}]
+    told.standing()
+    eventually(lambda: "cluster does not answer since" in text(driver, ".notices"))
+    assert "(no server answers). What it told of other hosts stays as last known." in text(driver, ".notices")
+    assert "overlay:mesh" not in text(driver, ".notices")
+    told.state["sources"] = []
     assert "2 withheld" in text(driver, ".kinds")
     told.state["engine"]["connected"] = False
     told.standing()

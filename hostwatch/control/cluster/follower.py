@@ -16,7 +16,7 @@ from hostwatch.control.cluster.peers import Exchange, Peers
 from hostwatch.control.key_values import Away, Back, Change, Deleted, Entry, KeyValueStore, Listed, Put
 from hostwatch.control.remotes import Remotes
 from hostwatch.control.turns import Turns
-from hostwatch.core.cluster.values import LAYOUT, node_name
+from hostwatch.core.cluster.values import LAYOUT, node_name, subject
 from hostwatch.core.remote import CLUSTER
 
 _SETTLING_SECONDS = 1.0
@@ -77,11 +77,11 @@ class Follower:
             case Listed(entries):
                 await self._replace(entries, own)
             case Put(entry):
-                self._take_in(self._peers.put(entry), entry.key)
+                self._take_in(self._peers.put(entry), self._cause("put", entry.key))
                 if self._is_own(entry.key):
                     own.found(entry)
             case Deleted(key):
-                self._take_in(self._peers.drop(key), key)
+                self._take_in(self._peers.drop(key), self._cause("delete", key))
                 if self._is_own(key):
                     own.gone(key)
 
@@ -114,9 +114,11 @@ class Follower:
         if self._membership.node_key not in there:
             own.gone(self._membership.node_key)
 
-    def _take_in(self, exchanges: Iterable[Exchange], key: str) -> None:
+    def _cause(self, change: str, key: str) -> str:
+        return f"{change} of {subject(key.removeprefix(self._membership.prefix))}"
+
+    def _take_in(self, exchanges: Iterable[Exchange], cause: str) -> None:
         """Take in the endpoints that differ."""
-        cause = f"host {node_name(key.removeprefix(self._membership.prefix))}"
         for before, after in exchanges:
             for endpoint in after:
                 self._remotes.put(CLUSTER, endpoint, cause)

@@ -136,6 +136,13 @@ def node_name(key: str) -> str | None:
     return None
 
 
+def subject(key: str) -> str:
+    """What a key, without its prefix, tells of, for people: `db on host-b`, or `host-b` alone."""
+    node = node_name(key) or "a host"
+    name = key.rpartition("/")[2] if key.startswith(SERVICES) else ""
+    return f"{shown(name)} on {node}" if name else node
+
+
 def parsed_node(value: bytes | None) -> Node:
     """A node by its value. Raises `BadValueError`."""
     fields = _object(value)

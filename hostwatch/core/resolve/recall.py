@@ -10,7 +10,7 @@ from hostwatch.core.block.records import Block
 from hostwatch.core.model import Address, FileKind
 from hostwatch.core.resolve.linger import MOST_LOST
 from hostwatch.core.resolve.members import service_line
-from hostwatch.core.resolve.outcome import Last, Memory, Origin, Outcome
+from hostwatch.core.resolve.outcome import Last, Memory, Origin, Outcome, Unknown
 from hostwatch.core.resolve.remote_reach import Elsewhere
 from hostwatch.core.resolve.resolv import remembered
 
@@ -28,6 +28,16 @@ def memory_of(
         return remembered(lines, block)
     memory = _of_hosts(lines, block)
     return memory if unheard is None else {**_unheard(block, memory, unheard), **memory}
+
+
+def with_reasons(desired: Block, block: Block, found: Iterable[Outcome]) -> Block:
+    """The desired block, with the reasons that an earlier run left for lines of which nothing is known now."""
+    unknown = {outcome.line for outcome in found if isinstance(outcome, Unknown)}
+    said = {withheld.line: withheld for withheld in block.withheld if withheld.line in unknown}
+    if not said:
+        return desired
+    withheld = tuple(said.get(each.line, each) for each in desired.withheld)
+    return dataclasses.replace(desired, withheld=withheld)
 
 
 def _unheard(block: Block, memory: Memory, unheard: Elsewhere) -> Memory:

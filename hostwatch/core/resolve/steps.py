@@ -91,7 +91,8 @@ class LookUp:
     def _of_tier(self, tier: Tier, tried: Answer, *, is_it: bool) -> str:
         place = _place(self.resolver, tier)
         if tried is None:
-            return f"{place}: none is called {told(self.name)}"
+            is_unheard = tier in _OF_OTHERS and self.resolver.awaits_others
+            return f"{place}: {'not known yet' if is_unheard else f'none is called {told(self.name)}'}"
         if isinstance(tried, Ambiguous):
             return f"{place}: {tried.reason}, which are several services, so that it means none of them"
         found = f"the service {told(tried.rule.key)}" if tried.rule is not None else listed(tried.containers)

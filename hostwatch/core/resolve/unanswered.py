@@ -29,8 +29,8 @@ class Unanswered:
 
 
 def idle_services(lister: Lister) -> list[str]:
-    """The keys of the configuration's services without a container."""
-    return [rule.key for rule in lister.rules.services if not lister.behind_rule(rule)]
+    """The keys of the configuration's services without a container. With a cluster, other hosts may have them."""
+    return [r.key for r in lister.rules.services if not lister.behind_rule(r) and not lister.remotes.has(r.source)]
 
 
 def idle_subscribers(lister: Lister) -> list[str]:
@@ -41,7 +41,7 @@ def idle_subscribers(lister: Lister) -> list[str]:
 
 
 def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
-    """Whether anything on the engine has this name, running or not."""
+    """Whether anything on the engine has this name, running or not, or another host."""
     return (
         name == SELF
         or bool(lister.rules.service(name))
@@ -50,7 +50,13 @@ def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
         or bool(lister.labelled(engine, name))
         or bool(lister.qualified(engine, name))
         or bool(lister.remotes.named(engine, name))
+        or bool(lister.remotes.named(engine, name))
     )
+
+
+def is_in_doubt(lister: Lister, engine: EngineId) -> bool:
+    """Whether more names may become known: of containers that are not read yet, or of other hosts."""
+    return lister.any_aliases_unread(engine) or lister.remotes.are_awaited
 
 
 class Nearest:
@@ -71,7 +77,7 @@ class Nearest:
 
 def unanswered(lister: Lister, engine: EngineId) -> Iterator[Unanswered]:
     """Names in labels that are probably typing errors. A missing name without a similar one may still come."""
-    if lister.any_aliases_unread(engine):
+    if is_in_doubt(lister, engine):
         return
     nearest, known = Nearest(lister, engine), dict[str, bool]()
     for container, name in islice(_asked_by_labels(lister), _MOST_ASKED):
