@@ -16,6 +16,7 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch import garbage, priority, signals, systemd
+from hostwatch.catalog_clients import open_catalog
 from hostwatch.cluster_member import MakeClient
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.http import place_of
@@ -124,6 +125,7 @@ def daemon_for(settings: Settings, source: DockerEngine) -> Iterator[Daemon]:
             open_archive=_open_archive,
             open_routes=Routes,
             load_client=_load_client,
+            open_catalog=open_catalog,
             cpu_seconds=time.thread_time,
             # Frozen objects are not searched for garbage. With 10,000 containers that takes 0.2 s, every few minutes.
             loaded=gc.freeze,

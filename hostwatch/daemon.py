@@ -16,6 +16,8 @@ from hostwatch.config.settings import Settings
 from hostwatch.control.answers import Answers, Told
 from hostwatch.control.archive import Archiving, OpenArchive
 from hostwatch.control.archive_writer import ArchiveWriter
+from hostwatch.control.catalog import OpenCatalog
+from hostwatch.control.catalogs import CatalogLoop
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop, Files, Queues
@@ -66,6 +68,7 @@ class Parts:
     open_routes: OpenRoutes
     load_client: LoadClient
     """Loads the client of the store that several hosts share."""
+    open_catalog: OpenCatalog
     cpu_seconds: Callable[[], float]
     """The processor time of the thread that asks, so far."""
     loaded: Callable[[], None]
@@ -117,6 +120,7 @@ class Daemon:
         self._host_resolver = HostResolverLoop(parts.host_resolver, self._store, self._changed)
         self._host_address = HostAddressLoop(self._store, parts.open_routes, self._changed)
         self._remotes = Remotes(self._store, self._changed)
+        self._catalogs = CatalogLoop(settings.catalogs(), self._remotes, parts.open_catalog)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
@@ -143,6 +147,7 @@ class Daemon:
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
             tasks.start_soon(self._host_address.run, name="follow the host's address")
+            tasks.start_soon(self._catalogs.run, name="follow catalogs")
             for queue in self._queues:
                 tasks.start_soon(queue.run_delayed, name="delays")
             tasks.start_soon(self._cautions.run, self._answers, self._loaded, name="tell cautions")
@@ -161,6 +166,7 @@ class Daemon:
         self._cautions.adopt(settings)
         self._archive_writer.adopt(_archiving(settings))
         before = self._store.adopt(adoption)
+        await self._catalogs.adopt(settings.catalogs())
         self._host_address.adopt()
         if self._running is not None:
             self._running.notifier.debounce_seconds = settings.timing.notify_debounce

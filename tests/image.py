@@ -40,7 +40,7 @@ def import_base(client: docker.DockerClient) -> None:
     """Give the engine the image `BASE`."""
     pins = _pins()
     recipe = Path(__file__).read_text()
-    digest = hashlib.sha256("\n".join([recipe, *pins]).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join([recipe, *pins, *_needed()]).encode()).hexdigest()[:12]
     archive = roots.made(f"python-{digest}.tar", lambda scratch: _base(pins, scratch))
     repository, _, tag = BASE.partition(":")
     client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_ENVIRONMENT)
@@ -115,12 +115,16 @@ def _base(pins: list[str], scratch: Path) -> Path:
 
 def _download_wheels(pins: list[str], into: Path, scratch: Path) -> None:
     """The packages for the build and the run of hostwatch, in the versions that are installed here."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     constraints = scratch / "constraints.txt"
     constraints.write_text("\n".join(pins))
     target = ["--only-binary=:all:", f"--python-version={_PYTHON}", f"--constraint={constraints}", f"--dest={into}"]
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--quiet", "download", *target, *needed], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--quiet", "download", *target, *_needed()], check=True)
+
+
+def _needed() -> list[str]:
+    """What hostwatch names for its build and its run."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    return [*project["project"]["dependencies"], *project["build-system"]["requires"]]
 
 
 def _pins() -> list[str]:

@@ -71,10 +71,9 @@ def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[Config
 
 
 def _globs(settings: Settings) -> Iterator[Problem]:
-    matches: dict[Loc, MatchSettings] = {("services", key): entry.match for key, entry in settings.services.items()}
-    for key, entry in settings.subscribers.items():
-        if entry.match is not None:
-            matches["subscribers", key] = entry.match
+    matches: dict[Loc, MatchSettings] = {}
+    for section, entries in (("services", settings.services), ("subscribers", settings.subscribers)):
+        matches |= {(section, key): entry.match for key, entry in entries.items() if entry.match is not None}
     for loc, match in matches.items():
         for end, glob, is_odd in _globs_of(match):
             if (odd := is_odd.search(_BRACKETS.sub("x", glob))) is not None:
@@ -175,8 +174,9 @@ def _unadvertised(settings: Settings) -> Iterator[Problem]:
 def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
     for section, keys in (("services", idle_services(lister)), ("subscribers", idle_subscribers(lister))):
         for key in keys:
-            if (place := document.found((section, key, "match")).key) is not None:
-                yield Problem(place.index, "", f"{section}.{key}: there is no container that this matches")
+            found = document.found((section, key, "match"))
+            if found.key is not None and not found.absent:  # a service `from` a catalog matches nothing
+                yield Problem(found.key.index, "", f"{section}.{key}: there is no container that this matches")
 
 
 def _unanswered(settings: Settings, lister: Lister, engine: EngineId) -> Iterator[Problem]:

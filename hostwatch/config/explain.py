@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hostwatch.config.document import Document, Found, Loc, Mapping, Node, Problem, Scalar, Sequence, shown
@@ -61,7 +62,7 @@ def _unknown_key(loc: Loc, found: Found) -> Problem:
     key = str(loc[-1])
     section = _section(loc[:-1])
     place = found.node.index if found.key is None else found.key.index
-    known = list(section.model_fields) if section is not None else []
+    known = list(_fields(section)) if section is not None else []
     near = difflib.get_close_matches(key[:40], known, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return Problem(place, shown(key), f"unknown key; {meant}known here: {', '.join(known)}")
@@ -75,7 +76,6 @@ def _missing(loc: Loc, found: Found, document: Document) -> Problem:
 
 
 _MISSING = {
-    "match": ': say which containers are meant, as in match: {name: "db-*"}',
     "etcd": ': give the URLs of the servers, as in etcd: ["https://10.0.0.1:2379"]',
 }
 
@@ -103,7 +103,7 @@ def _reason(details: ErrorDetails, loc: Loc, node: Node) -> str:
 
 
 def _not_a_mapping(section: type[Section] | None) -> str:
-    keys = "" if section is None else f" with any of the keys {', '.join(section.model_fields)}"
+    keys = "" if section is None else f" with any of the keys {', '.join(_fields(section))}"
     return f"must be a mapping{keys}"
 
 
@@ -121,13 +121,18 @@ def _section(loc: Loc) -> type[Section] | None:
     current: Any = Settings
     for step in loc:
         if _is_section(current):
-            field = current.model_fields.get(str(step))
+            field = _fields(current).get(str(step))
             current = None if field is None else field.annotation
         else:
             current = (get_args(current) or (None,))[-1]
         # An optional section is a union with None.
         current = next(filter(_is_section, get_args(current)), current) if type(None) in get_args(current) else current
     return current if _is_section(current) else None
+
+
+def _fields(section: type[Section]) -> dict[str, FieldInfo]:
+    """The fields by their keys in the file."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
 
 
 def _is_section(kind: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from hostwatch.config.catalog import CatalogSettings
 from hostwatch.config.section import Section
 from hostwatch.config.values import Globs, LabelKey, LabelKeys, Names, Text, ValueGlobs
 from hostwatch.core.rules import Match, ServiceRule
@@ -55,10 +56,21 @@ class MatchSettings(Section):
         return Match(self.name, self.image, self.project, self.service, by_value, keys)
 
 
+_OF_CONTAINERS = frozenset(("match", "network", "health", "prefer"))
+"""Keys that mean nothing for the addresses of a catalog, which are on no network here and have its own checks."""
+
+
 class ServiceSettings(Section):
     """A service: a name with the containers that stand behind it."""
 
-    match: MatchSettings = Field(description="The containers that stand behind the service.")
+    match: MatchSettings | None = Field(
+        None, description="The containers that stand behind the service. Absent: its addresses come `from` a catalog."
+    )
+    source: CatalogSettings | None = Field(
+        None,
+        alias="from",
+        description="The catalog that has its addresses, in the place of `match`. Absent: this engine's containers.",
+    )
     names: Names = Field(
         default_factory=tuple,
         description="Host names it is published under, a list or a single one. Absent: the service's key.",
@@ -73,6 +85,30 @@ class ServiceSettings(Section):
         "The default is ignored: a name of a struggling service is better than no name.",
     )
 
+    prefer: Literal["local", "any"] = Field(
+        "local",
+        description="any: containers of all hosts are its replicas. The default is local: those of other hosts count "
+        "only while there is none here.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ServiceSettings":
+        if self.match is None and self.source is None:
+            raise ValueError(
+                '`match` is missing: say which containers are meant, as in match: {name: "db-*"}, or `from` which'
+                " catalog the addresses come"
+            )
+        if self.source is not None and (other := self.model_fields_set & _OF_CONTAINERS):
+            raise ValueError(
+                f"with `from` there is no container: leave out {' and '.join(f'`{each}`' for each in sorted(other))}"
+            )
+        return self
+
     def rule(self, key: str) -> ServiceRule:
         """The rule of the core for these settings."""
-        return ServiceRule(key, self.match.match(), self.names or (key,), self.network, self.health == "required")
+        names = self.names or (key,)
+        if self.match is None:
+            return ServiceRule(key, Match(), names, is_from_catalog=True)
+        return ServiceRule(
+            key, self.match.match(), names, self.network, self.health == "required", prefers_any=self.prefer == "any"
+        )

@@ -31,6 +31,7 @@ from hostwatch.config.values import (
     ServiceKey,
     is_lookup_name,
 )
+from hostwatch.control.catalog import Catalog
 from hostwatch.core.rules import Rules, SubscriberRule
 
 
@@ -153,6 +154,10 @@ class Settings(Section):
                 replace(each, places=places_of(self._origin, key, settings, each)) for each in rule.subscriptions
             )
             yield replace(rule, subscription=hosts, resolv=next(iter(others), None))
+
+    def catalogs(self) -> dict[str, Catalog]:
+        """The catalog of each service that has one."""
+        return {key: entry.source.catalog() for key, entry in self.services.items() if entry.source is not None}
 
     @property
     def host_files(self) -> frozenset[Path]:

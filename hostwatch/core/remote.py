@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hostwatch.core.model import (
     NO_NETWORK,
+    Address,
     Container,
     ContainerId,
     ContainerKey,
@@ -19,6 +20,8 @@ from hostwatch.core.model import (
     NetworkMode,
     State,
 )
+
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,17 @@ def config_group(key: str) -> str:
 def catalog_group(key: str) -> str:
     """The group of the instances that a catalog has for a service of the configuration, and the name of that source."""
     return f"{_CATALOG}{key}"
+
+
+def own_kind(address: Address) -> str | None:
+    """What kind of address this is if it never is that of another host; `None` if it may be."""
+    if address.is_loopback:
+        return "a loopback"
+    if address.is_link_local:
+        return "a link-local"
+    if address.is_multicast:
+        return "a multicast"
+    return "no host's" if address.is_unspecified or address == _BROADCAST else None
 
 
 def remote_key(engine: EngineId, source: str, identity: str) -> ContainerKey:

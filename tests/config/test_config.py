@@ -12,10 +12,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hostwatch.config.catalog import CatalogSettings
 from hostwatch.config.cluster import ClusterSettings
 from hostwatch.config.faults import ConfigError, ConfigFault
 from hostwatch.config.file import load, located
 from hostwatch.config.settings import Settings, schema
+from hostwatch.control.catalog import Catalog, Credentials
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.notifications import Exec, HostCommand, Notification, Restart, Signal
 from hostwatch.core.rules import AUTO, Match, Places, Rules, ServiceRule, Writer
@@ -28,7 +30,8 @@ SAMPLE = HERE.parents[1] / "config" / "hostwatch.yaml"
 KEYS = """docker host root labels services match name label image project service names network health subscribers hosts
 publish_as writer families scope notify signal exec restart command advertise timing linger resync
 resolv notify_debounce on_exit http listen allow_remote mode history keep log level format file rotation retention
-cluster etcd prefix node publish networks host_address ttl tls ca cert key user password_file"""
+cluster etcd prefix node publish networks host_address ttl tls ca cert key user password_file
+prefer from consul zookeeper path tag token_file grace"""
 BUILT = KEYS.split()
 _EXPECT = re.compile(r"^# expect: (\d+:\d+): (.*)$", re.MULTILINE)
 
@@ -91,7 +94,9 @@ def test_rules_of_the_contracts_example() -> None:
     """Every key of it that is built reaches the core."""
     rules = load(HERE / "good" / "contract.yaml").rules()
     match = Match(("shop-db-*",), ("mariadb:*",), ("shop",), ("db",), (("app", ("db",)),))
-    assert rules.services == (ServiceRule("db", match, ("db", "mysql.internal"), "backend", health_required=True),)
+    db = ServiceRule("db", match, ("db", "mysql.internal"), "backend", health_required=True, prefers_any=True)
+    catalogs = (ServiceRule(key, Match(), (key,), is_from_catalog=True) for key in ("legacy-db", "search", "billing"))
+    assert rules.services == (db, *catalogs)
     web, host = rules.subscribers
     assert (web.key, web.target) == ("web", Match(label_values=(("tier", ("web",)),)))
     assert [line.text for line in web.subscription.lines] == [
@@ -121,6 +126,22 @@ def test_cluster_of_the_contracts_example() -> None:
     bare = ClusterSettings.model_validate({"etcd": "http://10.0.0.1:2379/", "prefix": "/a/b"})
     assert (bare.etcd, bare.prefix, bare.node, bare.ttl) == (("http://10.0.0.1:2379",), "/a/b/", None, 10.0)
     assert bare.publish.publishing() == Publishing()
+
+
+def test_catalogs_of_the_contracts_example() -> None:
+    """Each with what is asked of it, and the contract's defaults. Several servers are a list, or text with commas."""
+    token = Credentials(token_file=Path("/etc/hostwatch/consul.token"))
+    assert load(HERE / "good" / "contract.yaml").catalogs() == {
+        "legacy-db": Catalog("consul", ("http://127.0.0.1:8500",), "db", "primary", token, 60.0),
+        "search": Catalog("zookeeper", ("10.0.0.5:2181",), "/nerve/services/search"),
+        "billing": Catalog("etcd", ("http://10.0.0.1:2379",), "/services/billing/"),
+    }
+    several = {"zookeeper": "zk1, zk2:2182", "path": "/a/", "tls": {}, "grace": "2m"}
+    tls = Credentials(is_tls=True)
+    expected = Catalog("zookeeper", ("zk1:2181", "zk2:2182"), "/a", credentials=tls, grace_seconds=120.0)
+    assert CatalogSettings.model_validate(several).catalog() == expected
+    bare = CatalogSettings.model_validate({"etcd": ["https://a", "https://b"], "key": "/services/db"})
+    assert (bare.catalog().servers, bare.catalog().query) == (("https://a", "https://b"), "/services/db/")
 
 
 def test_matches_in_every_form() -> None:

@@ -164,7 +164,7 @@ def test_a_service_from_a_catalog_has_its_instances_alone() -> None:
     instance = elsewhere("10.9.0.9:3306", "10.9.0.9", "ignored", group=catalog_group("db"))
     here = box("db", on("mesh", "10.0.0.3"))
     assert said(web("@{db.ip} db"), here, remotes=(instance,), rules=rules) == ["10.9.0.9 db"]
-    assert said(web("@{db.ip} db"), here, remotes=(), rules=rules) == ["Gone db: no running container"]
+    assert said(web("@{db.ip} db"), here, remotes=(), rules=rules) == ["Gone db: no instance in its catalog"]
 
 
 def test_what_a_source_may_still_tell_is_unknown() -> None:
@@ -173,7 +173,7 @@ def test_what_a_source_may_still_tell_is_unknown() -> None:
     assert made.remotes.await_source(catalog_group("db"), is_awaited=True)
     assert told(made, "web") == ["Unknown db: what other hosts have is not known yet (catalog:db)"]
     assert made.remotes.await_source(catalog_group("db"), is_awaited=False)
-    assert told(made, "web") == ["Gone db: no running container"]
+    assert told(made, "web") == ["Gone db: no instance in its catalog"]
 
 
 @pytest.mark.parametrize("source", ["cluster", "overlay:mesh"])

@@ -25,6 +25,7 @@ COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
 HISTORY_FILE = image.REPOSITORY / "config" / "compose.history.yaml"
 ADVERTISE_FILE = image.REPOSITORY / "config" / "compose.advertise.yaml"
 RESOLV_FILE = image.REPOSITORY / "config" / "compose.resolv.yaml"
+CLUSTER_FILE = image.REPOSITORY / "config" / "compose.cluster.yaml"
 HTTP_FILE = image.REPOSITORY / "config" / "compose.http.yaml"
 PROXY_FILE = image.REPOSITORY / "config" / "compose.proxy.yaml"
 REAL_TIME = Path("/sys/fs/cgroup/cpu")
@@ -210,6 +211,18 @@ def test_behind_the_proxy_it_has_no_socket_of_the_engine(lab: Lab) -> None:
     assert [mount for mount in alone["volumes"] if mount.get("source") not in sockets] == behind["volumes"][1:]
     assert behind["volumes"][0]["type"] == "volume"
     assert {"volumes", "environment", "depends_on"} >= {name for name in behind if behind[name] != alone.get(name)}
+
+
+def test_the_overlay_of_several_hosts_gives_a_network_and_files(lab: Lab) -> None:
+    """config/compose.cluster.yaml gives the host's network and /etc/hostwatch, and leaves the rest as it is."""
+    files = ([COMPOSE_FILE], [COMPOSE_FILE, CLUSTER_FILE])
+    [alone, joined] = (yaml.safe_load(compose(lab.engine, each, "config"))["services"]["hostwatch"] for each in files)
+    assert (alone["network_mode"], joined.pop("network_mode")) == ("none", "host")
+    given = [mount for mount in joined.pop("volumes") if mount not in alone["volumes"]]
+    assert [(mount["source"], mount["target"], mount["read_only"]) for mount in given] == [
+        ("/etc/hostwatch", "/etc/hostwatch", True)
+    ]
+    assert all(alone[name] == value for name, value in joined.items())
 
 
 def test_it_serves_its_own_container_like_any_other(lab: Lab) -> None:

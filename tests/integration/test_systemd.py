@@ -138,6 +138,19 @@ def test_history_and_advertising_under_the_unit(boot: Callable[[str], Machine]) 
     eventually(lambda: "advertise: auto: this host has no default route" in machine.log)
 
 
+@newest_only
+def test_a_catalog_under_the_unit(boot: Callable[[str], Machine]) -> None:
+    """The drop-in of `config/` is all that it takes to reach it. Without it nothing leaves, and that is said."""
+    machine = boot(f"{CONFIG}services: {{db: {{from: {{consul: 'http://127.0.0.1:8500', service: db}}}}}}\n")
+    machine.run("systemctl", "start", "hostwatch")
+    eventually(lambda: "the systemd unit reaches it with the drop-in config/hostwatch.service.d/cluster" in machine.log)
+    drop_in = machine.root / "etc/systemd/system/hostwatch.service.d/cluster.conf"
+    drop_in.write_text((REPOSITORY / "config/hostwatch.service.d/cluster.conf").read_text())
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hostwatch")
+    eventually(lambda: "db: cannot connect (Connection refused); is it there, and may we reach it?" in machine.log)
+
+
 RELOADED = """\
 [Service]
 Type=oneshot

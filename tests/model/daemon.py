@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 
 from hostwatch.cluster_member import MakeClient
 from hostwatch.config.settings import Settings
+from hostwatch.control.catalog import Catalog
 from hostwatch.control.host_address import Routes
 from hostwatch.control.source import EngineInfo, ExecResult
 from hostwatch.control.writers import FileDeniedError, FileFailedError, FileGoneError, FileUpdate, OutOfSightError
@@ -234,6 +235,11 @@ def no_client() -> MakeClient:
     raise AssertionError
 
 
+def no_catalog(catalog: Catalog) -> NoReturn:
+    """Never called: no service is `from` a catalog."""
+    raise AssertionError(catalog)
+
+
 class Hostwatch:
     """One process of hostwatch."""
 
@@ -261,6 +267,7 @@ class Hostwatch:
             open_archive=no_file,
             open_routes=no_routes,
             load_client=no_client,
+            open_catalog=no_catalog,
             cpu_seconds=partial(next, count(0.0, _READING_SECONDS)),
             loaded=lambda: None,
         )

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+
 from tests.noise import crowd
 from tests.servers import programs
+from tests.servers.certificates import make_certificates
 from tests.servers.server import Server, free_ports
 
 _PACKAGES = {
@@ -21,8 +24,10 @@ ZOOKEEPERS = tuple(_PACKAGES)
 _SCRIPT = Path(__file__).with_name("java.sh")
 _MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 _JARS = (
-    *("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "netty-all", "snappy-java", "metrics-core"),
+    *("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "snappy-java", "metrics-core"),
     *("commons-cli", "commons-io", "log4j-1.2"),
+    *(f"netty-{part}" for part in ("buffer", "codec", "common", "handler", "resolver", "transport")),
+    *("netty-transport-native-epoll", "netty-transport-native-unix-common"),
 )
 _CONFIGURATION = """\
 tickTime=200
@@ -33,6 +38,14 @@ admin.enableServer=false
 4lw.commands.whitelist=*
 """
 """A session lasts 2 to 20 ticks, as its client likes: from 0.4 s on."""
+_TLS = """\
+secureClientPort={port}
+secureClientPortAddress=127.0.0.1
+serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory
+ssl.keyStore.location={certificates}/server/keystore.pem
+ssl.trustStore.location={certificates}/server/ca.pem
+"""
+"""Each client must show a certificate, as is ZooKeeper's default."""
 _START_SECONDS = 30.0
 
 
@@ -41,6 +54,17 @@ class ZooKeeper(Server):
     """One server on loopback: `start`, `stop`, `kill`, `freeze`, `thaw`."""
 
     port: int = 0
+    secure_port: int = 0
+
+    @property
+    def secure_address(self) -> str:
+        """Its address for clients by TLS, if it has one."""
+        return f"127.0.0.1:{self.secure_port}"
+
+    @property
+    def certificates(self) -> Path:
+        """The certificates of the server and of good and bad clients (`make_certificates`), with TLS."""
+        return self.directory / "certificates"
 
     @property
     def address(self) -> str:
@@ -68,21 +92,33 @@ class ZooKeeper(Server):
 
 
 @contextmanager
-def zookeeper(version: str, directory: Path) -> Iterator[ZooKeeper]:
-    """A running ZooKeeper with its state in this directory."""
+def zookeeper(version: str, directory: Path, *, tls: bool = False) -> Iterator[ZooKeeper]:
+    """A running ZooKeeper with its state in this directory; with `tls` also at another port, by TLS."""
     directory.mkdir(parents=True, exist_ok=True)
     suite, packages = _PACKAGES[version]
     root = programs.root(f"zookeeper-{version}", suite, packages)
-    (port,) = free_ports(1)
+    port, secure_port = free_ports(2)
     configuration = directory / "zoo.cfg"
-    configuration.write_text(_CONFIGURATION.format(data=directory / "data", port=port))
+    text = _CONFIGURATION.format(data=directory / "data", port=port)
+    if tls:
+        text += _TLS.format(port=secure_port, certificates=_keystore(directory / "certificates"))
+    configuration.write_text(text)
     path = ":".join(f"/usr/share/java/{name}.jar" for name in _JARS)
     java = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path, _MAIN, configuration)
     command = ("unshare", "--mount", "--propagation=private", "sh", _SCRIPT, root, directory, *java)
-    made = ZooKeeper("zookeeper", directory, command, port=port)
+    made = ZooKeeper("zookeeper", directory, command, port=port, secure_port=secure_port)
     try:
         made.start()
         made.await_answer()
         yield made
     finally:
         made.kill()
+
+
+def _keystore(certificates: Path) -> Path:
+    """Make the certificates, and the server's key in the form that Java reads."""
+    server = make_certificates(certificates, "127.0.0.1") / "server"
+    key = serialization.load_pem_private_key((server / "key.pem").read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (server / "keystore.pem").write_bytes(key.private_bytes(*form) + (server / "cert.pem").read_bytes())
+    return certificates

@@ -134,9 +134,14 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
 
 def why_no_member(resolver: Resolver, service: Service, name: str, line: str, members: Iterable[Member]) -> Outcome:
     """The outcome of a line of a service of which no container can be published, here or on other hosts."""
-    outcome = why_none(name, line, members)
-    if isinstance(outcome, Gone) and service.rule is not None and resolver.lister.remotes.awaits(service.rule.source):
+    found = tuple(members)
+    outcome = why_none(name, line, found)
+    if not isinstance(outcome, Gone) or service.rule is None:
+        return outcome
+    if resolver.lister.remotes.awaits(service.rule.source):
         return Unknown(line, f"{name}: what other hosts have is not known yet ({service.rule.source})")
+    if service.rule.is_from_catalog and not found:
+        return Gone(line, f"{name}: no instance in its catalog")
     return outcome
 
 

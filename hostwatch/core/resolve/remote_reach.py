@@ -4,13 +4,12 @@ Whoever writes into a catalog, or joins a swarm, chooses these addresses. One th
 172.17.0.2 on the default bridge, would lead to a stranger.
 """
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hostwatch.core.model import Address, AddressOrWords, Container, Endpoint, EngineId, Network, NetworkKey, Subnet
 from hostwatch.core.names import shown
-from hostwatch.core.remote import RemoteEndpoint
+from hostwatch.core.remote import RemoteEndpoint, own_kind
 from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
@@ -71,17 +70,3 @@ def unheard(lister: Lister, engine: EngineId) -> Elsewhere | None:
     if not lister.remotes.are_awaited:
         return None
     return Elsewhere(tuple(subnet for network in _own_networks(lister, engine) for subnet in network.subnets))
-
-
-def own_kind(address: Address) -> str | None:
-    """What kind of address this is if it never is that of another host; `None` if it may be."""
-    if address.is_loopback:
-        return "a loopback"
-    if address.is_link_local:
-        return "a link-local"
-    if address.is_multicast:
-        return "a multicast"
-    return "no host's" if address.is_unspecified or address == _BROADCAST else None
-
-
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")

@@ -1,0 +1,16 @@
+"""What to do where a catalog cannot be reached."""
+
+import errno
+import os
+
+_SANDBOX = (
+    "the systemd unit reaches it with the drop-in config/hostwatch.service.d/cluster.conf, a container with"
+    " config/compose.cluster.yaml"
+)
+_OF_SANDBOX = tuple(map(os.strerror, (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EPERM)))
+"""The kernel's words where a process has no internet sockets, no network, or may send to some addresses alone."""
+
+
+def remedy(said: str) -> str:
+    """What to do, by the kernel's words."""
+    return _SANDBOX if any(words in said for words in _OF_SANDBOX) else "is it there, and may we reach it?"
