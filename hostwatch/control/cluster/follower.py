@@ -52,12 +52,14 @@ class Follower:
         self._remotes.awaited(CLUSTER)
         prefix = self._membership.prefix + LAYOUT
         async with anyio.create_task_group() as tasks, key_values.following(prefix) as changes:
+            turns = Turns()
             async for change in changes:
                 if isinstance(change, Back) and self._remotes.of(CLUSTER):
                     self._held, self._settled_at = self._held or set(), loop_time() + _SETTLING_SECONDS
                     tasks.start_soon(self._settle, self._settled_at, name="wait for the hosts after the store's return")
                 await self._apply(change, own)
                 self._standing.report()
+                await turns.give()  # a message of the store may have hundreds
         raise AssertionError("the changes of a store have no end")
 
     async def _settle(self, due: float) -> None:

@@ -1,0 +1,57 @@
+"""Many changes of other hosts that come at once are taken in in steps, so that the host's own files do not wait."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from hostwatch.control.cluster.cluster import Cluster
+from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.key_values import Back, Change, Entry, Listed, Put
+from hostwatch.control.remotes import Remotes
+from hostwatch.core.cluster.publishing import Publishing
+from hostwatch.core.model import EngineId
+from hostwatch.core.remote import CLUSTER
+from hostwatch.core.rules import Rules
+from hostwatch.core.store.store import Store
+from tests.control.key_values import MemoryKeyValues
+
+_COUNT = 2_000
+"""Changes: some 100 ms of work, so fifty steps."""
+
+
+class Ready(MemoryKeyValues):
+    """A store whose changes have all come already, as after a message of an etcd with many of them."""
+
+    @asynccontextmanager
+    async def following(self, prefix: str) -> AsyncIterator[AsyncIterator[Change]]:
+        """All at once."""
+        yield self._all_at_once(prefix)
+
+    async def _all_at_once(self, prefix: str) -> AsyncIterator[Change]:
+        yield Back()
+        yield Listed(())
+        for number in range(_COUNT):
+            value = f'{{"replicas":[{{"id":"1","name":"db","ipv4":"10.9.{number // 250}.{number % 250}"}}]}}'
+            yield Put(Entry(f"{prefix}services/b/container/db{number}", value.encode(), 1))
+        await anyio.sleep_forever()
+
+
+async def test_many_changes_leave_turns_to_others() -> None:
+    store = Store(Rules())
+    remotes = Remotes(store, lambda _files, _cause: None)
+    await remotes.identified(EngineId("e"))
+    membership = Membership("etcd", "/hostwatch/", "a", EngineId("e"), Publishing(), 10.0)
+
+    async def is_leaving() -> bool:
+        return False
+
+    turns = 0
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Cluster(membership, store, remotes, is_leaving).run, Ready(), checkpoint)
+        while len(remotes.of(CLUSTER)) < _COUNT:
+            await checkpoint()
+            turns += len(remotes.of(CLUSTER)) > 0
+        tasks.cancel_scope.cancel()
+    assert turns > 10
