@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import change, first, follow, idle, readers, size, storm
+from bench import change, cluster, first, follow, idle, readers, size, storm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
 from bench.report import Answer, Target, keep, number, picked, show
@@ -47,6 +47,7 @@ QUESTIONS = {
     "storm": Question(lambda _, quick: storm.asked(quick), 2400),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
     "size": Question(lambda _, quick: sizes(quick), 1800),
+    "cluster": Question(lambda _, quick: cluster.asked(quick), 1800),
 }
 
 
