@@ -71,7 +71,7 @@ class EarlyAddresses:
     # From hosts files.
 
     def starting(self, key: ContainerKey, addresses: Iterable[Address], cause: str) -> None:
-        """The engine has written a starting container's hosts file, with these addresses as the container's own.
+        """The engine has written a file of a starting container, with these addresses as the container's own.
 
         Its own file is not reported: it is compared next in any case.
         """

@@ -180,7 +180,7 @@ class Pipeline:
             case LookEarly():
                 # Other files come before its own one, which is compared next in any case.
                 text = await self._access.glance(container)
-                tell_starting(early, container, text)
+                tell_starting(early, seen, text)
                 self._note_orphan(seen.key, text)
                 return moment._replace(is_looked_at=True, now=loop_time())
             case TryPath():
@@ -297,5 +297,5 @@ class Pipeline:
         """
         if not hostsfile.may_hold_block(text) or key in self._states or not self._store.roles(key).enabled:
             return
-        if not self._store.sharing(key).requests:
+        if not self._store.sharing(key, self._kind).requests:
             self._queue.add(key, GARBAGE_COLLECTION, idle=True)

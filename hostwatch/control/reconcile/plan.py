@@ -122,6 +122,14 @@ class Observation(NamedTuple):
         return self.kind is FileKind.HOSTS
 
     @property
+    def may_tell_start(self) -> bool:
+        """Whether a change of the file may say more of a start: the container's address, or that it is being started.
+
+        An engine may write either file first.
+        """
+        return not self.is_running and (self.tells_address or self.container.state is State.STOPPED)
+
+    @property
     def is_changed(self) -> bool:
         """Whether the file was written."""
         return FILE_CHANGED in self.moment.causes
@@ -134,7 +142,10 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LookEarly:
-    """The file of a starting container is read for its address, which the engine may have just written."""
+    """The file of a starting container is read for its address, which the engine may have just written.
+
+    Of a stopped container, that the engine wrote it says that it is being started.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +246,7 @@ def decide(seen: Observation) -> Plan:
     """The plan for the file."""
     if REMOVAL in seen.moment.causes:
         return _of_removal(seen)
-    if seen.tells_address and seen.is_changed and not seen.is_running and not seen.moment.is_looked_at:
+    if seen.is_changed and seen.may_tell_start and not seen.moment.is_looked_at:
         return LookEarly()
     if not seen.is_kept:
         return _of_foreign(seen)

@@ -163,7 +163,7 @@ class Store(Lister):
         return self._mark_stale(old) if old is not None else frozenset()
 
     def mark_starting(self, key: ContainerKey) -> FileKeys:
-        """Take in that a stopped container is being started, as the engine has rebuilt its hosts file."""
+        """Take in that a stopped container is being started, as the engine has rebuilt a file of it."""
         old = self.container(key)
         return self._mark_stale(old) if old is not None and old.state is State.STOPPED else frozenset()
 
