@@ -7,8 +7,9 @@ import anyio
 
 from hostwatch.control.key_values import Change
 
-_ROOM = 256
-"""Changes that may wait. Then the connection is not read, and TCP holds the server up."""
+_ROOM = 64
+"""Changes that may wait, or those of one revision: so many are read and told in one step, which is some milliseconds.
+A follower that is slower makes the server wait, as the connection is not read."""
 
 
 class Changes:

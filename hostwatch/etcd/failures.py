@@ -154,12 +154,9 @@ def unreached(server: str, error: Exception) -> ServerError:
 
 def tls_error(error: BaseException | None) -> ssl.SSLError | None:
     """The error of TLS that is behind another one, if any."""
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return error
-        inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None)
-        error = inner if inner is not None and inner is not error else error.__cause__
-    return None
+    while error is not None and (isinstance(error, aiohttp.ClientError) or not isinstance(error, ssl.SSLError)):
+        error = error.__cause__
+    return error
 
 
 def _strerror(error: OSError) -> str:

@@ -91,7 +91,7 @@ class Following:
             for revision in revisions:
                 self._position = replace(self._position, revision=revision.number)
                 self._changes.put(revision.changes)
-            await self._changes.room()
+                await self._changes.room()
 
     async def _probe_for_ever(self, server: str, pauses: Pauses) -> NoReturn:
         while True:

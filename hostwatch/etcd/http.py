@@ -16,6 +16,7 @@ import anyio
 from hostwatch.etcd import failures
 from hostwatch.etcd.failures import ServerError
 from hostwatch.etcd.lines import LINE_LIMIT, Lines
+from hostwatch.etcd.sockets import Sockets
 from hostwatch.etcd.tls import Tls
 from hostwatch.etcd.wire import Message
 
@@ -39,12 +40,14 @@ class Http:
 
     def __init__(self, tls: Tls) -> None:
         self._tls = tls
+        self._sockets = Sockets()
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+            await self._sockets.aclose()
 
     async def renew_tls(self) -> None:
         """Read certificates again that have been replaced. Raises `ServerError`."""
@@ -66,16 +69,15 @@ class Http:
         with self._translated(server, DEADLINE_SECONDS):
             with anyio.fail_after(DEADLINE_SECONDS):
                 response = await self._sent(server, path, body, token)
+
+            async def read() -> bytes:
+                with self._translated(server, DEADLINE_SECONDS):  # the reader may be in a task group of its own
+                    return await response.content.readany()
+
             try:
-                yield Lines(self._pieces(server, response), LINE_LIMIT)
+                yield Lines(read, LINE_LIMIT)
             finally:
                 response.close()
-
-    async def _pieces(self, server: str, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """What comes of a stream. It is read in tasks of the reader's own, so its failures are translated here."""
-        with self._translated(server, DEADLINE_SECONDS):
-            async for piece in response.content.iter_any():
-                yield piece
 
     async def _answer(self, server: str, path: str, body: Message, token: str) -> bytes:
         response = await self._sent(server, path, body, token)
@@ -94,9 +96,14 @@ class Http:
         # Without this header a watch stays silent while its server has no leader.
         headers["Grpc-Metadata-hasleader"] = "true"
         context: ssl.SSLContext | bool = await self._tls.context() or True
-        response = await self._opened().post(
-            f"{server}{path}", data=json.dumps(body).encode(), headers=headers, ssl=context, allow_redirects=False
-        )
+        try:
+            response = await self._opened().post(
+                f"{server}{path}", data=json.dumps(body).encode(), headers=headers, ssl=context, allow_redirects=False
+            )
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            if failures.tls_error(error) is None and (refusal := await self._tls.refusal(server)) is not None:
+                raise self._tls.fault(server, refusal) from error
+            raise
         if response.status == 200:
             return response
         try:
@@ -108,7 +115,10 @@ class Http:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # each watch keeps one
+                connector=aiohttp.TCPConnector(
+                    limit=0,  # each watch keeps one
+                    socket_factory=self._sockets.make,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=DEADLINE_SECONDS),
                 auto_decompress=False,

@@ -1,6 +1,6 @@
 """The lines of a stream without end, each bounded."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 
 LINE_LIMIT = 4 << 20
 """Bytes of a line. etcd cuts the events of a watch into fragments of its longest request, 1.5 MiB by default, which are
@@ -14,8 +14,9 @@ class LongLineError(Exception):
 class Lines:
     """Reads a stream line by line."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], limit: int) -> None:
-        self._pieces = pieces
+    def __init__(self, read: Callable[[], Awaitable[bytes]], limit: int) -> None:
+        """`read` returns the next piece of the stream, and nothing at its end."""
+        self._read = read
         self._limit = limit
         self._ready: list[bytes] = []
         """Whole lines, the next one last."""
@@ -27,7 +28,10 @@ class Lines:
     async def __anext__(self) -> bytes:
         """The next line that is not empty. Raises `LongLineError`."""
         while not self._ready:
-            self._take(await anext(self._pieces))
+            piece = await self._read()
+            if not piece:
+                raise StopAsyncIteration
+            self._take(piece)
         return self._ready.pop()
 
     def _take(self, piece: bytes) -> None:

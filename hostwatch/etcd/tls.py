@@ -3,8 +3,10 @@
 The files are read again when they have changed, as a daemon outlives certificates.
 """
 
+import socket
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -18,6 +20,9 @@ _NOT_SIGNED = (2, 18, 19, 20, 21)
 _OTHER_NAME = (62, 64)
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 """OpenSSL's reasons for an answer in plain HTTP, by its version."""
+
+_REFUSAL_SECONDS = 0.5
+"""A server that refuses our certificate says so at once; one that does not says nothing."""
 
 
 class Tls:
@@ -77,6 +82,15 @@ class Tls:
                 raise ServerError(f"{fault}; {remedy}") from error
         return context
 
+    async def refusal(self, server: str) -> ssl.SSLError | None:
+        """Why a server ends a connection after the handshake, if it tells; asked for by a connection of its own.
+
+        With TLS 1.3 a server refuses a certificate only then, and a request that is being sent covers its reason.
+        """
+        if self._context is None or not server.startswith("https:"):
+            return None
+        return await anyio.to_thread.run_sync(_refusal, server, self._context, abandon_on_cancel=True)
+
     def fault(self, server: str, error: ssl.SSLError) -> ServerError:
         """A failure in plain words, with a remedy."""
         reason = error.reason or str(error)
@@ -103,6 +117,21 @@ class Tls:
                 return "is not signed by an authority that this machine trusts; name the one that signed it as tls.ca"
             return f"is not signed by the authority in {self._ca}; put the one that signed it there (tls.ca)"
         return f"is not good: {error.verify_message}"
+
+
+def _refusal(server: str, context: ssl.SSLContext) -> ssl.SSLError | None:
+    parts = urlsplit(server)
+    try:
+        with (
+            socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_REFUSAL_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=parts.hostname) as wrapped,
+        ):
+            wrapped.recv(1)
+    except ssl.SSLError as error:
+        return error
+    except OSError:
+        pass
+    return None
 
 
 def _stamp(path: Path | None) -> object:

@@ -1,6 +1,6 @@
 """One watch: the messages of its stream, made into the changes of whole revisions."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -44,20 +44,20 @@ class Watch:
         if not result.get("created"):
             raise failures.odd(self._server, "a watch that begins with an event")
 
-    async def revisions(self) -> Sequence[Revision]:
-        """The next changes, in order; empty if a message had none. Raises `StoreError`."""
+    async def revisions(self) -> Iterator[Revision]:
+        """The next changes, in order; none if a message had none. Take them all. Raises `StoreError`, then, too."""
         result = await self._result()
-        try:
-            return list(self._whole(result.get("events") or [], bool(result.get("fragment"))))
-        except wire.UNREADABLE as error:
-            raise failures.odd(self._server, f"an event of another form, {type(error).__name__}") from error
+        return self._whole(result.get("events") or [], bool(result.get("fragment")))
 
     def _whole(self, events: list[Message], is_fragment: bool) -> Iterator[Revision]:
         """The revisions that are complete. The last one of a fragment may go on in the next message."""
-        grouped = [(number, list(group)) for number, group in groupby(self._held + events, key=wire.revision)]
-        self._held = grouped.pop()[1] if is_fragment and grouped else []
-        for number, group in grouped:
-            yield Revision(number, tuple(map(wire.change, group)))
+        try:
+            grouped = [(number, list(group)) for number, group in groupby(self._held + events, key=wire.revision)]
+            self._held = grouped.pop()[1] if is_fragment and grouped else []
+            for number, group in grouped:
+                yield Revision(number, tuple(map(wire.change, group)))
+        except wire.UNREADABLE as error:
+            raise failures.odd(self._server, f"an event of another form, {type(error).__name__}") from error
 
     async def _result(self) -> dict[str, Any]:
         try:
