@@ -36,6 +36,8 @@ NO_LEASE = "requested lease not found"
 _NO_AUTH = "authentication is not enabled"
 _STALE_LOGIN = ("invalid auth token", "user name is empty", "revision of auth store is old")
 _COMMON_NAME = "CommonName of client"
+ANSWERS = " answers: "
+"""Stands between a server and its own words."""
 _SAID_LIMIT = 300
 """Characters of a server's own words that are passed on."""
 _RPC_ERROR = re.compile(r"rpc error: code = (\w+) desc = (.*)", re.DOTALL)
@@ -110,7 +112,7 @@ def refused(server: str, said: str, code: int | None = None) -> ServerError:
     remedy = next((remedy for words, remedy in _REMEDIES if words in said), "")
     if code == DENIED:
         remedy = "grant it to a role of `user`, as `etcdctl role grant-permission ROLE readwrite --prefix=true PREFIX`"
-    fault = f"{server} answers: {said}"
+    fault = f"{server}{ANSWERS}{said}"
     return ServerError(f"{fault}; {remedy}" if remedy else fault, UNREACHED if code is None else code, said)
 
 

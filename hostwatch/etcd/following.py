@@ -64,7 +64,7 @@ class Following:
             except StoreError as error:
                 self._servers.leave(server, error)
                 self._changes.put(self._outage.failed(server, str(error)))
-                if self._outage.is_told:
+                if self._outage.is_pause_due:
                     await anyio.sleep(pauses.failed(error, random.random()))  # noqa: S311
 
     async def _list(self, server: str) -> None:

@@ -46,8 +46,9 @@ class Http:
     async def aclose(self) -> None:
         """Close all connections."""
         if self._session is not None:
-            await self._session.close()
-            await self._sockets.aclose()
+            with anyio.CancelScope(shield=True):  # a second at most: what is open when the event loop ends is an error
+                await self._session.close()
+                await self._sockets.aclose()
 
     async def renew_tls(self) -> None:
         """Read certificates again that have been replaced. Raises `ServerError`."""

@@ -5,9 +5,9 @@ from hostwatch.core.timing import Backoff
 from hostwatch.etcd.failures import ServerError
 from hostwatch.etcd.servers import all_failed
 
-_AGAIN_SECONDS = (0.2, 2.0)
-"""Time between attempts while no server answers, at first and at most. Each wait is shortened by lot, so that many
-hosts do not come back at once; all are there within two seconds."""
+_AGAIN_SECONDS = (0.2, 1.5)
+"""Time between rounds of all servers while none answers, at first and at most. Each wait is shortened by lot, so that
+many hosts do not come back at once; all are there within two seconds."""
 _REFUSED_SECONDS = (1.0, 30.0)
 """While a server answers, but refuses: a person must act, and each wrong password costs a server 70 ms of work."""
 
@@ -34,7 +34,7 @@ class Outage:
     """Decides when the store counts as away: when all servers have failed, and a single one twice."""
 
     def __init__(self, servers: int) -> None:
-        self._least = max(2, servers)
+        self._servers = servers
         self._failures = 0
         """Since a server did well."""
         self._faults: dict[str, str] = {}
@@ -42,16 +42,16 @@ class Outage:
         """The fault that was told last; empty: that the store is back."""
 
     @property
-    def is_told(self) -> bool:
-        """Whether the follower believes that the store is away."""
-        return bool(self._told)
+    def is_pause_due(self) -> bool:
+        """Whether to wait before the next attempt: the store is away, and each server was tried once more."""
+        return bool(self._told) and self._failures % self._servers == 0
 
     def failed(self, server: str, fault: str) -> list[Away]:
         """A server failed; returns what to tell."""
         self._failures += 1
         self._faults[server] = fault
         told = all_failed(list(self._faults.values()))
-        if self._failures < self._least or told == self._told:
+        if self._failures < max(2, self._servers) or told == self._told:
             return []
         self._told = told
         return [Away(told)]

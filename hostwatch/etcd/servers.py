@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from loguru import logger
 
 from hostwatch.control.key_values import StoreAddress, StoreError, endpoint
-from hostwatch.etcd.failures import ServerError
+from hostwatch.etcd.failures import ANSWERS, ServerError
 from hostwatch.etcd.http import DEADLINE_SECONDS, Http
 from hostwatch.etcd.lines import Lines
 from hostwatch.etcd.login import Login
@@ -83,6 +83,6 @@ class Servers:
 
 
 def all_failed(faults: Sequence[str]) -> str:
-    """The failures of all servers in one sentence. Theirs differ in little, so the first one stands for all."""
-    first, *others = sorted(set(faults))
+    """The failures of all servers in one sentence: one stands for all, if possible one in a server's own words."""
+    first, *others = sorted(set(faults), key=lambda fault: (ANSWERS not in fault, fault))
     return f"{first} (and {len(others)} more of its servers fail)" if others else first
