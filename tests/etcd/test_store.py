@@ -117,6 +117,11 @@ async def test_a_lease_is_kept_and_granted_anew(server: Etcd, address: StoreAddr
             await lease.write({key: b"3"})
             assert [type(each) for each in await follower.some(2)] == [Deleted, Put]
             await anyio.sleep(1.5)
+            assert isinstance(await store.get(key), Entry)
+            await away(server.call, "lease/revoke", {"ID": str(lease.id)})
+            assert await lease.renewed(term + 1) == term + 2  # by its next renewal
+            await lease.write({key: b"4"})
+            assert [type(each) for each in await follower.some(2)] == [Deleted, Put]
             assert lease.fault == ""
             last = lease.id
         async with store.leased(1, known=last) as lease:
