@@ -111,15 +111,15 @@ class ConsulCatalog:
         return map(consul_instance, _items(text))
 
     def _refusal(self, status: int, body: bytes) -> str:
-        said = shown(body[:200].decode(errors="replace").strip())
-        for secret_text in (self._session.headers.get("X-Consul-Token"),):
-            said = said.replace(secret_text, "(the token)") if secret_text else said
+        said = body.decode(errors="replace").strip()
+        if (sent := self._session.headers.get("X-Consul-Token")) is not None:  # Consul may repeat it
+            said = said.replace(sent, "(the token)")
         token = self._catalog.credentials.token_file
         remedy = {
             401: "; mend `user` and `password_file`",
             403: "; give `token_file`" if token is None else f"; the token in {token} needs service:read and node:read",
         }
-        return f"it answers {status} ({said}){remedy.get(status, '')}"
+        return f"it answers {status} ({shown(said)}){remedy.get(status, '')}"
 
 
 def following_index(known: int, told: str) -> int:

@@ -112,7 +112,8 @@ class ZooKeeperCatalog:
         self._stale: set[str] | None = None
         """Those that have changed since; `None`: whatever has been read."""
         self._warning = _LastWarning()
-        log = logging.Logger("ZooKeeper")
+        # A logger of its own, since kazoo's tells at its level DEBUG each request, credentials among them.
+        log = logging.Logger("ZooKeeper", logging.WARNING)
         log.addHandler(self._warning)
         handler = _Sockets(context, partial(self._hand_over, self._take_turn, KazooState.LOST))
         self._client: Any = KazooClient(

@@ -30,6 +30,7 @@ class Consul:
     instances: list[dict[str, Any]] = field(default_factory=list)
     index: int = 7
     token: str = ""
+    words: str = "ACL not found"
     hides: bool = False
     """Whether it answers without what a token may not read, instead of refusing it."""
     answer: web.Response | None = None
@@ -51,7 +52,7 @@ class Consul:
             return web.Response(status=self.answer.status, text=self.answer.text, headers=self.answer.headers)
         allowed = not self.token or request.headers.get("X-Consul-Token") == self.token
         if not allowed and not self.hides:
-            return web.Response(status=403, text=f"ACL not found: {request.headers.get('X-Consul-Token')}")
+            return web.Response(status=403, text=f"{self.words}: {request.headers.get('X-Consul-Token')}")
         if int(asked.get("index", "0")) >= self.index > 0:
             with anyio.move_on_after(float(asked["wait"].removesuffix("s")) * (1 + 1 / 16)):
                 await self.news.wait()
@@ -155,6 +156,10 @@ async def test_tokens(tmp_path: Path) -> None:
                 await connection.entries(LONG)
             words = f"answers 403 (ACL not found: (the token)); the token in {token} needs service:read and node:read"
             assert str(raised.value) == f"it {words}"
+            consul.words = "x" * 90  # a message is cut after some more
+            with pytest.raises(CatalogError) as raised:
+                await connection.entries(LONG)
+            assert "wro" not in str(raised.value)
             consul.hides = True
             with pytest.raises(CatalogError, match="it hides the instances from us"):
                 await connection.entries(LONG)

@@ -1,6 +1,7 @@
 """The instances of a service in a real ZooKeeper, written as SmartStack's Nerve writes them."""
 
 import json
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,8 +107,9 @@ async def test_a_server_that_is_away(server: ZooKeeper) -> None:
             await anyio.sleep(0.05)
 
 
-async def test_who_may_read(server: ZooKeeper, tmp_path: Path) -> None:
-    """With the wrong password the path and the file are named, and no secret."""
+async def test_who_may_read(server: ZooKeeper, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With the wrong password the path and the file are named, and no secret in any log of a library."""
+    caplog.set_level(logging.DEBUG)
     password = tmp_path / "password"
     credentials = Credentials(user="watch", password_file=password)
     catalog = Catalog("zookeeper", (server.address,), PATH, credentials=credentials)
@@ -123,6 +125,8 @@ async def test_who_may_read(server: ZooKeeper, tmp_path: Path) -> None:
         password.write_text("secret\n")
         async with opened(catalog) as connection:
             assert addresses(await connection.entries(LONG)) == ["10.1.0.1"]
+        assert "SetACL" in caplog.text
+        assert not [text for text in ("watch:wrong", "watch:secret") if text in caplog.text]
         client.add_auth("digest", "watch:secret")
         client.delete("/nerve", recursive=True)
 
