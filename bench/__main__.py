@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import change, cluster, first, follow, idle, readers, size, storm
+from bench import change, cluster, first, follow, idle, readers, size, storm, swarm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
 from bench.report import Answer, Target, keep, number, picked, show
@@ -46,6 +46,7 @@ QUESTIONS = {
     "change": Question(lambda _, quick: change.asked(quick), 3600),
     "storm": Question(lambda _, quick: storm.asked(quick), 2400),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
+    "swarm": Question(lambda _, quick: swarm.asked(quick), 900),
     "size": Question(lambda _, quick: sizes(quick), 1800),
     "cluster": Question(lambda _, quick: cluster.asked(quick), 1800),
 }

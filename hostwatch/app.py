@@ -23,6 +23,7 @@ from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.control.archive import Archive, Opened
 from hostwatch.control.keeper import KeptError, SightLostError
+from hostwatch.control.overlays import hear_once
 from hostwatch.control.source import EngineError, EngineInfo, first_leaf
 from hostwatch.control.survey import Progress, Survey, leave_others, surveyed, untold
 from hostwatch.control.writers import Writers
@@ -264,7 +265,8 @@ async def survey(
         if alone and (keeper := await anyio.to_thread.run_sync(holder_of, engine.directory(settings.docker.root))):
             _refuse_beside(keeper)
         store.add_host_files(engine.id, socket.gethostname())
-        leave_others(store, engine.id, has_cluster=settings.cluster is not None)
+        leave_others(store, has_cluster=settings.cluster is not None)
+        heard = await hear_once(source, store, engine.id)
         if settings.advertise == AUTO:
             store.put_host_addresses(own_addresses())
         with closing(HostFileLocks()) as locks:
@@ -273,4 +275,4 @@ async def survey(
                 Writers(_paths_of(settings, held, engine, kind), ExecHostsFiles(source, kind), kind)
                 for kind in FileKind
             ]
-            yield Survey(engine, store, writers, progress)
+            yield Survey(engine, store, writers, progress, heard)

@@ -29,6 +29,7 @@ from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper
 from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
+from hostwatch.control.overlays import Overlays
 from hostwatch.control.past import Past
 from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
@@ -37,7 +38,7 @@ from hostwatch.control.reconcile.reconcilers import Reconcilers
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.recorder import Recorder
 from hostwatch.control.remotes import Remotes
-from hostwatch.control.source import Actions, EngineInfo, Source
+from hostwatch.control.source import Actions, EngineInfo, GossipSource, Source
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import View
 from hostwatch.control.writers import HostsFiles, Writers
@@ -46,7 +47,7 @@ from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 
-class Engine(Source, Actions, Protocol):
+class Engine(Source, GossipSource, Actions, Protocol):
     """An engine that can be read, and that acts on its containers."""
 
 
@@ -121,6 +122,7 @@ class Daemon:
         self._host_address = HostAddressLoop(self._store, parts.open_routes, self._changed)
         self._remotes = Remotes(self._store, self._changed)
         self._catalogs = CatalogLoop(settings.catalogs(), self._remotes, parts.open_catalog)
+        self._overlays = Overlays(parts.engine, self._store, self._remotes)
         self._cautions = CautionLog(settings, self._store)
         self._running: _Running | None = None
         self._kept: _Kept | None = None
@@ -146,6 +148,7 @@ class Daemon:
             notifier = Notifier(means, self._store, tasks, debounce, self._figures.notifications)
             self._running = _Running(tasks, notifier)
             identified = partial(self._identified, self._running)
+            self._overlays.begin(tasks)
             tasks.start_soon(self._host_address.run, name="follow the host's address")
             tasks.start_soon(self._catalogs.run, name="follow catalogs")
             for queue in self._queues:
@@ -249,6 +252,7 @@ class Daemon:
         if self._member.cluster is not None:
             self._member.cluster.look()
         self._host_resolver.look()
+        self._overlays.look()
         self._loop.enqueue(files, cause)
 
     def _resynced(self) -> None:

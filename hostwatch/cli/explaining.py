@@ -60,6 +60,6 @@ def _without_daemon(common: Common, subscriber: str, names: list[str]) -> "Answe
 
     async def worked_out(survey: "Survey") -> "Answer":
         standings = await survey.standings([subscriber])
-        return await reasons(survey.store, standings, names)
+        return await reasons(survey.store, standings, names, sources=survey.heard)
 
     return surveyed(common, worked_out)

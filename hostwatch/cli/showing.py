@@ -59,6 +59,8 @@ def _surveyed(common: Common, words: list[str]) -> "State":
 
 async def state_of(survey: "Survey", words: list[str]) -> "State":
     """The answer of `status --json`, of the subscribers that the words mean; of all without words."""
+    from hostwatch.control.source_list import asked_once
     from hostwatch.control.status import state
 
-    return await state(survey.engine, survey.store, await survey.standings(words))
+    others = asked_once(survey.heard, survey.store.remotes.sources)
+    return await state(survey.engine, survey.store, await survey.standings(words), others=others)

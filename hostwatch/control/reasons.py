@@ -54,13 +54,14 @@ async def why(
 ) -> Json:
     """The answer about these files, perhaps of some names alone. Raises `NoNameError`.
 
-    Without a clock it is a command that asks, which does not know what lingers, and asks no other host.
+    Without a clock it is a command that asks, which does not know what lingers.
     """
-    of_command = (_UNKNOWN_TO_COMMANDS, *unasked_note(store.remotes.sources))
+    asked = sources or {}
+    of_command = (_UNKNOWN_TO_COMMANDS, *unasked_note(store.remotes.sources - asked.keys()))
     return {
         "subscribers": await _subscribers(store, standings, names, clock or Clock(0.0, 0.0, 0.0)),
         "worked_out_by": "command" if clock is None else "daemon",
-        "notes": [*(of_command if clock is None else notes(sources or {}))],
+        "notes": [*(of_command if clock is None else ()), *notes(asked)],
     }
 
 

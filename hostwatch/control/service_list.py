@@ -64,6 +64,8 @@ async def services(store: Lister, turns: Turns) -> list[Json]:
     others: dict[Place, list[Container]] = {}
     for container in sorted(store.everywhere, key=attrgetter("name")):
         await turns.give()
+        if _is_of_this_host(store, container):
+            continue
         if container.remote is not None and (rule := store.rules.behind_group(container.remote.group)) is not None:
             configured.setdefault(rule.key, []).append(container)
         elif (place := place_of(store, container)) is not None:
@@ -77,6 +79,19 @@ async def services(store: Lister, turns: Turns) -> list[Json]:
         names = dict.fromkeys([place.name, *(name for c in members for name in _names(store, c))])
         found.append(_service(place.name, names, place.source, _in_order(members)))
     return found
+
+
+def _is_of_this_host(store: Lister, container: Container) -> bool:
+    """Whether what a swarm tells is a task of this host, which is listed anyway."""
+    if container.remote is None or container.remote.is_routed:
+        return False
+    here = (
+        key
+        for e in container.endpoints
+        for address in e.addresses
+        for key in store.holders(container.key.engine, address, e)
+    )
+    return any((found := store.container(key)) is not None and found.remote is None for key in here)
 
 
 def _in_order(replicas: Iterable[Container]) -> list[Container]:

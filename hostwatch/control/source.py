@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hostwatch.core.gossip import Gossip
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, FileKind, Network, NetworkKey
 
 
@@ -145,3 +146,16 @@ class Source(Protocol):
 
     def created(self, event: Event) -> Container | None:
         """The new container that an event describes, if it does."""
+
+
+class GossipSource(Protocol):
+    """An engine that is a node of a swarm. Every call may raise `EngineError`."""
+
+    async def ping(self) -> None:
+        """Check that the engine answers."""
+
+    async def gossip(self, network: NetworkKey) -> Gossip:
+        """What the swarm's gossip tells of an overlay network. May raise `GoneError`."""
+
+    async def nodes(self) -> frozenset[str] | None:
+        """The addresses of all nodes of the swarm that are heard, this one included; `None`: the engine cannot say."""

@@ -1,6 +1,7 @@
 """The sources of names on other hosts, each with its state, for those who ask."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from hostwatch.control.history import instant
@@ -25,9 +26,10 @@ def sources(states: Mapping[str, SourceState]) -> list[Json]:
     ]
 
 
-def unasked(names: Iterable[str]) -> list[Json]:
-    """The same of sources that a command does not ask: `up` and all that follows from an answer is `null`."""
-    return [_unasked(source, *source.partition(":")[::2]) for source in sorted(names)]
+def asked_once(states: Mapping[str, SourceState], names: AbstractSet[str]) -> list[Json]:
+    """The same for a command. Of sources that it does not ask, `up` and all that follows from an answer is `null`."""
+    others = sorted(names - states.keys())
+    return [*sources(states), *(_unasked(source, *source.partition(":")[::2]) for source in others)]
 
 
 def _unasked(source: str, kind: str, name: str) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 from hostwatch.control.history import instant
 from hostwatch.control.service_list import elsewhere, services
 from hostwatch.control.source import EngineInfo
-from hostwatch.control.source_list import unasked
+from hostwatch.control.source_list import asked_once
 from hostwatch.control.standing import Standing
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
@@ -36,7 +36,7 @@ async def state(
         },
         "services": await services(store, turns),
         "subscribers": [await subscriber(store, standing, turns) for standing in standings],
-        "sources": unasked(store.remotes.sources) if others is None else others,
+        "sources": asked_once({}, store.remotes.sources) if others is None else others,
         "daemon": daemon,
     }
 

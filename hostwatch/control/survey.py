@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from hostwatch.control.reconcile.plan import (
 from hostwatch.control.reconcile.recalling import recalled
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, Rewriting, refusal
 from hostwatch.control.reconcile.state import FileState
+from hostwatch.control.remotes import SourceState
 from hostwatch.control.source import EngineInfo, Source
 from hostwatch.control.standing import Standing
 from hostwatch.control.subscribers import running
@@ -38,12 +39,11 @@ from hostwatch.control.writers import (
     Writers,
 )
 from hostwatch.core.block.records import Block
-from hostwatch.core.model import Container, ContainerKey, EngineId, FileKind, State
-from hostwatch.core.remote import CLUSTER, overlay_source
+from hostwatch.core.model import Container, ContainerKey, FileKind, State
+from hostwatch.core.remote import CLUSTER
 from hostwatch.core.resolve.desired import outcomes
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.resolve.recall import with_reasons
-from hostwatch.core.resolve.remote_reach import OVERLAY
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.sharing import Sharing
 from hostwatch.core.store.store import Store
@@ -55,20 +55,15 @@ Progress = Callable[[str, int, int], None]
 """Is told of each piece of work that is done: what is counted, how many are done, of how many."""
 
 _CONCURRENT = 8
-INGRESS = "ingress"
-"""A swarm's network for published ports: nobody is looked up on it."""
 
 
 def untold(_what: str, _done: int, _total: int) -> None:
     """For work whose progress nobody follows."""
 
 
-def leave_others(store: Store, engine: EngineId, *, has_cluster: bool) -> None:
-    """Take in that other hosts are not asked, so that what only they may have stays as it is in the files."""
-    subscribers = store.joins.files_of(store.by_index("subscriber"))
-    overlays = (network.name for network in store.networks if network.driver == OVERLAY and network.name != INGRESS)
-    found = [overlay_source(name) for name in overlays if subscribers & store.by_index("network", engine, name)]
-    found += [rule.source for rule in store.rules.services if rule.is_from_catalog]
+def leave_others(store: Store, *, has_cluster: bool) -> None:
+    """Take in that stores and catalogs are not asked, so that what only they may have stays as it is in the files."""
+    found = [rule.source for rule in store.rules.services if rule.is_from_catalog]
     for source in (*found, CLUSTER) if has_cluster else found:
         store.remotes.await_source(source, is_awaited=True)
 
@@ -152,11 +147,17 @@ class Survey:
     """The engine's containers and their files."""
 
     def __init__(
-        self, engine: EngineInfo, store: Store, writers: Iterable[Writers], progress: Progress = untold
+        self,
+        engine: EngineInfo,
+        store: Store,
+        writers: Iterable[Writers],
+        progress: Progress,
+        heard: Mapping[str, SourceState],
     ) -> None:
-        """`writers` has those of each kind of file."""
+        """`writers` has those of each kind of file, `heard` the sources on other hosts that were asked."""
         self.engine = engine
         self.store = store
+        self.heard = heard
         self._writers = {each.kind: each for each in writers}
         self._progress = progress
 

@@ -4,14 +4,18 @@ Implements `hostwatch.control.source.Source` and `Actions`.
 """
 
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
 import anyio.lowlevel
+import anyio.to_thread
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
+from hostwatch.core.gossip import INGRESS, Gossip
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.decode import containers, framing, networks
@@ -23,6 +27,12 @@ from hostwatch.docker.session import CONTAINER_LIMIT, LONG_SECONDS, Session
 _LISTED_LIMIT = 2 << 20
 """Bytes of a list of one container. It is requested less often than an inspection, and in place of one that is too
 long."""
+_GOSSIP_LIMIT = 4 << 20
+"""Bytes of what a swarm's gossip tells of a network: 230 for each task, so enough for those that are taken in."""
+_GOSSIP_STEP = 50
+"""Tasks that are decoded between two steps of the event loop: half a millisecond."""
+_DECODING = "hostwatch.docker.decode.gossip"
+_VERBOSE = {"verbose": "true"}
 _STEP = 20
 """Listed containers that are decoded between two steps of the event loop: a millisecond or two."""
 
@@ -130,6 +140,31 @@ class DockerEngine:
         data = await self._session.get(f"/networks/{network.id}")
         with readable(self.address):
             return networks.network_endpoint(data, container.id, name)
+
+    async def gossip(self, network: NetworkKey) -> Gossip:
+        """What a swarm's gossip tells of an overlay network."""
+        if _DECODING not in sys.modules:  # one host alone does not load this, which takes some 10 ms
+            await anyio.to_thread.run_sync(import_module, _DECODING)
+        from hostwatch.docker.decode.gossip import GossipReader  # noqa: PLC0415
+
+        text = await self._session.get_bytes(f"/networks/{network.id}", _VERBOSE, max_bytes=_GOSSIP_LIMIT)
+        with readable(self.address):
+            reader = GossipReader(network, text.decode())
+            for number, _ in enumerate(reader.steps(), 1):
+                if number % _GOSSIP_STEP == 0:
+                    await anyio.lowlevel.checkpoint()
+            return reader.gossip()
+
+    async def nodes(self) -> frozenset[str] | None:
+        """The addresses of the nodes of the swarm that are heard."""
+        from hostwatch.docker.decode.gossip import peers  # noqa: PLC0415
+
+        try:
+            data = await self._session.get(f"/networks/{INGRESS}", _VERBOSE, max_bytes=_GOSSIP_LIMIT)
+        except GoneError:
+            return None
+        with readable(self.address):
+            return frozenset(peers(data.get("Peers")))
 
     def created(self, event: Event) -> Container | None:
         """The new container of a `create` event."""

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
 
 from hostwatch.control.source import EngineError, EngineInfo, Event, ExecResult, GoneError
+from hostwatch.core.gossip import Gossip
 from hostwatch.core.model import Container, ContainerId, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.decode import containers, events, networks
 from tests.model import api
@@ -227,6 +228,14 @@ class SimulatedSource:
         found = networks.network_endpoint(self._network(network), container.id, name)
         await self._answer(self.faults.delay(A_NETWORK))
         return found
+
+    async def gossip(self, network: NetworkKey) -> Gossip:
+        """Always fails: swarms are not simulated."""
+        raise EngineError(f"no swarm with {network}")
+
+    async def nodes(self) -> frozenset[str] | None:
+        """Always fails likewise."""
+        raise EngineError("no swarm")
 
     def _network(self, key: NetworkKey) -> Json:
         return api.network(next(name for name in SUBNETS if network_id(name) == key.id), self.engine.boxes.values())

@@ -1,0 +1,168 @@
+"""Asks once what a swarm's gossip tells of an overlay network, and takes the answer in.
+
+While the engine cannot say, everything stays as it was last known. What was known of a node that went silent stays for
+a while (`hostwatch.core.gossip`).
+"""
+
+import enum
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import anyio.to_thread
+from loguru import logger
+
+from hostwatch.control.clock import loop_time
+from hostwatch.control.remotes import Remotes, SourceState
+from hostwatch.control.source import EngineError, GoneError, GossipSource
+from hostwatch.core.gossip import SILENT_SECONDS, Gossip, Silences, kept
+from hostwatch.core.model import Network
+from hostwatch.core.remote import RemoteEndpoint, overlay_source
+
+CAUSE = "gossip of the swarm"
+"""The cause of a change, as the log has it."""
+_PORTS = "7946 (TCP, UDP) and 4789 (UDP)"
+"""The ports of the gossip and of overlay networks, which the nodes of a swarm open to each other."""
+_MOST_NAMED = 5
+"""At most this many silent nodes are named."""
+_AT_ONCE = 500
+"""With more endpoints than that a thread finds those that stay: each takes some microseconds."""
+
+
+class Answered(enum.Enum):
+    """What the engine answered."""
+
+    ALL = "all"
+    """All that the gossip tells."""
+    NOT_YET = "not yet"
+    """This node is not on the network."""
+    NOTHING = "nothing"
+    """It could not say."""
+
+
+class Hearing:
+    """What is known of one network."""
+
+    def __init__(self, network: Network, source: GossipSource, remotes: Remotes) -> None:
+        self._network = network
+        self._source = source
+        self._remotes = remotes
+        self._name = overlay_source(network.name)
+        self._silences = Silences()
+        self._standing = _Standing(network.name)
+
+    @property
+    def endpoints(self) -> int:
+        """The number of endpoints that are known."""
+        return self._standing.state.endpoints
+
+    def begin(self) -> None:
+        """Until the first answer nothing is known."""
+        self._remotes.awaited(self._name)
+
+    async def end(self) -> None:
+        """Forget everything."""
+        await self._remotes.removed(self._name)
+
+    async def ask(self) -> "Answered":
+        """Ask, and take the answer in."""
+        try:
+            gossip = await self._source.gossip(self._network.key)
+            if not gossip.is_joined:  # no container of this host runs on it
+                return Answered.NOT_YET
+            found = await self._with_kept(gossip)
+        except (EngineError, GoneError) as error:
+            fault = f"the engine does not tell what other nodes have on it ({error}); names stay as known"
+            self._standing.fell(fault, is_said=await self._is_engine_there())
+            self._remotes.report(self._name, self._standing.state)
+            return Answered.NOTHING
+        await self._remotes.replace(self._name, found.values(), CAUSE)
+        self._remotes.heard(self._name)
+        self._remotes.report(self._name, self._standing.state)
+        self._standing.tell_refused(gossip.refused)
+        return Answered.ALL
+
+    async def _is_engine_there(self) -> bool:
+        """Whether the engine answers at all. If not, the log says so by itself."""
+        try:
+            await self._source.ping()
+        except EngineError:
+            return False
+        return True
+
+    async def _with_kept(self, gossip: Gossip) -> dict[str, RemoteEndpoint]:
+        """All endpoints: what the gossip has, and what stays of silent nodes."""
+        found = dict(gossip.endpoints)
+        missing = [each for identity, each in self._remotes.of(self._name).items() if identity not in found]
+        hosts = {each.host for each in missing if each.host} - gossip.own
+        if hosts:
+            heard, is_alone = await self._all_heard(gossip)
+            self._silences.look(hosts, heard, is_alone=is_alone, now=loop_time())
+        else:
+            self._silences, is_alone = Silences(), False
+        if missing:
+            found |= await self._kept(missing, gossip)
+        self._standing.stood(len(found), self._silences.away, is_alone=is_alone)
+        return found
+
+    async def _kept(self, missing: list[RemoteEndpoint], gossip: Gossip) -> dict[str, RemoteEndpoint]:
+        work = partial(kept, missing, gossip, self._silences, loop_time())
+        is_long = len(missing) + len(gossip.endpoints) > _AT_ONCE
+        return {each.id: each for each in (await anyio.to_thread.run_sync(work) if is_long else work())}
+
+    async def _all_heard(self, gossip: Gossip) -> tuple[frozenset[str], bool]:
+        """The nodes that are heard, and whether that is this one alone.
+
+        The answer itself may have a node that has just gone silent, with a part of its endpoints: they go one by one.
+        """
+        nodes = await self._source.nodes()
+        if nodes is None:
+            return gossip.nodes, False
+        return nodes, not nodes - gossip.own if gossip.own else len(nodes) < 2
+
+
+class _Standing:
+    """How things stand with the gossip of a network, for people."""
+
+    def __init__(self, network: str) -> None:
+        self._network = network
+        self.state = SourceState("overlay", network, True, time.time())
+        self._is_told = False
+        """Whether the log says that it is not up."""
+        self._refused: Mapping[str, str] = {}
+
+    def stood(self, endpoints: int, away: list[str], *, is_alone: bool) -> None:
+        """There was an answer. `away`: the nodes that something is known of and that are silent."""
+        hosts = ", ".join(away[:_MOST_NAMED]) + (" and others" if len(away) > _MOST_NAMED else "")
+        if away and is_alone:
+            fault = (
+                f"no other node of the swarm is heard; names of {hosts} stay as last known; see whether these nodes"
+                f" run, and whether they and this one reach each other at {_PORTS}"
+            )
+            self.fell(fault, endpoints)
+            return
+        fault = f"{hosts} is silent: its names go {SILENT_SECONDS:.0f} s after it was last heard" if away else ""
+        self._put(True, fault, endpoints)
+        if self._is_told:
+            self._is_told = False
+            logger.info("overlay network {}: other nodes are heard again", self._network)
+
+    def fell(self, fault: str, endpoints: int | None = None, *, is_said: bool = True) -> None:
+        """Nothing is heard of other nodes. `is_said`: in the log, too."""
+        self._put(False, fault, endpoints)
+        if is_said and not self._is_told:
+            self._is_told = True
+            logger.warning("overlay network {}: {}", self._network, fault)
+
+    def tell_refused(self, refused: Mapping[str, str]) -> None:
+        """Say what was left out, unless it was left out of the answer before, too."""
+        for what in refused.keys() - self._refused.keys():
+            logger.warning("overlay network {}: {} of another node: {}", self._network, what, refused[what])
+        self._refused = refused
+
+    def _put(self, is_up: bool, fault: str, endpoints: int | None) -> None:
+        known = self.state
+        since = known.since if is_up is known.is_up else time.time()
+        count = known.endpoints if endpoints is None else endpoints
+        self.state = replace(known, is_up=is_up, fault=fault, endpoints=count, since=since)
