@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hostwatch.config.cluster_cautions import published_slips, unencrypted, untold
+from hostwatch.config.cluster_cautions import alone, published_slips, unencrypted, untold
 from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
 from hostwatch.config.resolv_cautions import hiding, idle
@@ -55,7 +55,7 @@ class _Requested:
 def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
     faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings), *idle(settings)]
-    return settings.origin.faults([*faults, *untold(settings), *unencrypted(settings)])
+    return settings.origin.faults([*faults, *untold(settings), *unencrypted(settings), *alone(settings)])
 
 
 def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:

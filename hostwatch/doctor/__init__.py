@@ -75,6 +75,10 @@ def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Findin
         from hostwatch.doctor.cluster import cluster  # noqa: PLC0415
 
         yield from cluster(settings, evidence)
+    if settings.catalogs():
+        from hostwatch.doctor.catalogs import catalogs  # noqa: PLC0415
+
+        yield from catalogs(settings, evidence)
 
 
 def verdict(found: list[Finding]) -> str:

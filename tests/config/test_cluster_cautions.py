@@ -35,6 +35,32 @@ def test_without_a_password_nothing_is_said_of_http(tmp_path: Path) -> None:
     assert told(tmp_path, "cluster: {etcd: http://10.0.0.1:2379}\n") == []
 
 
+CATALOG = "services:\n  db:\n    from: {{{catalog}, {secret}}}\n"
+TOKEN, LOGIN_OF_ETCD = "token_file: /etc/token", "user: u, password_file: /etc/password"
+
+
+@pytest.mark.parametrize(
+    ("catalog", "secret", "is_told"),
+    [
+        ("consul: http://10.0.0.1:8500, service: db", TOKEN, True),
+        ("consul: http://127.0.0.1:8500, service: db", TOKEN, False),
+        ("consul: https://10.0.0.1:8501, service: db", TOKEN, False),
+        ("etcd: http://10.0.0.1:2379, key: /db", LOGIN_OF_ETCD, True),
+        ("consul: http://10.0.0.1:8500, service: db", "tag: primary", False),
+    ],
+)
+def test_nor_do_a_catalogs_secrets(tmp_path: Path, catalog: str, secret: str, *, is_told: bool) -> None:
+    found = told(tmp_path, CATALOG.format(catalog=catalog, secret=secret))
+    assert [line.partition(":")[0] for line in found] == (["3"] if is_told else [])
+
+
+@pytest.mark.parametrize(("cluster", "is_told"), [("", True), ("cluster: {etcd: http://127.0.0.1:2379}\n", False)])
+def test_replicas_of_all_hosts_need_other_hosts(tmp_path: Path, cluster: str, *, is_told: bool) -> None:
+    found = told(tmp_path, f"services: {{db: {{match: {{name: db}}, prefer: any}}}}\n{cluster}")
+    assert len(found) == is_told
+    assert all(line.startswith("1:44: without `cluster` no other host's containers are known") for line in found), found
+
+
 PUBLISHED = "services: {queue: {match: {name: q}}}\ncluster:\n  etcd: http://127.0.0.1:2379\n  publish:\n"
 
 
