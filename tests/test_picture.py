@@ -67,3 +67,18 @@ def test_a_subscriber_that_goes_is_named() -> None:
     """The view stays, as the container may come back."""
     gone = Picture().renewed(found(web=True), NOON).without_subscribers("web: no subscriber has this name")
     assert told(gone, services=False) == [*told(gone)[:2], "web: no subscriber has this name"]
+
+
+def test_a_source_of_other_hosts_that_is_away_comes_first() -> None:
+    """One that answers comes last."""
+    source = {"source": "cluster", "up": True, "since": "2026-01-02T12:00:00Z", "fault": None, "endpoints": 2}
+    right = {**found(web=True), "sources": [source]}
+    assert [line[:18] for line in told(Picture().renewed(right, NOON))[-2:]] == [
+        "names of other hos",
+        "  cluster: answers",
+    ]
+    away = {**right, "sources": [{**source, "up": False, "fault": "no server answers"}]}
+    lines = told(Picture().renewed(away, NOON))
+    assert [line[:15] for line in lines[2:5]] == ["names of other ", "  cluster: away", "web: right"]
+    assert lines[3].endswith("no server answers")
+    assert len([line for line in lines if "cluster" in line]) == 1

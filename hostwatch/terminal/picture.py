@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from hostwatch.terminal.lines import BAD, CHANGING, FAINT, line
-from hostwatch.terminal.status import engine_lines, is_right, is_whole, service_lines, subscriber_lines
+from hostwatch.terminal.status import engine_lines, is_right, is_whole, service_lines, source_lines, subscriber_lines
 
 _NOTHING: Mapping[str, Any] = {
     "engine": {"connected": False, "version": None, "api": None},
@@ -53,8 +53,13 @@ class Picture:
             yield from engine_lines(self.found)
             if self.fault is not None:
                 yield line((self.fault, CHANGING))
+        is_cut_off = any(each["up"] is False for each in self.found.get("sources") or ())
+        if is_cut_off:
+            yield from source_lines(self.found)
         subscribers = sorted(self.found["subscribers"], key=lambda each: (is_right(each), is_whole(each)))
         if subscribers or (self.since is None and self.fault is None):
             yield from subscriber_lines({"subscribers": subscribers})
         if services and self.found["services"]:
             yield from service_lines(self.found, width)
+        if not is_cut_off:
+            yield from source_lines(self.found)
