@@ -78,12 +78,20 @@ class Keeper:
                 await self._keep()
             except StoreError as error:
                 self.fault = str(error)
-                await anyio.sleep(pauses.failed(error, random.random()))  # noqa: S311
+                await self._pause(pauses.failed(error, random.random()))  # noqa: S311
             else:
                 self.fault = ""
                 pauses.succeeded()
                 with anyio.move_on_after(self._ttl / _RENEWALS):
                     await self._grants.loss()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt. A write that finds the lease lost meanwhile has reached a server."""
+        if self._grants.id:
+            with anyio.move_on_after(seconds):
+                await self._grants.loss()
+        else:
+            await anyio.sleep(seconds)
 
     async def _keep(self) -> None:
         """Renew the lease, or be granted another one. Raises `StoreError`."""

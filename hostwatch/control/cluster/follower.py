@@ -34,6 +34,9 @@ class OwnKeys(Protocol):
     def gone(self, key: str) -> None:
         """A key of this host is not in the store now."""
 
+    def returned(self) -> None:
+        """The store answers, at first or again."""
+
 
 class Follower:
     """Keeps the remotes like the shared store."""
@@ -74,6 +77,7 @@ class Follower:
         match change:
             case Back():
                 self._returned()
+                own.returned()
             case Away(fault):
                 self._lost(fault)
             case Listed(entries):

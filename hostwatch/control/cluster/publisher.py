@@ -47,7 +47,13 @@ class Publisher:
         """This host's keys as they are in the store, with `None` for a value that must be written anew. `None`: the
         node's key must be claimed first."""
         self._wake = anyio.Event()
+        self._back = anyio.Event()
         self._lease_id = 0
+
+    def returned(self) -> None:
+        """The store answers again: what failed is tried at once."""
+        self._back.set()
+        self._back = anyio.Event()
 
     def look(self) -> None:
         """Something has changed that may be published."""
@@ -190,7 +196,8 @@ class Publisher:
         if backoff.failures > 0 and self._standing.is_up and self._standing.fault(_PART, str(error)) != str(error):
             logger.warning("the shared store does not take what this host publishes ({}); it is tried again", error)
             self._standing.report()
-        await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
+        with anyio.move_on_after(backoff.failed(random.random())):  # noqa: S311
+            await self._back.wait()
 
     def _refused(self, owner: EngineId) -> None:
         node = self._membership.node
