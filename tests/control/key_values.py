@@ -64,10 +64,10 @@ class MemoryKeyValues:
         for lease in self._leases:
             lease.grant()
 
-    def go(self) -> None:
+    def go(self, why: str = AWAY) -> None:
         """Be away from now on."""
         self.is_away = True
-        self._tell(Away(AWAY))
+        self._tell(Away(why))
 
     def come_back(self, *, listed: bool = False) -> None:
         """Answer again; with `listed` all is told instead of what has changed."""

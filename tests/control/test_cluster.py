@@ -298,17 +298,35 @@ def test_while_the_store_is_away_nothing_changes(log: list[str]) -> None:
         world.values.go()
         b.put(box("db", on("back", "10.77.2.6")))
         await trio.sleep(60)
+        world.values.go("another reason")
+        world.values.go()
+        await trio.sleep(1)
         assert list(a.endpoints.values()) == ["10.77.2.5"]
         assert (a.state.is_up, a.state.fault) == (False, AWAY)
         assert (b.state.is_up, b.state.fault) == (False, AWAY)
         world.values.come_back()
-        await trio.sleep(2)
-        assert list(a.endpoints.values()) == ["10.77.2.6"]
+        await world.settled()
+        assert list(a.endpoints.values()) == ["10.77.2.6"], "at once"
         assert (b.state.is_up, b.state.fault) == (True, "")
 
     live(story)
     away = f"WARNING the shared store is away ({AWAY}); what other hosts have stays as last known"
     assert [line for line in log if AWAY in line] == [away, away], "once for each of two hosts"
+
+
+def test_a_list_shows_what_is_lost() -> None:
+    """If the single changes are not to be had."""
+
+    async def story(world: World) -> None:
+        await world.join("b", DB)
+        before = world.values.values
+        world.values.go()
+        world.values.entries.clear()
+        world.values.come_back(listed=True)
+        await world.settled()
+        assert world.values.values == before
+
+    live(story)
 
 
 def test_a_name_belongs_to_one_engine(log: list[str]) -> None:

@@ -138,10 +138,14 @@ def test_a_container_has_the_address_of_the_one_whose_network_it_uses() -> None:
 
 def test_replicas_are_in_their_order() -> None:
     """By their numbers."""
-    second = box("shop-db-2", on("back", "10.77.1.1"), compose="shop/db", number=2)
-    assert published(store(second, DB))["compose/shop/db"] == [
+    second, third = (
+        box(f"shop-db-{number}", on("back", f"10.77.1.{8 - number}"), compose="shop/db", number=number)
+        for number in (2, 3)
+    )
+    assert published(store(second, DB, third))["compose/shop/db"] == [
         "10.77.1.2 db db.shop shop-db-1",
-        "10.77.1.1 db db.shop shop-db-2",
+        "10.77.1.6 db db.shop shop-db-2",
+        "10.77.1.5 db db.shop shop-db-3",
     ]
 
 
@@ -181,6 +185,18 @@ def test_what_is_unknown_stays_as_it_was() -> None:
     assert replicas_after(found, "container/db", ()) == ()
     made.put(box("new", on("back", "10.77.1.9")))
     assert replicas_after(found, "container/db", known) == ()
+
+
+def test_an_address_that_would_come_first_is_waited_for() -> None:
+    """Early addresses come network by network."""
+    both = Publishing(everything=True, networks=frozenset(("front", "back")))
+    made = store(box("db", on("back", "10.77.1.9"), on("front", "10.0.0.9")))
+    found = publication_of(made, both, ENGINE)
+    known = replicas_after(found, "container/db", ())
+    made.put(box("db", on("back"), on("front", "10.0.0.8"), state=UNKNOWN))
+    assert replicas_after(found, "container/db", known) == known
+    made.put(box("db", on("back"), on("front", "10.0.0.8")))
+    assert [each.ipv4 for each in replicas_after(found, "container/db", known)] == [ip("10.0.0.8")]
 
 
 def test_a_health_that_is_not_known_changes_nothing() -> None:
