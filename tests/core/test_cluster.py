@@ -309,7 +309,8 @@ def replica(**fields: Any) -> bytes:
         (replica(names=["localhost"]), "the name localhost: never published"),
         (replica(names=["a\nb"]), "the name a\\nb: not a host name"),
         (replica(names=[1]), "the name 1: not a host name"),
-        (replica(names=["a"] * 257), "`names` is no list of at most 256"),
+        (replica(names="a"), "`names` is no list"),
+        (replica(names=["a"] * 2_001), "more than 2000 names"),
         (replica(ipv4="10.0.0"), "`ipv4` is no IPv4 address"),
         (replica(ipv4="::1"), "`ipv4` is no IPv4 address"),
         (replica(ipv6="fe80::1%eth0"), "`ipv6` is no IPv6 address without a zone"),
@@ -355,6 +356,8 @@ def test_a_value_is_cut_where_it_is_too_long() -> None:
     value = value_of(many)
     assert VALUE_LIMIT - 400 < len(value) <= VALUE_LIMIT
     assert parsed_replicas(value) == tuple(many[: len(parsed_replicas(value))])
+    named = [Replica(f"c{number}", "x", tuple(f"n{each}" for each in range(300))) for number in range(10)]
+    assert parsed_replicas(value_of(named)) == tuple(named[:6])
 
 
 def test_a_node_tells_of_itself() -> None:
