@@ -31,7 +31,7 @@ class MemoryKeyValues:
         """What was written by leases, each transaction with its puts and deletes."""
         self.lists = 0
         self._revision = 0
-        self._followers: dict[MemoryObjectSendStream[Change], str] = {}
+        self.followers: dict[MemoryObjectSendStream[Change], str] = {}
         self._leases: list[MemoryLease] = []
 
     # By hand.
@@ -74,11 +74,11 @@ class MemoryKeyValues:
         self.is_away = False
         self._tell(Back())
         if listed:
-            for stream, prefix in self._followers.items():
+            for stream, prefix in self.followers.items():
                 stream.send_nowait(self._all(prefix))
 
     def _tell(self, change: Change) -> None:
-        for stream, prefix in self._followers.items():
+        for stream, prefix in self.followers.items():
             if isinstance(change, Away | Back) or (
                 change.key if isinstance(change, Deleted) else change.entry.key  # type: ignore[union-attr]
             ).startswith(prefix):
@@ -99,14 +99,14 @@ class MemoryKeyValues:
         """All changes below a prefix."""
         send, receive = anyio.create_memory_object_stream[Change](10_000)
         with send, receive:
-            self._followers[send] = prefix
+            self.followers[send] = prefix
             if not self.is_away:
                 send.send_nowait(Back())
                 send.send_nowait(self._all(prefix))
             try:
                 yield receive
             finally:
-                del self._followers[send]
+                del self.followers[send]
 
     @asynccontextmanager
     async def leased(self, ttl_seconds: float, known: int = 0) -> AsyncIterator["MemoryLease"]:

@@ -38,9 +38,9 @@ class Membership:
         return self.ttl_seconds - 1
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """Where this host's keys are."""
-        return self.store, self.prefix, self.node
+    def place(self) -> tuple[str, str, str, str]:
+        """Where this host's keys are, and whose."""
+        return self.store, self.prefix, self.node, self.engine
 
     @property
     def node_key(self) -> str:
