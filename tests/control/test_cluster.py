@@ -266,6 +266,29 @@ def test_a_lost_lease_is_made_up_for() -> None:
     live(story)
 
 
+@pytest.mark.parametrize("is_by_hand", [False, True])
+def test_what_is_lost_while_it_is_read_is_made_up_for(is_by_hand: bool) -> None:
+    """The lease once more, or a key that somebody deletes."""
+
+    async def story(world: World) -> None:
+        await world.join("b", DB)
+        before = world.values.values
+        lists = world.values.lists
+        world.values.end_leases()
+        world.values.grant_again()
+        await trio.sleep(0.005)
+        assert world.values.lists == lists + 1, "it is being read"
+        if is_by_hand:
+            world.values.delete("/hostwatch/v1/nodes/b")
+        else:
+            world.values.end_leases()
+            world.values.grant_again()
+        await world.settled()
+        assert world.values.values == before
+
+    live(story)
+
+
 def test_a_host_that_does_not_return_with_the_store_is_dropped() -> None:
     """One second later. If the store goes away again, after its next return."""
 

@@ -32,6 +32,23 @@ _GRACE_SECONDS = 0.8
 _PART = "publish"
 
 
+class _Known:
+    """This host's keys as they are in the store, since the node's key was claimed."""
+
+    def __init__(self, *, is_claimed: bool = False) -> None:
+        self.is_claimed = is_claimed
+        """Whether nothing was lost since then that only another claim brings back."""
+        self.there: dict[str, bytes | None] | None = None
+        """The keys, with `None` for a value that must be written anew. `None`: they are not read yet."""
+
+    def spoil(self, key: str) -> None:
+        """Take in that a key is not there any more, or has another value."""
+        if self.there is None:
+            self.is_claimed = False  # what is being read now may be older than that
+        else:
+            self.there[key] = None
+
+
 class Publisher:
     """Keeps this host's keys like what it publishes."""
 
@@ -43,9 +60,7 @@ class Publisher:
         self._desired = desired
         self._standing = standing
         self._is_leaving = is_leaving
-        self._there: dict[str, bytes | None] | None = None
-        """This host's keys as they are in the store, with `None` for a value that must be written anew. `None`: the
-        node's key must be claimed first."""
+        self._known = _Known()
         self._wake = anyio.Event()
         self._back = anyio.Event()
         self._lease_id = 0
@@ -61,22 +76,23 @@ class Publisher:
 
     def found(self, entry: Entry) -> None:
         """A key of this host has this value in the store now."""
-        if self._there is None or entry.lease == self._lease_id:
+        if not self._known.is_claimed or entry.lease == self._lease_id:
             return
         if entry.key == self._membership.node_key:
-            self._there = None
+            self._known.is_claimed = False
         else:
-            self._there[entry.key] = None
+            self._known.spoil(entry.key)
         self.look()
 
     def gone(self, key: str) -> None:
         """A key of this host is not in the store now."""
         if key == self._membership.node_key:
-            self._there = None
-            self.look()
-        elif self._there is not None and key in self._there:
-            self._there[key] = None
-            self.look()
+            self._known.is_claimed = False
+        elif self._known.there is None or key in self._known.there:
+            self._known.spoil(key)
+        else:
+            return  # it was deleted here
+        self.look()
 
     async def run(self, key_values: KeyValueStore) -> NoReturn:
         """Publish for ever."""
@@ -128,7 +144,7 @@ class Publisher:
                 try:
                     is_ours = await self._bring_right(key_values, lease)
                 except LeaseLostError:
-                    self._there = None
+                    self._known = _Known()
                 except StoreError as error:
                     await self._failed(error, backoff)
                     continue
@@ -142,25 +158,37 @@ class Publisher:
         term = 0
         while True:
             term = await lease.renewed(term)
-            self._there, self._lease_id = None, lease.id
+            self._known, self._lease_id = _Known(), lease.id
             self.look()
 
     async def _bring_right(self, key_values: KeyValueStore, lease: Lease) -> bool:
         """Claim the name if need be, and write what differs; returns whether the name is this engine's."""
         if not lease.id:
             return True  # once it is granted, all is looked at again
-        there = self._there
-        if there is None:
-            own = self._desired.node_value
-            if not await self._claim(key_values, lease, own):
+        known = self._known
+        if not known.is_claimed:
+            known = self._known = _Known(is_claimed=True)
+            try:
+                there = await self._claimed(key_values, lease)
+            except StoreError:
+                known.is_claimed = False
+                raise
+            if there is None:
                 return False
-            entries = await key_values.listed(self._membership.services_key)
-            self._desired.begin({entry.key: entry.value for entry in entries})
-            there = {entry.key: entry.value if entry.lease == lease.id else None for entry in entries}
-            there[self._membership.node_key] = own
-            self._there = there
-        await self._write(lease, there)
+            known.there = there
+        if known is self._known and known.is_claimed and known.there is not None:
+            await self._write(lease, known.there)
         return True
+
+    async def _claimed(self, key_values: KeyValueStore, lease: Lease) -> dict[str, bytes | None] | None:
+        """Claim the name; returns this host's keys as they are, or `None` if the name is another engine's."""
+        own = self._desired.node_value
+        if not await self._claim(key_values, lease, own):
+            return None
+        entries = await key_values.listed(self._membership.services_key)
+        self._desired.begin({entry.key: entry.value for entry in entries})
+        there = {entry.key: entry.value if entry.lease == lease.id else None for entry in entries}
+        return {**there, self._membership.node_key: own}
 
     async def _write(self, lease: Lease, there: dict[str, bytes | None]) -> None:
         wanted = await self._desired.computed()
