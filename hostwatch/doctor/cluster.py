@@ -31,7 +31,7 @@ def cluster(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
     if (who := secluded(evidence.holder if evidence is not None else None)) is not None:
         yield problem(f"cluster: {who} has a network of its own, without a way to the store", _SANDBOX)
         return
-    findings, entries = anyio.run(_asked, settings.cluster)
+    findings, entries = anyio.run(_asked, settings.cluster, _own_node(settings.cluster, evidence))
     yield from findings
     prefix = settings.cluster.prefix
     yield from of_nodes(settings.cluster, evidence, [entry for entry in entries if _is_node(prefix, entry)])
@@ -49,7 +49,7 @@ def _own_node(settings: ClusterSettings, evidence: Evidence | None) -> str | Non
     return settings.node or (evidence.engine.name if evidence is not None else None)
 
 
-async def _asked(settings: ClusterSettings) -> tuple[list[Finding], tuple[Entry, ...]]:
+async def _asked(settings: ClusterSettings, node: str | None) -> tuple[list[Finding], tuple[Entry, ...]]:
     """The findings of all servers, and what one of them has below the prefix."""
     faults, entries = list[str](), dict[str, tuple[Entry, ...]]()
     address = store_address(settings)
@@ -63,8 +63,11 @@ async def _asked(settings: ClusterSettings) -> tuple[list[Finding], tuple[Entry,
     if not entries:
         return findings, ()
     findings.append(fine(f"cluster: {' and '.join(entries)} answer{'s' if len(entries) == 1 else ''}"))
-    if (fault := await _unwritable(replace(address, endpoints=tuple(entries)), settings.prefix)) is not None:
-        findings.append(_of_fault(fault, others=False))
+    if node is not None:
+        # The user may be one who writes the keys of this host alone.
+        key = f"{settings.prefix}{NODES}{node}"
+        if (fault := await _unwritable(replace(address, endpoints=tuple(entries)), key)) is not None:
+            findings.append(_of_fault(fault, others=False))
     return findings, next(iter(entries.values()))
 
 
@@ -83,15 +86,15 @@ async def _listed(address: StoreAddress, prefix: str) -> tuple[Entry, ...] | str
         await store.aclose()
 
 
-async def _unwritable(address: StoreAddress, prefix: str) -> str | None:
-    """Why this host may not write below the prefix; `None` if it may. Nothing is written."""
+async def _unwritable(address: StoreAddress, key: str) -> str | None:
+    """Why this host may not write its key; `None` if it may. Nothing is written."""
     store = EtcdStore(address)
     try:
         with anyio.fail_after(_SECONDS):
-            await store.check_writable(f"{prefix}{NODES}")
+            await store.check_writable(key)
     except StoreError as error:
         what, separator, remedy = str(error).partition("; ")
-        return f"no name of this host can be published below {prefix}: {what}{separator}{remedy}"
+        return f"no name of this host can be published, as {key} cannot be written: {what}{separator}{remedy}"
     except TimeoutError:
         return f"the store did not answer in time ({_SECONDS:.0f} s); {_LOOK}"
     finally:

@@ -97,8 +97,20 @@ def test_a_user_who_may_only_read_cannot_publish(server: Etcd, prefix: str, tmp_
     server.call("auth/role/grant", {"name": READER.name, "perm": permission}, token=root(server))
     findings = found(server, prefix, tmp_path, user=READER.name, password=READER.password)
     (told,) = of(Level.PROBLEM, findings)
-    assert told.startswith(f"cluster: no name of this host can be published below {prefix}: ")
+    assert told.startswith(
+        f"cluster: no name of this host can be published, as {prefix}{NODES}host-a cannot be written: "
+    )
     assert "grant-permission ROLE readwrite" in told
+
+
+def test_a_user_who_may_write_the_keys_of_this_host_alone_can_publish(
+    server: Etcd, prefix: str, tmp_path: Path
+) -> None:
+    for key, end, kind in ((prefix, prefix[:-1] + "0", "READ"), (f"{prefix}{NODES}host-a", "", "READWRITE")):
+        permission = {"permType": kind, "key": encoded(key), "range_end": encoded(end)}
+        server.call("auth/role/grant", {"name": READER.name, "perm": permission}, token=root(server))
+    findings = found(server, prefix, tmp_path, user=READER.name, password=READER.password)
+    assert not of(Level.PROBLEM, findings)
 
 
 def encoded(text: str) -> str:
