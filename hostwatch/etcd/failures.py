@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from hostwatch.control.key_values import StoreError
+from hostwatch.core.names import shown
 
 # Codes of gRPC.
 UNREACHED = -1
@@ -108,11 +109,11 @@ def refused(server: str, said: str, code: int | None = None) -> ServerError:
     found = _RPC_ERROR.match(said)
     if found is not None:
         code, said = _NAMES.get(found[1], code), found[2]
-    said = " ".join(said.split())[:_SAID_LIMIT]
+    said = " ".join(said.split())
     remedy = next((remedy for words, remedy in _REMEDIES if words in said), "")
     if code == DENIED:
         remedy = "grant it to a role of `user`, as `etcdctl role grant-permission ROLE readwrite --prefix=true PREFIX`"
-    fault = f"{server}{ANSWERS}{said}"
+    fault = f"{server}{ANSWERS}{shown(said, _SAID_LIMIT)}"
     return ServerError(f"{fault}; {remedy}" if remedy else fault, UNREACHED if code is None else code, said)
 
 
@@ -142,8 +143,14 @@ def unreached(server: str, error: Exception) -> ServerError:
     match error:
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             return ServerError(f"{server}: the host's name is not known; write its address, or mend the DNS")
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return ServerError(f"{server} closed the connection; {_LOOK}")
+        case (
+            aiohttp.ServerDisconnectedError()
+            | aiohttp.ClientPayloadError()
+            | OSError(errno=errno.ECONNRESET | errno.EPIPE)
+            | aiohttp.ClientConnectionResetError()
+        ):
+            other = "" if server.startswith("https:") else "; if it speaks TLS, write https:// for it"
+            return ServerError(f"{server} closed the connection; {_LOOK}{other}")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
             return odd(server, type(error).__name__)
         case OSError(errno=errno.ECONNREFUSED):

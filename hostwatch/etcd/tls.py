@@ -21,7 +21,7 @@ _OTHER_NAME = (62, 64)
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 """OpenSSL's reasons for an answer in plain HTTP, by its version."""
 
-_REFUSAL_SECONDS = 0.5
+_REFUSAL_SECONDS = 1.0
 """A server that refuses our certificate says so at once; one that does not says nothing."""
 
 

@@ -100,7 +100,7 @@ async def test_certificates_that_do_not_fit_are_named(guarded: Etcd, address: St
     elsewhere = [url.replace("127.0.0.1", "localhost") for url in address.endpoints]
     assert "is for another host" in await fault(replace(address, endpoints=tuple(elsewhere)))
     plain = [url.replace("https:", "http:") for url in address.endpoints]
-    assert "closed the connection" in await fault(replace(address, endpoints=tuple(plain)))
+    assert "if it speaks TLS, write https://" in await fault(replace(address, endpoints=tuple(plain)))
 
 
 async def test_certificates_are_read_again(guarded: Etcd, address: StoreAddress) -> None:

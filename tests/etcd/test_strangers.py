@@ -65,6 +65,7 @@ REPLIES = {
     "as 3.4": (answer('{"error":"etcdserver: x","message":"etcdserver: x","code":8}', "429 Much"), "etcdserver: x"),
     "as 3.5": (answer('{"code":8, "message":"etcdserver: y", "details":[]}', "429 Much"), "etcdserver: y"),
     "as a stream": (answer('{"error":{"code":8, "message":"etcdserver: z"}}', "429 Much"), "etcdserver: z"),
+    "colours": (answer(json.dumps({"message": "\x1b[31m\udcffred"}), "500 Oh"), r"answers: \x1b[31m\udcffred"),
     "a long reason": (answer(json.dumps({"message": "long " * 5000}), "500 Oh"), "answers: "),
 }
 
