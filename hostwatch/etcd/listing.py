@@ -45,12 +45,12 @@ class _Pages:
         self.is_complete = False
 
     async def read_next(self) -> None:
-        """Read one page, or halve its size if it is too long."""
+        """Read one page, or make the next ones shorter if it is too long."""
         try:
             answer = await self._asked({"limit": str(self._limit)})
         except TooLongError:
             if self._limit > 1:
-                self._limit //= 2
+                self._limit //= 4
                 return
             self._take(await self._asked({"limit": "1", "keys_only": True}), has_values=False)
         else:

@@ -46,6 +46,7 @@ async def fault(address: StoreAddress, key: str = f"{PREFIX}a") -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("guarded", ["3.4"], indirect=True)  # the one that refuses a login beside a stale token
 async def test_a_login_is_made_anew_when_it_is_forgotten(guarded: Etcd, address: StoreAddress) -> None:
     """The server forgets all tokens when it ends, and one that is not used in time."""
     async with a_store(address) as store, told(address, PREFIX) as follower, store.leased(60) as lease:
