@@ -50,7 +50,7 @@ class _Pages:
             answer = await self._asked({"limit": str(self._limit)})
         except TooLongError:
             if self._limit > 1:
-                self._limit //= 4
+                self._limit = max(1, self._limit // 4)
                 return
             self._take(await self._asked({"limit": "1", "keys_only": True}), has_values=False)
         else:
@@ -70,6 +70,7 @@ class _Pages:
             raise failures.odd(self._server, f"a list of another form, {type(error).__name__}") from error
         self.at = position(self._server, answer) if self.at is NOWHERE else self.at
         self.entries += found
+        self._limit = min(_PAGE, 2 * self._limit)  # long values may be few
         self._bytes += sum(len(each.value or b"") for each in found)
         if count > _MOST_ENTRIES or self._bytes > _MOST_BYTES:
             limits = f"hostwatch follows {_MOST_ENTRIES} keys and {_MOST_BYTES >> 20} MiB at most"
