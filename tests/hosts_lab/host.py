@@ -125,6 +125,11 @@ def container_range(number: int) -> str:
     return f"10.77.{number * 16}.0/20"
 
 
+def routed_subnet(number: int) -> str:
+    """The addresses of the network that each routed host has; they are in no pool, so that a test may choose them."""
+    return f"10.77.{number * 16 + 1}.0/24"
+
+
 def routed_options(number: int, version: str) -> list[str]:
     """What an engine needs whose containers others reach by a route: ranges of its own, and no masquerading."""
     options = [

@@ -13,7 +13,7 @@ from typing import Literal
 from tests import engine as engines
 from tests.engine import EngineError, machine
 from tests.engine.processes import Process
-from tests.hosts_lab.host import NAMES, Host, routed_options
+from tests.hosts_lab.host import NAMES, Host, routed_options, routed_subnet
 from tests.hosts_lab.switch import Switch
 
 Kind = Literal["swarm", "routed"]
@@ -21,7 +21,7 @@ Kind = Literal["swarm", "routed"]
 OVERLAY = "mesh"
 """The overlay network of a swarm; plain containers may join it, too."""
 ROUTED = "back"
-"""A network of each host with routes, whose containers the other hosts reach."""
+"""A network of each host with routes, whose containers the other hosts reach: `routed_subnet`."""
 _UNMASKED = "com.docker.network.bridge.enable_ip_masquerade=false"
 _END_SECONDS = 5.0
 _JOIN_SECONDS = 60.0
@@ -132,7 +132,7 @@ def _start_host(host: Host) -> None:
     host.plug()
     if host.others:
         host.accept()
-        host.docker("network", "create", f"--opt={_UNMASKED}", ROUTED)
+        host.docker("network", "create", f"--opt={_UNMASKED}", f"--subnet={routed_subnet(host.number)}", ROUTED)
 
 
 def _join(hosts: Sequence[Host]) -> None:
