@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import change, cluster, first, follow, idle, readers, size, storm, swarm
+from bench import change, cluster, etcd, first, follow, idle, readers, size, storm, swarm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
 from bench.report import Answer, Target, keep, number, picked, show
@@ -45,6 +45,7 @@ QUESTIONS = {
     "readers": Question(lambda _, quick: readers.asked(quick), 1800),
     "change": Question(lambda _, quick: change.asked(quick), 3600),
     "storm": Question(lambda _, quick: storm.asked(quick), 2400),
+    "etcd": Question(lambda _, quick: etcd.asked(quick), 600),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
     "swarm": Question(lambda _, quick: swarm.asked(quick), 900),
     "size": Question(lambda _, quick: sizes(quick), 1800),
