@@ -1,13 +1,11 @@
 """Answers that are split before they are decoded: a long list, and the raw stream of an exec."""
 
 import json
-import re
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 _FRAME = struct.Struct(">BxxxL")
-_BETWEEN = re.compile(r"[\s,]*")
 _BLANKS = " ,\n\r\t"
 _END = "\0"
 """Behind the last part, where JSON has nothing."""
@@ -18,21 +16,11 @@ def items(text: str) -> Iterator[Any]:
 
     A list of 10,000 containers takes a third of a second to parse and decode: too long for one step.
     """
-    text = text.lstrip()
-    if not text.startswith("["):
+    cursor = Cursor(text)
+    if not cursor.comes("["):
         raise ValueError(f"no list: {text[:40]!r}")
-    decoder = json.JSONDecoder()
-    place = _next_item(text, 1)
-    while not text.startswith("]", place):
-        item, place = decoder.raw_decode(text, place)
-        yield item
-        place = _next_item(text, place)
-
-
-def _next_item(text: str, place: int) -> int:
-    """The index of the next item, after commas and blanks."""
-    found = _BETWEEN.match(text, place)
-    return found.end() if found is not None else place
+    for _ in cursor.items():
+        yield cursor.value()
 
 
 class Cursor:
