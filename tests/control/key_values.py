@@ -175,13 +175,14 @@ class MemoryLease:
     async def write(self, puts: Mapping[str, bytes], deletes: Collection[str] = ()) -> None:
         """Put and delete keys."""
         self._check()
-        await anyio.sleep(0.01)  # as long as a real one takes
+        await anyio.sleep(0.01)  # as long as a real one takes, to the store and back
         self._check()
         self._store.writes.append((dict(puts), list(deletes)))
         for key, value in puts.items():
             self._store.put(key, value, self.id)
         for key in deletes:
             self._store.delete(key)
+        await anyio.sleep(0.01)
 
     async def revoke(self) -> None:
         """End it, and its keys."""

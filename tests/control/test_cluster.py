@@ -114,7 +114,7 @@ class World:
     async def settled(self) -> None:
         """Wait until nothing is left to do now."""
         for _ in range(3):
-            await trio.sleep(0.02)
+            await trio.sleep(0.03)
             await wait_all_tasks_blocked()
 
 
@@ -285,6 +285,21 @@ def test_what_is_lost_while_it_is_read_is_made_up_for(is_by_hand: bool) -> None:
             world.values.grant_again()
         await world.settled()
         assert world.values.values == before
+
+    live(story)
+
+
+def test_what_is_deleted_while_it_is_written_is_written_again() -> None:
+    """Before the answer is there."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", DB)
+        b.put(box("db", on("back", "10.77.2.6")))
+        await trio.sleep(0.015)
+        assert "10.77.2.6" in world.values.values[f"{B}container/db"]
+        world.values.delete(f"{B}container/db")
+        await world.settled()
+        assert "10.77.2.6" in world.values.values[f"{B}container/db"]
 
     live(story)
 

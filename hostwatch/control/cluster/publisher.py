@@ -30,6 +30,8 @@ _BACKOFF_SECONDS = (0.1, 1.0)
 _GRACE_SECONDS = 0.8
 """The time for the removal of this host's keys when the daemon ends."""
 _PART = "publish"
+_UNDER_WAY = b"?"
+"""In the place of a value that is being written. No key has it, so that it is written anew after a failure."""
 
 
 class _Known:
@@ -196,9 +198,9 @@ class Publisher:
         deletes = [key for key in there if key not in wanted]
         if not puts and not deletes:
             return
-        there.update(dict.fromkeys(puts))  # an answer that is lost leaves open what is there
+        there.update(dict.fromkeys(puts, _UNDER_WAY))  # an answer that is lost leaves open what is there
         await lease.write(puts, deletes)
-        there.update(puts)
+        there.update({key: value for key, value in puts.items() if there[key] is _UNDER_WAY})
         for key in deletes:
             there.pop(key, None)
         self._published()
