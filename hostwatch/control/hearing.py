@@ -24,6 +24,10 @@ CAUSE = "gossip of the swarm"
 """The cause of a change, as the log has it."""
 _PORTS = "7946 (TCP, UDP) and 4789 (UDP)"
 """The ports of the gossip and of overlay networks, which the nodes of a swarm open to each other."""
+_UNHEARD = (
+    "no other node of the swarm has been heard yet; names that stand in the files stay; see whether others run,"
+    f" and whether they and this one reach each other at {_PORTS}"
+)
 _MOST_NAMED = 5
 """At most this many silent nodes are named."""
 _AT_ONCE = 500
@@ -50,6 +54,10 @@ class Hearing:
         self._remotes = remotes
         self._name = overlay_source(network.name)
         self._silences = Silences()
+        self._is_heard = False
+        """Whether there was an answer that other nodes have a part in, if there are any."""
+        self._has_others: bool | None = None
+        """Whether the swarm has other nodes; `None`: not asked yet."""
         self._standing = _Standing(network.name)
 
     @property
@@ -71,6 +79,8 @@ class Hearing:
             gossip = await self._source.gossip(self._network.key)
             if not gossip.is_joined:  # no container of this host runs on it
                 return Answered.NOT_YET
+            if not self._is_heard and await self._is_cut_off(gossip):
+                return await self._alone(gossip)
             found = await self._with_kept(gossip)
         except (EngineError, GoneError) as error:
             fault = f"the engine does not tell what other nodes have on it ({error}); names stay as known"
@@ -78,9 +88,23 @@ class Hearing:
             self._remotes.report(self._name, self._standing.state)
             return Answered.NOTHING
         await self._remotes.replace(self._name, found.values(), CAUSE)
+        self._is_heard = True
         self._remotes.heard(self._name)
         self._remotes.report(self._name, self._standing.state)
         self._standing.tell_refused(gossip.refused)
+        return Answered.ALL
+
+    async def _is_cut_off(self, gossip: Gossip) -> bool:
+        """Whether no other node is heard although there are others, so that what these have is not known."""
+        if self._has_others is None:
+            self._has_others = await self._source.has_other_nodes()
+        return self._has_others and (await self._all_heard(gossip))[1]
+
+    async def _alone(self, gossip: Gossip) -> "Answered":
+        """Take in what this node has, while nothing has been heard of any other: names in the files stay."""
+        await self._remotes.replace(self._name, gossip.endpoints.values(), CAUSE)
+        self._standing.fell(_UNHEARD, len(gossip.endpoints))
+        self._remotes.report(self._name, self._standing.state)
         return Answered.ALL
 
     async def _is_engine_there(self) -> bool:

@@ -159,3 +159,6 @@ class GossipSource(Protocol):
 
     async def nodes(self) -> frozenset[str] | None:
         """The addresses of all nodes of the swarm that are heard, this one included; `None`: the engine cannot say."""
+
+    async def has_other_nodes(self) -> bool:
+        """Whether the swarm has more nodes than this one, heard or not."""

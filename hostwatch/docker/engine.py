@@ -19,7 +19,14 @@ from hostwatch.core.gossip import INGRESS, Gossip
 from hostwatch.core.model import Container, ContainerKey, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.decode import containers, framing, networks
-from hostwatch.docker.decode.engine_info import api_version, engine_id, engine_info, is_podman, podman_info
+from hostwatch.docker.decode.engine_info import (
+    api_version,
+    engine_id,
+    engine_info,
+    has_other_nodes,
+    is_podman,
+    podman_info,
+)
 from hostwatch.docker.events import event_query, read_events
 from hostwatch.docker.failures import NAME_IT, readable
 from hostwatch.docker.session import CONTAINER_LIMIT, LONG_SECONDS, Session
@@ -165,6 +172,12 @@ class DockerEngine:
             return None
         with readable(self.address):
             return frozenset(peers(data.get("Peers")))
+
+    async def has_other_nodes(self) -> bool:
+        """Whether the swarm has more nodes than this one, heard or not."""
+        info = await self._session.get("/info")
+        with readable(self.address):
+            return has_other_nodes(info)
 
     def created(self, event: Event) -> Container | None:
         """The new container of a `create` event."""

@@ -52,6 +52,7 @@ class Swarm:
         self.told: Gossip | Exception = answer()
         self.heard: frozenset[str] | None = frozenset({A, B})
         self.is_away = False
+        self.has_others = True
         self.asked: list[float] = []
         self.causes: list[str] = []
 
@@ -71,6 +72,10 @@ class Swarm:
     async def nodes(self) -> frozenset[str] | None:
         """The nodes that are heard."""
         return self.heard
+
+    async def has_other_nodes(self) -> bool:
+        """Whether the swarm has other nodes."""
+        return self.has_others
 
     def _changed(self, _files: FileKeys, cause: str) -> None:
         self.causes.append(cause)
@@ -252,9 +257,30 @@ def test_a_task_of_this_host_that_ends_on_its_only_node_is_gone() -> None:
         assert (made.records, made.fault) == (["Gone db: no running container"], "")
 
     made = Swarm(WEB)
-    made.heard = frozenset({A})
+    made.heard, made.has_others = frozenset({A}), False
     made.told = answer(replace(DB, host=A), nodes=(A,))
     lived(made, after(1), act)
+
+
+def test_a_node_that_is_cut_off_from_the_beginning_knows_nothing_of_others() -> None:
+    """So names in the files stay, until another node is heard. What this node has itself is known."""
+
+    async def act(made: Swarm) -> None:
+        await trio.sleep(100)
+        assert made.records == ["Unknown db: what other hosts have is not known yet"]
+        assert not made.remotes.states["overlay:mesh"].is_up
+        assert "no other node of the swarm has been heard yet" in made.fault
+        assert made.remotes.of("overlay:mesh").keys() == {"own"}
+        made.told, made.heard = answer(), frozenset({A, B})
+        await trio.sleep(1)
+        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+
+    made = Swarm(WEB)
+    made.heard = frozenset({A})
+    made.told = answer(replace(elsewhere("own", "10.0.1.4"), host=A), nodes=(A,))
+    with logged() as lines:
+        lived(made, after(1), act)
+    assert len([line for line in lines if "overlay network mesh" in line]) == 2
 
 
 def test_a_node_that_is_cut_off_keeps_what_it_knew() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hostwatch.control.source import Event
 from hostwatch.core.model import Claim, ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
 from hostwatch.docker.decode import containers, events, framing, networks
-from hostwatch.docker.decode.engine_info import clock
+from hostwatch.docker.decode.engine_info import clock, has_other_nodes
 
 ENGINE = EngineId("engine")
 WEB = "069cfda18f30ee03953b1119876d180fb7eceb4f230c89f3f1e6b9262357470b"
@@ -337,3 +337,20 @@ def test_a_new_container_s_ports_are_not_known_yet() -> None:
     found = containers.created_container(Event("container", "create", key, None, attributes))
     assert found is not None
     assert found.bindings is None
+
+
+@pytest.mark.parametrize(
+    ("swarm", "expected"),
+    [
+        ({"NodeID": "a", "Nodes": 2, "RemoteManagers": [{"NodeID": "a"}]}, True),
+        ({"NodeID": "b", "Nodes": 0, "RemoteManagers": [{"NodeID": "a", "Addr": "10.250.0.1:2377"}]}, True),
+        ({"NodeID": "a", "Nodes": 0, "RemoteManagers": [{"NodeID": "a"}, {"NodeID": "c"}]}, True),
+        ({"NodeID": "a", "Nodes": 1, "RemoteManagers": [{"NodeID": "a"}]}, False),
+        ({"NodeID": "", "RemoteManagers": None}, False),
+        (None, False),
+    ],
+    ids=["a manager", "a worker", "a manager without a leader", "alone", "no swarm", "nothing"],
+)
+def test_whether_a_swarm_has_other_nodes(swarm: dict[str, Any] | None, *, expected: bool) -> None:
+    """A manager counts them, whether they are heard or not; a worker knows managers."""
+    assert has_other_nodes({"Swarm": swarm}) is expected

@@ -237,6 +237,10 @@ class SimulatedSource:
         """Always fails likewise."""
         raise EngineError("no swarm")
 
+    async def has_other_nodes(self) -> bool:
+        """There is no swarm."""
+        return False
+
     def _network(self, key: NetworkKey) -> Json:
         return api.network(next(name for name in SUBNETS if network_id(name) == key.id), self.engine.boxes.values())
 

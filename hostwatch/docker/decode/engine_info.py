@@ -58,6 +58,13 @@ def podman_info(engine: EngineInfo, address: str, libpod: Json) -> EngineInfo:
     )
 
 
+def has_other_nodes(info: Json) -> bool:
+    """Whether the swarm has more nodes than this one, by `GET /info`: a manager counts them, anyone knows managers."""
+    swarm = info.get("Swarm") or {}
+    managers = {manager.get("NodeID") for manager in swarm.get("RemoteManagers") or ()}
+    return int(swarm.get("Nodes") or 0) > 1 or bool(managers - {swarm.get("NodeID")})
+
+
 def clock(info: Json) -> int | None:
     """The engine's own time in `GET /info`, in nanoseconds, rounded down to a second: rather early than late."""
     found = moment(info.get("SystemTime"))
