@@ -26,6 +26,7 @@ from hostwatch.doctor.host_resolver import host_resolver
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.recording import history
+from hostwatch.doctor.sources import of_daemon
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
@@ -70,7 +71,7 @@ def _of_files(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
-    """What concerns other hosts. Nothing of it is loaded for one host alone."""
+    """What concerns other hosts. No client of theirs is loaded for one host alone."""
     if settings.cluster is not None:
         from hostwatch.doctor.cluster import cluster  # noqa: PLC0415
 
@@ -79,6 +80,8 @@ def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Findin
         from hostwatch.doctor.catalogs import catalogs  # noqa: PLC0415
 
         yield from catalogs(settings, evidence)
+    if evidence is not None:
+        yield from of_daemon(evidence)
 
 
 def verdict(found: list[Finding]) -> str:
