@@ -84,6 +84,7 @@ def measured(a: Lab, b: Lab, rounds: int) -> Found:
             db.remove(force=True)
             db = created(b, path, address)
             latency = watch.latency(lambda new=db: begun(new), address)  # type: ignore[misc]
+            wait_for(db.logs, "the new container prints the file")
             found.first += is_right(db.logs().decode(), address)
             if latency is not None:
                 found.right.append(latency)
