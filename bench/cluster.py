@@ -87,8 +87,8 @@ def _phases(made: Cluster, size: Size) -> Iterator[Row]:
     everything = (size.hosts - 1) * size.services
     yield _filled(made, size)
     yield _synced(_JOIN, made, size.hosts - 1, 1, everything)
-    yield _idle(made, size)
-    yield _changed(made, size)
+    yield (rest := _idle(made, size))
+    yield _changed(made, size, rest)
     yield _away(made, size)
     yield _vanished(made, size, everything)
     hosts = made.hosts
@@ -141,8 +141,8 @@ def _idle(made: Cluster, size: Size) -> Row:
     }
 
 
-def _changed(made: Cluster, size: Size) -> Row:
-    """Containers that move, one after the other."""
+def _changed(made: Cluster, size: Size, rest: Row) -> Row:
+    """Containers that move, one after the other. What is used at rest is left out."""
     took: list[float] = []
 
     def move() -> None:
@@ -153,14 +153,14 @@ def _changed(made: Cluster, size: Size) -> Row:
             took.extend(moment - begun for moment in made.come(host))
 
     begun = time.monotonic()
-    spent = _spent(made, move)
+    spent, seconds = _spent(made, move), time.monotonic() - begun
     return {
         "phase": _CHANGE,
         "hosts": spent.hosts,
         **_seconds(0.0, took),
-        "host_cpu_ms": 1000 * spent.cpu_seconds / size.changes / spent.hosts,
-        "store_cpu_ms": 1000 * spent.store_cpu_seconds / size.changes,
-        "seconds": time.monotonic() - begun,
+        "seconds": seconds,
+        "host_cpu_ms": _beyond(rest, "host_cpu_percent", spent.cpu_seconds / spent.hosts, seconds) / size.changes,
+        "store_cpu_ms": _beyond(rest, "store_cpu_percent", spent.store_cpu_seconds, seconds) / size.changes,
         # The host that publishes hears of its own change, too.
         "host_messages": spent.puts / size.changes / spent.hosts,
         "lists": spent.lists,
@@ -211,6 +211,11 @@ def _vanished(made: Cluster, size: Size, everything: int) -> Row:
         "host_cpu_ms": 1000 * (_cpu(staying) - before) / made.hosts,
         "store_cpu_ms": 1000 * (made.store_cpu_seconds - store_before),
     }
+
+
+def _beyond(rest: Row, column: str, cpu_seconds: float, seconds: float) -> float:
+    """Milliseconds of processor time beyond what is used at rest."""
+    return 1000 * (cpu_seconds - (number(rest, column) or 0.0) / 100 * seconds)
 
 
 def _spent(made: Cluster, work: Callable[[], None]) -> Figures:

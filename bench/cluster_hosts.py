@@ -111,10 +111,8 @@ class Noted(Remotes):
         self._count = -1
 
     def await_endpoint(self, name: str, address: str) -> None:
-        """Note when the endpoint of that name has that address."""
-        self._endpoint, self._count = (name, address), -1
-        found = (each for each in self.of(CLUSTER).values() if each.name == name)
-        self.came = time.monotonic() if any(str(each.ipv4) == address for each in found) else None
+        """Note when the endpoint of that name gets that address, which it has not yet."""
+        self._endpoint, self._count, self.came = (name, address), -1, None
 
     def await_count(self, count: int) -> None:
         """Note when so many endpoints are known."""
