@@ -181,6 +181,6 @@ def _said(body: bytes) -> tuple[int | None, str]:
             found = found["error"]
         code = found.get("code", found.get("grpc_code"))
         return (int(code) if code is not None else None), str(found.get("message") or found.get("error") or "")
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         text = body.decode("utf-8", "replace").strip()
         return None, "" if text.startswith("<") else text

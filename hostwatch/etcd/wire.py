@@ -9,7 +9,7 @@ from hostwatch.control.key_values import VALUE_LIMIT, Deleted, Entry, Put
 
 Message: TypeAlias = Mapping[str, Any]
 
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 """What reading a message of another form raises."""
 
 
