@@ -116,6 +116,13 @@ def test_bad_names_are_left_out_and_told(name: str, service: bool) -> None:
     assert all(what.isprintable() and len(what) < 120 for what in found.refused)
 
 
+def test_the_name_of_a_task_is_safe_for_people() -> None:
+    """It is looked up under its service's names although its own is none."""
+    found = decoded(of_service("web", task("\x1b[31m\n10.0.0.1 y" + "x" * 5_000)))
+    assert names(found).keys() == {"web", "tasks.web"}
+    assert all(each.name.isprintable() and len(each.name) <= 1_000 for each in found.endpoints.values())
+
+
 @pytest.mark.parametrize(
     "odd",
     [

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hostwatch.core.gossip import Gossip
 from hostwatch.core.model import Address, NetworkKey
-from hostwatch.core.names import folded, name_fault, shown
+from hostwatch.core.names import folded, name_fault, shown, told
 from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.docker.decode.fields import Json, address, mapping
 from hostwatch.docker.decode.framing import Cursor
@@ -157,7 +157,7 @@ class GossipReader:
             return
         endpoint = RemoteEndpoint(
             task.id,
-            task.name,
+            told(task.name),
             task.host,
             tuple(names),
             f"swarm:{task.service}" if task.service else "",
