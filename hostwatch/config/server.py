@@ -16,11 +16,12 @@ def _server_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
     except ValueError:
         raise ValueError(_FORM) from None
-    if not is_valid or not re.fullmatch(r"[!-~]+", value) or parts.path not in ("", "/") or parts.query:
+    if not is_valid or not is_bare or not re.fullmatch(r"[!-~]+", value):
         raise ValueError(_FORM)
-    return value.rstrip("/")
+    return parts.geturl().rstrip("/")  # with its scheme in lower case
 
 
 _FORM = "must be the URL of a server, without a path, as in https://10.0.0.1:2379"

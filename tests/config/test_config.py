@@ -123,7 +123,7 @@ def test_cluster_of_the_contracts_example() -> None:
     )
     assert cluster.tls.key == Path("/etc/hostwatch/key.pem")
     assert (cluster.user, cluster.password_file) == ("hostwatch", Path("/etc/hostwatch/etcd.password"))
-    bare = ClusterSettings.model_validate({"etcd": "http://10.0.0.1:2379/", "prefix": "/a/b"})
+    bare = ClusterSettings.model_validate({"etcd": "HTTP://10.0.0.1:2379/", "prefix": "/a/b"})
     assert (bare.etcd, bare.prefix, bare.node, bare.ttl) == (("http://10.0.0.1:2379",), "/a/b/", None, 10.0)
     assert bare.publish.publishing() == Publishing()
 
