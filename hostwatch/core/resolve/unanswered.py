@@ -50,7 +50,6 @@ def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
         or bool(lister.labelled(engine, name))
         or bool(lister.qualified(engine, name))
         or bool(lister.remotes.named(engine, name))
-        or bool(lister.remotes.named(engine, name))
     )
 
 
