@@ -71,6 +71,8 @@ class ClusterMember:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._joined: _Joined | None = None
+        self._adopting = anyio.Lock()
+        """SIGHUP may come while the engine is being identified, and to leave a cluster takes seconds."""
         self._removes = False
         """Whether this host's keys are to go at the end, unless another hostwatch follows (`on_exit: remove`)."""
         self._moves: bool | None = None
@@ -81,6 +83,10 @@ class ClusterMember:
     async def adopt(self, settings: Settings, engine: EngineInfo | None, tasks: TaskGroup) -> None:
         """Join the cluster that the settings name, and leave another one. Without an engine nothing is done yet."""
         self._removes = settings.on_exit == "remove"
+        async with self._adopting:
+            await self._turn(settings, engine, tasks)
+
+    async def _turn(self, settings: Settings, engine: EngineInfo | None, tasks: TaskGroup) -> None:
         wanted = (settings.cluster, engine.id, engine.name) if settings.cluster is not None and engine else None
         joined = self._joined
         if engine is None or (joined.wanted if joined is not None else None) == wanted:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,6 +111,21 @@ def test_a_host_joins_moves_and_leaves() -> None:
         await world.adopt(engine="other", cluster=None)
         assert await world.nodes(0) == []
         assert (world.member.cluster, dict(world.remotes.states)) == (None, {})
+
+    live(story)
+
+
+def test_settings_that_come_twice_at_a_time_make_one_member() -> None:
+    """SIGHUP and an engine that is found again: a member that nobody knows of would never leave."""
+
+    async def story(world: World) -> None:
+        await world.adopt()
+        await world.nodes()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(world.adopt, node="a"))
+            tasks.start_soon(partial(world.adopt, node="a"))
+        assert await world.nodes() == ["a E"]
+        assert len(world.values.followers) == 1
 
     live(story)
 
