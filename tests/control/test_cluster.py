@@ -1,7 +1,7 @@
 """Members of a cluster: what each publishes and takes over, with a store in memory and simulated time."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from hostwatch.control.cluster.membership import Membership
 from hostwatch.control.remotes import Remotes, SourceState
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.model import Container, ContainerKey, EngineId
-from hostwatch.core.remote import CLUSTER
+from hostwatch.core.remote import CLUSTER, RemoteEndpoint
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.store import Store
 from tests.control.key_values import AWAY, MemoryKeyValues
@@ -322,6 +322,47 @@ def test_a_host_that_does_not_return_with_the_store_is_dropped() -> None:
         await trio.sleep(0.9)
         assert len(a.endpoints) == 1
         await trio.sleep(0.2)
+        assert a.endpoints == {}
+
+    live(story)
+
+
+def test_a_host_that_returns_with_the_second_list_stays() -> None:
+    """It was missing in the first one, and the store went away again before that had settled."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        await world.leave(b)
+        world.values.go()
+        gone = world.values.entries.pop(f"{B}container/db")
+        world.values.come_back(listed=True)
+        await trio.sleep(0.5)
+        world.values.go()
+        await trio.sleep(5)
+        world.values.entries[gone.key] = gone
+        world.values.come_back(listed=True)
+        await trio.sleep(2)
+        assert len(a.endpoints) == 1
+
+    live(story)
+
+
+def test_a_host_is_dropped_although_the_list_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still being taken in when the store's return has settled."""
+    replace_all = Remotes.replace
+
+    async def slow(self: Remotes, source: str, endpoints: Iterable[RemoteEndpoint], cause: str) -> None:
+        await trio.sleep(3)
+        await replace_all(self, source, endpoints, cause)
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        await world.leave(b)
+        world.values.go()
+        del world.values.entries[f"{B}container/db"]
+        monkeypatch.setattr(Remotes, "replace", slow)
+        world.values.come_back(listed=True)
+        await trio.sleep(5)
         assert a.endpoints == {}
 
     live(story)

@@ -8,7 +8,7 @@ from anyio.lowlevel import checkpoint
 
 from hostwatch.control.cluster.cluster import Cluster
 from hostwatch.control.cluster.membership import Membership
-from hostwatch.control.key_values import Back, Change, Entry, Listed, Put
+from hostwatch.control.key_values import Back, Change, Deleted, Entry, Listed, Put
 from hostwatch.control.remotes import Remotes
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.model import EngineId
@@ -24,6 +24,11 @@ _COUNT = 2_000
 class Ready(MemoryKeyValues):
     """A store whose changes have all come already, as after a message of an etcd with many of them."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes = anyio.Event()
+        """Set to let everything go, as after the store's return."""
+
     @asynccontextmanager
     async def following(self, prefix: str) -> AsyncIterator[AsyncIterator[Change]]:
         """All at once."""
@@ -32,9 +37,14 @@ class Ready(MemoryKeyValues):
     async def _all_at_once(self, prefix: str) -> AsyncIterator[Change]:
         yield Back()
         yield Listed(())
-        for number in range(_COUNT):
+        keys = [f"{prefix}services/b/container/db{number}" for number in range(_COUNT)]
+        for number, key in enumerate(keys):
             value = f'{{"replicas":[{{"id":"1","name":"db","ipv4":"10.9.{number // 250}.{number % 250}"}}]}}'
-            yield Put(Entry(f"{prefix}services/b/container/db{number}", value.encode(), 1))
+            yield Put(Entry(key, value.encode(), 1))
+        await self.goes.wait()
+        yield Back()
+        for key in keys:
+            yield Deleted(key)
         await anyio.sleep_forever()
 
 
@@ -47,11 +57,19 @@ async def test_many_changes_leave_turns_to_others() -> None:
     async def is_leaving() -> bool:
         return False
 
-    turns = 0
+    def is_under_way() -> bool:
+        return 0 < len(remotes.of(CLUSTER)) < _COUNT
+
+    values, coming, going = Ready(), 0, 0
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Cluster(membership, store, remotes, is_leaving).run, Ready(), checkpoint)
+        tasks.start_soon(Cluster(membership, store, remotes, is_leaving).run, values, checkpoint)
         while len(remotes.of(CLUSTER)) < _COUNT:
             await checkpoint()
-            turns += len(remotes.of(CLUSTER)) > 0
+            coming += is_under_way()
+        values.goes.set()
+        while remotes.of(CLUSTER):
+            await checkpoint()
+            going += is_under_way()
         tasks.cancel_scope.cancel()
-    assert turns > 10
+    assert coming > 10
+    assert going > 3

@@ -17,12 +17,14 @@ from hostwatch.control.key_values import Away, Back, Change, Deleted, Entry, Key
 from hostwatch.control.remotes import Remotes
 from hostwatch.control.turns import Turns
 from hostwatch.core.cluster.values import LAYOUT, node_name, subject
-from hostwatch.core.remote import CLUSTER
+from hostwatch.core.remote import CLUSTER, RemoteEndpoint
 
 _SETTLING_SECONDS = 1.0
 """The time after the store's return in which nothing is dropped. Each host tries again once a second at least, and
 after that time a line still stays for `linger`."""
 _PART = "follow"
+_READ = "the shared store was read"
+"""The cause of a change that a list shows."""
 
 
 class OwnKeys(Protocol):
@@ -67,11 +69,13 @@ class Follower:
 
     async def _settle(self, due: float) -> None:
         await anyio.sleep_until(due)
-        if due != self._settled_at or not self._standing.is_up:  # the store went away again
-            return
-        held, self._held = self._held or (), None
-        for identity in held:
-            self._remotes.drop(CLUSTER, identity, "its host did not come back after the shared store")
+        turns = Turns()
+        while due == self._settled_at and self._standing.is_up:  # the store did not go away again
+            if not self._held:
+                self._held = None
+                return
+            self._remotes.drop(CLUSTER, self._held.pop(), "its host did not come back after the shared store")
+            await turns.give()
 
     async def _apply(self, change: Change, own: OwnKeys) -> None:
         match change:
@@ -83,11 +87,11 @@ class Follower:
             case Listed(entries):
                 await self._replace(entries, own)
             case Put(entry):
-                self._take_in(self._peers.put(entry), self._cause("put", entry.key))
+                await self._take_in(self._peers.put(entry), self._cause("put", entry.key))
                 if self._is_own(entry.key):
                     own.found(entry)
             case Deleted(key):
-                self._take_in(self._peers.drop(key), self._cause("delete", key))
+                await self._take_in(self._peers.drop(key), self._cause("delete", key))
                 if self._is_own(key):
                     own.gone(key)
 
@@ -111,11 +115,14 @@ class Follower:
             self._peers.put(entry)
             await turns.give()
         found = {endpoint.id: endpoint for endpoint in self._peers.endpoints}
+        kept = dict[str, RemoteEndpoint]()
         if self._held is not None:
             kept = {i: each for i, each in self._remotes.of(CLUSTER).items() if i not in found}
-            self._held.update(kept)
-            found |= kept
-        await self._remotes.replace(CLUSTER, found.values(), "the shared store was read")
+            self._held = {*kept}
+        await self._remotes.replace(CLUSTER, (found | kept).values(), _READ)
+        for identity in kept.keys() - (self._held or set()):  # the return has settled meanwhile
+            self._remotes.drop(CLUSTER, identity, _READ)
+            await turns.give()
         self._remotes.heard(CLUSTER)
         if self._membership.node_key not in there:
             own.gone(self._membership.node_key)
@@ -123,19 +130,22 @@ class Follower:
     def _cause(self, change: str, key: str) -> str:
         return f"{change} of {subject(key.removeprefix(self._membership.prefix))}"
 
-    def _take_in(self, exchanges: Iterable[Exchange], cause: str) -> None:
-        """Take in the endpoints that differ."""
+    async def _take_in(self, exchanges: Iterable[Exchange], cause: str) -> None:
+        """Take in the endpoints that differ. One key may have a thousand."""
+        turns = Turns()
         for before, after in exchanges:
             for endpoint in after:
                 self._remotes.put(CLUSTER, endpoint, cause)
+                if self._held is not None:
+                    self._held.discard(endpoint.id)
+                await turns.give()
             now = {endpoint.id for endpoint in after}
-            if self._held is not None:
-                self._held -= now
             for identity in [endpoint.id for endpoint in before if endpoint.id not in now]:
                 if self._held is not None:
                     self._held.add(identity)
                 else:
                     self._remotes.drop(CLUSTER, identity, cause)
+                await turns.give()
 
     def _is_own(self, key: str) -> bool:
         return node_name(key.removeprefix(self._membership.prefix)) == self._membership.node
