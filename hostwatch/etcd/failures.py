@@ -36,6 +36,7 @@ _FINAL = {INVALID, NOT_FOUND, DENIED, EXHAUSTED, PRECONDITION, OUT_OF_RANGE, UNA
 NO_LEASE = "requested lease not found"
 _NO_AUTH = "authentication is not enabled"
 _STALE_LOGIN = ("invalid auth token", "user name is empty", "revision of auth store is old")
+_WRONG_LOGIN = "authentication failed, invalid user ID or password"
 _COMMON_NAME = "CommonName of client"
 ANSWERS = " answers: "
 """Stands between a server and its own words."""
@@ -46,7 +47,7 @@ _RPC_ERROR = re.compile(r"rpc error: code = (\w+) desc = (.*)", re.DOTALL)
 _LOOK = "look whether etcd runs there (`etcdctl endpoint health`), and at routes and firewalls on the way"
 _IS_ETCD = "name the client port of an etcd 3.4 or newer (2379)"
 _REMEDIES = (
-    ("failed, invalid user ID or password", "check `user` and the password in `password_file`"),
+    (_WRONG_LOGIN, "check `user` and the password in `password_file`"),
     ("user name is empty", "it wants a login: set `user` and `password_file`"),
     ("invalid auth token", "set `user` and `password_file`, and look at the server's log"),
     ("database space exceeded", "compact and defragment it, then `etcdctl alarm disarm`"),
@@ -79,6 +80,11 @@ class ServerError(StoreError):
     def is_no_auth(self) -> bool:
         """Whether the store knows no users."""
         return _NO_AUTH in self.said
+
+    @property
+    def is_wrong_login(self) -> bool:
+        """Whether the user or the password is wrong."""
+        return self.said.removeprefix("etcdserver: ") == _WRONG_LOGIN
 
     @property
     def is_no_lease(self) -> bool:

@@ -4,11 +4,14 @@ The password is read from its file at each login, and kept nowhere. A refused to
 asked for: 3.4 would refuse that, too.
 """
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
+from hostwatch.control.clock import loop_time
 from hostwatch.control.key_values import StoreAddress
 from hostwatch.etcd import failures
 from hostwatch.etcd.failures import ServerError
@@ -16,6 +19,28 @@ from hostwatch.etcd.http import LONG_SECONDS, Http
 
 _PASSWORD_LIMIT = 4096
 """Bytes of a password's file: more is another file."""
+_REFUSED_SECONDS = 30.0
+"""A refused password is not shown again for this time. To check one takes a server some 70 ms on purpose, and a hundred
+hosts may have the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The last password that was refused, by its hash, with the reason."""
+
+    fault: str
+    code: int
+    said: str
+    password: int
+    at: float
+
+    def counts(self, password: str) -> bool:
+        """Whether this password is not shown again yet."""
+        return hash(password) == self.password and loop_time() < self.at + _REFUSED_SECONDS
+
+    def error(self) -> ServerError:
+        """The refusal, once more."""
+        return ServerError(self.fault, self.code, self.said)
 
 
 class Login:
@@ -26,6 +51,7 @@ class Login:
         self._user, self._password_file = address.user, address.password_file
         self._token: str | None = None
         """Empty: the store knows no users. `None`: not asked for yet."""
+        self._refusal: _Refusal | None = None
         self._asking = anyio.Lock()
 
     async def token(self, server: str) -> str:
@@ -43,18 +69,29 @@ class Login:
         if self._user is None or self._password_file is None:
             return ""
         password = await anyio.to_thread.run_sync(_password, self._password_file)
+        if self._refusal is not None and self._refusal.counts(password):
+            raise self._refusal.error()
         body = {"name": self._user, "password": password}
         try:
-            # The hash of a password takes a server some 70 ms on purpose.
             answer = await self._http.ask(server, "/v3/auth/authenticate", body, "", LONG_SECONDS)
         except ServerError as error:
             if error.is_no_auth:
                 return ""
+            if error.is_wrong_login:
+                self._refusal = _Refusal(str(error), error.code, error.said, hash(password), loop_time())
+            elif _repeats(error.said, password):
+                raise failures.odd(server, "it repeats what it was asked") from None
             raise
+        self._refusal = None
         token = answer.get("token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise failures.odd(server, "a login without a token")
         return token
+
+
+def _repeats(said: str, password: str) -> bool:
+    """Whether a server's words have the password in them, as text or as JSON."""
+    return any(" ".join(form.split()) in said for form in (password, json.dumps(password)[1:-1]))
 
 
 def _password(path: Path) -> str:
