@@ -27,7 +27,7 @@ from kazoo.retry import KazooRetry
 from hostwatch.catalogs.credentials import secret, tls_context
 from hostwatch.catalogs.reaching import remedy
 from hostwatch.control.catalog import Catalog, CatalogError
-from hostwatch.core.catalog import INSTANCE_LIMIT, Entry, Refusal, zookeeper_instance
+from hostwatch.core.catalog import INSTANCE_LIMIT, Entry, Refusal, looked_at, zookeeper_instance
 from hostwatch.core.names import shown
 
 _SESSION_SECONDS = 10.0
@@ -181,7 +181,8 @@ class ZooKeeperCatalog:
             asked = [self._client.get_async(f"{path}/{child}", watch=self._changed) for child in some]
             for child, each in zip(some, asked, strict=True):
                 try:
-                    found[child], _ = await self._answer(each)
+                    value, _ = await self._answer(each)
+                    found[child] = looked_at(value or b"")
                 except NoNodeError:
                     del found[child]
         self._data = {child: data for child, data in found.items() if data is not None}

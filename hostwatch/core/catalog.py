@@ -62,6 +62,11 @@ def etcd_instance(key: str, value: bytes | None) -> Entry:
     return _judged(key, text if found is None else found[1] or found[2], key.rpartition("/")[2], otherwise=_FORMS)
 
 
+def looked_at(value: bytes) -> bytes:
+    """As much of a value as is looked at, to be kept: each of thousands may have a megabyte."""
+    return value[: VALUE_LIMIT + 1]
+
+
 def zookeeper_instance(child: str, value: bytes) -> Entry:
     """An entry of ZooKeeper: JSON with `host`, and with `name` for people (Nerve's form)."""
     return _too_long(child) if len(value) > VALUE_LIMIT else _of_json(child, value.decode(errors="replace"))

@@ -14,6 +14,7 @@ from hostwatch.core.catalog import (
     Refusal,
     consul_instance,
     etcd_instance,
+    looked_at,
     zookeeper_instance,
 )
 
@@ -129,3 +130,12 @@ def test_an_empty_answer_is_doubted_for_a_while() -> None:
     doubt.ended()
     assert not doubt.is_believed(has_instances=False, now=200.0)
     assert Doubt(0.0).is_believed(has_instances=False, now=0.0)
+
+
+def test_of_a_long_value_no_more_is_kept_than_says_that_it_is_long() -> None:
+    """Ten thousand of a megabyte each would fill the memory of the host."""
+    kept = looked_at(b"x" * (VALUE_LIMIT * 4))
+    assert len(kept) == VALUE_LIMIT + 1
+    assert isinstance(found := zookeeper_instance("child", kept), Refusal)
+    assert found.reason == "longer than 64 KiB"
+    assert looked_at(b"short") == b"short"

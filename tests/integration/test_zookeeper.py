@@ -80,6 +80,10 @@ async def test_each_change_is_told(server: ZooKeeper) -> None:
             assert (instance.name, instance.key) == ("a", first.rpartition("/")[2])
             await anyio.to_thread.run_sync(client.delete, first)
             await until(catalog, [])
+            await anyio.to_thread.run_sync(client.set, second, None)
+            (refused,) = await catalog.entries(LONG)
+            assert isinstance(refused, Refusal)
+            assert refused.reason == "not JSON"
             # Without news everything is read again.
             assert [type(each) for each in await catalog.entries(0.05)] == [Refusal]
 
