@@ -3,12 +3,11 @@
 The rules of the index are those of Consul's documentation ("Blocking Queries", "Implementation Details").
 """
 
-import json
 import math
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import quote, urlencode
@@ -19,9 +18,11 @@ import anyio.to_thread
 from yarl import URL
 
 from hostwatch.catalogs.credentials import secret, tls_context
+from hostwatch.catalogs.json_list import Items
 from hostwatch.catalogs.reaching import remedy
 from hostwatch.control.catalog import Catalog, CatalogError
 from hostwatch.control.clock import loop_time
+from hostwatch.control.turns import Turns
 from hostwatch.core.catalog import Entry, consul_instance
 from hostwatch.core.names import shown
 from hostwatch.core.timing import RateLimiter
@@ -39,8 +40,6 @@ _PACE_SECONDS, _CREDIT_SECONDS = 0.2, 2.0
 _LIMIT = 32 << 20
 """Bytes of an answer. An instance with its health checks has one to three thousand."""
 _END_SECONDS = 1.0
-_BETWEEN = re.compile(r"[\s,]*")
-_DECODER = json.JSONDecoder()
 
 
 @asynccontextmanager
@@ -101,17 +100,16 @@ class ConsulCatalog:
         server, service = self._catalog.servers[0], quote(self._catalog.query, safe="")
         url = URL(f"{server}/v1/health/service/{service}?{urlencode(asked)}", encoded=True)
         async with self._session.get(url, allow_redirects=False) as answer:
-            body = await _read(answer)
-        if answer.status != 200:
-            raise CatalogError(self._refusal(answer.status, body))
-        text = body.decode(errors="replace")
-        if answer.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true" and not any(_items(text)):
+            if answer.status != 200:
+                said = b"".join([part async for part in _parts(answer)])
+                raise CatalogError(self._refusal(answer.status, said.decode(errors="replace").strip()))
+            found = await _entries(answer)
+        if answer.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true" and not found:
             raise CatalogError("it hides the instances from us; give `token_file` with service:read and node:read")
         self._index = following_index(self._index, answer.headers.get("X-Consul-Index", ""))
-        return map(consul_instance, _items(text))
+        return found
 
-    def _refusal(self, status: int, body: bytes) -> str:
-        said = body.decode(errors="replace").strip()
+    def _refusal(self, status: int, said: str) -> str:
         if (sent := self._session.headers.get("X-Consul-Token")) is not None:  # Consul may repeat it
             said = said.replace(sent, "(the token)")
         token = self._catalog.credentials.token_file
@@ -131,37 +129,23 @@ def following_index(known: int, told: str) -> int:
     return max(index, 1)
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
+async def _entries(answer: aiohttp.ClientResponse) -> list[Entry]:
+    """The instances of an answer, each as soon as it is whole: all of it would be too long for one step."""
+    items, found, turns = Items(), list[Entry](), Turns()
+    async for part in _parts(answer):
+        for item in items.take(part):
+            found.append(consul_instance(item))
+            await turns.give()
+    return [*found, *map(consul_instance, items.end())]
+
+
+async def _parts(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    size = 0
     async for part in answer.content.iter_any():
-        body += part
-        if len(body) > _LIMIT:
+        size += len(part)
+        if size > _LIMIT:
             raise CatalogError(f"its answer is longer than {_LIMIT >> 20} MiB; give a `tag` that fewer instances have")
-    return bytes(body)
-
-
-def _items(text: str) -> Iterator[object]:
-    """The items of a list in JSON, one by one: the whole may be too long for one step on the event loop."""
-    place = _after_blanks(text, 0)
-    if text[place:] == "null":  # Go's word for an empty list
-        return
-    if text[place : place + 1] != "[":
-        raise CatalogError("its answer is no list of instances; is a Consul there?")
-    place += 1
-    while True:
-        place = _after_blanks(text, place)
-        if text[place : place + 1] == "]":
-            return
-        try:
-            item, place = _DECODER.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            raise CatalogError("its answer is no valid JSON; is a Consul there?") from None
-        yield item
-
-
-def _after_blanks(text: str, place: int) -> int:
-    found = _BETWEEN.match(text, place)
-    return place if found is None else found.end()
+        yield part
 
 
 def _fault(error: aiohttp.ClientError) -> str:
