@@ -40,6 +40,8 @@ _PACE_SECONDS, _CREDIT_SECONDS = 0.2, 2.0
 _LIMIT = 32 << 20
 """Bytes of an answer. An instance with its health checks has one to three thousand."""
 _END_SECONDS = 1.0
+_SECRET = {"X-Consul-Token": "(the token)", "Authorization": "(the password)"}
+"""The headers that nobody is told of, and what stands for them."""
 
 
 @asynccontextmanager
@@ -110,8 +112,9 @@ class ConsulCatalog:
         return found
 
     def _refusal(self, status: int, said: str) -> str:
-        if (sent := self._session.headers.get("X-Consul-Token")) is not None:  # Consul may repeat it
-            said = said.replace(sent, "(the token)")
+        for name, words in _SECRET.items():  # Consul, or a proxy before it, may repeat it
+            if (sent := self._session.headers.get(name)) is not None:
+                said = said.replace(sent, words)
         token = self._catalog.credentials.token_file
         remedy = {
             401: "; mend `user` and `password_file`",

@@ -172,6 +172,17 @@ async def test_tokens(tmp_path: Path) -> None:
             await opened(catalog).__aenter__()
 
 
+async def test_a_password_that_is_repeated_is_not_told(tmp_path: Path) -> None:
+    """By a proxy before the agent, which shows what it was asked."""
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    consul = Consul(answer=web.Response(text="Bad: Basic bWU6c2VjcmV0", status=400))
+    known = Credentials(user="me", password_file=password)
+    async with serving(consul) as url, opened(Catalog("consul", (url,), "db", credentials=known)) as catalog:
+        with pytest.raises(CatalogError, match=r"it answers 400 \(Bad: \(the password\)\)"):
+            await catalog.entries(LONG)
+
+
 @pytest.mark.parametrize(
     ("text", "status", "fault"),
     [
