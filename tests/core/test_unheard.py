@@ -100,6 +100,19 @@ def test_names_of_a_catalog_stay_among_all_names() -> None:
     assert lines(made, recalled(made, block((FAR, "db"))))[0] == ["10.0.1.2 web", f"{FAR} db"]
 
 
+def test_a_network_that_a_subscriber_is_not_on_keeps_nothing_in_its_file() -> None:
+    """It may never be heard, as that of a container that does not run."""
+    made = everything("overlay:mesh")
+    assert lines(made, recalled(made, BEFORE))[0] == ["10.0.1.2 web"]
+
+
+def test_a_network_that_it_is_on_keeps_what_was_there() -> None:
+    near = box("web", on("mesh", "10.0.0.2"), labels={"hostwatch.services": "*"})
+    made = store(BRIDGE, MESH, near)
+    made.remotes.await_source("overlay:mesh", is_awaited=True)
+    assert lines(made, recalled(made, block(("10.0.0.9", "db"))))[0] == ["10.0.0.2 web", "10.0.0.9 db"]
+
+
 def test_one_host_alone_keeps_nothing() -> None:
     """As before: what no line has is not recalled."""
     made = everything()

@@ -76,7 +76,7 @@ def desired_block(
 
 def unheard_by(lister: Lister, requests: Sequence[Request]) -> Elsewhere | None:
     """What a file's subscriber may have to expect of other hosts that have not been heard yet; `None`: nothing."""
-    return unheard(lister, requests[0].query.context.engine) if requests else None
+    return unheard(lister, requests[0].query.context) if requests else None
 
 
 def asks_for_all(requests: Iterable[Request]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hostwatch.core.model import Address, AddressOrWords, Container, Endpoint, EngineId, Network, NetworkKey, Subnet
 from hostwatch.core.names import shown
-from hostwatch.core.remote import RemoteEndpoint, own_kind
+from hostwatch.core.remote import CLUSTER, RemoteEndpoint, overlay_source, own_kind
 from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.network_context import NetworkContext
@@ -65,8 +65,17 @@ class Elsewhere:
         return not any(address in subnet for subnet in self.own)
 
 
-def unheard(lister: Lister, engine: EngineId) -> Elsewhere | None:
-    """What may be on other hosts of which nothing has been heard yet; `None` if all have been."""
-    if not lister.remotes.are_awaited:
+def unheard(lister: Lister, context: NetworkContext) -> Elsewhere | None:
+    """What a subscriber may have to expect of hosts of which nothing has been heard yet; `None`: nothing."""
+    if not lister.remotes.are_awaited or not _awaits(lister, context):
         return None
-    return Elsewhere(tuple(subnet for network in _own_networks(lister, engine) for subnet in network.subnets))
+    networks = _own_networks(lister, context.engine)
+    return Elsewhere(tuple(subnet for network in networks for subnet in network.subnets))
+
+
+def _awaits(lister: Lister, context: NetworkContext) -> bool:
+    """Whether a source that is still to be heard may have something for the subscriber."""
+    if context.is_stale or not context.is_placed:  # it may be on other networks, too
+        return True
+    overlays = (overlay_source(place.network_name) for place in context.attachments)
+    return lister.remotes.awaits(CLUSTER, *overlays, *(rule.source for rule in lister.rules.services))
