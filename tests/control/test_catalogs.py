@@ -1,9 +1,11 @@
 """Following catalogs: what is believed of their answers, and what stays while they are away."""
 
 import ipaddress
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 import anyio
 import pytest
@@ -219,6 +221,34 @@ async def test_an_entry_is_refused_once() -> None:
     assert refused[:2] == ["node/2 is refused: x is a name", "node/2 is refused: y is a name"]
     assert len(refused) == 22
     assert lines[-1].endswith(f"{INSTANCE_LIMIT - 21} more entries are refused")
+
+
+class Watched(Instance):
+    """An instance that notes the threads in which it is compared."""
+
+    threads: ClassVar[set[int]] = set()
+
+    def __eq__(self, other: object) -> bool:
+        self.threads.add(threading.get_ident())
+        return super().__eq__(other)
+
+    __hash__ = Instance.__hash__
+
+
+async def test_thousands_are_not_compared_on_the_event_loop() -> None:
+    """It would take tens of milliseconds."""
+
+    def many() -> list[Entry]:
+        return [Watched(f"node/{n}", ipaddress.ip_address(0x0A090000 + n), str(n)) for n in range(1_000)]
+
+    async with following(many()) as made:
+        await made.until_state("", is_up=True)
+        Watched.threads.clear()
+        made.shelf.become(many())
+        with anyio.fail_after(10):
+            while not Watched.threads:  # noqa: ASYNC110  # nobody tells
+                await anyio.sleep(0.001)
+        assert threading.get_ident() not in Watched.threads
 
 
 async def test_a_new_configuration() -> None:
