@@ -5,9 +5,8 @@ While the catalog is away, what it last told stays. An answer without any instan
 
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
-from itertools import islice
 from typing import NoReturn
 
 import anyio
@@ -16,6 +15,7 @@ from loguru import logger
 
 from hostwatch.control.catalog import Catalog, CatalogError, OpenCatalog
 from hostwatch.control.clock import loop_time
+from hostwatch.control.refused import Refused
 from hostwatch.control.remotes import Remotes, SourceState
 from hostwatch.control.turns import Turns
 from hostwatch.core.catalog import INSTANCE_LIMIT, Doubt, Entry, Instance, Refusal, endpoints
@@ -26,8 +26,6 @@ _AGAIN_SECONDS = (0.5, 10.0)
 """Time between attempts to connect, at first and at most. Many hosts may ask the same catalog."""
 _REREAD_SECONDS = 300.0
 """Time after which everything is read again, in case a change was not told; Consul's own default for a question."""
-_MOST_TOLD = 20
-"""Refused entries that one answer adds to the log. A wrong `key` or `path` may have thousands."""
 _AT_ONCE = 500
 """A thread orders and compares more instances than that: each takes some microseconds."""
 
@@ -49,22 +47,6 @@ class _Sight:
         return turned
 
 
-class _Refused:
-    """The entries that were refused by the last answer. Each is told once, until it changes."""
-
-    def __init__(self) -> None:
-        self._known: Mapping[str, str] = {}
-
-    def tell(self, catalog: Catalog, refused: Mapping[str, str]) -> None:
-        """Log those that are new."""
-        fresh = {key: reason for key, reason in refused.items() if self._known.get(key) != reason}
-        for key, reason in islice(fresh.items(), _MOST_TOLD):
-            logger.warning("{}: the entry {} is refused: {}", catalog, key, reason)
-        if len(fresh) > _MOST_TOLD:
-            logger.warning("{}: {} more entries are refused", catalog, len(fresh) - _MOST_TOLD)
-        self._known = refused
-
-
 class CatalogFollower:
     """Writes the instances of one catalog to the remotes, as the endpoints of each service."""
 
@@ -74,7 +56,7 @@ class CatalogFollower:
         self._remotes = remotes
         self._open = open_catalog
         self._sight = _Sight()
-        self._refused = _Refused()
+        self._refused = Refused(str(catalog), "the entry {} is refused: {}")
         self._doubt = Doubt(catalog.grace_seconds)
         self._known: tuple[Instance, ...] | None = None
         """What is believed; `None`: nothing yet."""
@@ -111,7 +93,7 @@ class CatalogFollower:
                 refused[each.key] = each.reason
             else:
                 instances.append(each)
-        self._refused.tell(self._catalog, refused)
+        self._refused.tell(refused)
         work = partial(_ordered, instances, self._known)
         found, is_known = await anyio.to_thread.run_sync(work) if len(instances) > _AT_ONCE else work()
         fault = await self._believe(found, is_known=is_known)

@@ -6,7 +6,6 @@ a while (`hostwatch.core.gossip`).
 
 import enum
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +13,7 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch.control.clock import loop_time
+from hostwatch.control.refused import Refused
 from hostwatch.control.remotes import Remotes, SourceState
 from hostwatch.control.source import EngineError, GoneError, GossipSource
 from hostwatch.core.gossip import SILENT_SECONDS, Gossip, Silences, kept
@@ -59,6 +59,7 @@ class Hearing:
         self._has_others: bool | None = None
         """Whether the swarm has other nodes; `None`: not asked yet."""
         self._standing = _Standing(network.name)
+        self._refused = Refused(f"overlay network {network.name}", "{} of another node: {}")
 
     @property
     def endpoints(self) -> int:
@@ -91,7 +92,7 @@ class Hearing:
         self._is_heard = True
         self._remotes.heard(self._name)
         self._remotes.report(self._name, self._standing.state)
-        self._standing.tell_refused(gossip.refused)
+        self._refused.tell(gossip.refused)
         return Answered.ALL
 
     async def _is_cut_off(self, gossip: Gossip) -> bool:
@@ -154,7 +155,6 @@ class _Standing:
         self.state = SourceState("overlay", network, True, time.time())
         self._is_told = False
         """Whether the log says that it is not up."""
-        self._refused: Mapping[str, str] = {}
 
     def stood(self, endpoints: int, away: list[str], *, is_alone: bool) -> None:
         """There was an answer. `away`: the nodes that something is known of and that are silent."""
@@ -178,12 +178,6 @@ class _Standing:
         if is_said and not self._is_told:
             self._is_told = True
             logger.warning("overlay network {}: {}", self._network, fault)
-
-    def tell_refused(self, refused: Mapping[str, str]) -> None:
-        """Say what was left out, unless it was left out of the answer before, too."""
-        for what in refused.keys() - self._refused.keys():
-            logger.warning("overlay network {}: {} of another node: {}", self._network, what, refused[what])
-        self._refused = refused
 
     def _put(self, is_up: bool, fault: str, endpoints: int | None) -> None:
         known = self.state

@@ -357,6 +357,17 @@ def test_what_is_refused_is_told_once() -> None:
     assert [sum(word in line for line in lines) for word in ("a b", "c d")] == [1, 1]
 
 
+def test_thousands_that_are_refused_are_counted() -> None:
+    """To tell of each would take the host's own files their turn, and fill the log."""
+    made = Swarm(WEB)
+    made.told = answer(refused=tuple(f"container no {number}" for number in range(5_000)))
+    with logged() as lines:
+        lived(made, after(1))
+    told_of = [line for line in lines if "refused" in line or "container no" in line]
+    assert len(told_of) == 21
+    assert "overlay network mesh: 4980 more entries are refused" in told_of[-1]
+
+
 def test_a_large_network_is_asked_more_slowly() -> None:
     async def act(made: Swarm) -> None:
         assert 9 <= made.within(10) <= 11
