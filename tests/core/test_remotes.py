@@ -8,6 +8,7 @@ import pytest
 
 from hostwatch.core.model import Container, EngineId, Network, NetworkId
 from hostwatch.core.remote import RemoteEndpoint, catalog_group, config_group, remote_container, remote_key
+from hostwatch.core.resolve.remote_reach import OwnRanges
 from hostwatch.core.rules import Match, Rules, ServiceRule, Subscription
 from hostwatch.core.store.store import Store
 from tests.core.build import ENGINE, STOPPED, box, desired_block, hosts, key, net, on, service, store, subscriber, told
@@ -238,3 +239,22 @@ def test_remote_endpoints_are_no_containers_of_the_engine() -> None:
     assert [container.name for container in made.containers] == ["web"]
     made.adopt(made.adoption(Rules(subscribers=(subscriber("web", Subscription(services=("db",))),))))
     assert "10.0.0.9 db" in told(made, "web")
+
+
+def test_the_own_network_around_an_address_is_found_whatever_its_range() -> None:
+    networks = [net("a", "10.1.0.0/16", "fd00:1::/64"), net("b", "10.2.3.0/24"), net("c", "10.2.4.128/25")]
+    ranges = OwnRanges(networks)
+    found = {text: ranges.around(ipaddress.ip_address(text)) for text in (
+        "10.1.255.255", "10.2.3.1", "10.2.4.127", "10.2.4.128", "10.2.0.1", "fd00:1::9", "fd00:2::9",
+    )}  # fmt: skip
+    assert list(found.values()) == ["a", "b", None, "c", None, "a", None]
+
+
+def test_many_own_networks_cost_a_look_up_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with every name has thousands of addresses from elsewhere."""
+    made = store(*(net(f"n{n}", f"10.{n}.0.0/16") for n in range(100)), web("@{db.ip} db", network="front"))
+    put(made, elsewhere("db", "192.0.2.9"))
+    assert told(made, "web") == ["192.0.2.9 db"]
+    monkeypatch.setattr(Network, "has", lambda *_: pytest.fail("each network is asked"))
+    put(made, elsewhere("db", "192.0.2.10"))
+    assert told(made, "web") == ["192.0.2.10 db"]

@@ -4,10 +4,10 @@ Whoever writes into a catalog, or joins a swarm, chooses these addresses. One th
 172.17.0.2 on the default bridge, would lead to a stranger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostwatch.core.model import Address, AddressOrWords, Container, Endpoint, EngineId, Network, NetworkKey, Subnet
+from hostwatch.core.model import Address, AddressOrWords, Container, Endpoint, EngineId, Network, NetworkKey
 from hostwatch.core.names import shown
 from hostwatch.core.remote import CLUSTER, RemoteEndpoint, overlay_source, own_kind
 from hostwatch.core.resolve.reached import NotKnown, Reach, Reached, Unreached
@@ -40,37 +40,53 @@ def _fault(lister: Lister, engine: EngineId, place: Endpoint, address: Address) 
         network = lister.network(NetworkKey(engine, place.network))
         is_inside = network is None or not network.subnets or network.has(address)
         return None if is_inside else f"is outside the network {shown(place.network_name)}"
-    for network in _own_networks(lister, engine):
-        if network.has(address):
-            return f"is inside the network {shown(network.name)} of this engine, which other hosts do not see"
-    return None
+    own = lister.kept(_own_ranges, engine).around(address)
+    return f"is inside the network {shown(own)} of this engine, which other hosts do not see" if own else None
 
 
-def _own_networks(lister: Lister, engine: EngineId) -> Iterator[Network]:
-    """The networks whose addresses only this host sees."""
-    return (network for network in lister.networks if network.key.engine == engine and network.driver != OVERLAY)
+class OwnRanges:
+    """The networks whose addresses only this host sees, by their ranges: there may be a thousand of them."""
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        self._names: dict[tuple[int, int], dict[int, str]] = {}
+        """By the IP version and the length of the host's part in bits: the name by the network's part."""
+        for network in networks:
+            for subnet in network.subnets:
+                host_bits = subnet.max_prefixlen - subnet.prefixlen
+                found = self._names.setdefault((subnet.version, host_bits), {})
+                found.setdefault(int(subnet.network_address) >> host_bits, network.name)
+
+    def around(self, address: Address) -> str | None:
+        """The name of a network that has this address in its range; `None` if none has."""
+        number = int(address)
+        for (version, host_bits), names in self._names.items():
+            if version == address.version and (name := names.get(number >> host_bits)) is not None:
+                return name
+        return None
+
+
+def _own_ranges(lister: Lister, engine: EngineId) -> OwnRanges:
+    return OwnRanges(n for n in lister.networks if n.key.engine == engine and n.driver != OVERLAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """Tells which addresses may be those of other hosts, of which nothing has been heard yet."""
 
-    own: tuple[Subnet, ...]
-    """The ranges of this host alone."""
+    own: OwnRanges
 
     def has(self, address: AddressOrWords) -> bool:
         """Whether an address may be another host's."""
         if isinstance(address, str) or own_kind(address) is not None:
             return False
-        return not any(address in subnet for subnet in self.own)
+        return self.own.around(address) is None
 
 
 def unheard(lister: Lister, context: NetworkContext) -> Elsewhere | None:
     """What a subscriber may have to expect of hosts of which nothing has been heard yet; `None`: nothing."""
     if not lister.remotes.are_awaited or not _awaits(lister, context):
         return None
-    networks = _own_networks(lister, context.engine)
-    return Elsewhere(tuple(subnet for network in networks for subnet in network.subnets))
+    return Elsewhere(lister.kept(_own_ranges, context.engine))
 
 
 def _awaits(lister: Lister, context: NetworkContext) -> bool:
