@@ -81,7 +81,18 @@ class World:
         self, node: str, *containers: Container, engine: str = "", publishing: Publishing = ALL, **more: Any
     ) -> Member:
         """A new member."""
-        store, changes = Store(Rules()), list[str]()
+        return await self._begin(Store(Rules()), node, *containers, engine=engine, publishing=publishing, **more)
+
+    async def join_again(self, member: Member, node: str) -> Member:
+        """The member under this name, as settings that are read again want it."""
+        member.leaves = True
+        await self.leave(member)
+        return await self._begin(member.store, node, engine=member.engine)
+
+    async def _begin(
+        self, store: Store, node: str, *containers: Container, engine: str, publishing: Publishing = ALL, **more: Any
+    ) -> Member:
+        changes = list[str]()
 
         def changed(files: frozenset[ContainerKey], cause: str) -> None:
             if files:
@@ -224,6 +235,19 @@ def test_a_new_process_removes_what_ended_meanwhile() -> None:
         await world.leave(b)
         await world.join("b", DB)
         assert [k for k in world.values.entries if k.startswith(B)] == [f"{B}container/db"]
+
+    live(story)
+
+
+@pytest.mark.parametrize("node", ["b", "c"])
+def test_a_host_that_joins_again_publishes_all(node: str) -> None:
+    """Nothing has changed on it since it was a member before, under this name or another one."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", DB)
+        await world.join_again(b, node)
+        published = {f"/hostwatch/v1/nodes/{node}", f"/hostwatch/v1/services/{node}/container/db"}
+        assert {*world.values.values} == published
 
     live(story)
 

@@ -215,6 +215,10 @@ def test_the_configuration_may_change(hosts: Hosts) -> None:
     assert hosts.told() == {"nodes/host-a", "services/host-a/container/web"}
     reload(b, own)
     eventually(lambda: block(web) == ["192.0.2.9       db"])
+    reload(b, own.replace("host-b", "host-c"))
+    eventually(
+        lambda: {key for key in hosts.told() if "-a" not in key} == {"nodes/host-c", "services/host-c/container/db"}
+    )
     b.hostwatch.stop()
     assert hosts.told() == {"nodes/host-a", "services/host-a/container/web"}
     eventually(lambda: "withheld" in block(web)[0])

@@ -47,7 +47,8 @@ class Desired:
         while True:
             publication = publication_of(self._store, self._membership.publishing, self._membership.engine)
             if publication is not self._publication:  # all of it is to be computed
-                self._publication, services = publication, {*self._replicas}
+                # It may have taken changes in before, for the member that this host was under earlier settings.
+                self._publication, services = publication, {*self._replicas, *publication.services}
             found = publication.advance(_STEP)
             if found is None:
                 break
