@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hostwatch.config.cluster_cautions import alone, published_slips, unencrypted, untold
+from hostwatch.config.cluster_cautions import alone, unencrypted, untold
 from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
+from hostwatch.config.publish_cautions import published_slips, unpublished
 from hostwatch.config.resolv_cautions import hiding, idle
 from hostwatch.config.services import MatchSettings
 from hostwatch.config.settings import Settings
@@ -67,7 +68,8 @@ def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:
 
 def beside(settings: Settings, lister: Lister, engine: EngineId) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file and an engine's containers."""
-    return settings.origin.faults([*_idle(settings.origin.document, lister), *_unanswered(settings, lister, engine)])
+    entries = [*_idle(settings.origin.document, lister), *unpublished(settings, lister, engine)]
+    return settings.origin.faults([*entries, *_unanswered(settings, lister, engine)])
 
 
 def _globs(settings: Settings) -> Iterator[Problem]:

@@ -4,11 +4,8 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hostwatch.config.cluster import ClusterSettings
-from hostwatch.config.document import Document, Loc, Problem, shown
+from hostwatch.config.document import Loc, Problem, shown
 from hostwatch.config.settings import Settings
-from hostwatch.core.likeness import is_slip, neighbours
-from hostwatch.core.names import folded
 
 _UNTOLD = "`advertise` is not set, so that no other host is told of these; write `advertise: auto` or an address"
 _OPEN = "a password or token goes to it unencrypted, and so does all that decides names; use https://"
@@ -57,20 +54,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def published_slips(settings: Settings) -> Iterator[Problem]:
-    """Published names that differ by a letter from a service of the configuration; a container may have them."""
-    known = {folded(key): key for key in settings.services}
-    for name, index in _published(settings.cluster, settings.origin.document):
-        near = next((other for other in neighbours(folded(name)) if other in known), None)
-        if folded(name) not in known and near is not None and is_slip(folded(name), near):
-            yield Problem(index, shown(name), f"no service is called that here; did you mean {known[near]!r}?")
-
-
-def _published(cluster: ClusterSettings | None, document: Document) -> Iterator[tuple[str, int]]:
-    if cluster is None or cluster.publish.services == "*":
-        return
-    for index, name in enumerate(cluster.publish.services):
-        loc: Loc = ("cluster", "publish", "services", index)
-        yield name, document.found(loc).node.index

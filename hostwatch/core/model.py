@@ -171,9 +171,10 @@ class Endpoint:
         return self.network_name == other.network_name
 
 
-Binding = tuple[str, str]
-"""A published port: the container's port with its protocol (`53/udp`), and the address of the host, as the engine
-writes both. They are parsed only once a line asks for them: a container may publish thousands."""
+Binding = tuple[str, str, bool]
+"""A published port: the container's port with its protocol (`53/udp`), the address of the host, both as the engine
+writes them, and whether the host's port has the same number. They are parsed only once a line asks for them: a
+container may publish thousands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from hostwatch.config.cautions import beside
-from hostwatch.core.model import Container
+from hostwatch.core.model import Container, Network, NetworkMode
 from hostwatch.core.remote import remote_container, remote_key
 from hostwatch.core.store.store import Store
 from tests.config.test_cautions import loaded, told
-from tests.core.build import ENGINE, box, on
+from tests.core.build import ENGINE, STOPPED, box, net, on, store
 from tests.core.test_remotes import elsewhere
 
 LOGIN = "cluster:\n  etcd: [URL]\n  user: hostwatch\n  password_file: /etc/hostwatch/etcd.password\n"
@@ -96,3 +96,62 @@ def test_a_name_that_another_host_may_have_is_no_slip(tmp_path: Path) -> None:
     assert ("did you mean 'db'" in slip, "services.mq: there is no container" in idle) == (True, True)
     assert doubts(tmp_path, own, source="cluster") == []
     assert doubts(tmp_path, own, source="cluster", named="dbb") == []
+
+
+TELLS = """\
+advertise: 192.0.2.9
+services: {queue: {match: {name: q}}}
+cluster:
+  etcd: http://127.0.0.1:2379
+  publish:
+    services: [db, dbb, db.shop, mq.shop, queue]
+    networks: [front, bakc, back]
+"""
+
+
+def published(folder: Path, text: str, *facts: Container | Network) -> list[str]:
+    """What is said of what is published, beside an engine, without the file's name."""
+    settings = loaded(folder, text)
+    found = beside(settings, store(*facts, rules=settings.rules()), ENGINE)
+    return [str(fault).removeprefix(f"{folder}/hostwatch.yaml:") for fault in found]
+
+
+def test_what_is_published_exists(tmp_path: Path) -> None:
+    """By the names of services, compose services and containers, and of networks in the engine and in compose."""
+    facts = [net("front", "10.0.0.0/24"), net("shop_back", "10.0.1.0/24", compose="shop/back")]
+    containers = [box("c", compose="shop/db"), box("q"), box("mq")]
+    services = "no service and no container is called that here, so that nothing is published by this name"
+    network = "the engine has no network of that name, so that nothing is published with an address on it"
+    assert published(tmp_path, TELLS, *facts, *containers) == [
+        f"6:20: {services}; did you mean 'db'? (got 'dbb')",
+        f"6:34: {services} (got 'mq.shop')",
+        f"7:23: {network}; did you mean 'back'? (got 'bakc')",
+    ]
+
+
+def test_nothing_is_said_before_all_is_read(tmp_path: Path) -> None:
+    """Neither while aliases are not read yet, nor of networks if none is known."""
+    unread = box("q", on("front", "10.0.0.2", aliases=None))
+    assert published(tmp_path, TELLS, net("front"), unread) == []
+    assert not any("network" in line for line in published(tmp_path, TELLS, box("q")))
+
+
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        ((), "publishes no port, so"),
+        (("80/tcp 0.0.0.0 8088",), "its port 80/tcp under another number, which no hosts file tells; publish it as 80"),
+        (("80/tcp 127.0.0.1",), "on a loopback address, which no other host reaches"),
+        (("80/tcp 0.0.0.0",), ""),
+        (("80/tcp 0.0.0.0 8088", "443/tcp 192.0.2.9"), ""),
+        (None, ""),
+    ],
+)
+def test_a_port_that_others_need_is_published(tmp_path: Path, ports: tuple[str, ...] | None, said: str) -> None:
+    text = "advertise: 192.0.2.9\ncluster:\n  etcd: http://127.0.0.1:2379\n"
+    text += "  publish: {services: [pub], host_address: [pub]}\n"
+    found = published(tmp_path, text, box("pub", ports=ports))
+    assert [line.partition(" ")[0] for line in found] == (["4:45:"] if said else [])
+    assert all(said in line for line in found), found
+    assert published(tmp_path, text, box("pub", ports=ports, mode=NetworkMode.HOST)) == []
+    assert published(tmp_path, text, box("pub", ports=ports, state=STOPPED)) == []

@@ -6,6 +6,7 @@ from typing import Any
 
 from hostwatch.core.model import (
     Address,
+    Binding,
     Claim,
     Container,
     ContainerId,
@@ -81,7 +82,8 @@ def box(
 ) -> Container:
     """A container; `compose` is `project/service`, `join` the name of the container whose network it uses.
 
-    Each port is as in `5432/tcp 192.0.2.1`, its address on the host; `None`: not known.
+    Each port is as in `5432/tcp 192.0.2.1`, its address on the host; with another number there as in
+    `80/tcp 192.0.2.1 8080`; `None`: not known.
     """
     own = {}
     if compose is not None:
@@ -108,9 +110,9 @@ def box(
     )
 
 
-def _binding(text: str) -> tuple[str, str]:
-    port, _, address = text.partition(" ")
-    return port, address
+def _binding(text: str) -> Binding:
+    port, address, *other = text.split(" ")
+    return port, address, not other
 
 
 def hosts(*lines: str, **labels: str) -> dict[str, str]:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from hostwatch.control.source import Event
-from hostwatch.core.model import Claim, ContainerId, ContainerKey, EngineId, Health, Network, NetworkMode, State
+from hostwatch.core.model import (
+    Binding,
+    Claim,
+    ContainerId,
+    ContainerKey,
+    EngineId,
+    Health,
+    Network,
+    NetworkMode,
+    State,
+)
 from hostwatch.docker.decode import containers, events, framing, networks
 from hostwatch.docker.decode.engine_info import clock, has_other_nodes
 
@@ -285,12 +295,16 @@ def test_a_list_has_the_health_of_a_running_container_in_words(status: object, h
         ([], set()),
         ({"5432/tcp": None}, set()),
         ({"5432/tcp": []}, set()),
-        ({"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5433"}], "80/tcp": None}, {("5432/tcp", "127.0.0.1")}),
+        (
+            {"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5433"}], "80/tcp": None},
+            {("5432/tcp", "127.0.0.1", False)},
+        ),
         (
             {"53/udp": [{"HostIp": "0.0.0.0", "HostPort": "53"}, {"HostIp": "::", "HostPort": "53"}]},
-            {("53/udp", "0.0.0.0"), ("53/udp", "::")},
+            {("53/udp", "0.0.0.0", True), ("53/udp", "::", True)},
         ),
-        ({"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, {("80/tcp", "0.0.0.0")}),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, {("80/tcp", "0.0.0.0", False)}),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8"}]}, {("80/tcp", "0.0.0.0", False)}),
         ({"80/tcp": [{"HostIp": "10.0.0.1", "HostPort": ""}]}, set()),
         ({"80/tcp": [None]}, None),
         ({"80/tcp": 7}, None),
@@ -298,7 +312,7 @@ def test_a_list_has_the_health_of_a_running_container_in_words(status: object, h
         (7, None),
     ],
 )
-def test_published_ports_of_an_inspection(ports: object, bindings: set[tuple[str, str]] | None) -> None:
+def test_published_ports_of_an_inspection(ports: object, bindings: set[Binding] | None) -> None:
     """A port that is only exposed is none. Podman leaves the address out if it is any. Another form is unknown."""
     data = inspected()
     data["NetworkSettings"] = {"Networks": {}, "Ports": ports}
@@ -316,15 +330,15 @@ def test_published_ports_of_an_inspection(ports: object, bindings: set[tuple[str
                 {"IP": "127.0.0.1", "PrivatePort": 5432, "PublicPort": 5433, "Type": "tcp"},
                 {"IP": "::", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"},
             ],
-            {("5432/tcp", "127.0.0.1"), ("53/udp", "::")},
+            {("5432/tcp", "127.0.0.1", False), ("53/udp", "::", True)},
         ),
-        ([{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}], {("80/tcp", "0.0.0.0")}),
+        ([{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}], {("80/tcp", "0.0.0.0", False)}),
         ([{"PublicPort": 8080}], None),
         ([None], None),
         (7, None),
     ],
 )
-def test_published_ports_of_a_list(ports: object, bindings: set[tuple[str, str]] | None) -> None:
+def test_published_ports_of_a_list(ports: object, bindings: set[Binding] | None) -> None:
     """The same as those of an inspection."""
     data = {"Id": WEB, "Names": ["/web"], "State": "running", "Ports": ports}
     assert containers.listed_container(ENGINE, data).bindings == bindings

@@ -87,7 +87,9 @@ def _of_bindings(
         return Unreached(f"{service.name} publishes no port")
     chosen = bindings if port is None else _of_port(bindings, port)
     if not chosen:
-        return Unreached(f"{service.name} does not publish its port {port}; it publishes {_ports(bindings)}")
+        return Unreached(
+            f"{service.name} does not publish its port {port}; it publishes {_ports(each for each, *_ in bindings)}"
+        )
     return _bound(lister, context, service, chosen, port)
 
 
@@ -100,7 +102,7 @@ def _bound(
     lister: Lister, context: NetworkContext, service: Container, bindings: frozenset[Binding], port: int | None
 ) -> HostReach:
     """The address of each family to which these ports are bound."""
-    bound = frozenset(_parsed(address for _, address in bindings))
+    bound = frozenset(_parsed(address for _, address, _ in bindings))
     is_host = context.network_mode is NetworkMode.HOST
     if not is_host and port is not None:  # another address of the same port is the one that is meant
         bound = frozenset([address for address in bound if not address.is_loopback]) or bound
@@ -147,17 +149,17 @@ def _without_own(service: Container, own: Unreached | NotKnown | Undecided) -> H
 def _several(service: Container, bindings: frozenset[Binding], port: int | None) -> str:
     """Why these bindings mean no single address."""
     by_address: dict[str, set[str]] = {}
-    for each, address in bindings:
+    for each, address, _ in bindings:
         by_address.setdefault(address, set()).add(each)
-    places = [f"{address} ({_ports((p, '') for p in ports)})" for address, ports in sorted(by_address.items())]
+    places = [f"{address} ({_ports(ports)})" for address, ports in sorted(by_address.items())]
     what = f"{service.name} publishes its ports" if port is None else f"{service.name} publishes its port {port}"
     which = "; HostIp[PORT] says which port of the container is meant" if port is None else ""
     return f"{what} on several addresses: {_cut(places)}{which}"
 
 
-def _ports(bindings: Iterable[Binding]) -> str:
-    """The container's ports of these bindings, for people."""
-    numbers = sorted({port for port, _ in bindings}, key=lambda port: (len(port.partition("/")[0]), port))
+def _ports(ports: Iterable[str]) -> str:
+    """The container's ports, for people."""
+    numbers = sorted(frozenset(ports), key=lambda port: (len(port.partition("/")[0]), port))
     return _cut(numbers)
 
 

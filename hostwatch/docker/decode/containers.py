@@ -175,7 +175,7 @@ def _bindings(ports: Any) -> frozenset[Binding] | None:
         return _NO_BINDINGS
     try:  # a container may publish thousands, so no function is called for each
         found = [
-            (port, each["HostIp"] or _EVERYWHERE)
+            (port, each["HostIp"] or _EVERYWHERE, port.startswith(each["HostPort"] + "/"))
             for port, bound in ports.items()
             if bound
             for each in bound
@@ -192,7 +192,11 @@ def _listed_bindings(ports: Any) -> frozenset[Binding] | None:
         return _NO_BINDINGS
     try:
         found = [
-            (f"{each['PrivatePort']}/{each['Type']}", each.get("IP") or _EVERYWHERE)
+            (
+                f"{each['PrivatePort']}/{each['Type']}",
+                each.get("IP") or _EVERYWHERE,
+                each["PrivatePort"] == each["PublicPort"],
+            )
             for each in ports
             if each.get("PublicPort")
         ]
