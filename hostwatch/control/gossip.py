@@ -5,6 +5,7 @@ a second while a subscriber asks for a name that this host does not answer, and 
 """
 
 import random
+from collections.abc import Iterable
 
 import anyio
 from anyio.abc import TaskGroup
@@ -43,29 +44,39 @@ class GossipLoop:
         self._followed: dict[NetworkKey, _Follower] = {}
         self._turned = anyio.Event()
 
+    def begin(self, networks: Iterable[Network]) -> None:
+        """Await what these tell, at once: no file must be decided as if other nodes had nothing."""
+        new = [network for network in networks if network.key not in self._followed]
+        for network in new:
+            self._followed[network.key] = _Follower(network, self._source, self._store, self._remotes)
+        for network in new:
+            self._followed[network.key].begin()
+
     def look(self) -> None:
         """Take in that something has changed."""
-        if {network.key for network in overlays(self._store)} != self._followed.keys():
+        found = overlays(self._store)
+        if {network.key for network in found} != self._followed.keys():
             self._turned.set()
-        for follower in self._followed.values():
+            self.begin(found)
+        for follower in [*self._followed.values()]:
             follower.look()
 
     async def run(self) -> None:
         """Follow them until there are none."""
         async with anyio.create_task_group() as tasks:
-            while found := {network.key: network for network in overlays(self._store)}:
+            while True:
                 self._turned = anyio.Event()
-                await self._follow(found, tasks)
+                await self._follow(overlays(self._store), tasks)
+                if not self._followed:
+                    return
                 await self._turned.wait()
-            await self._follow({}, tasks)
 
-    async def _follow(self, found: dict[NetworkKey, Network], tasks: TaskGroup) -> None:
-        for key in [key for key in self._followed if key not in found]:
+    async def _follow(self, found: list[Network], tasks: TaskGroup) -> None:
+        for key in self._followed.keys() - {network.key for network in found}:
             await self._followed.pop(key).end()
-        for key, network in found.items():
-            if key not in self._followed:
-                follower = self._followed[key] = _Follower(network, self._source, self._store, self._remotes)
-                tasks.start_soon(follower.run, name=f"gossip of {network.name}")
+        self.begin(found)
+        for follower in self._followed.values():
+            follower.start(tasks)
 
 
 class _Follower:
@@ -80,7 +91,18 @@ class _Follower:
         """Set at a change that may be one of what subscribers ask for."""
         self._is_asked = False
         """Whether a subscriber asked for what only other hosts may have, before that."""
+        self._is_started = False
         self.look()
+
+    def begin(self) -> None:
+        """Until the first answer nothing is known."""
+        self._hearing.begin()
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Follow the network in this task group, unless that has begun."""
+        if not self._is_started:
+            self._is_started = True
+            tasks.start_soon(self.run, name=f"gossip of {self._network.name}")
 
     def look(self) -> None:
         """Take in that something has changed."""
@@ -88,7 +110,7 @@ class _Follower:
 
     async def run(self) -> None:
         """Follow the network until `end`."""
-        self._hearing.begin()
+        self.begin()  # again, as the end of an earlier network of that name forgets it
         backoff = Backoff(*_AGAIN_SECONDS)
         with self._scope:
             while True:

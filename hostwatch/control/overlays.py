@@ -13,7 +13,8 @@ from anyio.abc import TaskGroup
 
 from hostwatch.control.remotes import Remotes, SourceState
 from hostwatch.control.source import GossipSource
-from hostwatch.core.model import EngineId
+from hostwatch.core.model import EngineId, Network, NetworkKey
+from hostwatch.core.remote import overlay_source
 from hostwatch.core.resolve.elsewhere import overlays
 from hostwatch.core.store.store import Store
 
@@ -32,7 +33,8 @@ class Overlays:
         self._store = store
         self._remotes = remotes
         self._tasks: TaskGroup | None = None
-        self._is_following = False
+        self._awaited: dict[NetworkKey, Network] = {}
+        """The networks that are to be followed, while the loop is loaded."""
         self._loop: GossipLoop | None = None
 
     def begin(self, tasks: TaskGroup) -> None:
@@ -44,9 +46,16 @@ class Overlays:
         """Take in that something has changed: the subscribers on these networks, or what they ask for."""
         if self._loop is not None:
             self._loop.look()
-        elif self._tasks is not None and not self._is_following and overlays(self._store):
-            self._is_following = True
-            self._tasks.start_soon(self._follow, name="follow overlay networks")
+        elif self._tasks is not None:
+            self._begin(self._tasks)
+
+    def _begin(self, tasks: TaskGroup) -> None:
+        new = {network.key: network for network in overlays(self._store) if network.key not in self._awaited}
+        if new and not self._awaited:
+            tasks.start_soon(self._follow, name="follow overlay networks")
+        self._awaited |= new
+        for network in new.values():  # at once: no file must be decided as if other nodes had nothing
+            self._remotes.awaited(overlay_source(network.name))
 
     async def _follow(self) -> None:
         if _LOOP not in sys.modules:  # to load it takes some 10 ms
@@ -54,8 +63,10 @@ class Overlays:
         from hostwatch.control.gossip import GossipLoop  # noqa: PLC0415
 
         self._loop = GossipLoop(self._source, self._store, self._remotes)
+        self._loop.begin(self._awaited.values())  # one that is gone again is forgotten
+        self._awaited = {}
         await self._loop.run()
-        self._loop, self._is_following = None, False
+        self._loop = None
         self.look()
 
 
