@@ -1,12 +1,12 @@
 """A catalog in etcd: the keys below a prefix, each an instance."""
 
 from collections.abc import AsyncIterator, Iterable
-from itertools import starmap
 
 import anyio
 
 from hostwatch.control.catalog import CatalogError
 from hostwatch.control.key_values import Away, Back, Change, Deleted, Listed, Put
+from hostwatch.control.key_values import Entry as StoreEntry
 from hostwatch.core.catalog import Entry, etcd_instance
 
 _TOGETHER_SECONDS = 0.01
@@ -18,12 +18,13 @@ class EtcdCatalog:
 
     def __init__(self, changes: AsyncIterator[Change]) -> None:
         self._changes = changes
-        self._values: dict[str, bytes | None] | None = None
-        """Those that are there; `None`: no list has come."""
+        self._known: dict[str, StoreEntry | Entry] | None = None
+        """By the keys that are there: what the store tells, or what that means once it was judged; `None`: no list has
+        come."""
 
     async def entries(self, within: float) -> Iterable[Entry]:
         """The whole list, as soon as it may have changed (`CatalogClient`)."""
-        if self._values is None:
+        if self._known is None:
             await self._first()
             return self._entries()
         with anyio.move_on_after(within):
@@ -34,20 +35,25 @@ class EtcdCatalog:
         return self._entries()
 
     async def _first(self) -> None:
-        while self._values is None:
+        while self._known is None:
             self._take(await anext(self._changes))
 
     def _entries(self) -> Iterable[Entry]:
-        return starmap(etcd_instance, [*(self._values or {}).items()])
+        """All entries. Each change is judged once: another one may come each second, beside thousands."""
+        known = self._known or {}
+        for key, each in [*known.items()]:
+            judged = etcd_instance(key, each.value) if isinstance(each, StoreEntry) else each
+            known[key] = judged
+            yield judged
 
     def _take(self, change: Change) -> None:
         match change:
             case Listed(entries=entries):
-                self._values = {entry.key: entry.value for entry in entries}
-            case Put(entry=entry) if self._values is not None:
-                self._values[entry.key] = entry.value
-            case Deleted(key=key) if self._values is not None:
-                self._values.pop(key, None)
+                self._known = {entry.key: entry for entry in entries}
+            case Put(entry=entry) if self._known is not None:
+                self._known[entry.key] = entry
+            case Deleted(key=key) if self._known is not None:
+                self._known.pop(key, None)
             case Away(fault=fault):
                 raise CatalogError(fault)
             case Put() | Deleted() | Back():

@@ -10,14 +10,14 @@ from typing import ClassVar
 import anyio
 import pytest
 
-from hostwatch.control import catalog_follower
+from hostwatch.control import catalog_follower, etcd_catalog
 from hostwatch.control.catalog import Catalog, CatalogError
 from hostwatch.control.catalogs import CatalogLoop
 from hostwatch.control.etcd_catalog import EtcdCatalog
 from hostwatch.control.key_values import Away, Back, Change, Deleted, Listed, Put
 from hostwatch.control.key_values import Entry as StoreEntry
 from hostwatch.control.remotes import Remotes
-from hostwatch.core.catalog import INSTANCE_LIMIT, Entry, Instance, Refusal
+from hostwatch.core.catalog import INSTANCE_LIMIT, Entry, Instance, Refusal, etcd_instance
 from hostwatch.core.rules import Match, Rules, ServiceRule
 from tests.core.build import ENGINE, box, hosts, on, store, told
 from tests.logged import logged
@@ -300,3 +300,26 @@ async def test_the_changes_of_etcd() -> None:
         assert await found(Deleted("/s/a"), Deleted("/s/none")) == ["10.1.0.2", "10.1.0.3"]
         with pytest.raises(CatalogError, match="no server answers"):
             await found(Away("no server answers"))
+
+
+async def test_a_change_of_etcd_is_judged_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside thousands of other keys, another one may change each second."""
+    judged = list[str]()
+
+    def counted(key: str, value: bytes | None) -> Instance | Refusal:
+        judged.append(key)
+        return etcd_instance(key, value)
+
+    monkeypatch.setattr(etcd_catalog, "etcd_instance", counted)
+    send, received = anyio.create_memory_object_stream[Change](10)
+    catalog = EtcdCatalog(received)
+    with send, received:
+        send.send_nowait(Listed((StoreEntry("/s/a", b"10.1.0.1", 1), StoreEntry("/s/b", b"10.1.0.2", 1))))
+        next(iter(await catalog.entries(10.0)))
+        assert judged == ["/s/a"], "the caller was interrupted"
+        for change in (Put(StoreEntry("/s/c", b"10.1.0.3", 2)), Put(StoreEntry("/s/a", b"10.1.0.4", 3))):
+            judged.clear()
+            send.send_nowait(change)
+            found = [str(each.address) for each in await catalog.entries(10.0) if isinstance(each, Instance)]
+        assert found == ["10.1.0.4", "10.1.0.2", "10.1.0.3"]
+        assert judged == ["/s/a"]
