@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.cluster.parsing import parsed
 from hostwatch.control.turns import Turns
 from hostwatch.core.cluster.publication import Publication, publication_of
 from hostwatch.core.cluster.values import BadValueError, Node, Replica, node_value, parsed_replicas, value_of
@@ -24,15 +25,17 @@ class Desired:
         self._replicas: dict[str, tuple[Replica, ...]] = {}
         """Of each service, by the end of its key: what others are told, or are to be told."""
 
-    def begin(self, there: Mapping[str, bytes | None]) -> None:
+    async def begin(self, there: Mapping[str, bytes | None]) -> None:
         """Take what an earlier hostwatch of this host has published for known, where nothing newer is."""
+        turns = Turns()
         for key, value in there.items():
             service = key.removeprefix(self._membership.services_key)
             if service not in self._replicas:
                 try:
-                    self._replicas[service] = parsed_replicas(value)
+                    self._replicas[service] = await parsed(parsed_replicas, value)
                 except BadValueError:
                     continue
+                await turns.give()
         self._publication = None
 
     @property

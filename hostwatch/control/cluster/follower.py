@@ -87,11 +87,11 @@ class Follower:
             case Listed(entries):
                 await self._replace(entries, own)
             case Put(entry):
-                await self._take_in(self._peers.put(entry), self._cause("put", entry.key))
+                await self._take_in(await self._peers.put(entry), self._cause("put", entry.key))
                 if self._is_own(entry.key):
                     own.found(entry)
             case Deleted(key):
-                await self._take_in(self._peers.drop(key), self._cause("delete", key))
+                await self._take_in(await self._peers.drop(key), self._cause("delete", key))
                 if self._is_own(key):
                     own.gone(key)
 
@@ -109,10 +109,10 @@ class Follower:
         """Take in all that is there, in the place of what was known."""
         turns, there = Turns(), {entry.key: entry for entry in entries}
         for key in self._peers.keys - there.keys():
-            self._peers.drop(key)
+            await self._peers.drop(key)
             await turns.give()
         for entry in there.values():
-            self._peers.put(entry)
+            await self._peers.put(entry)
             await turns.give()
         found = {endpoint.id: endpoint for endpoint in self._peers.endpoints}
         kept = dict[str, RemoteEndpoint]()

@@ -1,10 +1,12 @@
 """What the other hosts publish, as it is in the shared store: which of it counts, and what is refused."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from loguru import logger
 
 from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.cluster.parsing import parsed
 from hostwatch.control.key_values import Entry
 from hostwatch.core.cluster.values import (
     NODES,
@@ -61,25 +63,25 @@ class Peers:
         nodes = (f"{self._prefix}{NODES}{name}" for name in self.nodes)
         return {*self._endpoints, *self._own, *self._refused, *nodes}
 
-    def put(self, entry: Entry) -> Iterable[Exchange]:
+    async def put(self, entry: Entry) -> Iterable[Exchange]:
         """Take in a key with its value; returns the endpoints that differ by that."""
         tail = entry.key.removeprefix(self._prefix)
         if tail.startswith(NODES):
-            return self._put_node(entry, tail)
+            return await self._put_node(entry, tail)
         if not tail.startswith(SERVICES):
             return ()
         if node_name(tail) == self._membership.node:
             self._own[entry.key] = entry
-        return self._take(entry)
+        return await self._take(entry)
 
-    def drop(self, key: str) -> Iterable[Exchange]:
+    async def drop(self, key: str) -> Iterable[Exchange]:
         """Take in that a key is gone; returns the endpoints that differ by that."""
         self._refused.pop(key, None)
         self._own.pop(key, None)
         tail = key.removeprefix(self._prefix)
         if tail.startswith(NODES):
             self.nodes.pop(tail.removeprefix(NODES), None)
-            return self._owner_changed() if key == self._membership.node_key else ()
+            return await self._owner_changed() if key == self._membership.node_key else ()
         return self._exchange(key, ())
 
     def _exchange(self, key: str, found: tuple[RemoteEndpoint, ...]) -> Iterable[Exchange]:
@@ -90,38 +92,39 @@ class Peers:
         self._count += len(found) - len(before)
         return ((before, found),) if before != found else ()
 
-    def _put_node(self, entry: Entry, tail: str) -> Iterable[Exchange]:
+    async def _put_node(self, entry: Entry, tail: str) -> Iterable[Exchange]:
         name = node_name(tail)
         if name is None or tail != f"{NODES}{name}":
             self._refuse(entry.key, "the key is not one of a node")
             return ()
         try:
-            self.nodes[name] = parsed_node(entry.value)
+            self.nodes[name] = await parsed(parsed_node, entry.value)
         except BadValueError as error:
             self._refuse(entry.key, str(error))
             return ()
         self._refused.pop(entry.key, None)
-        return self._owner_changed() if name == self._membership.node else ()
+        return await self._owner_changed() if name == self._membership.node else ()
 
-    def _owner_changed(self) -> Iterable[Exchange]:
-        return [exchange for entry in self._own.values() for exchange in self._take(entry)]
+    async def _owner_changed(self) -> Iterable[Exchange]:
+        return [exchange for entry in [*self._own.values()] for exchange in await self._take(entry)]
 
-    def _take(self, entry: Entry) -> Iterable[Exchange]:
+    async def _take(self, entry: Entry) -> Iterable[Exchange]:
         """Take in the endpoints of a key, unless they are this host's own."""
         key, found = entry.key, tuple[RemoteEndpoint, ...]()
         try:
             if not self._is_own(key):
-                found = self._counted(key, endpoints_of(key.removeprefix(self._prefix), entry.value))
+                found = await parsed(partial(endpoints_of, key.removeprefix(self._prefix)), entry.value)
+                self._check_room(key, found)
             self._refused.pop(key, None)
         except BadValueError as error:
+            found = ()
             self._refuse(key, str(error))
         return self._exchange(key, found)
 
-    def _counted(self, key: str, found: tuple[RemoteEndpoint, ...]) -> tuple[RemoteEndpoint, ...]:
-        """The endpoints of a key. Raises `BadValueError` if there is no room for them."""
+    def _check_room(self, key: str, found: tuple[RemoteEndpoint, ...]) -> None:
+        """Raises `BadValueError` if there is no room for the endpoints of a key."""
         if len(self) - len(self._endpoints.get(key, ())) + len(found) > MOST_ENDPOINTS:
             raise BadValueError(f"there are {MOST_ENDPOINTS} addresses of other hosts already")
-        return found
 
     def _is_own(self, key: str) -> bool:
         node = node_name(key.removeprefix(self._prefix))

@@ -188,7 +188,7 @@ class Publisher:
         if not await self._claim(key_values, lease, own):
             return None
         entries = await key_values.listed(self._membership.services_key)
-        self._desired.begin({entry.key: entry.value for entry in entries})
+        await self._desired.begin({entry.key: entry.value for entry in entries})
         there = {entry.key: entry.value if entry.lease == lease.id else None for entry in entries}
         return {**there, self._membership.node_key: own}
 
