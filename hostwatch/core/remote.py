@@ -52,6 +52,9 @@ class RemoteEndpoint:
     network_name: str = ""
     is_kept: bool = False
     """Whether its host is cut off, so that it is as last known."""
+    twin: str = ""
+    """What only another endpoint has that is the same container: its host is told under two names for a moment if its
+    name is changed. Empty: it is told once."""
 
     @property
     def is_routed(self) -> bool:

@@ -252,6 +252,20 @@ def test_a_host_that_joins_again_publishes_all(node: str) -> None:
     live(story)
 
 
+def test_a_name_stays_while_its_host_takes_another_name() -> None:
+    """The keys under the earlier name live on until their lease runs out."""
+
+    async def story(world: World) -> None:
+        a, b = await world.join("a"), await world.join("b", DB)
+        a.put(box("web", on("front", "10.0.0.2"), labels=hosts("@{db.ip} db")))
+        await world.leave(b)
+        await world.join("c", DB, engine=b.engine)
+        assert sorted(a.endpoints) == [f"{node}/container/db/{key('db').id}" for node in ("b", "c")]
+        assert a.told("web") == ["10.77.2.5 db"]
+
+    live(story)
+
+
 def test_with_remove_the_names_go_at_once() -> None:
     """Without it they stay until the lease runs out."""
 

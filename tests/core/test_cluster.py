@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hostwatch.core.cluster.publication import Publication, publication_of
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.cluster.values import (
+    HOST,
     VALUE_LIMIT,
     BadValueError,
     Node,
@@ -25,9 +26,10 @@ from hostwatch.core.cluster.values import (
     value_of,
 )
 from hostwatch.core.model import Container, EngineId, Health, HostAddresses, NetworkMode
+from hostwatch.core.remote import CLUSTER, remote_container, remote_key
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.store import Store
-from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, ip, key, net, on, service, store
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, hosts, ip, key, net, on, service, store, told
 from tests.core.histories import Step, histories, watched
 from tests.effort import examples
 
@@ -348,6 +350,33 @@ def test_services_of_two_hosts_are_one_and_containers_are_not() -> None:
         for key in ("a/config/db", "b/config/db", "a/compose/p/db", "a/container/db", "b/container/db")
     }
     assert list(groups.values()) == ["config:db", "config:db", "compose:p/db", "container:a/db", "container:b/db"]
+
+
+def claims(*endpoints: tuple[str, bytes]) -> list[str]:
+    """The lines of a subscriber of `db`, with these keys and values of other hosts."""
+    made = store(box("web", on("front", "172.20.0.2"), labels=hosts("@{db.ip} db")))
+    for service_key, value in endpoints:
+        (found,) = endpoints_of(f"v1/services/{service_key}", value)
+        place = remote_key(ENGINE, CLUSTER, found.id)
+        made.put_remote(place, remote_container(place, found))
+    return told(made, "web")
+
+
+@pytest.mark.parametrize("identity", ["c1", HOST])
+def test_a_container_under_two_names_of_its_host_is_one(identity: str) -> None:
+    """The earlier name of a host may still be there. Containers of hosts that were cloned have ids in common."""
+    value = replica(id=identity, names=["db"])
+    other = replica(id=identity, names=["db"], ipv4="10.0.0.2")
+    assert claims(("b/container/db", value), ("new/container/db", value)) == ["10.0.0.1 db"]
+    refused = ["Refused db: claimed by db on b and db on new"]
+    assert claims(("b/container/db", value), ("new/container/db", other)) == refused
+
+
+def test_two_services_at_the_address_of_one_host_are_two() -> None:
+    """Of no more than their names and the address may be the same."""
+    value = replica(id=HOST, names=["db"])
+    keys = [(f"b/compose/{project}/db", value) for project in ("shop", "blog")]
+    assert claims(*keys) == ["Refused db: claimed by db on b and db on b"]
 
 
 def test_a_value_is_cut_where_it_is_too_long() -> None:

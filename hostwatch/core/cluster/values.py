@@ -175,12 +175,14 @@ def endpoints_of(key: str, value: bytes | None) -> tuple[RemoteEndpoint, ...]:
         raise BadValueError("the key is not one of a service")
     # Containers of the same name on two hosts have nothing in common; services have.
     group = f"{kind}:{'/'.join([node, *parts] if kind == 'container' else parts)}"
-    return tuple(_endpoint(node, f"{node}/{rest}", group, parts[-1], each) for each in parsed_replicas(value))
+    return tuple(_endpoint(node, rest, group, parts[-1], each) for each in parsed_replicas(value))
 
 
 def _endpoint(node: str, key: str, group: str, own: str, replica: Replica) -> RemoteEndpoint:
+    # Hosts that were cloned have containers of one id, but not of one address. A host's address has many services.
+    identity = f"{HOST} {key}" if replica.id == HOST else replica.id
     return RemoteEndpoint(
-        id=f"{key}/{replica.id}",
+        id=f"{node}/{key}/{replica.id}",
         name=replica.name,
         host=node,
         names=replica.names,
@@ -190,6 +192,7 @@ def _endpoint(node: str, key: str, group: str, own: str, replica: Replica) -> Re
         number=replica.number,
         ipv4=replica.ipv4,
         ipv6=replica.ipv6,
+        twin=f"{identity} {replica.ipv4} {replica.ipv6}",
     )
 
 

@@ -23,15 +23,15 @@ class Remotes:
 
     def named(self, engine: EngineId, name: str) -> list[Container]:
         """Those with that name."""
-        return self._found(("remote", engine, folded(name)))
+        return _once(self._found(("remote", engine, folded(name))))
 
     def in_compose(self, engine: EngineId, project: str, service: str) -> list[Container]:
         """Those of a compose service."""
-        return self._found(("remote compose", engine, project, folded(service)))
+        return _once(self._found(("remote compose", engine, project, folded(service))))
 
     def in_group(self, engine: EngineId, group: str) -> list[Container]:
         """Those of a group."""
-        return self._found(("group", engine, group))
+        return _once(self._found(("group", engine, group)))
 
     def awaits(self, *sources: str) -> bool:
         """Whether the first answer of one of these sources is still to come."""
@@ -68,3 +68,11 @@ class Remotes:
     def forget(self, source: str) -> None:
         """Take in that a source is not asked any more."""
         self._known.discard(source)
+
+
+def _once(found: list[Container]) -> list[Container]:
+    """Each container once: its host is told under two names while its name changes."""
+    first: dict[object, Container] = {}
+    for container in found if len(found) > 1 else ():
+        first.setdefault((container.remote and container.remote.twin) or container.key, container)
+    return [*first.values()] or found
