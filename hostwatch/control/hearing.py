@@ -5,6 +5,7 @@ a while (`hostwatch.core.gossip`).
 """
 
 import enum
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -24,10 +25,14 @@ CAUSE = "gossip of the swarm"
 """The cause of a change, as the log has it."""
 _PORTS = "7946 (TCP, UDP) and 4789 (UDP)"
 """The ports of the gossip and of overlay networks, which the nodes of a swarm open to each other."""
+_GONE = "one that is gone for good is removed by `docker node rm --force NODE` on a manager"
+"""What to do about a node that does not come back."""
 _UNHEARD = (
     "no other node of the swarm has been heard yet; names that stand in the files stay; see whether others run,"
-    f" and whether they and this one reach each other at {_PORTS}"
+    f" and whether they and this one reach each other at {_PORTS}; {_GONE}"
 )
+_OTHERS_SECONDS = 10.0
+"""Between two questions whether the swarm has other nodes at all: each takes the engine some 10 ms."""
 _MOST_NAMED = 5
 """At most this many silent nodes are named."""
 _AT_ONCE = 500
@@ -56,8 +61,7 @@ class Hearing:
         self._silences = Silences()
         self._is_heard = False
         """Whether there was an answer that other nodes have a part in, if there are any."""
-        self._has_others: bool | None = None
-        """Whether the swarm has other nodes; `None`: not asked yet."""
+        self._others = _Others(source)
         self._standing = _Standing(network.name)
         self._refused = Refused(f"overlay network {network.name}", "{} of another node: {}")
 
@@ -97,9 +101,7 @@ class Hearing:
 
     async def _is_cut_off(self, gossip: Gossip) -> bool:
         """Whether no other node is heard although there are others, so that what these have is not known."""
-        if self._has_others is None:
-            self._has_others = await self._source.has_other_nodes()
-        return self._has_others and (await self._all_heard(gossip))[1]
+        return await self._others.exist() and (await self._all_heard(gossip))[1]
 
     async def _alone(self, gossip: Gossip) -> "Answered":
         """Take in what this node has, while nothing has been heard of any other: names in the files stay."""
@@ -137,14 +139,32 @@ class Hearing:
         return {each.id: each for each in (await anyio.to_thread.run_sync(work) if is_long else work())}
 
     async def _all_heard(self, gossip: Gossip) -> tuple[frozenset[str], bool]:
-        """The nodes that are heard, and whether that is this one alone.
+        """The nodes that are heard, and whether that is this one alone of several.
 
         The answer itself may have a node that has just gone silent, with a part of its endpoints: they go one by one.
         """
         nodes = await self._source.nodes()
         if nodes is None:
             return gossip.nodes, False
-        return nodes, not nodes - gossip.own if gossip.own else len(nodes) < 2
+        is_alone = not nodes - gossip.own if gossip.own else len(nodes) < 2
+        return nodes, is_alone and await self._others.exist()
+
+
+class _Others:
+    """Whether the swarm has other nodes, heard or not: an operator may remove one that is gone for good."""
+
+    def __init__(self, source: GossipSource) -> None:
+        self._source = source
+        self._exist = False
+        self._until = -math.inf
+        """The answer counts until then (monotonic seconds)."""
+
+    async def exist(self) -> bool:
+        """Ask, unless that was done some seconds ago."""
+        if loop_time() >= self._until:
+            self._exist = await self._source.has_other_nodes()
+            self._until = loop_time() + _OTHERS_SECONDS
+        return self._exist
 
 
 class _Standing:
@@ -162,7 +182,7 @@ class _Standing:
         if away and is_alone:
             fault = (
                 f"no other node of the swarm is heard; names of {hosts} stay as last known; see whether these nodes"
-                f" run, and whether they and this one reach each other at {_PORTS}"
+                f" run, and whether they and this one reach each other at {_PORTS}; {_GONE}"
             )
             self.fell(fault, endpoints)
             return
@@ -170,7 +190,7 @@ class _Standing:
         self._put(True, fault, endpoints)
         if self._is_told:
             self._is_told = False
-            logger.info("overlay network {}: other nodes are heard again", self._network)
+            logger.info("overlay network {}: what other nodes have is known again", self._network)
 
     def fell(self, fault: str, endpoints: int | None = None, *, is_said: bool = True) -> None:
         """Nothing is heard of other nodes. `is_said`: in the log, too."""

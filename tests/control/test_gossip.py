@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import anyio
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -265,7 +266,7 @@ def test_an_engine_that_does_not_answer_changes_nothing() -> None:
     with logged() as lines:
         lived(made, after(1), act)
     assert sum("the engine does not tell" in line for line in lines) == 2
-    assert sum("heard again" in line for line in lines) == 2
+    assert sum("known again" in line for line in lines) == 2
 
 
 def test_an_engine_that_is_away_is_told_by_others() -> None:
@@ -342,6 +343,28 @@ def test_a_node_that_is_cut_off_keeps_what_it_knew() -> None:
     made = Swarm(WEB)
     made.told = answer(DB)
     lived(made, after(1), act)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_node_that_is_removed_from_the_swarm_takes_its_names_along(is_known: bool) -> None:
+    """By an operator, as it is gone for good. Else a node that hears no other one would keep them without end."""
+
+    async def act(made: Swarm) -> None:
+        made.told, made.heard = answer(nodes=(A,)), frozenset({A})
+        await trio.sleep(100)
+        assert made.records == (["10.0.1.9 db"] if is_known else ["Unknown db: what other hosts have is not known yet"])
+        assert "docker node rm" in made.fault
+        made.has_others = False
+        await trio.sleep(45)
+        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert made.remotes.states["overlay:mesh"].is_up
+
+    made = Swarm(WEB)
+    made.told = answer(DB) if is_known else answer(nodes=(A,))
+    made.heard = frozenset({A, B} if is_known else {A})
+    with logged() as lines:
+        lived(made, after(1), act)
+    assert len([line for line in lines if "overlay network mesh" in line]) == 2
 
 
 def test_a_node_that_leaves_the_network_in_order_leaves_nothing() -> None:
