@@ -26,7 +26,7 @@ from hostwatch.doctor.host_resolver import host_resolver
 from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.recording import history
-from hostwatch.doctor.sources import of_daemon
+from hostwatch.doctor.sources import sources
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
@@ -81,7 +81,7 @@ def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Findin
 
         yield from catalogs(settings, evidence)
     if evidence is not None:
-        yield from of_daemon(evidence)
+        yield from sources(evidence)
 
 
 def verdict(found: list[Finding]) -> str:
@@ -125,7 +125,7 @@ async def _gathered(settings: Settings, connection: Connection) -> Evidence:
         container = next(iter(survey.store.containers), None)
         faults = await _faults(connection, container)
         holder = await anyio.to_thread.run_sync(holder_of, survey.engine.directory(settings.docker.root))
-        return Evidence(survey.engine, survey.store, reports, settings.docker.root, faults, holder)
+        return Evidence(survey.engine, survey.store, reports, settings.docker.root, faults, holder, survey.heard)
 
 
 async def _faults(connection: Connection, container: Container | None) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """The engine, its containers and their files, as found at one moment: every check is based on this."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hostwatch.control.remotes import SourceState
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.survey import FileReport
 from hostwatch.core.model import Container, State
@@ -25,6 +27,8 @@ class Evidence:
     """The errors of requests that only `run` makes, or whose failure the survey survives."""
     holder: Holder | None = None
     """The process that has the lock on the engine's directory."""
+    heard: Mapping[str, SourceState] = field(default_factory=dict)
+    """The sources of names on other hosts that this command asked itself: the overlay networks."""
 
     @property
     def directory(self) -> Path:
