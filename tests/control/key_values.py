@@ -30,6 +30,7 @@ class MemoryKeyValues:
         self.writes: list[tuple[dict[str, bytes], list[str]]] = []
         """What was written by leases, each transaction with its puts and deletes."""
         self.lists = 0
+        self.followings = 0
         self._revision = 0
         self.followers: dict[MemoryObjectSendStream[Change], str] = {}
         self._leases: list[MemoryLease] = []
@@ -97,6 +98,7 @@ class MemoryKeyValues:
     @asynccontextmanager
     async def following(self, prefix: str) -> AsyncIterator[AsyncIterator[Change]]:
         """All changes below a prefix."""
+        self.followings += 1
         send, receive = anyio.create_memory_object_stream[Change](10_000)
         with send, receive:
             self.followers[send] = prefix

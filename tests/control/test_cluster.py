@@ -547,6 +547,36 @@ def test_the_number_of_endpoints_is_bounded(log: list[str], monkeypatch: pytest.
     ]
 
 
+@pytest.mark.parametrize("wait", [0, 60], ids=["soon after the list", "long after it"])
+def test_what_was_refused_counts_once_there_is_room(wait: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is read anew for that, and not again while nothing more goes."""
+    monkeypatch.setattr(peers, "MOST_ENDPOINTS", 2)
+
+    async def story(world: World) -> None:
+        a = await world.join("a")
+        for name in ("x", "y", "z"):
+            world.values.put(f"{B}container/{name}", replica("10.77.2.5"))
+        await world.settled()
+        await trio.sleep(wait)
+        assert world.values.followings == 1
+        world.values.delete(f"{B}container/x")
+        await trio.sleep(1 if wait else 11)
+        assert [*a.endpoints] == ["b/container/y/c1", "b/container/z/c1"]
+        world.values.put(f"{B}container/x", replica("10.77.2.5"))
+        world.values.delete(f"{B}container/none")
+        await trio.sleep(60)
+        assert ([*a.endpoints], world.values.followings) == (["b/container/y/c1", "b/container/z/c1"], 2)
+        world.values.go()
+        world.values.delete(f"{B}container/y")
+        await trio.sleep(60)
+        assert world.values.followings == 2, "it is away"
+        world.values.come_back()
+        await trio.sleep(2)
+        assert ([*a.endpoints], a.state.endpoints) == (["b/container/z/c1", "b/container/x/c1"], 2)
+
+    live(story)
+
+
 def test_names_are_unknown_until_the_store_is_heard() -> None:
     """So that lines which an earlier process wrote stay."""
 

@@ -4,10 +4,11 @@ While the shared store is away, nothing changes. For a moment after its return n
 stood still may have let leases run out, and the hosts that held them publish anew at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import NoReturn, Protocol
 
 import anyio
+from anyio.abc import TaskGroup
 from loguru import logger
 
 from hostwatch.control.clock import loop_time
@@ -22,6 +23,9 @@ from hostwatch.core.remote import CLUSTER, RemoteEndpoint
 _SETTLING_SECONDS = 1.0
 """The time after the store's return in which nothing is dropped. Each host tries again once a second at least, and
 after that time a line still stays for `linger`."""
+_LIST_SECONDS = 10.0
+"""The least time between two lists that are read since there is room again: one of 10,000 keys takes half a second, and
+whoever writes to the store may make room each second."""
 _PART = "follow"
 _READ = "the shared store was read"
 """The cause of a change that a list shows."""
@@ -56,16 +60,31 @@ class Follower:
         """Follow for ever."""
         self._remotes.awaited(CLUSTER)
         prefix = self._membership.prefix + LAYOUT
-        async with anyio.create_task_group() as tasks, key_values.following(prefix) as changes:
-            turns = Turns()
-            async for change in changes:
-                if isinstance(change, Back) and self._remotes.of(CLUSTER):
-                    self._held, self._settled_at = self._held or set(), loop_time() + _SETTLING_SECONDS
-                    tasks.start_soon(self._settle, self._settled_at, name="wait for the hosts after the store's return")
-                await self._apply(change, own)
-                self._standing.report()
-                await turns.give()  # a message of the store may have hundreds
+        async with anyio.create_task_group() as tasks:
+            while True:
+                async with key_values.following(prefix) as changes:
+                    await self._follow(changes, own, tasks)
         raise AssertionError("the changes of a store have no end")
+
+    async def _follow(self, changes: AsyncIterator[Change], own: OwnKeys, tasks: TaskGroup) -> None:
+        """Take in a list and the changes after it, until the list is to be read anew."""
+        turns, again_at = Turns(), loop_time() + _LIST_SECONDS
+        while (change := await self._next(changes, again_at)) is not None:
+            if isinstance(change, Back) and self._remotes.of(CLUSTER):
+                self._held, self._settled_at = self._held or set(), loop_time() + _SETTLING_SECONDS
+                tasks.start_soon(self._settle, self._settled_at, name="wait for the hosts after the store's return")
+            await self._apply(change, own)
+            self._standing.report()
+            await turns.give()  # a message of the store may have hundreds
+
+    async def _next(self, changes: AsyncIterator[Change], again_at: float) -> Change | None:
+        """The next change; `None`: the list is to be read anew."""
+        if self._peers.is_complete or not self._standing.is_up:
+            return await anext(changes)
+        if (wait := again_at - loop_time()) > 0:
+            with anyio.move_on_after(wait):
+                return await anext(changes)
+        return None
 
     async def _settle(self, due: float) -> None:
         await anyio.sleep_until(due)
@@ -111,6 +130,7 @@ class Follower:
         for key in self._peers.keys - there.keys():
             await self._peers.drop(key)
             await turns.give()
+        self._peers.begin()
         for entry in there.values():
             await self._peers.put(entry)
             await turns.give()

@@ -29,6 +29,27 @@ Exchange = tuple[tuple[RemoteEndpoint, ...], tuple[RemoteEndpoint, ...]]
 """The endpoints of a key before and after a change."""
 
 
+class _Room:
+    """How many of something may count, and whether more of them are there."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.taken = 0
+        self.is_short = False
+        """Whether something did not fit since the last list began."""
+
+    def has(self, before: int, after: int) -> bool:
+        """Whether so many fit in the place of so many."""
+        fits = self.taken - before + after <= self._most
+        self.is_short |= not fits
+        return fits
+
+    def exchange(self, before: int, after: int) -> bool:
+        """Put so many in the place of so many; returns whether what did not fit may fit by that."""
+        self.taken += after - before
+        return self.is_short and after < before
+
+
 class Peers:
     """The other hosts, and the endpoints of each of their keys."""
 
@@ -41,10 +62,12 @@ class Peers:
         self._own: dict[str, Entry] = {}
         """The entries under this host's own name: they count if the name is another host's."""
         self._refused: dict[str, str] = {}
-        self._count = 0
+        self._room = _Room(MOST_ENDPOINTS)
+        self.is_complete = True
+        """Whether all counts that may. If not, the list is to be read anew: what was refused is not kept."""
 
     def __len__(self) -> int:
-        return self._count
+        return self._room.taken
 
     @property
     def endpoints(self) -> Iterator[RemoteEndpoint]:
@@ -62,6 +85,10 @@ class Peers:
         """All keys that are known."""
         nodes = (f"{self._prefix}{NODES}{name}" for name in self.nodes)
         return {*self._endpoints, *self._own, *self._refused, *nodes}
+
+    def begin(self) -> None:
+        """All that is there is put from now on."""
+        self.is_complete, self._room.is_short = True, False
 
     async def put(self, entry: Entry) -> Iterable[Exchange]:
         """Take in a key with its value; returns the endpoints that differ by that."""
@@ -89,7 +116,8 @@ class Peers:
         before = self._endpoints.pop(key, ())
         if found:
             self._endpoints[key] = found
-        self._count += len(found) - len(before)
+        if self._room.exchange(len(before), len(found)):
+            self.is_complete = False
         return ((before, found),) if before != found else ()
 
     async def _put_node(self, entry: Entry, tail: str) -> Iterable[Exchange]:
@@ -123,7 +151,7 @@ class Peers:
 
     def _check_room(self, key: str, found: tuple[RemoteEndpoint, ...]) -> None:
         """Raises `BadValueError` if there is no room for the endpoints of a key."""
-        if len(self) - len(self._endpoints.get(key, ())) + len(found) > MOST_ENDPOINTS:
+        if not self._room.has(len(self._endpoints.get(key, ())), len(found)):
             raise BadValueError(f"there are {MOST_ENDPOINTS} addresses of other hosts already")
 
     def _is_own(self, key: str) -> bool:
