@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from hostwatch.control.cluster import peers
 from hostwatch.control.cluster.cluster import Cluster
 from hostwatch.control.cluster.membership import Membership
+from hostwatch.control.key_values import Entry
 from hostwatch.control.remotes import Remotes, SourceState
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.model import Container, ContainerKey, EngineId
@@ -545,6 +546,54 @@ def test_the_number_of_endpoints_is_bounded(log: list[str], monkeypatch: pytest.
     assert [line for line in log if "refused" in line] == [
         f"WARNING {B}container/z in the shared store is refused: there are 2 addresses of other hosts already"
     ]
+
+
+def test_the_number_of_hosts_is_bounded(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over is told once, and counts once there is room. Whose this host's own name is counts always."""
+    monkeypatch.setattr(peers, "MOST_HOSTS", 2)
+    nodes = "/hostwatch/v1/nodes/"
+    host = b'{"engine": "another"}'
+
+    async def story(world: World) -> None:
+        for name in "bcd":
+            world.values.put(f"{nodes}{name}", host)
+        z = await world.join("z")
+        world.values.put(f"{nodes}e", host)
+        world.values.put(f"{nodes}b", host)
+        await world.settled()
+        assert sorted(z.cluster.nodes) == ["b", "c", "z"]
+        assert z.state.hosts == 2
+        for name in "cde":
+            await trio.sleep(20)
+            world.values.delete(f"{nodes}{name}")
+        await trio.sleep(20)
+        assert sorted(z.cluster.nodes) == ["b", "z"]
+        for name in "cde":
+            world.values.put(f"{nodes}{name}", host)
+        world.values.delete(f"{nodes}b")
+        await trio.sleep(20)
+        assert sorted(z.cluster.nodes) == ["c", "d", "z"]
+
+    live(story)
+    told = "WARNING there are 2 other hosts in the shared store already; those beyond are not counted"
+    assert [line for line in log if "other hosts" in line] == [told]
+
+
+async def test_keys_under_the_own_name_are_not_kept() -> None:
+    """Anybody may write any number of them. If the name becomes another host's, the list is read anew for them."""
+    found = peers.Peers(Membership("etcd", "/hostwatch/", "b", EngineId("e"), ALL, 10.0))
+    node, db = (
+        Entry("/hostwatch/v1/nodes/b", b'{"engine": "another"}', 1),
+        Entry(f"{B}config/db", replica("10.7.2.5"), 1),
+    )
+    assert ([*await found.put(db)], found.keys, found.is_complete) == ([], set(), True)
+    assert ([*await found.put(node)], found.is_complete) == ([], False)
+    found.begin()
+    assert [len(after) for _, after in await found.put(db)] == [1]
+    assert ([*await found.put(node)], found.is_complete) == ([], True)
+    own = replace(node, value=b'{"engine": "e"}')
+    assert [(len(before), len(after)) for before, after in await found.put(own)] == [(1, 0)]
+    assert (len(found), found.is_complete) == (0, True)
 
 
 @pytest.mark.parametrize("wait", [0, 60], ids=["soon after the list", "long after it"])

@@ -31,7 +31,7 @@ class Cluster:
         return f"<Cluster of {len(self._peers.nodes)} hosts with {len(self._peers)} endpoints>"
 
     def _count(self) -> tuple[int, int]:
-        return len(self._peers), len(self._peers.others)
+        return len(self._peers), self._peers.hosts
 
     @property
     def nodes(self) -> Mapping[str, Node]:

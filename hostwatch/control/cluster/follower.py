@@ -110,7 +110,7 @@ class Follower:
                 if self._is_own(entry.key):
                     own.found(entry)
             case Deleted(key):
-                await self._take_in(await self._peers.drop(key), self._cause("delete", key))
+                await self._take_in(self._peers.drop(key), self._cause("delete", key))
                 if self._is_own(key):
                     own.gone(key)
 
@@ -128,7 +128,7 @@ class Follower:
         """Take in all that is there, in the place of what was known."""
         turns, there = Turns(), {entry.key: entry for entry in entries}
         for key in self._peers.keys - there.keys():
-            await self._peers.drop(key)
+            self._peers.drop(key)
             await turns.give()
         self._peers.begin()
         for entry in there.values():

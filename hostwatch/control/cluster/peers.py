@@ -22,6 +22,9 @@ from hostwatch.core.remote import RemoteEndpoint
 
 MOST_ENDPOINTS = 10_000
 """Endpoints of all hosts. A hundred hosts with a hundred services each have as many; more are refused."""
+MOST_HOSTS = 10_000
+"""Other hosts that are counted: one with no service is listed, and has no name. Where they are as many, the store
+itself is the limit (docs/scale.md)."""
 _MOST_REFUSED = 1_000
 """Refusals that are told apart: a writer may make any number of keys."""
 
@@ -37,6 +40,8 @@ class _Room:
         self.taken = 0
         self.is_short = False
         """Whether something did not fit since the last list began."""
+        self.is_told = False
+        """Whether somebody was told that there is too much."""
 
     def has(self, before: int, after: int) -> bool:
         """Whether so many fit in the place of so many."""
@@ -59,10 +64,8 @@ class Peers:
         self.nodes: dict[str, Node] = {}
         """The hosts by their names, this one included if it is a member."""
         self._endpoints: dict[str, tuple[RemoteEndpoint, ...]] = {}
-        self._own: dict[str, Entry] = {}
-        """The entries under this host's own name: they count if the name is another host's."""
         self._refused: dict[str, str] = {}
-        self._room = _Room(MOST_ENDPOINTS)
+        self._room, self._host_room = _Room(MOST_ENDPOINTS), _Room(MOST_HOSTS)
         self.is_complete = True
         """Whether all counts that may. If not, the list is to be read anew: what was refused is not kept."""
 
@@ -75,20 +78,20 @@ class Peers:
         return (endpoint for found in self._endpoints.values() for endpoint in found)
 
     @property
-    def others(self) -> set[str]:
-        """The names of the other hosts."""
-        own = self._membership
-        return {name for name, node in self.nodes.items() if (name, node.engine) != (own.node, own.engine)}
+    def hosts(self) -> int:
+        """The number of the other hosts."""
+        return self._host_room.taken + (0 if self._is_own_name else 1)
 
     @property
     def keys(self) -> set[str]:
         """All keys that are known."""
         nodes = (f"{self._prefix}{NODES}{name}" for name in self.nodes)
-        return {*self._endpoints, *self._own, *self._refused, *nodes}
+        return {*self._endpoints, *self._refused, *nodes}
 
     def begin(self) -> None:
         """All that is there is put from now on."""
-        self.is_complete, self._room.is_short = True, False
+        self.is_complete = True
+        self._room.is_short = self._host_room.is_short = False
 
     async def put(self, entry: Entry) -> Iterable[Exchange]:
         """Take in a key with its value; returns the endpoints that differ by that."""
@@ -97,18 +100,14 @@ class Peers:
             return await self._put_node(entry, tail)
         if not tail.startswith(SERVICES):
             return ()
-        if node_name(tail) == self._membership.node:
-            self._own[entry.key] = entry
         return await self._take(entry)
 
-    async def drop(self, key: str) -> Iterable[Exchange]:
+    def drop(self, key: str) -> Iterable[Exchange]:
         """Take in that a key is gone; returns the endpoints that differ by that."""
         self._refused.pop(key, None)
-        self._own.pop(key, None)
         tail = key.removeprefix(self._prefix)
         if tail.startswith(NODES):
-            self.nodes.pop(tail.removeprefix(NODES), None)
-            return await self._owner_changed() if key == self._membership.node_key else ()
+            return self._put_host(tail.removeprefix(NODES), None)
         return self._exchange(key, ())
 
     def _exchange(self, key: str, found: tuple[RemoteEndpoint, ...]) -> Iterable[Exchange]:
@@ -126,15 +125,41 @@ class Peers:
             self._refuse(entry.key, "the key is not one of a node")
             return ()
         try:
-            self.nodes[name] = await parsed(parsed_node, entry.value)
+            node = await parsed(parsed_node, entry.value)
         except BadValueError as error:
             self._refuse(entry.key, str(error))
             return ()
         self._refused.pop(entry.key, None)
-        return await self._owner_changed() if name == self._membership.node else ()
+        return self._put_host(name, node)
 
-    async def _owner_changed(self) -> Iterable[Exchange]:
-        return [exchange for entry in [*self._own.values()] for exchange in await self._take(entry)]
+    def _put_host(self, name: str, node: Node | None) -> Iterable[Exchange]:
+        """A host is there as it tells of itself, or is gone."""
+        if name == self._membership.node:
+            was_own = self._is_own_name
+            self._set_host(name, node)
+            return self._owner_changed() if was_own != self._is_own_name else ()
+        before, after = int(name in self.nodes), int(node is not None)
+        if not self._host_room.has(before, after):
+            self._tell_of_hosts()
+        else:
+            self._set_host(name, node)
+            if self._host_room.exchange(before, after):
+                self.is_complete = False
+        return ()
+
+    def _set_host(self, name: str, node: Node | None) -> None:
+        if node is None:
+            self.nodes.pop(name, None)
+        else:
+            self.nodes[name] = node
+
+    def _owner_changed(self) -> Iterable[Exchange]:
+        """This host's own name belongs to another host now, or does so no more."""
+        if not self._is_own_name:
+            self.is_complete = False  # what is under the name was not kept
+            return ()
+        own = [key for key in self._endpoints if key.startswith(self._membership.services_key)]
+        return [exchange for key in own for exchange in self._exchange(key, ())]
 
     async def _take(self, entry: Entry) -> Iterable[Exchange]:
         """Take in the endpoints of a key, unless they are this host's own."""
@@ -155,11 +180,20 @@ class Peers:
             raise BadValueError(f"there are {MOST_ENDPOINTS} addresses of other hosts already")
 
     def _is_own(self, key: str) -> bool:
-        node = node_name(key.removeprefix(self._prefix))
-        if node != self._membership.node:
-            return False
-        owner = self.nodes.get(node)
+        return self._is_own_name and node_name(key.removeprefix(self._prefix)) == self._membership.node
+
+    @property
+    def _is_own_name(self) -> bool:
+        """Whether this host's name is no other host's."""
+        owner = self.nodes.get(self._membership.node)
         return owner is None or owner.engine == self._membership.engine
+
+    def _tell_of_hosts(self) -> None:
+        if not self._host_room.is_told:
+            self._host_room.is_told = True
+            logger.warning(
+                "there are {} other hosts in the shared store already; those beyond are not counted", MOST_HOSTS
+            )
 
     def _refuse(self, key: str, reason: str) -> None:
         """Say once why a key counts for nothing."""
