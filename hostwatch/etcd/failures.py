@@ -58,7 +58,7 @@ _REMEDIES = (
 
 
 class ServerError(StoreError):
-    """One server's failure."""
+    """The failure of one server, or of all of them."""
 
     def __init__(self, fault: str, code: int = UNREACHED, said: str = "") -> None:
         super().__init__(fault)

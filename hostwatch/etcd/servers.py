@@ -41,7 +41,7 @@ class Servers:
                 logger.debug("etcd: {}; {} is asked from now on", error, self.current)
 
     async def ask(self, path: str, body: Message, seconds: float = DEADLINE_SECONDS) -> Message:
-        """Ask the current server, and the others in turn if it fails. Raises `StoreError`."""
+        """Ask the current server, and the others in turn if it fails. Raises `ServerError`."""
         faults: list[StoreError] = []
         for _ in self._order:
             server = self.current
@@ -52,7 +52,7 @@ class Servers:
                     raise
                 faults.append(error)
                 self.leave(server, error)
-        raise StoreError(all_failed(list(map(str, faults))))
+        raise ServerError(all_failed(list(map(str, faults))))  # none has refused: one may answer soon
 
     async def ask_one(self, server: str, path: str, body: Message, seconds: float = DEADLINE_SECONDS) -> Message:
         """Ask one server. Raises `ServerError`."""
