@@ -72,6 +72,11 @@ class ServerError(StoreError):
         return self.code in _FINAL
 
     @property
+    def is_denied(self) -> bool:
+        """Whether the user lacks a permission."""
+        return self.code == DENIED
+
+    @property
     def is_stale_login(self) -> bool:
         """Whether a new login may help."""
         return self.code == UNAUTHENTICATED or any(words in self.said for words in _STALE_LOGIN)
@@ -117,8 +122,6 @@ def refused(server: str, said: str, code: int | None = None) -> ServerError:
         code, said = _NAMES.get(found[1], code), found[2]
     said = " ".join(said.split())
     remedy = next((remedy for words, remedy in _REMEDIES if words in said), "")
-    if code == DENIED:
-        remedy = "grant it to a role of `user`, as `etcdctl role grant-permission ROLE readwrite --prefix=true PREFIX`"
     fault = f"{server}{ANSWERS}{shown(said, _SAID_LIMIT)}"
     return ServerError(f"{fault}; {remedy}" if remedy else fault, UNREACHED if code is None else code, said)
 

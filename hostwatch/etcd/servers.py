@@ -11,6 +11,7 @@ from hostwatch.etcd.failures import ANSWERS, ServerError
 from hostwatch.etcd.http import DEADLINE_SECONDS, Http
 from hostwatch.etcd.lines import Lines
 from hostwatch.etcd.login import Login
+from hostwatch.etcd.permissions import denied
 from hostwatch.etcd.tls import Tls
 from hostwatch.etcd.wire import Message
 
@@ -56,6 +57,14 @@ class Servers:
 
     async def ask_one(self, server: str, path: str, body: Message, seconds: float = DEADLINE_SECONDS) -> Message:
         """Ask one server. Raises `ServerError`."""
+        try:
+            return await self._asked(server, path, body, seconds)
+        except ServerError as error:
+            if not error.is_denied:
+                raise
+            raise denied(error, body) from error
+
+    async def _asked(self, server: str, path: str, body: Message, seconds: float) -> Message:
         token = await self._login.token(server)
         try:
             return await self._http.ask(server, path, body, token, seconds)
@@ -70,8 +79,14 @@ class Servers:
     @asynccontextmanager
     async def stream(self, server: str, path: str, body: Message) -> AsyncIterator[Lines]:
         """An answer without end from one server. Raises `ServerError`."""
-        async with self._http.stream(server, path, body, await self._login.token(server)) as lines:
-            yield lines
+        token = await self._login.token(server)
+        try:
+            async with self._http.stream(server, path, body, token) as lines:
+                yield lines
+        except ServerError as error:  # the reader raises it, too, for what the lines say
+            if not error.is_denied:
+                raise
+            raise denied(error, body) from error
 
     async def renew_tls(self) -> None:
         """Read certificates again that have been replaced. Raises `ServerError`."""

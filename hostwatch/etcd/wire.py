@@ -75,12 +75,12 @@ def entry(fields: Message, *, has_value: bool = True) -> Entry:
     value = b64decode(text) if is_short else None
     if value is not None and len(value) > VALUE_LIMIT:
         value = None
-    return Entry(_key(fields), value, number(fields, "mod_revision"), number(fields, "lease"))
+    return Entry(key(fields), value, number(fields, "mod_revision"), number(fields, "lease"))
 
 
 def change(event: Message) -> Put | Deleted:
     """One event of a watch."""
-    return Deleted(_key(event["kv"])) if event.get("type") == "DELETE" else Put(entry(event["kv"]))
+    return Deleted(key(event["kv"])) if event.get("type") == "DELETE" else Put(entry(event["kv"]))
 
 
 def revision(event: Message) -> int:
@@ -88,5 +88,6 @@ def revision(event: Message) -> int:
     return number(event["kv"], "mod_revision")
 
 
-def _key(fields: Message) -> str:
+def key(fields: Message) -> str:
+    """The key of a message with its fields."""
     return b64decode(fields["key"]).decode("utf-8", "surrogateescape")

@@ -100,7 +100,7 @@ def test_a_user_who_may_only_read_cannot_publish(server: Etcd, prefix: str, tmp_
     assert told.startswith(
         f"cluster: no name of this host can be published, as {prefix}{NODES}host-a cannot be written: "
     )
-    assert "grant-permission ROLE readwrite" in told
+    assert f"grant-permission ROLE readwrite {prefix}{NODES}host-a`, or set `cluster.node` to the name" in told
 
 
 def test_a_user_who_may_write_the_keys_of_this_host_alone_can_publish(

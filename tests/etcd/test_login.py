@@ -81,7 +81,13 @@ async def test_a_wrong_password_is_named_and_a_right_one_read(address: StoreAddr
 
 async def test_what_the_user_may_not_see_is_refused(address: StoreAddress) -> None:
     """The permission is named, and the wish for a login."""
-    assert "permission denied; grant it to a role" in await fault(address, "/other")
+    granted = "permission denied; grant it to a role of `user`, as `etcdctl role grant-permission ROLE"
+    assert f"{granted} read /other`" in await fault(address, "/other")
+    async with a_store(address) as store:
+        with pytest.raises(StoreError, match=f"{granted} read --prefix=true /services/`$"):
+            await store.listed("/services/")
+        with pytest.raises(StoreError, match=f"{granted} readwrite /nodes/a`, or set `cluster.node`"):
+            await store.check_writable("/nodes/a")
     assert "it wants a login: set `user`" in await fault(replace(address, user=None))
 
 
