@@ -18,7 +18,8 @@ def check(common: Common) -> None:
     from hostwatch.config import cautions
 
     settings = loaded(common)
-    for caution in (*cautions.of_file(settings), *cautions.without_engine(settings)):
+    found = *cautions.of_file(settings), *cautions.of_machine(settings), *cautions.without_engine(settings)
+    for caution in found:
         complain(f"warning: {caution}")
     file = file_of(common)
     say(f"{file}: valid" if file is not None else "no configuration file: labels alone count")

@@ -13,6 +13,7 @@ from hostwatch.config.document import Document, Loc, Problem, Scalar, shown
 from hostwatch.config.faults import ConfigFault
 from hostwatch.config.publish_cautions import published_slips, unpublished
 from hostwatch.config.resolv_cautions import hiding, idle
+from hostwatch.config.secret_files import unsafe
 from hostwatch.config.services import MatchSettings
 from hostwatch.config.settings import Settings
 from hostwatch.config.subscribers import SubscriberSettings
@@ -57,6 +58,11 @@ def of_file(settings: Settings) -> tuple[ConfigFault, ...]:
     """The cautions that follow from the file alone."""
     faults = [*_globs(settings), *_claims(settings), *_patterns(settings), *_unadvertised(settings), *idle(settings)]
     return settings.origin.faults([*faults, *untold(settings), *unencrypted(settings), *alone(settings)])
+
+
+def of_machine(settings: Settings) -> tuple[ConfigFault, ...]:
+    """The cautions of the files with secrets that the configuration names."""
+    return settings.origin.faults(unsafe(settings))
 
 
 def without_engine(settings: Settings) -> tuple[ConfigFault, ...]:

@@ -37,6 +37,9 @@ def _explained(details: ErrorDetails, document: Document) -> Iterator[Problem]:
             yield _missing(loc, found, document)
         case _ if loc[-1:] == ("[key]",) or found.absent[:1] == ("names",):
             yield _at_key(_reason(details, loc, found.node), found)
+        case "value_error", _ if isinstance(found.node, Mapping) and found.node.entries and _section(loc) is not None:
+            # It is about several keys, so that no value is wrong.
+            yield Problem(found.node.index, "", _reason(details, loc, found.node))
         case _:
             yield Problem(found.node.index, str(found.node), _reason(details, loc, found.node))
 

@@ -16,7 +16,8 @@ _REMEDY = "correct it, if it is not meant so"
 
 def configured(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
     """The cautions of the configuration; without evidence those that need no engine."""
-    yield from (warning(str(caution), _REMEDY) for caution in cautions.of_file(settings))
+    alone = *cautions.of_file(settings), *cautions.of_machine(settings)
+    yield from (warning(str(caution), _REMEDY) for caution in alone)
     if evidence is None:
         yield from (warning(str(caution), _REMEDY) for caution in cautions.without_engine(settings))
     else:

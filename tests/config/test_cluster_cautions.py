@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hostwatch.config.cautions import beside
+from hostwatch.config.cautions import beside, of_machine
+from hostwatch.config.faults import ConfigError
 from hostwatch.core.model import Container, Network, NetworkMode
 from hostwatch.core.remote import remote_container, remote_key
 from hostwatch.core.store.store import Store
@@ -155,3 +156,30 @@ def test_a_port_that_others_need_is_published(tmp_path: Path, ports: tuple[str, 
     assert all(said in line for line in found), found
     assert published(tmp_path, text, box("pub", ports=ports, mode=NetworkMode.HOST)) == []
     assert published(tmp_path, text, box("pub", ports=ports, state=STOPPED)) == []
+
+
+SECRETS = """\
+cluster: {{etcd: https://10.0.0.1:2379, user: u, password_file: {0}/etcd}}
+services:
+  db: {{from: {{consul: https://10.0.0.1:8501, service: db, token_file: {0}/token}}}}
+"""
+
+
+def test_secrets_are_there_and_nobody_elses(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, SECRETS.format(tmp_path))
+    missing = "there is no such file on this machine"
+    assert [(fault.line, fault.reason.partition(";")[0]) for fault in of_machine(settings)] == [
+        (1, missing),
+        (3, missing),
+    ]
+    for name, mode in (("etcd", 0o600), ("token", 0o644)):
+        (tmp_path / name).write_text("secret")
+        (tmp_path / name).chmod(mode)
+    (fault,) = of_machine(settings)
+    assert (fault.line, "every user of this machine may read it" in fault.reason) == (3, True)
+
+
+def test_what_belongs_together_is_missing_and_no_value_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "cluster: {etcd: http://127.0.0.1:2379, user: u}\n")
+    assert str(caught.value).endswith("belong together: `password_file` is missing")
