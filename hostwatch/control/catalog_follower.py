@@ -97,7 +97,7 @@ class CatalogFollower:
         work = partial(_ordered, instances, self._known)
         found, is_known = await anyio.to_thread.run_sync(work) if len(instances) > _AT_ONCE else work()
         fault = await self._believe(found, is_known=is_known)
-        self._answered(fault or _left_out(len(refused), over))
+        self._answered(fault or _left_out(len(refused), over), len(found))
 
     async def _believe(self, found: tuple[Instance, ...], *, is_known: bool) -> str:
         """Write what was found to the remotes; returns why it is not believed."""
@@ -130,9 +130,9 @@ class CatalogFollower:
         is_known = any(self._remotes.of(catalog_group(service)) for service in self._services)
         return "what was known stays" if is_known else "nothing is known"
 
-    def _answered(self, fault: str) -> None:
+    def _answered(self, fault: str, count: int) -> None:
         if self._sight.becomes(fault, is_up=True):
-            logger.info("{}: it answers; instances: {}", self._catalog, len(self._known or ()))
+            logger.info("{}: it answers; instances: {}", self._catalog, count)
         self._report()
 
     def _lost(self, fault: str) -> None:

@@ -42,7 +42,8 @@ def notes(states: Mapping[str, SourceState]) -> Iterator[str]:
     for source, state in sorted(states.items()):
         if not state.is_up:
             fault = f" ({state.fault})" if state.fault else ""
-            yield f"{source} is away since {instant(state.since)}{fault}: what it told is as last known"
+            known = "what it told is as last known" if state.endpoints else "nothing is known of what it has"
+            yield f"{source} is away since {instant(state.since)}{fault}: {known}"
 
 
 def unasked_note(names: Iterable[str]) -> Iterator[str]:

@@ -72,8 +72,7 @@ class RemoteEndpoint:
     def told_by(self) -> str:
         """Who tells it, for people; with the place of it, as far as that is known."""
         place = f"on {self.host}, " if self.host else ""
-        kept = ", as last known" if self.is_kept else ""
-        return f"{place}as {_told_by(self.source)} tells it{kept}"
+        return f"{place}as {_told_by(self.source)} {'last told' if self.is_kept else 'tells'} it"
 
 
 CLUSTER = "cluster"

@@ -119,4 +119,6 @@ async def test_sources_of_other_hosts_are_told_with_their_state(tmp_path: Path) 
         assert (source["up"], source["fault"]) == (False, "no server answers")
         (note,) = (await answers.why("web-1"))["notes"]
         assert note == f"cluster is away since {since} (no server answers): what it told is as last known"
+        room.sources["cluster"] = replace(room.sources["cluster"], endpoints=0)
+        assert (await answers.why("web-1"))["notes"][0].endswith("(no server answers): nothing is known of what it has")
         assert (await answers.gauges()).sources == (("cluster", room.sources["cluster"]),)

@@ -167,6 +167,18 @@ async def test_a_catalog_that_is_away_changes_nothing() -> None:
     ]
 
 
+async def test_what_a_catalog_has_is_counted_when_it_answers_again() -> None:
+    """And not what is kept of it meanwhile."""
+    with logged() as lines:
+        async with following(at("10.1.0.1")) as made:
+            await made.until("10.1.0.1 db")
+            made.shelf.become(CatalogError("cannot connect"))
+            await made.until_state("cannot connect", is_up=False)
+            made.shelf.become([])
+            await made.until_state("no instance at all", is_up=True)
+    assert lines[-1] == "Consul http://a:8500, db: it answers; instances: 0"
+
+
 async def test_nothing_at_all_is_not_believed_at_first() -> None:
     """What was known stays until the time is over."""
     async with following(at("10.1.0.1"), grace=0.5) as made:

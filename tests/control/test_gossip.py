@@ -27,6 +27,7 @@ MESH = net("mesh", "10.0.1.0/24", driver="overlay")
 BACK, FRONT = net("back", "10.0.2.0/24", driver="overlay"), net("front", "10.0.3.0/24", driver="overlay")
 WEB = box("web", on("mesh", "10.0.1.2"), labels=hosts("@{db.ip} db"))
 LOCAL = box("db", on("mesh", "10.0.1.3"))
+GONE = "Gone db: no running container here, and no other host has it"
 
 
 def elsewhere(name: str, address: str) -> RemoteEndpoint:
@@ -154,7 +155,7 @@ def test_a_name_that_only_another_node_answers_is_asked_for_all_the_time() -> No
     """Before and after it is there: otherwise nobody would see that it moves."""
 
     async def act(made: Swarm) -> None:
-        assert made.records == ["Gone db: no running container"]
+        assert made.records == [GONE]
         for address in ("10.0.1.9", "10.0.1.10"):
             made.told = answer(replace(DB, ipv4=ipaddress.IPv4Address(address)))
             await trio.sleep(0.3)
@@ -163,7 +164,7 @@ def test_a_name_that_only_another_node_answers_is_asked_for_all_the_time() -> No
             assert 39 <= made.within(10) <= 41
         made.told = answer()
         await trio.sleep(0.3)
-        assert made.records == ["Gone db: no running container"]
+        assert made.records == [GONE]
 
     lived(Swarm(WEB), after(0.01), act)
 
@@ -293,7 +294,7 @@ def test_a_task_of_this_host_that_ends_on_its_only_node_is_gone() -> None:
     async def act(made: Swarm) -> None:
         made.told = answer(nodes=(A,))
         await trio.sleep(0.3)
-        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert (made.records, made.fault) == ([GONE], "")
 
     made = Swarm(WEB)
     made.heard, made.has_others = frozenset({A}), False
@@ -312,7 +313,7 @@ def test_a_node_that_is_cut_off_from_the_beginning_knows_nothing_of_others() -> 
         assert made.remotes.of("overlay:mesh").keys() == {"own"}
         made.told, made.heard = answer(), frozenset({A, B})
         await trio.sleep(1)
-        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert (made.records, made.fault) == ([GONE], "")
 
     made = Swarm(WEB)
     made.heard = frozenset({A})
@@ -338,7 +339,7 @@ def test_a_node_that_is_cut_off_keeps_what_it_knew() -> None:
         await trio.sleep(1)
         assert made.records == ["10.0.1.9 db"]
         await trio.sleep(15)
-        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert (made.records, made.fault) == ([GONE], "")
 
     made = Swarm(WEB)
     made.told = answer(DB)
@@ -356,7 +357,7 @@ def test_a_node_that_is_removed_from_the_swarm_takes_its_names_along(is_known: b
         assert "docker node rm" in made.fault
         made.has_others = False
         await trio.sleep(45)
-        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert (made.records, made.fault) == ([GONE], "")
         assert made.remotes.states["overlay:mesh"].is_up
 
     made = Swarm(WEB)
@@ -373,14 +374,14 @@ def test_a_node_that_leaves_the_network_in_order_leaves_nothing() -> None:
     async def act(made: Swarm) -> None:
         made.told = answer(nodes=(A,))
         await trio.sleep(0.3)
-        assert made.records == ["Gone db: no running container"]
+        assert made.records == [GONE]
         made.told = answer(DB)
         await trio.sleep(0.3)
         made.told, made.heard = answer(nodes=(A,)), None
         await trio.sleep(20)
         assert made.records == ["10.0.1.9 db"]
         await trio.sleep(20)
-        assert (made.records, made.fault) == (["Gone db: no running container"], "")
+        assert (made.records, made.fault) == ([GONE], "")
 
     made = Swarm(WEB)
     made.told = answer(DB)

@@ -50,7 +50,7 @@ def steps(made: Store, *remotes: RemoteEndpoint, asks: tuple[str, ...] = ()) -> 
         ),
         (
             KEPT,
-            "candidate: db: on host-b, as the store of `cluster` tells it, as last known; 10.9.0.9",
+            "candidate: db: on host-b, as the store of `cluster` last told it; 10.9.0.9",
             "taken: taken: 10.9.0.9, to which this host has to have a route",
         ),
     ],
@@ -65,6 +65,16 @@ def test_a_catalog_is_named() -> None:
     rules = Rules(services=(ServiceRule("db", Match(), ("db",), is_from_catalog=True),))
     found = steps(store(web("@{db.ip} db"), rules=rules), elsewhere("db-1", "10.9.0.9", group="catalog:db", host=""))
     assert "candidate: db-1: as the catalog of the service db tells it; 10.9.0.9" in found
+
+
+def test_a_catalog_that_never_answered_has_told_nothing() -> None:
+    """It is not said to have no instance before it has said so."""
+    rules = Rules(services=(ServiceRule("db", Match(), ("db",), is_from_catalog=True),))
+    made = store(web("@{db.ip} db"), rules=rules)
+    made.remotes.await_source("catalog:db", is_awaited=True)
+    assert any("of which its catalog has told nothing yet" in step for step in steps(made))
+    made.remotes.await_source("catalog:db", is_awaited=False)
+    assert any("of which its catalog has no instance" in step for step in steps(made))
 
 
 def test_one_host_alone_is_told_nothing_of_others() -> None:

@@ -172,7 +172,7 @@ def test_what_a_source_may_still_tell_is_unknown() -> None:
     rules = Rules(services=(ServiceRule("db", Match(), ("db",), is_from_catalog=True),))
     made = store(MESH, web("@{db.ip} db"), rules=rules)
     assert made.remotes.await_source(catalog_group("db"), is_awaited=True)
-    assert told(made, "web") == ["Unknown db: what other hosts have is not known yet (catalog:db)"]
+    assert told(made, "web") == ["Unknown db: its catalog has not told any yet"]
     assert made.remotes.await_source(catalog_group("db"), is_awaited=False)
     assert told(made, "web") == ["Gone db: no instance in its catalog"]
 
@@ -182,6 +182,24 @@ def test_a_name_is_unknown_until_other_hosts_are_heard(source: str) -> None:
     made = store(MESH, web("@{db.ip} db"))
     made.remotes.await_source(source, is_awaited=True)
     assert told(made, "web") == ["Unknown db: what other hosts have is not known yet"]
+    made.remotes.await_source(source, is_awaited=False)
+    assert told(made, "web") == ["Gone db: no running container here, and no other host has it"]
+
+
+def test_hosts_that_could_not_be_meant_are_not_spoken_of() -> None:
+    """Those on an overlay network where the subscriber is not."""
+    made = store(MESH, web("@{db.ip} db", network="front"))
+    for is_awaited in (True, False):
+        made.remotes.await_source("overlay:mesh", is_awaited=is_awaited)
+    assert told(made, "web") == ["Gone db: no running container"]
+
+
+def test_a_service_that_no_container_matches_may_be_another_hosts() -> None:
+    made = store(MESH, web("@{db.ip} db"), rules=Rules(services=(service("db"),)))
+    assert told(made, "web") == ["Gone db: no running container"]
+    for is_awaited in (True, False):
+        made.remotes.await_source("cluster", is_awaited=is_awaited)
+    assert told(made, "web") == ["Gone db: no running container here, and no other host has it"]
 
 
 # Every name.

@@ -128,7 +128,9 @@ def test_a_service_of_another_host_is_followed(hosts: Hosts) -> None:
     a, b = hosts.a, hosts.b
     start(hosts)
     web = subscriber(a, "@{db.ip} db")
-    eventually(lambda: block(web) == ["# withheld: @{db.ip} db  (db: no running container)"])
+    eventually(
+        lambda: block(web) == ["# withheld: @{db.ip} db  (db: no running container here, and no other host has it)"]
+    )
     run(b, "db", command="mkdir /www && echo hello >/www/index.html && exec httpd -f -p 80 -h /www")
     await_line(web, b, "db")
     services = {"services/host-a/container/web", "services/host-b/container/db"}

@@ -32,6 +32,8 @@ class NotRunning:
 
 Missing = Unreached | NotKnown | NotHealthy | NotRunning
 _NOWHERE = Reached(None, None)
+_NOBODY = "no running container"
+_UNHEARD = "what other hosts have is not known yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,14 @@ def unanswered(resolver: Resolver, service: Ambiguous | None, name: str, line: s
     if resolver.context.has_lost_network:
         return Gone(line, f"{name}: {LOST_NETWORK}")
     if resolver.awaits_others:
-        return Unknown(line, f"{name}: what other hosts have is not known yet")
+        return Unknown(line, f"{name}: {_UNHEARD}")
     if not resolver.is_complete():
         return Unknown(line, f"{name}: not all containers have been read")
     if (stranger := resolver.stranger(name)) is not None:
         place = _place(resolver, Service(name, Tier.CONTAINER, (stranger,)), stranger, addressed=True)
         if isinstance(place, Unreached):
             return Gone(line, f"{name}: {place.reason}")
-    return Gone(line, f"{name}: no running container")
+    return Gone(line, f"{name}: {_nobody(resolver)}")
 
 
 def why_no_member(resolver: Resolver, service: Service, name: str, line: str, members: Iterable[Member]) -> Outcome:
@@ -139,10 +141,17 @@ def why_no_member(resolver: Resolver, service: Service, name: str, line: str, me
     if not isinstance(outcome, Gone) or service.rule is None:
         return outcome
     if resolver.lister.remotes.awaits(service.rule.source):
-        return Unknown(line, f"{name}: what other hosts have is not known yet ({service.rule.source})")
+        who = "its catalog has not told any yet" if service.rule.is_from_catalog else _UNHEARD
+        return Unknown(line, f"{name}: {who}")
     if service.rule.is_from_catalog and not found:
         return Gone(line, f"{name}: no instance in its catalog")
-    return outcome
+    return outcome if found else Gone(line, f"{name}: {_nobody(resolver)}")
+
+
+def _nobody(resolver: Resolver) -> str:
+    """That nothing answers. Of one host alone there are no others to speak of."""
+    asks_others = any(map(resolver.asks_others, (Tier.OVERLAY, Tier.CLUSTER)))
+    return f"{_NOBODY} here, and no other host has it" if asks_others else _NOBODY
 
 
 def as_far_as_known(resolver: Resolver, service: Service, outcome: Outcome) -> Outcome:
@@ -165,7 +174,7 @@ def why_none(name: str, line: str, members: Iterable[Member]) -> Outcome:
         for missing in reasons:
             if isinstance(missing, kind):
                 return outcome(line, f"{name}: {missing.reason}")
-    return Gone(line, f"{name}: no running container")
+    return Gone(line, f"{name}: {_NOBODY}")
 
 
 def source_of(service: Service) -> Source:

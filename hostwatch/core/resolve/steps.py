@@ -21,6 +21,7 @@ from hostwatch.core.resolve.outcome import Origin
 from hostwatch.core.resolve.reached import Reached
 from hostwatch.core.resolve.services import Ambiguous, Answer, Service, Tier
 from hostwatch.core.resolve.tiers import called_here
+from hostwatch.core.rules import ServiceRule
 
 
 class Step(NamedTuple):
@@ -99,8 +100,7 @@ class LookUp:
         if tried.yields:
             found += ", which has ended and yields the name to a container of that name, or with that alias"
         elif not tried.containers:
-            is_from_catalog = tried.rule is not None and tried.rule.is_from_catalog
-            found += ", of which its catalog has no instance" if is_from_catalog else ", which no container matches"
+            found += _without_container(self.resolver, tried.rule)
         return f"{place}: {found}; this is the one that counts" if is_it else f"{place}: {found}"
 
     def candidate(self, service: Service, member: Member) -> Iterator[Step]:
@@ -220,6 +220,15 @@ _SEEN_BY_HOST = {
     Tier.COMPOSE: "compose services, as SERVICE.PROJECT",
     Tier.ALIAS: "network aliases, and compose services of all projects",
 }
+
+
+def _without_container(resolver: Resolver, rule: ServiceRule | None) -> str:
+    """Why a service of the configuration has nobody behind it."""
+    if rule is None or not rule.is_from_catalog:
+        return ", which no container matches"
+    if resolver.lister.remotes.awaits(rule.source):
+        return ", of which its catalog has told nothing yet"
+    return ", of which its catalog has no instance"
 
 
 def _described(container: Container, owner: Container) -> str:
