@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
             case "start":
                 start(options.kind, options.name, options.versions, options.etcd)
             case "stop":
-                find(options.name).stop()
+                find(options.chosen or options.name).stop()
             case "list":
                 print(*names(), sep="\n")
             case "docker":
@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--versions", nargs="+", default=["26.1", "28.5"], choices=VERSIONS, help="one for each host")
     starting.add_argument("--etcd", choices=ETCDS, help="default: none for a swarm, 3.5 for a routed one")
     stopping = commands.add_parser("stop", help="end all of it and remove its state")
-    stopping.add_argument("name", nargs="?", default="lab")
+    stopping.add_argument("name", nargs="?", default="lab", help="default: lab")
+    stopping.add_argument("--name", dest="chosen", metavar="NAME", help="the same, as for the other commands")
     commands.add_parser("list", help="show all laboratories")
     texts = {
         "docker": "run docker on a host; arguments behind --",

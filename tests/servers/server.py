@@ -18,7 +18,7 @@ set -e
     read -r stat </proc/self/stat
     echo "$stat" >"$1"
     echo ready
-    kill -KILL $$ || :  # whoever started it may have done so already
+    kill -KILL $$ 2>/dev/null || :  # whoever started it may have done so already
     shift
     exec "$@" >&2
 )
