@@ -1,12 +1,14 @@
 """Asks once what a swarm's gossip tells of an overlay network, and takes the answer in.
 
 While the engine cannot say, everything stays as it was last known. What was known of a node that went silent stays for
-a while (`hostwatch.core.gossip`).
+a while (`hostwatch.core.gossip`). While no container of this host runs on the network, this node hears nothing of it:
+what was known soon counts as unknown, so that a container that starts hours later gets no address of long ago.
 """
 
 import enum
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -61,6 +63,8 @@ class Hearing:
         self._silences = Silences()
         self._is_heard = False
         """Whether there was an answer that other nodes have a part in, if there are any."""
+        self._known_at: float | None = None
+        """The time of the last answer that was taken in; `None`: nothing is known."""
         self._others = _Others(source)
         self._standing = _Standing(network.name)
         self._refused = Refused(f"overlay network {network.name}", "{} of another node: {}")
@@ -83,6 +87,7 @@ class Hearing:
         try:
             gossip = await self._source.gossip(self._network.key)
             if not gossip.is_joined:  # no container of this host runs on it
+                await self._grow_old()
                 return Answered.NOT_YET
             if not self._is_heard and await self._is_cut_off(gossip):
                 return await self._alone(gossip)
@@ -92,12 +97,26 @@ class Hearing:
             self._standing.fell(fault, is_said=await self._is_engine_there())
             self._remotes.report(self._name, self._standing.state)
             return Answered.NOTHING
-        await self._remotes.replace(self._name, found.values(), CAUSE)
+        await self._take_in(found.values())
         self._is_heard = True
         self._remotes.heard(self._name)
         self._remotes.report(self._name, self._standing.state)
         self._refused.tell(gossip.refused)
         return Answered.ALL
+
+    async def _take_in(self, endpoints: Iterable[RemoteEndpoint]) -> None:
+        await self._remotes.replace(self._name, endpoints, CAUSE)
+        self._known_at = loop_time()
+
+    async def _grow_old(self) -> None:
+        """Count what is known as unknown, if it is old: lines that stand in files stay, and no new ones are made."""
+        if self._known_at is None or loop_time() < self._known_at + SILENT_SECONDS:  # a restart takes moments
+            return
+        self._remotes.awaited(self._name)  # first, so that no line takes a name for gone
+        await self._remotes.replace(self._name, (), CAUSE)
+        self._silences, self._is_heard, self._known_at = Silences(), False, None
+        self._standing.left()
+        self._remotes.report(self._name, self._standing.state)
 
     async def _is_cut_off(self, gossip: Gossip) -> bool:
         """Whether no other node is heard although there are others, so that what these have is not known."""
@@ -105,7 +124,7 @@ class Hearing:
 
     async def _alone(self, gossip: Gossip) -> "Answered":
         """Take in what this node has, while nothing has been heard of any other: names in the files stay."""
-        await self._remotes.replace(self._name, gossip.endpoints.values(), CAUSE)
+        await self._take_in(gossip.endpoints.values())
         self._standing.fell(_UNHEARD, len(gossip.endpoints))
         self._remotes.report(self._name, self._standing.state)
         return Answered.ALL
@@ -198,6 +217,10 @@ class _Standing:
         if is_said and not self._is_told:
             self._is_told = True
             logger.warning("overlay network {}: {}", self._network, fault)
+
+    def left(self) -> None:
+        """This host has nothing on the network any more, so that nothing is to be heard."""
+        self._put(True, "", 0)
 
     def _put(self, is_up: bool, fault: str, endpoints: int | None) -> None:
         known = self.state

@@ -19,7 +19,7 @@ from hostwatch.core.gossip import Gossip
 from hostwatch.core.model import Container, NetworkKey
 from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.store.lister import FileKeys
-from tests.core.build import ENGINE, box, hosts, net, on, store, told
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, desired_block, hosts, net, on, store, told
 from tests.logged import logged
 
 A, B = "10.250.0.1", "10.250.0.2"
@@ -247,6 +247,60 @@ def test_a_network_that_vanishes_before_it_is_asked_about_is_not_awaited() -> No
     made = Swarm(WEB)
     made.told = answer(DB)
     lived(made, act)
+
+
+class Watched(Swarm):
+    """Notes what the subscriber's file gets at each change."""
+
+    def __init__(self, *known: Container) -> None:
+        super().__init__(*known)
+        self.seen: set[str] = set()
+
+    def _changed(self, files: FileKeys, cause: str) -> None:
+        self.seen.update(self.records)
+        super()._changed(files, cause)
+
+
+def test_what_was_heard_long_ago_is_unknown() -> None:
+    """Once nothing of this host is on the network. Lines stay, none is made, and a restart changes nothing."""
+
+    async def act(made: Watched) -> None:
+        memory = desired_block(made.store, WEB.key, {}, 0.0, 1.0).memory
+        made.told = replace(answer(), is_joined=False)
+        made.put(replace(WEB, state=STOPPED))
+        made.seen.clear()
+        await trio.sleep(10)
+        assert (made.records, made.seen) == (["10.0.1.9 db"], set())
+        await trio.sleep(3600)
+        assert made.records == ["Unknown db: what other hosts have is not known yet"]
+        assert made.seen == {"10.0.1.9 db", *made.records}  # never that it is gone
+        assert (made.remotes.of("overlay:mesh"), made.remotes.states["overlay:mesh"].endpoints) == ({}, 0)
+        made.put(replace(WEB, state=UNKNOWN))
+        (line,) = desired_block(made.store, WEB.key, memory, 1e4, 1.0).block.records
+        assert str(line.address) == "10.0.1.9"
+        made.told = answer(replace(DB, ipv4=ipaddress.IPv4Address("10.0.1.10")))
+        made.put(WEB)
+        await trio.sleep(0.11)
+        assert made.records == ["10.0.1.10 db"]
+
+    made = Watched(WEB)
+    made.told = answer(DB)
+    lived(made, after(1), lambda _made: act(made))
+
+
+def test_what_a_node_that_was_cut_off_knew_of_itself_grows_old_too() -> None:
+    async def act(made: Swarm) -> None:
+        assert made.remotes.of("overlay:mesh").keys() == {"own"}
+        made.told = replace(answer(), is_joined=False)
+        made.put(replace(WEB, state=STOPPED))
+        await trio.sleep(100)
+        assert (made.remotes.of("overlay:mesh"), made.fault) == ({}, "")
+        assert made.records == ["Unknown db: what other hosts have is not known yet"]
+
+    made = Swarm(WEB)
+    made.heard = frozenset({A})
+    made.told = answer(replace(elsewhere("own", "10.0.1.4"), host=A), nodes=(A,))
+    lived(made, after(1), act)
 
 
 def test_an_engine_that_does_not_answer_changes_nothing() -> None:
