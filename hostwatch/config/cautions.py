@@ -22,7 +22,14 @@ from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded
 from hostwatch.core.patterns import ALIKE, parsed_pattern
 from hostwatch.core.references import SELF, Attribute
-from hostwatch.core.resolve.unanswered import Nearest, idle_services, idle_subscribers, is_answered, is_in_doubt
+from hostwatch.core.resolve.unanswered import (
+    Nearest,
+    idle_services,
+    idle_subscribers,
+    is_answered,
+    is_in_doubt,
+    names_in_doubt,
+)
 from hostwatch.core.store.lister import Lister
 
 _BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
@@ -190,7 +197,9 @@ def _idle(document: Document, lister: Lister) -> Iterator[Problem]:
 def _unanswered(settings: Settings, lister: Lister, engine: EngineId) -> Iterator[Problem]:
     if is_in_doubt(lister, engine):
         return
-    missing = (request for request in _all_requested(settings) if not is_answered(lister, engine, request.name))
+    doubtful = names_in_doubt(lister)
+    asked = (request for request in _all_requested(settings) if folded(request.name) not in doubtful)
+    missing = (request for request in asked if not is_answered(lister, engine, request.name))
     nearest = Nearest(lister, engine)
     for request in missing:
         near = nearest.of(request.name)

@@ -8,9 +8,10 @@ from hostwatch.config.cautions import beside, of_machine
 from hostwatch.config.faults import ConfigError
 from hostwatch.core.model import Container, Network, NetworkMode
 from hostwatch.core.remote import remote_container, remote_key
+from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.core.store.store import Store
 from tests.config.test_cautions import loaded, told
-from tests.core.build import ENGINE, STOPPED, box, net, on, store
+from tests.core.build import ENGINE, STOPPED, UNKNOWN, box, net, on, store
 from tests.core.test_remotes import elsewhere
 
 LOGIN = "cluster:\n  etcd: [URL]\n  user: hostwatch\n  password_file: /etc/hostwatch/etcd.password\n"
@@ -72,6 +73,7 @@ def test_a_published_name_may_be_a_slip(tmp_path: Path, services: str, *, is_tol
     assert all(line.startswith("6:20: no service is called that here; did you mean 'queue'?") for line in found), found
 
 
+BOTH = {"near", "far"}
 ASKS = "subscribers:\n  web: {match: {name: web}, services: [db, dbb]}\nservices: {mq: {match: {name: mq}}}\n"
 
 
@@ -97,6 +99,30 @@ def test_a_name_that_another_host_may_have_is_no_slip(tmp_path: Path) -> None:
     assert ("did you mean 'db'" in slip, "services.mq: there is no container" in idle) == (True, True)
     assert doubts(tmp_path, own, source="cluster") == []
     assert doubts(tmp_path, own, source="cluster", named="dbb") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "is_told"),
+    [("catalog:elastic", True), ("overlay:mesh", True), ("overlay:front", False), ("cluster", False)],
+)
+def test_a_source_that_is_awaited_hides_what_it_may_have_alone(tmp_path: Path, source: str, *, is_told: bool) -> None:
+    """A catalog has its own service, an overlay network what its subscribers ask for."""
+    assert any("did you mean 'db'" in line for line in doubts(tmp_path, box("db"), source=source)) == is_told
+
+
+@pytest.mark.parametrize(("source", "found"), [("overlay:mesh", {"near"}), ("catalog:x", BOTH), ("", BOTH)])
+def test_a_label_on_a_network_that_is_awaited_is_no_slip(source: str, found: set[str]) -> None:
+    """Of one that is on another network it is, even if nothing runs on that one. A place may not be known yet."""
+    made = store(net("mesh", driver="overlay"))
+    for name, place, asked in (("near", on("front", "10.0.0.2"), "dbb"), ("far", on("mesh"), "db2")):
+        made.put(box(name, place, state=STOPPED, labels={"hostwatch.services": asked}))
+    made.put(box("db", on("front", "10.0.0.3")))
+    if source:
+        made.remotes.await_source(source, is_awaited=True)
+    assert {each.container.name for each in unanswered(made, ENGINE)} == found
+    if source == "overlay:mesh":
+        made.put(box("near", state=UNKNOWN, mode=None, labels={"hostwatch.services": "dbb"}))
+        assert [*unanswered(made, ENGINE)] == []
 
 
 TELLS = """\

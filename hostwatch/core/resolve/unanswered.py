@@ -1,13 +1,17 @@
 """Entries and names that match nothing on an engine. Most of them are typing errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from hostwatch.core.likeness import neighbours
-from hostwatch.core.model import Container, EngineId
+from hostwatch.core.model import Container, ContainerKey, EngineId
+from hostwatch.core.names import folded
 from hostwatch.core.references import SELF
+from hostwatch.core.remote import CLUSTER, overlay_source
+from hostwatch.core.rules import Subscription
 from hostwatch.core.store.lister import Lister
 
 _MOST_SOUGHT = 20
@@ -54,8 +58,39 @@ def is_answered(lister: Lister, engine: EngineId, name: str) -> bool:
 
 
 def is_in_doubt(lister: Lister, engine: EngineId) -> bool:
-    """Whether more names may become known: of containers that are not read yet, or of other hosts."""
-    return lister.any_aliases_unread(engine) or lister.remotes.are_awaited
+    """Whether any name may become known: of containers that are not read yet, or of what other hosts publish."""
+    return lister.any_aliases_unread(engine) or lister.remotes.awaits(CLUSTER)
+
+
+def names_in_doubt(lister: Lister) -> frozenset[str]:
+    """The names, folded, that may become known of an overlay network: those for which its subscribers ask.
+
+    A catalog has the names of its own service alone, and these are in the configuration.
+    """
+    if not lister.remotes.are_awaited:
+        return frozenset()
+    keys = filter(partial(_may_hear_more, lister), lister.by_index("subscriber"))
+    return frozenset(folded(name) for key in keys for name in _names(lister.roles(key).subscriptions))
+
+
+def _may_hear_more(lister: Lister, key: ContainerKey) -> bool:
+    """Whether a subscriber is on a network whose names on other hosts are still to be heard, or may be on one."""
+    subscriber = lister.container(key)
+    if subscriber is None:
+        return False
+    context = lister.context(subscriber)
+    if context.is_stale or not context.is_placed:
+        names = [network.name for network in lister.networks]
+    else:
+        names = [place.network_name for place in context.attachments]
+    return lister.remotes.awaits(*map(overlay_source, names))
+
+
+def _names(subscriptions: Iterable[Subscription]) -> Iterator[str]:
+    """The names for which they ask one by one."""
+    for subscription in subscriptions:
+        found = (*(line.service for line in subscription.lines), *subscription.services)
+        yield from (name for name in found if name is not None)
 
 
 class Nearest:
@@ -78,10 +113,10 @@ def unanswered(lister: Lister, engine: EngineId) -> Iterator[Unanswered]:
     """Names in labels that are probably typing errors. A missing name without a similar one may still come."""
     if is_in_doubt(lister, engine):
         return
-    nearest, known = Nearest(lister, engine), dict[str, bool]()
+    nearest, known, doubtful = Nearest(lister, engine), dict[str, bool](), names_in_doubt(lister)
     for container, name in islice(_asked_by_labels(lister), _MOST_ASKED):
         if name not in known:
-            known[name] = is_answered(lister, engine, name)
+            known[name] = folded(name) in doubtful or is_answered(lister, engine, name)
         if not known[name] and (near := nearest.of(name)) is not None:
             yield Unanswered(container, name, near)
 
@@ -91,7 +126,5 @@ def _asked_by_labels(lister: Lister) -> Iterator[tuple[Container, str]]:
     for key in sorted(lister.by_index("subscriber")):
         container = lister.container(key)
         own = [subscription for subscription in lister.roles(key).subscriptions if id(subscription) not in configured]
-        requested = ((*(line.service for line in s.lines), *s.services) for s in own)
-        names = dict.fromkeys(name for names in requested for name in names)
         if container is not None:
-            yield from ((container, name) for name in names if name is not None)
+            yield from ((container, name) for name in dict.fromkeys(_names(own)))
