@@ -252,7 +252,7 @@ class Daemon:
         if self._member.cluster is not None:
             self._member.cluster.look()
         self._host_resolver.look()
-        self._overlays.look()
+        self._overlays.look(files)
         self._loop.enqueue(files, cause)
 
     def _resynced(self) -> None:

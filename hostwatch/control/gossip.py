@@ -1,7 +1,8 @@
 """Asks the engine what a swarm's gossip tells of each overlay network with a subscriber.
 
 No event of an engine tells of containers on other nodes (engines 26.1 and 28.5), so the gossip is asked for: four times
-a second while a subscriber asks for a name that this host does not answer, and otherwise now and then.
+a second while a subscriber asks for a name that this host does not answer, and otherwise now and then. An engine hears
+nothing of a network that no container of its own runs on: then the next question waits for the start of one.
 """
 
 import random
@@ -15,8 +16,10 @@ from hostwatch.control.hearing import Answered, Hearing
 from hostwatch.control.remotes import Remotes
 from hostwatch.control.source import GossipSource
 from hostwatch.control.turns import Turns
+from hostwatch.core.gossip import SILENT_SECONDS
 from hostwatch.core.model import Network, NetworkKey
-from hostwatch.core.resolve.elsewhere import asks_elsewhere, overlays, subscribers_on
+from hostwatch.core.resolve.elsewhere import asks_elsewhere, is_near, may_run_on, overlays, subscribers_on
+from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
 
@@ -28,8 +31,10 @@ more than a fiftieth of it."""
 _SLOW_SECONDS = 300.0
 """Between two questions while this host answers all names: the next change on this host is followed at once."""
 _START_SECONDS = (0.05, 1.0)
-"""Between two questions while no container of this host runs on the network, at least and at most. An engine has the
-gossip 80 to 190 ms before it connects the first one (28.5)."""
+"""Between two questions while the first container of this host on the network may be starting, at least and at most. An
+engine has the gossip 80 to 190 ms before it connects that one (28.5)."""
+_IDLE_SECONDS = SILENT_SECONDS
+"""Between two questions while all are stopped, and none has changed for that long: what was known is then old."""
 _AGAIN_SECONDS = (1.0, 30.0)
 """Between attempts while the engine does not answer, at first and at most."""
 
@@ -52,14 +57,14 @@ class GossipLoop:
         for network in new:
             self._followed[network.key].begin()
 
-    def look(self) -> None:
-        """Take in that something has changed."""
+    def look(self, files: FileKeys) -> None:
+        """Take in that something has changed that may affect these files."""
         found = overlays(self._store)
         if {network.key for network in found} != self._followed.keys():
             self._turned.set()
             self.begin(found)
         for follower in [*self._followed.values()]:
-            follower.look()
+            follower.look(files)
 
     async def run(self) -> None:
         """Follow them until there are none."""
@@ -89,10 +94,13 @@ class _Follower:
         self._scope = anyio.CancelScope()
         self._has_turned = anyio.Event()
         """Set at a change that may be one of what subscribers ask for."""
+        self._has_stirred = anyio.Event()
+        """Set at a change of a subscriber on the network, which may be one that starts."""
+        self._stirred_at = loop_time()
         self._is_asked = False
         """Whether a subscriber asked for what only other hosts may have, before that."""
         self._is_started = False
-        self.look()
+        self._has_turned.set()
 
     def begin(self) -> None:
         """Until the first answer nothing is known."""
@@ -104,9 +112,12 @@ class _Follower:
             self._is_started = True
             tasks.start_soon(self.run, name=f"gossip of {self._network.name}")
 
-    def look(self) -> None:
-        """Take in that something has changed."""
+    def look(self, files: FileKeys) -> None:
+        """Take in that something has changed that may affect these files."""
         self._has_turned.set()
+        if is_near(self._store, self._network, files):
+            self._stirred_at = loop_time()
+            self._has_stirred.set()
 
     async def run(self) -> None:
         """Follow the network until `end`."""
@@ -118,7 +129,7 @@ class _Follower:
                     case Answered.ALL:
                         await self._pause()
                     case Answered.NOT_YET:
-                        await self._await_change(*_START_SECONDS)
+                        await self._await_start()
                     case Answered.NOTHING:
                         await self._await_change(_PAUSE_SECONDS, backoff.failed(random.random()))  # noqa: S311
                         continue
@@ -130,12 +141,21 @@ class _Follower:
         await self._hearing.end()
 
     async def _await_change(self, soon: float, late: float) -> None:
-        """Wait for a change on this host, such as the start of a container that is to have its names at once."""
+        """Wait for a change on this host, which the engine may be back with."""
         self._has_turned = anyio.Event()
         await anyio.sleep(soon)
         with anyio.move_on_after(late):
             await self._has_turned.wait()
-        self.look()
+        self._has_turned.set()
+
+    async def _await_start(self) -> None:
+        """Wait until the next question while this node is not on the network, as no container of its own runs there."""
+        self._has_stirred = anyio.Event()
+        soon, late = _START_SECONDS
+        await anyio.sleep(soon)
+        may_start = loop_time() < self._stirred_at + _IDLE_SECONDS or may_run_on(self._store, self._network)
+        with anyio.move_on_after(late if may_start else _IDLE_SECONDS):
+            await self._has_stirred.wait()
 
     async def _pause(self) -> None:
         until = loop_time() + _SLOW_SECONDS

@@ -16,13 +16,14 @@ from hostwatch.control.source import GossipSource
 from hostwatch.core.model import EngineId, Network, NetworkKey
 from hostwatch.core.remote import overlay_source
 from hostwatch.core.resolve.elsewhere import overlays
+from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 
 if TYPE_CHECKING:
     from hostwatch.control.gossip import GossipLoop
 
-
 _LOOP = "hostwatch.control.gossip"
+_NO_FILES: FileKeys = frozenset()
 
 
 class Overlays:
@@ -42,10 +43,10 @@ class Overlays:
         self._tasks = tasks
         self.look()
 
-    def look(self) -> None:
-        """Take in that something has changed: the subscribers on these networks, or what they ask for."""
+    def look(self, files: FileKeys = _NO_FILES) -> None:
+        """Take in that something has changed that may affect these files: subscribers there, or what they ask for."""
         if self._loop is not None:
-            self._loop.look()
+            self._loop.look(files)
         elif self._tasks is not None:
             self._begin(self._tasks)
 

@@ -81,9 +81,9 @@ class Swarm:
         """Whether the swarm has other nodes."""
         return self.has_others
 
-    def _changed(self, _files: FileKeys, cause: str) -> None:
+    def _changed(self, files: FileKeys, cause: str) -> None:
         self.causes.append(cause)
-        self.overlays.look()
+        self.overlays.look(files)
 
     def put(self, *containers: Container) -> None:
         """Take in containers of this host, as the informer does."""
@@ -301,6 +301,36 @@ def test_what_a_node_that_was_cut_off_knew_of_itself_grows_old_too() -> None:
     made.heard = frozenset({A})
     made.told = answer(replace(elsewhere("own", "10.0.1.4"), host=A), nodes=(A,))
     lived(made, after(1), act)
+
+
+def test_a_network_on_which_nothing_runs_is_asked_for_at_a_start() -> None:
+    """At each change of a subscriber there, and otherwise rarely, whatever happens elsewhere."""
+
+    async def act(made: Swarm) -> None:
+        await trio.sleep(3630)
+        assert 110 <= made.within(3600) <= 125
+        asked = len(made.asked)
+        for number in range(100):
+            made.put(box("other", on("front", f"10.1.0.{number}")))
+            await trio.sleep(0.1)
+        assert len(made.asked) <= asked + 1
+        asked = len(made.asked)
+        made.overlays.look(frozenset({WEB.key}))  # the engine tells that it is connected
+        await trio.sleep(0.001)
+        assert len(made.asked) == asked + 1
+        made.put(replace(WEB, state=UNKNOWN))
+        await trio.sleep(0.06)
+        assert len(made.asked) == asked + 2
+        await trio.sleep(10)
+        assert 9 <= made.within(10) <= 12
+        made.told = answer(DB)
+        made.put(WEB)
+        await trio.sleep(0.06)
+        assert made.records == ["10.0.1.9 db"]
+
+    made = Swarm(replace(WEB, state=STOPPED))
+    made.told = replace(answer(), is_joined=False)
+    lived(made, after(0.01), act)
 
 
 def test_an_engine_that_does_not_answer_changes_nothing() -> None:

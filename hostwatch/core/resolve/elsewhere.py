@@ -1,16 +1,16 @@
-"""Which overlay networks have subscribers, and whether these ask for what only other hosts may have."""
+"""Which overlay networks have subscribers, whether these run, and whether they ask for what only others may have."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from hostwatch.core.gossip import INGRESS
-from hostwatch.core.model import Claim, Container, ContainerKey, Network
+from hostwatch.core.model import Claim, Container, ContainerKey, Network, State
 from hostwatch.core.references import SELF
 from hostwatch.core.resolve.lookup import Resolver, resolver_of
 from hostwatch.core.resolve.remote_reach import OVERLAY
 from hostwatch.core.resolve.services import Answer, Tier
 from hostwatch.core.rules import Subscription
-from hostwatch.core.store.lister import Lister
+from hostwatch.core.store.lister import FileKeys, Lister
 
 
 def overlays(lister: Lister) -> list[Network]:
@@ -32,6 +32,17 @@ def _files_on(lister: Lister, network: Network) -> AbstractSet[ContainerKey]:
 def subscribers_on(lister: Lister, network: Network) -> list[ContainerKey]:
     """The containers that may be subscribers on the network."""
     return [key for owner in _files_on(lister, network) for key in (owner, *lister.joins.joiners(owner))]
+
+
+def is_near(lister: Lister, network: Network, files: FileKeys) -> bool:
+    """Whether one of these files is that of a container on the network."""
+    return not lister.by_index("network", network.key.engine, network.name).isdisjoint(files)
+
+
+def may_run_on(lister: Lister, network: Network) -> bool:
+    """Whether a container of this host runs on the network, or is being started."""
+    found = map(lister.container, lister.by_index("network", network.key.engine, network.name))
+    return any(container is not None and container.state is not State.STOPPED for container in found)
 
 
 def asks_elsewhere(lister: Lister, key: ContainerKey) -> bool:
