@@ -1,6 +1,8 @@
 """Members of a cluster: what each publishes and takes over, with a store in memory and simulated time."""
 
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +18,9 @@ from hostwatch.control.cluster.cluster import Cluster
 from hostwatch.control.cluster.membership import Membership
 from hostwatch.control.key_values import Entry
 from hostwatch.control.remotes import Remotes, SourceState
+from hostwatch.core.cluster.publication import publication_of
 from hostwatch.core.cluster.publishing import Publishing
+from hostwatch.core.cluster.shares import Share
 from hostwatch.core.model import Container, ContainerKey, EngineId
 from hostwatch.core.remote import CLUSTER, RemoteEndpoint
 from hostwatch.core.rules import Rules
@@ -670,5 +674,22 @@ def test_hosts_of_two_versions_understand_each_other() -> None:
             world.values.put(f"{B}config/{name}", json.dumps(value).encode())
         await world.settled()
         assert a.endpoints == {"b/config/later/c": "10.0.0.1", "b/config/earlier/c": "None"}
+
+    live(story)
+
+
+def test_a_host_that_leaves_keeps_nothing_of_it() -> None:
+    """It may be a member never again, and have thousands of containers."""
+
+    async def story(world: World) -> None:
+        b = await world.join("b", *(box(f"left{each}", on("back", f"10.77.2.{each}")) for each in range(1, 30)))
+        kept = weakref.ref(publication_of(b.store, ALL, b.engine))
+        assert len([*shares()]) == 29
+        await world.leave(b)
+        gc.collect()
+        assert (kept(), [*shares()]) == (None, [])
+
+    def shares() -> Iterable[Share]:
+        return (each for each in gc.get_objects() if isinstance(each, Share) and each.replica.name.startswith("left"))
 
     live(story)

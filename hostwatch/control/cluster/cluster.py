@@ -24,7 +24,8 @@ class Cluster:
         """`is_leaving` tells, when `run` is cancelled, whether this host's keys are to go at once."""
         self._peers = Peers(membership)
         standing = Standing(membership, remotes, self._count)
-        self._publisher = Publisher(membership, Desired(membership, store), standing, is_leaving)
+        self._desired = Desired(membership, store)
+        self._publisher = Publisher(membership, self._desired, standing, is_leaving)
         self._follower = Follower(membership, remotes, standing, self._peers)
 
     def __repr__(self) -> str:
@@ -44,7 +45,11 @@ class Cluster:
 
     async def run(self, key_values: KeyValueStore, ready: Callable[[], Awaitable[None]]) -> None:
         """Be a member, for ever. Nothing is published before `ready` returns."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._follower.run, key_values, self._publisher, name="follow the other hosts")
-            await ready()
-            tasks.start_soon(self._publisher.run, key_values, name="publish to the other hosts")
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._follower.run, key_values, self._publisher, name="follow the other hosts")
+                await ready()
+                tasks.start_soon(self._publisher.run, key_values, name="publish to the other hosts")
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._desired.close()

@@ -48,7 +48,7 @@ class Desired:
         """The keys with their values now."""
         turns, services = Turns(), set[str]()
         while True:
-            publication = publication_of(self._store, self._membership.publishing, self._membership.engine)
+            publication = self._current()
             if publication is not self._publication:  # all of it is to be computed
                 # It may have taken changes in before, for the member that this host was under earlier settings.
                 self._publication, services = publication, {*self._replicas, *publication.services}
@@ -62,6 +62,17 @@ class Desired:
             await turns.give()
         self._values[self._membership.node_key] = self.node_value
         return self._values
+
+    def _current(self) -> Publication:
+        return publication_of(self._store, self._membership.publishing, self._membership.engine)
+
+    async def close(self) -> None:
+        """Drop what the store keeps for it: thousands of containers in steps."""
+        turns, publication = Turns(), self._current()
+        while publication.shrink(_STEP):
+            await turns.give()
+        self._store.results.end(publication)
+        self._publication = None
 
     def _take_in(self, service: str, replicas: tuple[Replica, ...]) -> None:
         key = f"{self._membership.services_key}{service}"

@@ -37,6 +37,10 @@ class Publication:
         self._results.forget(self._candidates)
         self._results.forget(self._shares)
 
+    def shrink(self, most: int) -> bool:
+        """Drop so much of what is kept; returns whether there may be more. Nothing is asked of it any more."""
+        return self._results.forget(self._shares, most)
+
     def advance(self, most: int) -> set[str] | None:
         """Take in so many changes; returns the services that they concern, `None` if there was no change left."""
         if self._results.overdue and not self._results.settle(most):

@@ -9,6 +9,7 @@ the same name are told apart by nothing: one result too many that is dropped cos
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
 First = TypeVar("First")
@@ -103,10 +104,11 @@ class Results:
                 if not others:
                     del self._made_from[fact]
 
-    def forget(self, kept: "Kept[Any, Any]") -> None:
-        """Drop all results of a function."""
-        for key in [*kept]:
+    def forget(self, kept: "Kept[Any, Any]", most: int | None = None) -> bool:
+        """Drop all results of a function, or so many; returns whether one is left."""
+        for key in [*islice(kept, most)]:
             self._drop((kept, key))
+        return any(True for _ in kept)
 
     def lasting(self, kept: "Kept[Key, Lasting]", key: Key) -> Lasting:
         """A result that keeps results of its own. It depends on no fact, so it is dropped when it is no longer used."""
@@ -117,10 +119,18 @@ class Results:
         self._lasting[kept, key] = uses
         oldest, last = next(iter(self._lasting.items()))
         if uses - last > _UNUSED + 2 * len(self._lasting):
-            del self._lasting[oldest]
-            oldest[0](oldest[1]).close()
-            self._drop(oldest)
+            self._close(oldest)
         return found
+
+    def end(self, lasting: Closable) -> None:
+        """Drop a lasting result that nobody is to use again."""
+        for cell in [(kept, key) for kept, key in self._lasting if kept(key) is lasting]:
+            self._close(cell)
+
+    def _close(self, cell: "_Cell") -> None:
+        del self._lasting[cell]
+        cell[0](cell[1]).close()
+        self._drop(cell)
 
     def of(self, function: Callable[[First, Key], Value], first: First, most: int) -> "Kept[Key, Value]":
         """The kept results of a function, which is called with this first argument.
