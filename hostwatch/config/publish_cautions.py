@@ -11,8 +11,10 @@ from hostwatch.core.model import EngineId
 from hostwatch.core.names import folded, told
 from hostwatch.core.store.lister import Lister
 
-_MOST_SOUGHT = 20
-"""Names for which something is looked for at most. A search for a similar one takes some 2 ms."""
+_MOST_TOLD = 20
+"""Entries of a list that are told at most."""
+_MOST_SOUGHT = 3
+"""Names for which a similar one is looked for at most, each for some milliseconds."""
 _SECTION = ("cluster", "publish")
 
 
@@ -30,14 +32,15 @@ def unpublished(settings: Settings, lister: Lister, engine: EngineId) -> Iterato
     if lister.any_aliases_unread(engine):
         return
     services = [each for each in _written(settings, "services") if not is_publishable(lister, engine, each[0])]
-    for name, index in islice(services, _MOST_SOUGHT):
+    for count, (name, index) in enumerate(islice(services, _MOST_TOLD)):
         reason = "no service and no container is called that here, so that nothing is published by this name"
-        yield Problem(index, shown(name), reason + _meant(near_publishable(lister, engine, name)))
+        near = near_publishable(lister, engine, name) if count < _MOST_SOUGHT else None
+        yield Problem(index, shown(name), reason + _meant(near))
     places = dict(_written(settings, "networks"))
-    for name, near in islice(unknown_networks(lister, tuple(places)), _MOST_SOUGHT):
+    for name, near in islice(unknown_networks(lister, tuple(places)), _MOST_TOLD):
         reason = "the engine has no network of that name, so that nothing is published with an address on it"
         yield Problem(places[name], shown(name), reason + _meant(near))
-    for name, index in islice(_written(settings, "host_address"), _MOST_SOUGHT):
+    for name, index in islice(_written(settings, "host_address"), _MOST_TOLD):
         for reason in islice(unreachable_ports(lister, engine, name), 1):  # its replicas are alike
             yield Problem(index, shown(name), told(reason))
 

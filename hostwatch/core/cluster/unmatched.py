@@ -2,11 +2,15 @@
 
 import ipaddress
 from collections.abc import Iterator
+from itertools import islice
 
 from hostwatch.core.likeness import neighbours
 from hostwatch.core.model import Binding, Container, EngineId, NetworkMode, State
 from hostwatch.core.names import folded
 from hostwatch.core.store.lister import Lister
+
+_MOST_REPLICAS = 20
+"""Containers of one name that are looked at: they are alike, and each may publish thousands of ports."""
 
 
 def is_publishable(lister: Lister, engine: EngineId, name: str) -> bool:
@@ -19,7 +23,8 @@ def is_publishable(lister: Lister, engine: EngineId, name: str) -> bool:
 
 def near_publishable(lister: Lister, engine: EngineId, name: str) -> str | None:
     """The name that is probably meant by one that means nothing."""
-    return next((other for other in neighbours(name) if is_publishable(lister, engine, other)), None)
+    near = (other for other in neighbours(name) if lister.rules.service(other) or _may_be(lister, engine, other))
+    return next((other for other in near if is_publishable(lister, engine, other)), None)
 
 
 def unknown_networks(lister: Lister, names: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
@@ -32,12 +37,17 @@ def unknown_networks(lister: Lister, names: tuple[str, ...]) -> Iterator[tuple[s
 
 def unreachable_ports(lister: Lister, engine: EngineId, name: str) -> Iterator[str]:
     """Why other hosts reach nothing at this host's address by the name, for each container behind it."""
-    for container in _behind(lister, engine, name):
+    for container in islice(_behind(lister, engine, name), _MOST_REPLICAS):
         service = lister.joins.sandbox(container)
         if service is None or service.state is not State.RUNNING or service.network_mode is NetworkMode.HOST:
             continue
         if service.bindings is not None and (fault := _fault(service.bindings)) is not None:
             yield f"{container.name} {fault}"
+
+
+def _may_be(lister: Lister, engine: EngineId, folded_name: str) -> bool:
+    """Whether a container may have the name; it is quick, for the hundreds of names that are similar to another one."""
+    return any(lister.by_index(index, engine, folded_name) for index in ("name", "called", "qualified"))
 
 
 def _behind(lister: Lister, engine: EngineId, name: str) -> list[Container]:
@@ -55,7 +65,8 @@ def _behind(lister: Lister, engine: EngineId, name: str) -> list[Container]:
 def _fault(bindings: frozenset[Binding]) -> str | None:
     if not bindings:
         return "publishes no port, so that others reach nothing at this host's address"
-    others = [each for each in bindings if not _is_loopback(each[1])]
+    loopback = {address for address in {each[1] for each in bindings} if _is_loopback(address)}
+    others = [each for each in bindings if each[1] not in loopback]
     if not others:
         return "publishes its ports on a loopback address, which no other host reaches"
     if not any(is_same for *_, is_same in others):
