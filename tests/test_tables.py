@@ -186,13 +186,15 @@ def test_an_address_of_another_host_has_its_host() -> None:
 def test_the_sources_of_other_hosts_come_last() -> None:
     """Only if there are any."""
     heard = {"source": "overlay:mesh", "up": True, "since": "2026-01-02T03:04:05.678Z", "fault": None, "endpoints": 3}
-    lost = {**heard, "source": "cluster", "up": False, "fault": "no server answers"}
-    asked = {"up": None, "since": None, "fault": None, "endpoints": None, "source": "catalog:db"}
+    published = {"node": "host-b", "services": 12, "names": ["db", "mq"]}
+    lost = {**heard, "source": "cluster", "up": False, "fault": "no server answers", "published": published}
+    asked = {**dict.fromkeys(("up", "since", "fault", "endpoints", "published")), "source": "catalog:db"}
     lines = status_text({**found(), "sources": [lost, heard, asked]}, None).splitlines()
     since = local_time("2026-01-02T03:04:05.678Z")
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "names of other hosts:",
         f"  cluster: away since {since}, addresses: 3: no server answers",
+        "    this host is host-b, published services: 12  (db, mq and 10 more)",
         f"  overlay:mesh: answers since {since}, addresses: 3",
         "  catalog:db: not asked, as only a daemon does",
     ]

@@ -14,6 +14,17 @@ from hostwatch.core.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """What this host publishes to the others of a cluster, for people."""
+
+    node: str
+    """The name of this host there."""
+    services: int = 0
+    names: tuple[str, ...] = ()
+    """Those of the first services."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
     """The state of one source, for people."""
 
@@ -28,6 +39,8 @@ class SourceState:
     endpoints: int = 0
     hosts: int = 0
     """Of a cluster: how many other hosts it knows of."""
+    published: Published | None = None
+    """Of a cluster: what this host adds to it."""
 
 
 class Remotes:

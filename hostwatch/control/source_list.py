@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from hostwatch.control.history import instant
-from hostwatch.control.remotes import SourceState
+from hostwatch.control.remotes import Published, SourceState
 
 Json = Mapping[str, Any]
 
@@ -21,9 +21,14 @@ def sources(states: Mapping[str, SourceState]) -> list[Json]:
             "since": instant(state.since),
             "fault": state.fault or None,
             "endpoints": state.endpoints,
+            "published": _published(state.published),
         }
         for source, state in sorted(states.items())
     ]
+
+
+def _published(found: Published | None) -> Json | None:
+    return {"node": found.node, "services": found.services, "names": [*found.names]} if found is not None else None
 
 
 def asked_once(states: Mapping[str, SourceState], names: AbstractSet[str]) -> list[Json]:
@@ -33,7 +38,7 @@ def asked_once(states: Mapping[str, SourceState], names: AbstractSet[str]) -> li
 
 
 def _unasked(source: str, kind: str, name: str) -> Json:
-    unknown = {"up": None, "since": None, "fault": None, "endpoints": None}
+    unknown = {"up": None, "since": None, "fault": None, "endpoints": None, "published": None}
     return {"source": source, "kind": kind, "name": name or kind, **unknown}
 
 

@@ -64,6 +64,15 @@ def source_lines(found: Found) -> Iterator[Text]:
         fault = f": {source['fault']}" if source["fault"] else ""
         since = f" since {local_time(source['since'])}"
         yield line(f"  {source['source']}: ", state, f"{since}, addresses: {source['endpoints']}{fault}")
+        if published := source.get("published"):  # an older daemon does not tell it
+            yield _published_line(published)
+
+
+def _published_line(published: Found) -> Text:
+    """What this host adds to a cluster."""
+    more = published["services"] - len(published["names"])
+    names = ", ".join(published["names"]) + (f" and {more} more" if more > 0 else "")
+    return line(f"    this host is {published['node']}, published services: {published['services']}", *_faint([names]))
 
 
 def local_time(instant: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from hostwatch.control.answers import Answers
 from hostwatch.control.informer.connection import Connection
-from hostwatch.control.remotes import SourceState
+from hostwatch.control.remotes import Published, SourceState
 from hostwatch.control.source import EngineInfo
 from hostwatch.control.subscribers import NoNameError, NoSubscriberError
 from tests.control.room import Deaf, Room
@@ -112,11 +112,13 @@ async def test_sources_of_other_hosts_are_told_with_their_state(tmp_path: Path) 
         (source,) = (await answers.state())["sources"]
         since = "1970-01-01T00:00:00.000Z"
         known = {"source": "cluster", "kind": "cluster", "name": "http://10.0.0.1:2379", "since": since}
-        assert source == known | {"up": True, "fault": None, "endpoints": 2}
+        assert source == known | {"up": True, "fault": None, "endpoints": 2, "published": None}
         assert (await answers.why("web-1"))["notes"] == []
         room.sources["cluster"] = replace(room.sources["cluster"], is_up=False, fault="no server answers")
+        room.sources["cluster"] = replace(room.sources["cluster"], published=Published("host-b", 12, ("db",)))
         (source,) = (await answers.state())["sources"]
         assert (source["up"], source["fault"]) == (False, "no server answers")
+        assert source["published"] == {"node": "host-b", "services": 12, "names": ["db"]}
         (note,) = (await answers.why("web-1"))["notes"]
         assert note == f"cluster is away since {since} (no server answers): what it told is as last known"
         room.sources["cluster"] = replace(room.sources["cluster"], endpoints=0)

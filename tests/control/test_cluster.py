@@ -17,7 +17,7 @@ from hostwatch.control.cluster import peers
 from hostwatch.control.cluster.cluster import Cluster
 from hostwatch.control.cluster.membership import Membership
 from hostwatch.control.key_values import Entry
-from hostwatch.control.remotes import Remotes, SourceState
+from hostwatch.control.remotes import Published, Remotes, SourceState
 from hostwatch.core.cluster.publication import publication_of
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.cluster.shares import Share
@@ -411,12 +411,41 @@ def test_a_host_is_dropped_although_the_list_is_long(monkeypatch: pytest.MonkeyP
     live(story)
 
 
+def test_what_is_published_is_told(log: list[str]) -> None:
+    """When a service begins or ends to be it, and always where the host's standing is asked for."""
+
+    async def story(world: World) -> None:
+        shop = box("shop-db-1", on("back", "10.77.2.6"), compose="shop/db")
+        b = await world.join("b", DB, shop)
+        assert b.state.published == Published("b", 2, ("db.shop", "db"))
+        b.put(box("mq", on("back", "10.77.2.7"), labels={}), box("db", state=STOPPED))
+        await world.settled()
+        assert b.state.published == Published("b", 2, ("db.shop", "mq"))
+        b.put(DB, *(box(f"x{number}", on("back", f"10.77.2.{number}")) for number in range(10, 30)))
+        await world.settled()
+        assert b.state.published == Published("b", 23, ("db.shop", "db", "mq", *(f"x{n}" for n in range(10, 17))))
+        world.values.end_leases()
+        world.values.grant_again()
+        await world.settled()
+        other = await world.join("b", DB, engine="other")
+        assert other.state.published == Published("b")
+
+    live(story)
+    few = [f"x{number}" for number in range(10, 19)]
+    assert [line.removeprefix("INFO ") for line in log if "publishes" in line and "ERROR" not in line] == [
+        "publishes 2 services (db.shop, db) as b",
+        "publishes mq: 10.77.2.7",
+        "publishes no more db",
+        f"publishes 21 services (db, {', '.join(few)} and 11 more)",
+    ]
+
+
 def test_while_the_store_is_away_nothing_changes(log: list[str]) -> None:
     """It is said once, and what has changed on this host is published on its return."""
 
     async def story(world: World) -> None:
         a, b = await world.join("a"), await world.join("b", DB)
-        assert a.state == SourceState("cluster", "etcd", True, a.state.since, endpoints=1, hosts=1)
+        assert a.state == SourceState("cluster", "etcd", True, a.state.since, "", 1, 1, Published("a"))
         world.values.go()
         b.put(box("db", on("back", "10.77.2.6")))
         await trio.sleep(60)
@@ -434,6 +463,8 @@ def test_while_the_store_is_away_nothing_changes(log: list[str]) -> None:
     live(story)
     away = f"WARNING the shared store is away ({AWAY}); what other hosts have stays as last known"
     assert [line for line in log if AWAY in line] == [away, away], "once for each of two hosts"
+    answers = "INFO the shared store etcd answers"
+    assert [line for line in log if answers in line] == [answers] * 2 + [f"{answers} again"] * 2
 
 
 def test_a_list_shows_what_is_lost() -> None:
@@ -520,7 +551,8 @@ def test_bad_values_are_refused_once(log: list[str]) -> None:
 
     live(story)
     refused = "in the shared store is refused:"
-    assert [line.removeprefix("WARNING /hostwatch/v1/") for line in log] == [
+    warnings = [line for line in log if line.startswith("WARNING ")]
+    assert [line.removeprefix("WARNING /hostwatch/v1/") for line in warnings] == [
         f"nodes/x {refused} it names no engine",
         f"nodes/x/y {refused} the key is not one of a node",
         f"services/b/config/db {refused} no JSON",

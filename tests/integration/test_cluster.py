@@ -141,9 +141,11 @@ def test_a_service_of_another_host_is_followed(hosts: Hosts) -> None:
     eventually(lambda: "withheld" in block(web)[0])
     b.docker("network", "connect", "back", "db")
     await_line(web, b, "db")
+    assert f"publishes db: {address(b, 'db')}" in b.hostwatch.log.read_text()
     b.docker("rm", "--force", "db")
     eventually(lambda: "withheld" in block(web)[0])
     assert "db" not in str(hosts.told())
+    eventually(lambda: "publishes no more db" in b.hostwatch.log.read_text())
 
 
 def test_a_restart_is_no_change_and_a_death_is_one(hosts: Hosts) -> None:

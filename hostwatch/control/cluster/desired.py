@@ -39,6 +39,11 @@ class Desired:
         self._publication = None
 
     @property
+    def services(self) -> Mapping[str, tuple[Replica, ...]]:
+        """The replicas of each service as they were last computed, by the end of its key."""
+        return self._replicas
+
+    @property
     def node_value(self) -> bytes:
         """The value of the node's key."""
         found = self._store.host_addresses or HostAddresses()

@@ -115,9 +115,10 @@ class Follower:
                     own.gone(key)
 
     def _returned(self) -> None:
+        was_up, fault = self._standing.is_up, self._standing.fault(_PART, "")
         self._standing.turned(is_up=True)
-        if self._standing.fault(_PART, ""):
-            logger.info("the shared store {} answers again", self._membership.store)
+        if fault or not was_up:  # with other settings, such as a mended password, it answers for the first time
+            logger.info("the shared store {} answers{}", self._membership.store, " again" if fault else "")
 
     def _lost(self, fault: str) -> None:
         self._standing.turned(is_up=False)

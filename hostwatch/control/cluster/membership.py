@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hostwatch.control.remotes import Remotes, SourceState
+from hostwatch.control.remotes import Published, Remotes, SourceState
 from hostwatch.core.cluster.publishing import Publishing
 from hostwatch.core.cluster.values import NODES, SERVICES
 from hostwatch.core.model import EngineId
@@ -65,6 +65,8 @@ class Standing:
         self._since = time.time()
         self.is_up = False
         """Whether the store answers."""
+        self.published = Published(membership.node)
+        """What this host publishes."""
 
     def turned(self, *, is_up: bool) -> None:
         """The store answers, or is away."""
@@ -81,5 +83,5 @@ class Standing:
         """Tell how all stands now."""
         fault = "; ".join(dict.fromkeys(filter(None, self._faults.values())))
         endpoints, hosts = self._count()
-        state = SourceState("cluster", self._name, self.is_up, self._since, fault, endpoints, hosts)
+        state = SourceState("cluster", self._name, self.is_up, self._since, fault, endpoints, hosts, self.published)
         self._remotes.report(CLUSTER, state)

@@ -17,6 +17,7 @@ from typing import NoReturn
 import anyio
 from loguru import logger
 
+from hostwatch.control.cluster.announcer import Announcer
 from hostwatch.control.cluster.desired import Desired
 from hostwatch.control.cluster.membership import Membership, Standing
 from hostwatch.control.key_values import Entry, KeyValueStore, Lease, LeaseLostError, StoreError
@@ -61,6 +62,7 @@ class Publisher:
         self._membership = membership
         self._desired = desired
         self._standing = standing
+        self._announcer = Announcer(membership.node, standing)
         self._is_leaving = is_leaving
         self._known = _Known()
         self._wake = anyio.Event()
@@ -121,7 +123,7 @@ class Publisher:
                 continue
             backoff.succeeded()
             if (owner := self._stranger(seen)) is None:
-                self._published()
+                self._mended()
                 return seen
             self._refused(owner)
             with anyio.move_on_after(self._membership.ttl_seconds):
@@ -197,6 +199,7 @@ class Publisher:
         puts = {key: value for key, value in wanted.items() if there.get(key) != value}
         deletes = [key for key in there if key not in wanted]
         if not puts and not deletes:
+            self._published()
             return
         there.update(dict.fromkeys(puts, _UNDER_WAY))  # an answer that is lost leaves open what is there
         await lease.write(puts, deletes)
@@ -237,8 +240,16 @@ class Publisher:
         )
         if self._standing.fault(_PART, fault) != fault:
             logger.error("{}", fault)
+        self._announcer.nothing()
         self._standing.report()
 
     def _published(self) -> None:
+        """All is in the store as it is to be."""
+        if self._announcer.published(self._desired.services):
+            self._standing.report()
+        self._mended()
+
+    def _mended(self) -> None:
         if self._standing.fault(_PART, ""):
+            logger.info("the shared store takes again what this host publishes")
             self._standing.report()

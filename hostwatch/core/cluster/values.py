@@ -143,6 +143,11 @@ def subject(key: str) -> str:
     return f"{shown(name)} on {node}" if name else node
 
 
+def service_name(tail: str) -> str:
+    """What people call a service by the end of its key, as in `config/db`, `compose/shop/db` or `container/db`."""
+    return ".".join(reversed(tail.split("/")[1:]))
+
+
 def parsed_node(value: bytes | None) -> Node:
     """A node by its value. Raises `BadValueError`."""
     fields = _object(value)
