@@ -66,6 +66,11 @@ def test_a_label_that_would_cost_time_at_each_event_is_refused(label: str, value
     assert [reason in fault.reason for fault in found[0].faults] == [True]
 
 
+_SOON_SECONDS = 2.0
+"""The slowest, that of the patterns, takes 0.6 to 0.7 s alone, and 1.2 s where others empty the processor's caches. A
+work that grows with the square of the names takes a minute."""
+
+
 @pytest.mark.parametrize(
     "labels",
     [
@@ -92,7 +97,7 @@ def test_the_largest_request_of_a_label_is_soon_answered(labels: dict[str, str])
         *strangers,
     )
     assert made.roles(key("web")).subscriptions
-    assert cpu_seconds(lambda: outcomes(made, key("web"))) < 1
+    assert cpu_seconds(lambda: outcomes(made, key("web"))) < _SOON_SECONDS
 
 
 def _names(number: int) -> list[str]:
