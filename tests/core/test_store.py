@@ -132,7 +132,7 @@ def test_the_indexes_are_those_of_a_fresh_store(history: list[Step]) -> None:
     for place in ("", *NETS):
         for remote in indexed(made, "remote on", ENGINE, place):
             fresh.put_remote(remote.key, remote)
-    for source in ("cluster", "overlay:back", "catalog:far"):
+    for source in made.remotes.sources:
         fresh.remotes.await_source(source, made.remotes.awaits(source))
     for gone in filter(made.joins.is_gone, map(key, NAMES)):
         fresh.drop(gone)

@@ -49,15 +49,16 @@ class Remotes:
 
         Until then what only it may know is unknown: all subscribers may be affected.
         """
-        self._known.add(source)
-        if is_awaited == (source in self._awaited):
+        if source in self._known and is_awaited == (source in self._awaited):
             return False
-        self._awaited ^= {source}
+        self._known.add(source)
+        self._awaited ^= {source} if is_awaited != (source in self._awaited) else set()
         self._results.changed(_SOURCES)
         return True
 
     def has(self, *sources: str) -> bool:
-        """Whether one of these sources is asked, for people: no decision depends on it."""
+        """Whether one of these sources is asked, for people: no address depends on it."""
+        self._results.read(_SOURCES)
         return not self._known.isdisjoint(sources)
 
     @property
@@ -68,6 +69,7 @@ class Remotes:
     def forget(self, source: str) -> None:
         """Take in that a source is not asked any more."""
         self._known.discard(source)
+        self._results.changed(_SOURCES)
 
 
 def _once(found: list[Container]) -> list[Container]:
