@@ -225,4 +225,4 @@ steps = st.one_of(
 histories: st.SearchStrategy[list[Step]] = st.builds(
     list.__add__, st.lists(puts, min_size=3, max_size=6), st.lists(steps, min_size=1, max_size=6)
 )
-often = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=examples(130), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -56,7 +56,7 @@ withheld = st.builds(
 blocks = st.builds(Block, st.lists(records, max_size=4).map(tuple), st.lists(withheld, max_size=2).map(tuple))
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks)
 @example(b"aa\nbb\n", b"", Block(), Block((Record(ipaddress.ip_address("10.0.0.1"), ("a",)),)))
 def test_every_state_is_whole_lines_old_or_new(before: bytes, behind: bytes, first: Block, second: Block) -> None:

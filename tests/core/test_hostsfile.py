@@ -337,7 +337,7 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
     assert not changed.text or changed.text.endswith(b"\n")
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks, blocks)
 @example(b"10.9.9.9\fdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
 @example(b"10.9.9.9\tx\tdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))
@@ -423,7 +423,7 @@ def test_a_written_block_is_found(text: bytes, wanted: Block) -> None:
     )
 
 
-@settings(max_examples=examples(1000), deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(
     st.lists(
         foreign_lines.map(lambda line: line + b"\n") | st.sampled_from([*MARKERS, DB_LINES, ALIGNED]), max_size=12
