@@ -10,16 +10,9 @@ import ssl
 from pathlib import Path
 
 from hostwatch.control.source import EngineError
+from hostwatch.openssl import NO_TLS, NOT_SIGNED, OTHER_NAME, OUT_OF_DATE, alert
 
 FILES = ("ca.pem", "cert.pem", "key.pem")
-
-# X509_V_ERR_… of OpenSSL's x509_vfy.h.
-_OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
-_NOT_SIGNED = (2, 18, 19, 20, 21)
-_OTHER_NAME = (62, 64)
-
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-"""OpenSSL's reasons for an answer in plain HTTP, by its version."""
 
 _WANTS_TLS = ("HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port")
 """Go's and nginx's answers to plain HTTP on a TLS port."""
@@ -73,10 +66,10 @@ class Tls:
         reason = error.reason or str(error)
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"the certificate of {address} {self._distrust(error)}"
-        if reason in _NO_TLS:
+        if reason in NO_TLS:
             remedy = "give its TLS port (2376), or ask for no TLS (DOCKER_TLS_VERIFY, the context's certificates)"
             return f"{address} does not speak TLS; {remedy}"
-        words = reason.partition("ALERT_")[2].lower().replace("_", " ")
+        words = alert(reason)
         if not words:
             return f"no TLS with {address}: {reason}"
         if self._certified:
@@ -87,11 +80,11 @@ class Tls:
 
     def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
         code = error.verify_code
-        if code in _OTHER_NAME:
+        if code in OTHER_NAME:
             return f"is for another host ({error.verify_message}); call the engine by a name that is in it"
-        if code in _OUT_OF_DATE:
-            return f"{_OUT_OF_DATE[code]}; give the engine a new one, or set the clock right"
-        if code in _NOT_SIGNED:
+        if code in OUT_OF_DATE:
+            return f"{OUT_OF_DATE[code]}; give the engine a new one, or set the clock right"
+        if code in NOT_SIGNED:
             by = f"by the authority in {self._ca}" if self._has_ca else "by an authority that this machine trusts"
             return f"is not signed {by}; put the certificate of the one that signed it into {self._ca}"
         return f"is not good: {error.verify_message}"

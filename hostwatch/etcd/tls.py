@@ -13,13 +13,7 @@ import anyio.to_thread
 
 from hostwatch.control.key_values import StoreAddress
 from hostwatch.etcd.failures import ServerError
-
-# X509_V_ERR_… of OpenSSL's x509_vfy.h.
-_OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
-_NOT_SIGNED = (2, 18, 19, 20, 21)
-_OTHER_NAME = (62, 64)
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
-"""OpenSSL's reasons for an answer in plain HTTP, by its version."""
+from hostwatch.openssl import NO_TLS, NOT_SIGNED, OTHER_NAME, OUT_OF_DATE, alert
 
 _REFUSAL_SECONDS = 1.0
 """A server that refuses our certificate says so at once; one that does not says nothing."""
@@ -96,9 +90,9 @@ class Tls:
         reason = error.reason or str(error)
         if isinstance(error, ssl.SSLCertVerificationError):
             return ServerError(f"the certificate of {server} {self._distrust(error)}")
-        if reason in _NO_TLS:
+        if reason in NO_TLS:
             return ServerError(f"{server} does not speak TLS; write http:// for it, or give it a certificate")
-        words = reason.partition("ALERT_")[2].lower().replace("_", " ")
+        words = alert(reason)
         if not words:
             return ServerError(f"no TLS with {server}: {reason}")
         if self._certificate is None:
@@ -108,11 +102,11 @@ class Tls:
 
     def _distrust(self, error: ssl.SSLCertVerificationError) -> str:
         code = error.verify_code
-        if code in _OTHER_NAME:
+        if code in OTHER_NAME:
             return f"is for another host ({error.verify_message}); call it by a name or address that is in it"
-        if code in _OUT_OF_DATE:
-            return f"{_OUT_OF_DATE[code]}; give it a new one, or set the clock right"
-        if code in _NOT_SIGNED:
+        if code in OUT_OF_DATE:
+            return f"{OUT_OF_DATE[code]}; give it a new one, or set the clock right"
+        if code in NOT_SIGNED:
             if self._ca is None:
                 return "is not signed by an authority that this machine trusts; name the one that signed it as tls.ca"
             return f"is not signed by the authority in {self._ca}; put the one that signed it there (tls.ca)"
