@@ -60,7 +60,7 @@ class Change:
 
 
 def described(change: Change) -> Mapping[str, Any]:
-    """A change as JSON: a line of `history --json`, an event, an element of an answer. docs/history.md explains it."""
+    """A change as JSON: a line of `history --json`, an event, part of an answer. docs/how-to/history.md explains it."""
     return {
         "id": change.number,
         "time": instant(change.time),

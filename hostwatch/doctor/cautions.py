@@ -10,7 +10,7 @@ from hostwatch.core.resolve.unanswered import unanswered
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, warning
 
-_HIDING_REMEDY = f"{ALL_NAMES}; or have that server ask one which knows them (docs/resolv.md)"
+_HIDING_REMEDY = f"{ALL_NAMES}; or have that server ask one which knows them (docs/how-to/resolv.md)"
 _REMEDY = "correct it, if it is not meant so"
 
 

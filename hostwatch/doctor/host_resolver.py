@@ -7,7 +7,7 @@ from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.hosts.host_resolver import MOUNTED, Place, is_single_mount, place_here
 
-_PAGE = "docs/resolv.md has more"
+_PAGE = "docs/how-to/resolv.md has more"
 
 
 def host_resolver(evidence: Evidence) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def test_every_figure_is_told(accepted: str) -> None:
 
 def test_the_documentation_has_each_metric_and_no_other() -> None:
     """With its labels."""
-    page = (REPOSITORY / "docs/metrics.md").read_text()
+    page = (REPOSITORY / "docs/how-to/monitoring.md").read_text()
     rows = re.findall(r"^\| `(hostwatch_\w+)(?:{(.*)})?`", page, re.MULTILINE)
     documented = {name: set(labels.split(",")) - {""} for name, labels in rows}
     told: dict[str, set[str]] = {}

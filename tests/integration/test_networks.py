@@ -1,4 +1,4 @@
-"""The table of docs/networks.md: each kind of network is made, and each cell is what subscribers get there.
+"""The table of docs/reference/networks.md: each kind of network is made, and each cell is what subscribers get there.
 
 Real traffic is the judge. What hostwatch publishes is reached. What it withholds has no address that is reached.
 """
@@ -24,7 +24,7 @@ from tests import engine as engines
 from tests.conftest import Lab, environment, eventually
 from tests.image import REPOSITORY
 
-PAGE = REPOSITORY / "docs/networks.md"
+PAGE = REPOSITORY / "docs/reference/networks.md"
 VERSIONS = (engines.VERSIONS[0], engines.VERSIONS[-1])
 SERVE = "mkdir /www; echo ok >/www/index.html; exec httpd -f -h /www -p "
 SERVICE_PORT, HOST_PORT = 80, 8080

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/page.md: the page of a real daemon beside a real engine, light, dark and on a phone.
+"""Makes the pictures of docs/how-to/page.md: the page of a real daemon beside a real engine: light, dark, on a phone.
 
 Run by hand after a change of the page: `.venv/bin/python -m tests.page.pictures`.
 """
@@ -72,7 +72,7 @@ def _take_all(lab: Lab, driver: Chrome) -> None:
             time.sleep(0.5)
             taken_now = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": False})
             picture = Image.open(io.BytesIO(base64.b64decode(taken_now["data"])))
-            picture.convert("RGB").quantize(128).save(REPOSITORY / f"docs/page-{name}.png", optimize=True)
+            picture.convert("RGB").quantize(128).save(REPOSITORY / f"docs/images/page-{name}.png", optimize=True)
 
 
 def _furnish(lab: Lab) -> None:

@@ -24,7 +24,7 @@ MOST_ENDPOINTS = 10_000
 """Endpoints of all hosts. A hundred hosts with a hundred services each have as many; more are refused."""
 MOST_HOSTS = 10_000
 """Other hosts that are counted: one with no service is listed, and has no name. Where they are as many, the store
-itself is the limit (docs/scale.md)."""
+itself is the limit (docs/explanation/scale.md)."""
 _MOST_REFUSED = 1_000
 """Refusals that are told apart: a writer may make any number of keys."""
 
