@@ -5,15 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEEDED := python3-venv
 MINUTES ?= 10
+UPGRADE ?= --upgrade
 
 # `make test-fast` is for every save, `make test` for the end of a piece of work.
-.PHONY: demo test test-fast soak bench run lint format lock clean
+.PHONY: demo test test-fast soak bench run dist lint format lock clean
 .DEFAULT_GOAL := test
 
-demo: $(VENV)/ready
+demo: $(VENV)/demo-ready
 	$(BIN)/python -m tests.demo
 
-run: $(VENV)/ready
+run: $(VENV)/demo-ready
 	$(BIN)/python -m tests.run
 
 test: $(VENV)/ready
@@ -31,6 +32,10 @@ soak: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python -m bench $(QUESTIONS)
 
+# All packages, into dist/. `python -m release wheel` makes one kind alone.
+dist: $(VENV)/ready
+	$(BIN)/python -m release all
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,18 +46,26 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Pins the development packages anew, with hashes and without a registry's address.
+# Pins the packages anew, with hashes and without a registry's address: those that run, those of `make demo`, and all.
+LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal \
+	--python-version 3.11 pyproject.toml
 lock: $(VENV)/ready
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--universal --python-version 3.11 --group dev pyproject.toml --output-file requirements-dev.txt
+	$(BIN)/$(LOCK) $(UPGRADE) --group dev --output-file requirements-dev.txt
+	$(BIN)/$(LOCK) --constraints requirements-dev.txt --group demo --output-file requirements-demo.txt
+	$(BIN)/$(LOCK) --constraints requirements-dev.txt --output-file requirements.txt
 
-# On Debian, `venv` is a package of its own. All Python packages are pinned and checked by their hashes.
-$(VENV)/ready: requirements-dev.txt pyproject.toml
+# The environment, in two stages, as the demo needs few packages. All of them are pinned and checked by their hashes.
+# On Debian, `venv` is a package of its own.
+$(VENV)/demo-ready: requirements-demo.txt pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || (apt-get update && apt-get install -y --no-install-recommends $(NEEDED))
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-demo.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/ready: $(VENV)/demo-ready requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
 	touch $@
 
 clean:

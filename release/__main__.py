@@ -1,0 +1,50 @@
+"""`python -m release STEP… [--into DIR]`: makes packages of this checkout."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from release import sums, wheel
+from release.build import Build, ReleaseError
+from release.source import build
+
+CHECKOUT = Path(__file__).parent.parent
+ALL = "all"
+
+STEPS: dict[str, Callable[[Build], list[Path]]] = {
+    "wheel": wheel.build,
+}
+"""What makes each kind of package, and returns the files that it made. The first is always made, for the others."""
+
+
+def main() -> None:
+    """Run the program."""
+    parser = argparse.ArgumentParser(prog="python -m release", description="Makes the packages of hostwatch.")
+    parser.add_argument("steps", nargs="+", metavar="STEP", choices=[*STEPS, ALL], help=", ".join([*STEPS, ALL]))
+    parser.add_argument("--into", type=Path, default=CHECKOUT / "dist", metavar="DIR", help="default: dist/")
+    arguments = parser.parse_args()
+    try:
+        make(arguments.steps, arguments.into.absolute())
+    except (ReleaseError, OSError) as error:
+        sys.exit(f"release: {error}")
+
+
+def make(steps: Sequence[str], into: Path, checkout: Path = CHECKOUT) -> None:
+    """Make these packages; with all of them their sums, too. Raises `ReleaseError`."""
+    with build(checkout, into) as made:
+        packages = list(_made(made, list(STEPS) if ALL in steps else steps))
+    if ALL in steps:
+        print(sums.write(packages, into))
+
+
+def _made(build: Build, steps: Sequence[str]) -> Iterator[Path]:
+    first, *others = STEPS
+    for step in [first, *(step for step in others if step in steps)]:
+        for path in STEPS[step](build):
+            print(path, flush=True)
+            yield path
+
+
+if __name__ == "__main__":
+    main()
