@@ -8,7 +8,7 @@ MINUTES ?= 10
 UPGRADE ?= --upgrade
 
 # `make test-fast` is for every save, `make test` for the end of a piece of work.
-.PHONY: demo test test-fast soak bench run dist lint format lock clean
+.PHONY: demo test test-fast soak bench run dist reference lint format lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/demo-ready
@@ -35,6 +35,10 @@ bench: $(VENV)/ready
 # All packages, into dist/. `python -m release wheel` makes one kind alone.
 dist: $(VENV)/ready
 	$(BIN)/python -m release all
+
+# Writes the pages of docs/reference that are made from the code. A test compares them.
+reference: $(VENV)/ready
+	$(BIN)/python -m manual
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

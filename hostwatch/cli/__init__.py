@@ -15,7 +15,7 @@ from hostwatch.cli.showing import status
 from hostwatch.cli.streams import Errors, Output, instead_of, open_standard_streams
 from hostwatch.terminal.width import width_of
 
-__all__ = ["main"]
+__all__ = ["commands", "main"]
 
 
 def main() -> None:
@@ -26,13 +26,14 @@ def main() -> None:
     join_words()
     try:
         # In a pipe lines of the help are not wrapped.
-        _commands()(terminal_width=width_of(sys.stdout) or sys.maxsize)
+        commands()(terminal_width=width_of(sys.stdout) or sys.maxsize)
     finally:
         if sys.stdout is not None:
             sys.stdout.flush()
 
 
-def _commands() -> typer.Typer:
+def commands() -> typer.Typer:
+    """The commands with their options and help."""
     cli = typer.Typer(
         name="hostwatch",
         help="Keeps /etc/hosts right inside running containers.",

@@ -1,0 +1,17 @@
+"""The pages of the reference that are made from the code."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from manual import command_page
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": command_page.page,
+}
+"""Each page below `docs/reference`, with the function that gives its text."""
+
+
+def write(directory: Path) -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (directory / name).write_text(page())

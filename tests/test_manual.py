@@ -1,0 +1,52 @@
+"""The documentation that is made from the code: it is what is committed, and nothing of the code is left out."""
+
+from pathlib import Path
+
+import pytest
+
+from hostwatch.core.store.selection import KNOWN_LABELS
+from manual import labels, man, notes
+from manual.commands import commands, common_options
+from manual.completions import completions
+from manual.reference import PAGES
+from manual.roff import escaped, prose
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs/reference"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_committed(name: str) -> None:
+    assert (REFERENCE / name).read_text() == PAGES[name](), "run `make reference`"
+
+
+def test_each_command_is_told() -> None:
+    assert {command.name for command in commands()} <= notes.NOTES.keys()
+
+
+def test_each_label_is_told() -> None:
+    assert {*KNOWN_LABELS} == labels.LABELS.keys()
+
+
+def test_the_man_page_has_each_command_option_and_label() -> None:
+    page = man.page("9.9", "2026-01-02")
+    assert page.startswith('.TH HOSTWATCH 1 2026-01-02 "hostwatch 9.9"\n')
+    for command in commands():
+        assert f"\\fBhostwatch\\fR \\fB{command.name}\\fR" in page
+        for option in (*command.options, *common_options()):
+            assert all(escaped(form) in page for form in option.forms)
+    for name in labels.labels():
+        assert escaped(name) in page
+
+
+def test_nothing_in_a_paragraph_is_a_request_to_roff() -> None:
+    assert prose(".so /etc/passwd") == r"\&.so /etc/passwd"
+    assert prose("'tis `a-b` \\n") == r"\(aqtis \fBa\-b\fR \en"
+    assert prose("a" * 78 + " .x") == f"{'a' * 78}\n\\&.x"
+
+
+def test_completions_are_for_packages() -> None:
+    """zsh autoloads the file as the function's body; a definition alone would complete at the second press."""
+    found = completions()
+    assert found.keys() == {"hostwatch.bash", "_hostwatch", "hostwatch.fish"}
+    assert found["_hostwatch"].startswith("#compdef hostwatch\neval ")
+    assert "compdef _" not in found["_hostwatch"]
