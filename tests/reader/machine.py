@@ -1,0 +1,209 @@
+"""A reader's machine: Debian with systemd as process 1, Docker's commands and hostwatch, as the page finds it."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import eventually
+from tests.engine import Engine, apt, roots
+from tests.image import REPOSITORY
+from tests.reader.beside import SHARED
+
+HOME = "/root/shop"
+"""The directory in which a reader begins."""
+_SUITE = "forky"
+_PACKAGES = (
+    *(
+        "base-files",
+        "bash",
+        "dash",
+        "coreutils",
+        "diffutils",
+        "findutils",
+        "gawk",
+        "grep",
+        "gzip",
+        "sed",
+        "tar",
+        "util-linux",
+        "mount",
+    ),
+    *(
+        "systemd",
+        "iproute2",
+        "iputils-ping",
+        "procps",
+        "curl",
+        "ca-certificates",
+        "jq",
+        "netbase",
+        "libc-bin",
+        "libnss-systemd",
+    ),
+    *("docker-cli", "docker-compose", "libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),
+)
+_NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
+_INSIDE = ("--mount", "--pid", "--ipc", "--uts", "--cgroup")
+_PROGRAM = """\
+#!/bin/sh
+LD_LIBRARY_PATH=/opt/python/lib exec /opt/python/bin/python3 -c '
+import sys
+sys.path[1:1] = ["/opt/source", "/opt/packages"]
+sys.argv[0] = "{name}"
+from hostwatch.{module} import main
+main()' "$@"
+"""
+_PROGRAMS = {"hostwatch": "cli", "docker-hostwatch": "docker_plugin"}
+_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+_TARGET = "[Unit]\nDescription=All that this machine is for\nWants=systemd-journald.service\n"
+_MASKED = ("systemd-udevd", "systemd-udev-trigger", "systemd-resolved", "systemd-networkd", "systemd-timesyncd")
+_ENVIRONMENT = {
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "TERM": "dumb",
+    "TZ": "UTC",
+    "USER": "root",
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A running machine."""
+
+    pid: int
+    """Its process 1, as seen from outside."""
+    engine: Engine
+
+    @property
+    def root(self) -> Path:
+        """Its file system."""
+        return Path(f"/proc/{self.pid}/root")
+
+    def enter(self, *command: str) -> list[str]:
+        """The command line that runs a program in the machine."""
+        holder = self.engine.holder
+        assert holder is not None
+        network = f"--net=/proc/{holder.pid}/ns/net"
+        variables = [f"{name}={value}" for name, value in _ENVIRONMENT.items()]
+        return ["nsenter", f"--target={self.pid}", *_INSIDE, network, "env", "-i", *variables, *command]
+
+    def run(self, *command: str, status: int | None = 0) -> str:
+        """The output of a program that runs in the machine."""
+        done = subprocess.run(self.enter(*command), capture_output=True, text=True, timeout=60, check=False)
+        assert status in (None, done.returncode), (command, done)
+        return done.stdout
+
+
+@contextmanager
+def booted(engine: Engine, directory: Path) -> Iterator[Machine]:
+    """Boot a machine in the network of an engine. The directory is its disk."""
+    _furnish(directory)
+    for name in SHARED:
+        _empty(engine.directory / name)
+    cgroup = _cgroup(directory)
+    cgroup.mkdir()
+    holder = engine.holder
+    assert holder is not None
+    python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
+    usr = f"{directory / 'usr'}:{_root() / 'usr'}"
+    script = ["sh", REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, usr]
+    into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
+    network = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+    with (directory / "console").open("w") as console:
+        process = subprocess.Popen(
+            [*map(str, into), *network, "unshare", *_NAMESPACES, "--fork", "--kill-child", *map(str, script)],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+        )
+    try:
+        machine = Machine(eventually(lambda: _child(process, directory)), engine)
+        eventually(lambda: _is_up(process, directory, machine), 30)
+        for name, place in SHARED.items():
+            machine.run("sh", "-c", f"mkdir -p {place} && mount --bind /run/engine/{name} {place}")
+        machine.run("mkdir", "-p", HOME)
+        yield machine
+    finally:
+        process.kill()
+        process.wait()
+        eventually(lambda: "populated 0" in (cgroup / "cgroup.events").read_text())
+        for left in sorted(cgroup.glob("**/"), reverse=True):
+            left.rmdir()
+
+
+def _is_up(process: "subprocess.Popen[bytes]", directory: Path, machine: Machine) -> bool:
+    assert process.poll() is None, (directory / "console").read_text()
+    return "running" in machine.run("systemctl", "is-system-running", status=None)
+
+
+def _child(process: "subprocess.Popen[bytes]", directory: Path) -> int:
+    assert process.poll() is None, (directory / "console").read_text()
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() or 0)
+
+
+def _root() -> Path:
+    """A root with all programs of a machine."""
+
+    def make(scratch: Path) -> Path:
+        roots.unpack(apt.download(_SUITE, _PACKAGES, scratch), scratch / "root")
+        return scratch / "root"
+
+    digest = hashlib.sha256(" ".join((_SUITE, *_PACKAGES)).encode()).hexdigest()[:8]
+    return roots.made(f"reader-{digest}", make)
+
+
+def _furnish(directory: Path) -> None:
+    """Put the machine's files in /etc and our programs in place."""
+    shutil.copytree(_root() / "etc", directory / "etc", symlinks=True)
+    units = directory / "etc/systemd/system"
+    units.mkdir(parents=True, exist_ok=True)
+    shutil.copy(REPOSITORY / "config/hostwatch.service", units)
+    (units / "machine.target").write_text(_TARGET)
+    for name in _MASKED:
+        (units / f"{name}.service").symlink_to("/dev/null")
+    texts = {
+        "hosts": _HOSTS,
+        "hostname": "docker-host\n",
+        "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+        "group": "root:x:0:\nnogroup:x:65534:\n",
+        "machine-id": "1" * 32 + "\n",
+        "resolv.conf": "nameserver 192.0.2.53\n",
+    }
+    for name, text in texts.items():
+        (directory / "etc" / name).write_text(text)
+    (directory / "log").mkdir()
+    programs = directory / "opt/hostwatch/bin"
+    programs.mkdir(parents=True)
+    for name, module in _PROGRAMS.items():
+        (programs / name).write_text(_PROGRAM.format(name=name, module=module))
+        (programs / name).chmod(0o755)
+    links = {"bin/hostwatch": "hostwatch", "libexec/docker/cli-plugins/docker-hostwatch": "docker-hostwatch"}
+    for link, name in links.items():
+        place = directory / "usr" / link
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(f"/opt/hostwatch/bin/{name}")
+
+
+def _empty(directory: Path) -> None:
+    """Remove what is in a directory that others have mounted."""
+    directory.mkdir(exist_ok=True)
+    for left in directory.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _cgroup(directory: Path) -> Path:
+    """The control group (version 2) of a machine."""
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    (place,) = [where for _, where, kind, *_ in mounts if kind == "cgroup2"][:1]
+    return Path(place) / f"hostwatch-reader-{os.getpid()}-{directory.name}"

@@ -1,0 +1,95 @@
+"""Reads a page on a machine: does each step, and notes what each command showed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import ndiff
+from pathlib import Path
+
+from tests.reader.comparison import Bindings, addresses, alike, matched
+from tests.reader.machine import HOME, Machine
+from tests.reader.page import Command, Hidden, Page, Step, Written
+from tests.reader.shell import Shell, ShellError, shell
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a command showed on the machine."""
+
+    command: Command
+    status: int
+    lines: tuple[str, ...]
+    is_right: bool
+
+
+@dataclass
+class Reading:
+    """What came of the steps of a page, up to the first one after which a reader would be lost."""
+
+    page: Page
+    bindings: Bindings
+    found: list[Found] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """Each with its place."""
+
+    def take(self, command: Command, status: int, output: str) -> bool:
+        """Compare what a command did; returns whether a reader can go on."""
+        lines = tuple(output.rstrip().splitlines())
+        bindings = matched(command.shown, lines, self.bindings) if command.shown else self.bindings
+        self.found.append(Found(command, status, lines, bindings is not None))
+        if status != command.status:
+            self._fault(command, f"it ends with status {status} instead of {command.status}:\n{output}")
+        elif bindings is None:
+            self._fault(
+                command, f"it shows something else (-: the page, +: the machine)\n{self._difference(command, lines)}"
+            )
+        else:
+            self.bindings = bindings
+        return status == command.status
+
+    def _difference(self, command: Command, lines: tuple[str, ...]) -> str:
+        """Only true differences: a line that is right is shown as it is on the page."""
+        real = []
+        for line in lines:
+            same = (shown for shown in command.shown if alike(shown, line, self.bindings) is not None)
+            real.append(next(same, self.bindings.shown(line)))
+        return "\n".join(line for line in ndiff(command.shown, real) if not line.startswith("?"))
+
+    def _fault(self, step: Step, what: str) -> None:
+        self.faults.append(f"{self.page.path}:{step.line}: $ {step.text}\n{what}")
+
+
+def read_on(page: Page, machine: Machine, tell: Callable[[str], None] = lambda _: None) -> Reading:
+    """Follow a page on a machine; `tell` gets what happens."""
+    reading = Reading(page, Bindings(fixed=addresses(page.typed)))
+    with shell(machine) as opened:
+        for step in page.steps:
+            if not _done(step, machine, opened, reading, tell):
+                break
+    return reading
+
+
+def _done(step: Step, machine: Machine, opened: Shell, reading: Reading, tell: Callable[[str], None]) -> bool:
+    match step:
+        case Written():
+            tell(f"--- {step.name}")
+            _write(machine, step)
+            return True
+        case Hidden():
+            command = Command(step.line, step.text)
+        case Command():
+            command = step
+    tell(f"$ {step.text}")
+    try:
+        status, output = opened.run(step.text)
+    except ShellError as error:
+        reading.faults.append(f"{reading.page.path}:{step.line}: $ {step.text}\n{error}")
+        return False
+    tell(output.rstrip("\n"))
+    return reading.take(command, status, output)
+
+
+def _write(machine: Machine, step: Written) -> None:
+    """Write a file of the reader: below the directory in which they began, or at its absolute path."""
+    place = machine.root / str(Path(HOME, step.name)).lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(step.text)

@@ -1,0 +1,90 @@
+"""Images under the names that pages use: small programs that do what the page needs of the real ones.
+
+No registry is reached. A page's commands and files are those for the real images.
+"""
+
+import io
+import tarfile
+from dataclasses import dataclass, field
+
+import docker
+
+from tests.engine import roots
+
+_NEWEST = "28.5"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What an image runs, and the files that it has besides busybox."""
+
+    server: str
+    files: dict[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+
+
+def _answering(port: int, greeting: str, client: str) -> StandIn:
+    """A server that greets each connection, and a client that tells whether it does."""
+    return StandIn(
+        f"exec nc -ll -p {port} -e /bin/greet",
+        {
+            "bin/greet": f"#!/bin/sh\necho {greeting}\n",
+            f"bin/{client}": f'#!/bin/sh\ntest -n "$(nc -w 1 127.0.0.1 {port} </dev/null)"\n',
+        },
+        (port,),
+    )
+
+
+_ENTRY = """\
+#!/bin/sh
+case "$1" in
+    "" | -*) {server} ;;
+    *) exec "$@" ;;
+esac
+"""
+_INSTALL = """\
+#!/bin/sh
+if [ -n "$(nc -w 2 "${WORDPRESS_DB_HOST:-mysql}" 3306 </dev/null)" ]; then
+    printf 'Status: 302 Found\\r\\nLocation: /wp-admin/install.php\\r\\n\\r\\n'
+else
+    printf 'Status: 500 Internal Server Error\\r\\nContent-Type: text/html\\r\\n\\r\\n'
+    echo 'Error establishing a database connection'
+fi
+"""
+_BY_NAME = {
+    "mysql": _answering(3306, "8.4", "mysqladmin"),
+    "mariadb": _answering(3306, "11.8", "mariadb-admin"),
+    "postgres": _answering(5432, "17", "pg_isready"),
+    "redis": _answering(6379, "+PONG", "redis-cli"),
+    "wordpress": StandIn("exec httpd -f -p 80 -h /www", {"www/cgi-bin/index.cgi": _INSTALL}, (80,)),
+}
+_AT_ONCE = "STOPSIGNAL SIGKILL"
+"""A shell as process 1 ignores SIGTERM, and the engine would wait ten seconds for it."""
+_OTHER = StandIn("exec sleep infinity")
+
+
+def replace_busybox(client: docker.DockerClient) -> None:
+    """Give the engine a busybox that ends at once."""
+    made = (roots.fetch(_NEWEST) / roots.IMAGE).read_bytes()
+    client.api.import_image_from_data(made, repository="busybox", tag="latest", changes=['CMD ["sh"]', _AT_ONCE])
+
+
+def make(client: docker.DockerClient, name: str) -> None:
+    """Give the engine an image of this name, unless it has one."""
+    if client.images.list(name=name):
+        return
+    repository, _, tag = name.partition(":")
+    stand_in = _BY_NAME.get(repository.rpartition("/")[2], _OTHER)
+    changes = ['ENTRYPOINT ["/bin/entry"]', "CMD []", _AT_ONCE, *(f"EXPOSE {port}" for port in stand_in.ports)]
+    client.api.import_image_from_data(_archive(stand_in), repository=repository, tag=tag or "latest", changes=changes)
+
+
+def _archive(stand_in: StandIn) -> bytes:
+    """The file system: busybox with the files of its own."""
+    made = io.BytesIO((roots.fetch(_NEWEST) / roots.IMAGE).read_bytes())
+    with tarfile.open(fileobj=made, mode="a") as archive:
+        for name, text in {**stand_in.files, "bin/entry": _ENTRY.format(server=stand_in.server)}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text.encode()), 0o755
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return made.getvalue()
