@@ -51,26 +51,31 @@ format: $(VENV)/ready
 	$(BIN)/ruff format .
 
 # Pins the packages anew, with hashes and without a registry's address: those that run, those of `make demo`, and all.
+# `make lock UPGRADE=` keeps the versions that are pinned.
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal \
 	--python-version 3.11 pyproject.toml
 lock: $(VENV)/ready
-	$(BIN)/pip install --quiet uv
 	$(BIN)/$(LOCK) $(UPGRADE) --group dev --output-file requirements-dev.txt
 	$(BIN)/$(LOCK) --constraints requirements-dev.txt --group demo --output-file requirements-demo.txt
 	$(BIN)/$(LOCK) --constraints requirements-dev.txt --output-file requirements.txt
 
 # The environment, in two stages, as the demo needs few packages. All of them are pinned and checked by their hashes.
+# uv comes first, as it needs a second for what takes pip a quarter of a minute. pip knows mirrors that uv does not.
 # On Debian, `venv` is a package of its own.
 $(VENV)/demo-ready: requirements-demo.txt pyproject.toml
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || (apt-get update && apt-get install -y --no-install-recommends $(NEEDED))
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-demo.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	sed -n '/^uv==/,/[^\]$$/p' requirements-demo.txt > $(VENV)/uv.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement $(VENV)/uv.txt
+	$(call install,--require-hashes --requirement requirements-demo.txt)
+	$(call install,--no-deps --no-build-isolation --editable .)
 	touch $@
 
 $(VENV)/ready: $(VENV)/demo-ready requirements-dev.txt
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(call install,--require-hashes --requirement requirements-dev.txt)
 	touch $@
+
+install = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(1) || $(BIN)/pip install --quiet $(1)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

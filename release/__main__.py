@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from release import sums, wheel
+from release import sbom, sums, wheel
 from release.build import Build, ReleaseError
 from release.source import build
 
@@ -14,6 +14,7 @@ ALL = "all"
 
 STEPS: dict[str, Callable[[Build], list[Path]]] = {
     "wheel": wheel.build,
+    "sbom": sbom.build,
 }
 """What makes each kind of package, and returns the files that it made. The first is always made, for the others."""
 

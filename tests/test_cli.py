@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,11 @@ def test_a_watch_in_a_pipe_tells_each_change_once() -> None:
             process.terminate()
             assert process.stdout.read() == ""
             assert process.wait(30) == 0
+
+
+def test_the_version_has_the_commit_of_a_checkout() -> None:
+    """A package has it in a file of its own, and where it is not known the version stands alone."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    found = subprocess.run(git, stdout=subprocess.PIPE, text=True, check=False)
+    commit = f" ({found.stdout[:12]})" if found.returncode == 0 else ""
+    assert hostwatch("--version").stdout == f"hostwatch {version('hostwatch')}{commit}\n"

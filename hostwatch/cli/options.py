@@ -99,9 +99,9 @@ def given(context: typer.Context) -> Common:
 
 def _print_version(is_given: bool) -> None:
     if is_given:
-        from importlib.metadata import version
+        from hostwatch.cli.version import described
 
-        typer.echo(f"hostwatch {version('hostwatch')}")
+        typer.echo(f"hostwatch {described()}")
         raise typer.Exit
 
 
