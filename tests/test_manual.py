@@ -1,11 +1,20 @@
 """The documentation that is made from the code: it is what is committed, and nothing of the code is left out."""
 
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hostwatch.config.file import load
+from hostwatch.config.settings import schema
+from hostwatch.core import resolv_template
+from hostwatch.core.patterns import Part
+from hostwatch.core.references import Attribute
+from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
-from manual import labels, man, notes
+from manual import configuration_page, keys, labels, man, notes, reference_page
 from manual.commands import commands, common_options
 from manual.completions import completions
 from manual.reference import PAGES
@@ -50,3 +59,35 @@ def test_completions_are_for_packages() -> None:
     assert found.keys() == {"hostwatch.bash", "_hostwatch", "hostwatch.fish"}
     assert found["_hostwatch"].startswith("#compdef hostwatch\neval ")
     assert "compdef _" not in found["_hostwatch"]
+
+
+@pytest.mark.parametrize("name", keys.examples())
+def test_an_example_is_valid(name: str, tmp_path: Path) -> None:
+    """That each key has one is seen when the page is made."""
+    path = tmp_path / name
+    path.write_text(keys.examples()[name])
+    load(path)
+
+
+def test_a_key_of_which_nothing_is_said_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = json.loads(json.dumps(schema()))
+    whole["$defs"]["TimingSettings"]["properties"]["patience"] = {"type": "boolean", "description": "How long."}
+    monkeypatch.setattr(keys, "schema", lambda: whole)
+    with pytest.raises(LookupError, match=r"timing\.patience"):
+        configuration_page.page()
+    del whole["$defs"]["TimingSettings"]["properties"]["patience"]["description"]
+    with pytest.raises(KeyError, match="description"):
+        configuration_page.page()
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (reference_page.ATTRIBUTES, Attribute),
+        (reference_page.TIERS, Tier),
+        (reference_page.PARTS, Part),
+        (reference_page.LINES, resolv_template.KEYWORDS),
+    ],
+)
+def test_each_word_of_a_template_is_told(told: Mapping[Any, Any], known: Iterable[Any]) -> None:
+    assert told.keys() == {*known}

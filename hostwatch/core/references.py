@@ -41,10 +41,11 @@ class Attribute(enum.Enum):
         return self in (Attribute.PUBLIC_IP, Attribute.HOST_IP)
 
 
-_SPELLINGS = {attribute.value: attribute for attribute in Attribute} | {
+SPELLINGS = {attribute.value: attribute for attribute in Attribute} | {
     "PrivateIpAddress": Attribute.IP,
     "MacAddress": Attribute.MAC,
 }
+"""Each attribute by its spellings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +217,9 @@ def _parsed_reference(column: int, rest: str) -> Reference:
     body = _BODY.fullmatch(match[1])
     if body is None:
         raise FaultError(column, match[0], "a reference is @{NAME.ATTRIBUTE} or @{NAME.ATTRIBUTE[N]}, as in @{db.ip}")
-    attribute = _SPELLINGS.get(body[2])
+    attribute = SPELLINGS.get(body[2])
     if attribute is None:
-        known = ", ".join(_SPELLINGS)
+        known = ", ".join(SPELLINGS)
         raise FaultError(column, match[0], f"unknown attribute {body[2]!r}; known are {known}")
     name, number = folded(body[1]), None if body[3] is None else int(body[3])
     if attribute is not Attribute.HOST_IP:
