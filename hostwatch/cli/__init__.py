@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from hostwatch.cli.beginning import init
 from hostwatch.cli.checking import check, doctor, print_schema
 from hostwatch.cli.completing import join_words
 from hostwatch.cli.explaining import why
@@ -43,7 +44,7 @@ def commands() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback()(root)
-    for function in (run, sync, plan, status, why, history, check, clean, doctor):
+    for function in (init, run, sync, plan, status, why, history, check, clean, doctor):
         # Without a short help typer would cut the first line.
         cli.command(short_help=(function.__doc__ or "").partition("\n")[0])(command(function))
     cli.command(name="schema", short_help=print_schema.__doc__)(print_schema)

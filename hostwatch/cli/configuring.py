@@ -29,7 +29,11 @@ def loaded(common: Common) -> Settings:
 
 def settings_of(common: Common) -> Settings:
     """The settings of that file. Starts the log by them."""
-    settings = loaded(common)
+    return logged(common, loaded(common))
+
+
+def logged(common: Common, settings: Settings) -> Settings:
+    """These settings. Starts the log by them."""
     try:
         _start_log(common, settings)
     except OSError as error:

@@ -9,6 +9,7 @@ from hostwatch.cli.failing import explained, run
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import USAGE, fail
 from hostwatch.config.faults import ConfigError
+from hostwatch.config.settings import Settings
 from hostwatch.control.survey import Survey
 from hostwatch.terminal.progress import progress_bar
 
@@ -36,7 +37,13 @@ def follow(common: Common, http_listen: str | None) -> bool:
 
 def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False) -> T:
     """The result of a survey; `alone`: only if no daemon keeps the files."""
-    settings = settings_of(common)
+    return surveyed_by(common, settings_of(common), use, alone=alone)
+
+
+def surveyed_by(
+    common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False
+) -> T:
+    """The same by settings that may be of no file."""
 
     async def survey_and_use() -> T:
         with progress_bar() as progress:

@@ -19,6 +19,7 @@ from hostwatch.docker.connect import located_engine
 from hostwatch.docker.engine import DockerEngine
 from tests import engine as engines
 from tests.conftest import Hostwatch, Lab, eventually, make_lab, make_network
+from tests.integration.test_init import crowded, does_what_it_says
 
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db"}
 IMAGE = "docker.io/library/busybox:latest"
@@ -312,3 +313,10 @@ def read(container: Container, path: str) -> str:
     output = container.exec_run(["cat", path]).output
     assert isinstance(output, bytes)
     return output.decode()
+
+
+@pytest.mark.parametrize("world", ["podman-5.4"], indirect=True)
+def test_a_first_configuration_does_what_it_says(lab: Lab, tmp_path: Path) -> None:
+    """Its default network has another name."""
+    crowded(lab)
+    does_what_it_says(lab, tmp_path / "hostwatch.yaml")
