@@ -20,7 +20,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if page.is_followed], ids=name)
 def test_a_page_is_as_it_says(page: Page, machines: Machines) -> None:
-    with machines.machine(page) as machine:
-        faults = read_on(page, machine).faults
+    with machines.seats(page) as seats:
+        faults = read_on(page, seats).faults
     if faults:
         pytest.fail("\n".join(faults), pytrace=False)

@@ -23,9 +23,9 @@ def main() -> int:
         with (
             tempfile.TemporaryDirectory() as directory,
             Machines(Path(directory)) as machines,
-            machines.machine(page) as machine,
+            machines.seats(page) as seats,
         ):
-            reading = read_on(page, machine, lambda text: print(text, flush=True))
+            reading = read_on(page, seats, lambda text: print(text, flush=True))
     except (PageError, EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

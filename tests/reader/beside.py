@@ -1,22 +1,30 @@
-"""The engine of a page's machine: a private one, which sees the reader's files under the reader's paths."""
+"""The engines beside readers' machines: private ones, with all files where a reader has them."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.engine import Engine
 from tests.engine.engine import begin
 from tests.engine.machine import home
+from tests.engine.releases import release
 
-SHARED = {"home": "/root", "etc": "/etc/hostwatch", "run-hostwatch": "/run/hostwatch"}
+_SHARED = {"home": "/root", "etc": "/etc/hostwatch", "run-hostwatch": "/run/hostwatch"}
 """Directories of the engine's own and where machine and engine see them, as containers mount what is in there."""
-_ADDRESSES = (
+_DOCKER = {"data": "/var/lib/docker"}
+_PODMAN = {"data": "/var/lib/containers/storage", "r": "/run/containers/storage"}
+_DOCKER_OPTIONS = (
+    "--data-root=/var/lib/docker",
+    "--host=unix:///run/docker.sock",
+    # Docker's own addresses, which a reader has, too.
     "--bip=172.17.0.1/16",
     *(f"--default-address-pool=base={base},size=16" for base in ("172.18.0.0/16", "172.19.0.0/16", "172.20.0.0/14")),
 )
-"""Docker's own, which a reader has, too."""
-_PLACES = ("--data-root=/var/lib/docker", "--host=unix:///run/docker.sock")
+_PODMAN_OPTIONS = ("--root=/var/lib/containers/storage", "--runroot=/run/containers/storage")
 _MOUNT = """\
 set -e
+echo "$1" >/proc/sys/kernel/hostname
+shift
 ln -sf ../run /var/run
 for each in "$@"; do
     mkdir -p "${each%%=*}" "${each#*=}"
@@ -29,16 +37,34 @@ done
 class PageEngine(Engine):
     """An engine with its data, its socket and its reader's files where a reader has them."""
 
+    host: str = ""
+    """The name of the machine."""
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman's."""
+        return release(self.version).podman
+
+    @property
+    def shared(self) -> Mapping[str, str]:
+        """Directories of the reader, by their names below the engine's own."""
+        return _SHARED
+
+    @property
+    def mounts(self) -> Mapping[str, str]:
+        """All directories that the machine sees, too."""
+        return {**(_PODMAN if self.is_podman else _DOCKER), **self.shared}
+
     def hold(self) -> None:
         """Make the namespaces, and mount in there what the machine has, too."""
         if self.held():
             return
         super().hold()
-        places = {"data": "/var/lib/docker", **SHARED}
-        pairs = [f"{self.directory / name}={place}" for name, place in places.items()]
-        subprocess.run(self.enter("sh", "-c", _MOUNT, "sh", *pairs), check=True)
+        pairs = [f"{self.directory / name}={place}" for name, place in self.mounts.items()]
+        subprocess.run(self.enter("sh", "-c", _MOUNT, "sh", self.host, *pairs), check=True)
 
 
-def start(version: str, name: str) -> PageEngine:
-    """Start a new engine for pages."""
-    return begin(PageEngine(version, name, home() / "run" / name, (*_ADDRESSES, *_PLACES)))
+def start(version: str, name: str, host: str) -> PageEngine:
+    """Start a new engine for pages, on a machine of that name."""
+    options = _PODMAN_OPTIONS if release(version).podman else _DOCKER_OPTIONS
+    return begin(PageEngine(version, name, home() / "run" / name, options, host))

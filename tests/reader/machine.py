@@ -12,42 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import eventually
-from tests.engine import Engine, apt, roots
+from tests.engine import apt, roots
 from tests.image import REPOSITORY
-from tests.reader.beside import SHARED
+from tests.reader.beside import PageEngine
 
-HOME = "/root/shop"
-"""The directory in which a reader begins."""
 _SUITE = "forky"
 _PACKAGES = (
-    *(
-        "base-files",
-        "bash",
-        "dash",
-        "coreutils",
-        "diffutils",
-        "findutils",
-        "gawk",
-        "grep",
-        "gzip",
-        "sed",
-        "tar",
-        "util-linux",
-        "mount",
-    ),
-    *(
-        "systemd",
-        "iproute2",
-        "iputils-ping",
-        "procps",
-        "curl",
-        "ca-certificates",
-        "jq",
-        "netbase",
-        "libc-bin",
-        "libnss-systemd",
-    ),
-    *("docker-cli", "docker-compose", "libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),
+    *("base-files", "bash", "dash", "coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "sed", "tar"),
+    *("util-linux", "mount", "systemd", "libnss-systemd", "libc-bin", "procps", "hostname"),
+    *("iproute2", "iptables", "iputils-ping", "curl", "ca-certificates", "jq"),
+    *("docker-cli", "docker-compose", "etcd-server", "etcd-client"),
+    *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),  # for Python
 )
 _NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
 _INSIDE = ("--mount", "--pid", "--ipc", "--uts", "--cgroup")
@@ -61,17 +36,28 @@ from hostwatch.{module} import main
 main()' "$@"
 """
 _PROGRAMS = {"hostwatch": "cli", "docker-hostwatch": "docker_plugin"}
-_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-_TARGET = "[Unit]\nDescription=All that this machine is for\nWants=systemd-journald.service\n"
-_MASKED = ("systemd-udevd", "systemd-udev-trigger", "systemd-resolved", "systemd-networkd", "systemd-timesyncd")
-_ENVIRONMENT = {
-    "HOME": "/root",
-    "LANG": "C.UTF-8",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "TERM": "dumb",
-    "TZ": "UTC",
-    "USER": "root",
+_LINKS = {
+    "bin/hostwatch": "/opt/hostwatch/bin/hostwatch",
+    "libexec/docker/cli-plugins/docker-hostwatch": "/opt/hostwatch/bin/docker-hostwatch",
+    "sbin/iptables": "xtables-nft-multi",
+    "sbin/iptables-save": "xtables-nft-multi",
 }
+"""The last ones as Debian's alternatives have them."""
+_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+_PASSWD = """\
+root:x:0:0:root:/root:/bin/bash
+etcd:x:500:500::/var/lib/etcd:/bin/sh
+mia:x:1000:1000:Mia:/home/mia:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/bin/false
+"""
+_GROUP = "root:x:0:\netcd:x:500:\nmia:x:1000:\nnogroup:x:65534:\n"
+_TARGET = "[Unit]\nDescription=All that this machine is for\nRequires=basic.target\nAfter=basic.target\n"
+_MASKED = ("systemd-udevd", "systemd-udev-trigger", "systemd-resolved", "systemd-networkd", "systemd-timesyncd")
+_PODMAN = """\
+#!/bin/sh
+exec /usr/bin/podman --url unix:///run/podman/podman.sock "$@"
+"""
+"""The engine's processes are elsewhere, so it is spoken to by its socket."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ class Machine:
 
     pid: int
     """Its process 1, as seen from outside."""
-    engine: Engine
+    engine: PageEngine
 
     @property
     def root(self) -> Path:
@@ -92,8 +78,7 @@ class Machine:
         holder = self.engine.holder
         assert holder is not None
         network = f"--net=/proc/{holder.pid}/ns/net"
-        variables = [f"{name}={value}" for name, value in _ENVIRONMENT.items()]
-        return ["nsenter", f"--target={self.pid}", *_INSIDE, network, "env", "-i", *variables, *command]
+        return ["nsenter", f"--target={self.pid}", *_INSIDE, network, *command]
 
     def run(self, *command: str, status: int | None = 0) -> str:
         """The output of a program that runs in the machine."""
@@ -103,17 +88,18 @@ class Machine:
 
 
 @contextmanager
-def booted(engine: Engine, directory: Path) -> Iterator[Machine]:
+def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     """Boot a machine in the network of an engine. The directory is its disk."""
-    _furnish(directory)
-    for name in SHARED:
-        _empty(engine.directory / name)
+    _furnish(directory, engine.host)
+    for shared in engine.shared:
+        _empty(engine.directory / shared)
     cgroup = _cgroup(directory)
     cgroup.mkdir()
     holder = engine.holder
     assert holder is not None
     python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
-    usr = f"{directory / 'usr'}:{_root() / 'usr'}"
+    lower = [directory, _root(), *([roots.fetch(engine.version)] if engine.is_podman else [])]
+    usr = ":".join(str(root / "usr") for root in lower)
     script = ["sh", REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, usr]
     into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
     network = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
@@ -127,9 +113,7 @@ def booted(engine: Engine, directory: Path) -> Iterator[Machine]:
     try:
         machine = Machine(eventually(lambda: _child(process, directory)), engine)
         eventually(lambda: _is_up(process, directory, machine), 30)
-        for name, place in SHARED.items():
-            machine.run("sh", "-c", f"mkdir -p {place} && mount --bind /run/engine/{name} {place}")
-        machine.run("mkdir", "-p", HOME)
+        _join(machine)
         yield machine
     finally:
         process.kill()
@@ -137,6 +121,17 @@ def booted(engine: Engine, directory: Path) -> Iterator[Machine]:
         eventually(lambda: "populated 0" in (cgroup / "cgroup.events").read_text())
         for left in sorted(cgroup.glob("**/"), reverse=True):
             left.rmdir()
+
+
+def _join(machine: Machine) -> None:
+    """Mount what the engine has, too, where it has it."""
+    commands = ["umount /var/lib/docker"]
+    if machine.engine.is_podman:
+        commands += ["rm /run/docker.sock", "mkdir -p /run/podman"]
+        commands += ["ln -s ../engine/docker.sock /run/podman/podman.sock"]
+    for name, place in machine.engine.mounts.items():
+        commands += [f"mkdir -p {place}", f"mount --bind /run/engine/{name} {place}"]
+    machine.run("sh", "-c", " && ".join(commands))
 
 
 def _is_up(process: "subprocess.Popen[bytes]", directory: Path, machine: Machine) -> bool:
@@ -160,36 +155,39 @@ def _root() -> Path:
     return roots.made(f"reader-{digest}", make)
 
 
-def _furnish(directory: Path) -> None:
+def _furnish(directory: Path, name: str) -> None:
     """Put the machine's files in /etc and our programs in place."""
     shutil.copytree(_root() / "etc", directory / "etc", symlinks=True)
     units = directory / "etc/systemd/system"
     units.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "config/hostwatch.service", units)
     (units / "machine.target").write_text(_TARGET)
-    for name in _MASKED:
-        (units / f"{name}.service").symlink_to("/dev/null")
+    for masked in _MASKED:
+        (units / f"{masked}.service").symlink_to("/dev/null")
     texts = {
         "hosts": _HOSTS,
-        "hostname": "docker-host\n",
-        "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
-        "group": "root:x:0:\nnogroup:x:65534:\n",
+        "hostname": f"{name}\n",
+        "passwd": _PASSWD,
+        "group": _GROUP,
         "machine-id": "1" * 32 + "\n",
         "resolv.conf": "nameserver 192.0.2.53\n",
     }
-    for name, text in texts.items():
-        (directory / "etc" / name).write_text(text)
+    for file, text in texts.items():
+        (directory / "etc" / file).write_text(text)
     (directory / "log").mkdir()
     programs = directory / "opt/hostwatch/bin"
     programs.mkdir(parents=True)
-    for name, module in _PROGRAMS.items():
-        (programs / name).write_text(_PROGRAM.format(name=name, module=module))
-        (programs / name).chmod(0o755)
-    links = {"bin/hostwatch": "hostwatch", "libexec/docker/cli-plugins/docker-hostwatch": "docker-hostwatch"}
-    for link, name in links.items():
+    for program, module in _PROGRAMS.items():
+        (programs / program).write_text(_PROGRAM.format(name=program, module=module))
+        (programs / program).chmod(0o755)
+    local = directory / "usr/local/bin"
+    local.mkdir(parents=True)
+    (local / "podman").write_text(_PODMAN)
+    (local / "podman").chmod(0o755)
+    for link, target in _LINKS.items():
         place = directory / "usr" / link
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(f"/opt/hostwatch/bin/{name}")
+        place.symlink_to(target)
 
 
 def _empty(directory: Path) -> None:

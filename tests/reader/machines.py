@@ -1,25 +1,34 @@
-"""The machines of pages: an engine for each kind of page, which lasts, and a machine for each page, which is new."""
+"""The machines of pages: an engine for each kind of page, which lasts, and machines for each page, which are new."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
 
 import docker
 
+from tests.hosts_lab import Host
+from tests.hosts_lab.switch import Switch
 from tests.reader import beside, stand_ins
-from tests.reader.machine import Machine, booted
+from tests.reader.beside import PageEngine
+from tests.reader.machine import booted
 from tests.reader.page import Page, PageError
+from tests.reader.seat import Seat
+
+_VERSIONS = {"docker": "28.5", "podman": "podman-5.8"}
+_HOST = "docker-host"
+_SEVERAL = ("two-hosts", "swarm")
+_OWN_NETWORKS = ("bridge", "host", "none", "podman")
 
 
 class Machines:
-    """Engines by kind. Each is started when a page needs it first, and ends with all."""
+    """Engines by kind. One that stands alone is started when a page needs it first, and ends with all."""
 
     def __init__(self, directory: Path) -> None:
         """Machines whose disks are below this directory."""
         self._directory = directory
-        self._engines: dict[str, beside.PageEngine] = {}
+        self._engines: dict[str, PageEngine] = {}
         self._pages = 0
         self._stack = ExitStack()
 
@@ -30,37 +39,71 @@ class Machines:
         self._stack.close()
 
     @contextmanager
-    def machine(self, page: Page) -> Iterator[Machine]:
-        """A fresh machine for a page, with its images."""
-        if page.machine != "docker":
-            raise PageError(f"{page.path}: no machine {page.machine!r}; there are: docker, none")
-        engine = self._engine(page.machine)
+    def seats(self, page: Page) -> Iterator[Mapping[str, Seat]]:
+        """Where the reader of a page sits, by the prompt there, with its images."""
         self._pages += 1
         disk = self._directory / f"page-{self._pages}"
-        disk.mkdir()
-        with closing(_client(engine)) as client:
-            for image in page.images:
-                stand_ins.make(client, image)
-            with booted(engine, disk) as machine:
-                yield machine
-            _clean(client)
+        with ExitStack() as stack:
+            if page.machine in _VERSIONS:
+                engine = self._engine(page.machine)
+                stack.callback(_clean, engine)
+                engines = {_HOST: engine}
+            elif page.machine in _SEVERAL:
+                engines = stack.enter_context(_hosts(disk, is_swarm=page.machine == "swarm"))
+            else:
+                kinds = ", ".join([*_VERSIONS, *_SEVERAL, "none"])
+                raise PageError(f"{page.path}: there is no machine {page.machine!r}; there are: {kinds}")
+            seats = {}
+            for name, engine in engines.items():
+                _give_images(engine, page)
+                (disk / name).mkdir(parents=True)
+                seats[name] = Seat(stack.enter_context(booted(engine, disk / name)))
+            yield {"": next(iter(seats.values())), **(seats if len(seats) > 1 else {})}
 
-    def _engine(self, kind: str) -> beside.PageEngine:
+    def _engine(self, kind: str) -> PageEngine:
         if kind not in self._engines:
-            self._engines[kind] = beside.start("28.5", f"reader-{os.getpid()}")
+            self._engines[kind] = beside.start(_VERSIONS[kind], f"r{kind[0]}{os.getpid()}", _HOST)
             self._stack.callback(self._engines[kind].stop)
-            with closing(_client(self._engines[kind])) as client:
-                stand_ins.replace_busybox(client)
         return self._engines[kind]
 
 
-def _client(engine: beside.PageEngine) -> docker.DockerClient:
+@contextmanager
+def _hosts(disk: Path, *, is_swarm: bool) -> Iterator[dict[str, PageEngine]]:
+    """Two hosts on a network of their own, 10.250.0.1 and 10.250.0.2, with one swarm if so."""
+    switch = Switch(disk)
+    with ExitStack() as stack:
+        stack.callback(switch.stop)
+        switch.start()
+        hosts = []
+        for number, name in enumerate("ab", 1):
+            engine = beside.start(_VERSIONS["docker"], f"r{name}{os.getpid()}", name)
+            stack.callback(engine.stop)
+            hosts.append(Host(number, engine, switch, disk / name))
+            hosts[-1].plug()
+        if is_swarm:
+            manager, worker = hosts
+            manager.docker("swarm", "init", f"--advertise-addr={manager.address}")
+            token = manager.docker("swarm", "join-token", "--quiet", "worker").strip()
+            worker.docker("swarm", "join", f"--token={token}", f"--advertise-addr={worker.address}", manager.address)
+        yield {host.name: host.engine for host in hosts if isinstance(host.engine, PageEngine)}
+
+
+def _client(engine: PageEngine) -> docker.DockerClient:
     return docker.DockerClient(base_url=engine.docker_host, timeout=60)
 
 
-def _clean(client: docker.DockerClient) -> None:
+def _give_images(engine: PageEngine, page: Page) -> None:
+    with closing(_client(engine)) as client:
+        for image in ("busybox:latest", *page.images):
+            stand_ins.make(client, image)
+
+
+def _clean(engine: PageEngine) -> None:
     """Remove what a page has left."""
-    for container in client.containers.list(all=True):
-        container.remove(force=True, v=True)
-    client.networks.prune()
-    client.volumes.prune(filters={"all": True})
+    with closing(_client(engine)) as client:
+        for container in client.containers.list(all=True):
+            container.remove(force=True, v=True)
+        for network in client.networks.list():
+            if network.name not in _OWN_NETWORKS:
+                network.remove()
+        client.volumes.prune(filters=None if engine.is_podman else {"all": True})

@@ -10,10 +10,10 @@ import yaml
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,})(?P<language>[\w-]*) *(?P<options>.*)")
 _TITLE = re.compile(r'title="([^"]+)"')
-_HIDDEN = re.compile(r"\s*<!-- run: (.+) -->\s*")
+_HIDDEN = re.compile(r"\s*<!-- run(?: (?P<seat>[a-z]+))?: (?P<command>.+) -->\s*")
 _STATUS = re.compile(r"\s*<!-- status: (\d+) -->\s*")
 _COMMENT = re.compile(r"<!-- page: (.*) -->")
-_PROMPT = re.compile(r"(?P<host>[a-z]?)\$ (?P<command>.*)")
+_PROMPT = re.compile(r"(?P<seat>[a-z]*)\$ (?P<command>.*)")
 _FURTHER = "> "
 
 
@@ -31,8 +31,8 @@ class Command:
     shown: tuple[str, ...] = ()
     """The output on the page, without which none is compared."""
     indent: str = ""
-    host: str = ""
-    """The machine, where there are several: `a` for the prompt `a$`."""
+    seat: str = ""
+    """Where it is typed, if there are several machines or users: `a` for the prompt `a$`."""
 
     @property
     def end(self) -> int:
@@ -55,6 +55,7 @@ class Hidden:
 
     line: int
     text: str
+    seat: str = ""
 
 
 Step = Command | Written | Hidden
@@ -107,7 +108,7 @@ def _steps(path: Path, lines: Sequence[str], begin: int) -> Iterator[Step]:
         line = lines[number]
         number += 1
         if hidden := _HIDDEN.fullmatch(line):
-            yield Hidden(number, hidden[1])
+            yield Hidden(number, hidden["command"], hidden["seat"] or "")
         elif told := _STATUS.fullmatch(line):
             status = int(told[1])
         elif fence := _FENCE.fullmatch(line):
@@ -138,15 +139,15 @@ def _commands(path: Path, begin: int, lines: Sequence[str], status: int, indent:
     found: list[tuple[int, str, list[str], list[str]]] = []
     for number, line in enumerate(lines, begin + 1):
         if prompt := _PROMPT.fullmatch(line):
-            found.append((number, prompt["host"], [prompt["command"]], []))
+            found.append((number, prompt["seat"], [prompt["command"]], []))
         elif not found:
             raise PageError(f"{path}:{number}: a block of commands begins with one, as `$ docker ps`")
         elif line.startswith(_FURTHER) and not found[-1][3]:
             found[-1][2].append(line.removeprefix(_FURTHER))
         else:
             found[-1][3].append(line)
-    for number, host, typed, shown in found:
+    for number, seat, typed, shown in found:
         while shown and not shown[-1].strip():
             shown.pop()
         last = number == found[-1][0]
-        yield Command(number, "\n".join(typed), status if last else 0, tuple(shown), indent, host)
+        yield Command(number, "\n".join(typed), status if last else 0, tuple(shown), indent, seat)

@@ -1,13 +1,14 @@
 """Reads a page on a machine: does each step, and notes what each command showed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from difflib import ndiff
 from pathlib import Path
 
 from tests.reader.comparison import Bindings, addresses, alike, matched
-from tests.reader.machine import HOME, Machine
 from tests.reader.page import Command, Hidden, Page, Step, Written
+from tests.reader.seat import Seat
 from tests.reader.shell import Shell, ShellError, shell
 
 
@@ -37,9 +38,9 @@ class Reading:
         bindings = matched(command.shown, lines, self.bindings) if command.shown else self.bindings
         self.found.append(Found(command, status, lines, bindings is not None))
         if status != command.status:
-            self._fault(command, f"it ends with status {status} instead of {command.status}:\n{output}")
+            self.refuse(command, f"it ends with status {status} instead of {command.status}:\n{output}")
         elif bindings is None:
-            self._fault(
+            self.refuse(
                 command, f"it shows something else (-: the page, +: the machine)\n{self._difference(command, lines)}"
             )
         else:
@@ -54,42 +55,48 @@ class Reading:
             real.append(next(same, self.bindings.shown(line)))
         return "\n".join(line for line in ndiff(command.shown, real) if not line.startswith("?"))
 
-    def _fault(self, step: Step, what: str) -> None:
+    def refuse(self, step: Step, what: str) -> None:
+        """Note a fault at a step."""
         self.faults.append(f"{self.page.path}:{step.line}: $ {step.text}\n{what}")
 
 
-def read_on(page: Page, machine: Machine, tell: Callable[[str], None] = lambda _: None) -> Reading:
-    """Follow a page on a machine; `tell` gets what happens."""
+def read_on(page: Page, seats: Mapping[str, Seat], tell: Callable[[str], None] = lambda _: None) -> Reading:
+    """Follow a page at these seats, by the prompt for each; `tell` gets what happens."""
     reading = Reading(page, Bindings(fixed=addresses(page.typed)))
-    with shell(machine) as opened:
+    with ExitStack() as stack:
+        shells = {name: stack.enter_context(shell(seat)) for name, seat in seats.items()}
         for step in page.steps:
-            if not _done(step, machine, opened, reading, tell):
+            if not _done(step, shells, reading, tell):
                 break
     return reading
 
 
-def _done(step: Step, machine: Machine, opened: Shell, reading: Reading, tell: Callable[[str], None]) -> bool:
+def _done(step: Step, shells: Mapping[str, Shell], reading: Reading, tell: Callable[[str], None]) -> bool:
     match step:
         case Written():
             tell(f"--- {step.name}")
-            _write(machine, step)
+            for each in shells.values():
+                _write(each.seat, step)
             return True
         case Hidden():
-            command = Command(step.line, step.text)
+            command = Command(step.line, step.text, seat=step.seat)
         case Command():
             command = step
-    tell(f"$ {step.text}")
+    tell(f"{step.seat}$ {step.text}")
+    if step.seat not in shells:
+        reading.refuse(step, f"there is no prompt {step.seat}$ here; there are: {', '.join(sorted(shells))}")
+        return False
     try:
-        status, output = opened.run(step.text)
+        status, output = shells[step.seat].run(step.text)
     except ShellError as error:
-        reading.faults.append(f"{reading.page.path}:{step.line}: $ {step.text}\n{error}")
+        reading.refuse(step, str(error))
         return False
     tell(output.rstrip("\n"))
     return reading.take(command, status, output)
 
 
-def _write(machine: Machine, step: Written) -> None:
+def _write(seat: Seat, step: Written) -> None:
     """Write a file of the reader: below the directory in which they began, or at its absolute path."""
-    place = machine.root / str(Path(HOME, step.name)).lstrip("/")
+    place = seat.machine.root / str(Path(seat.directory, step.name)).lstrip("/")
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(step.text)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.noise import crowd
-from tests.reader.machine import HOME, Machine
+from tests.reader.seat import Seat
 
 _SECONDS = 60.0
 _OUTPUT = "/run/reader"
@@ -25,20 +25,20 @@ class ShellError(Exception):
 class Shell:
     """A running shell."""
 
-    machine: Machine
+    seat: Seat
     process: "subprocess.Popen[bytes]"
     typed: int = 0
 
     def run(self, text: str) -> tuple[int, str]:
         """The exit status of a command, and what it wrote."""
         self.typed += 1
-        file = f"{_OUTPUT}/{self.typed}"
+        file = f"{_OUTPUT}/{self.seat.user}-{self.typed}"
         line = f"eval {shlex.quote(text)} </dev/null >{file} 2>&1; echo $?\n"
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode())
         self.process.stdin.flush()
         status = self._answer()
-        output = (self.machine.root / file.lstrip("/")).read_text(errors="replace")
+        output = (self.seat.machine.root / file.lstrip("/")).read_text(errors="replace")
         if status is None:
             raise ShellError(f"the command does not end within {_SECONDS:g} s, or it ended the shell; so far: {output}")
         return status, output
@@ -57,20 +57,19 @@ class Shell:
 
 
 @contextmanager
-def shell(machine: Machine) -> Iterator[Shell]:
+def shell(seat: Seat) -> Iterator[Shell]:
     """A shell in the reader's directory; what it has left running ends with it."""
-    machine.run("mkdir", "-p", _OUTPUT)
+    seat.machine.run("install", "-d", "-m", "1777", _OUTPUT)
+    seat.machine.run("install", "-d", "-o", seat.user, seat.directory)
     process = subprocess.Popen(
-        machine.enter("bash", "--norc", "--noprofile"),
+        seat.command("bash", "--norc", "--noprofile"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     try:
-        made = Shell(machine, process)
-        made.run(f"cd {HOME}")
-        yield made
+        yield Shell(seat, process)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -22,6 +22,13 @@ class StandIn:
     files: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
 
+    @property
+    def changes(self) -> list[str]:
+        """What the image says of itself."""
+        if not self.server:
+            return ['CMD ["sh"]']
+        return ['ENTRYPOINT ["/bin/entry"]', "CMD []", *(f"EXPOSE {port}" for port in self.ports)]
+
 
 def _answering(port: int, greeting: str, client: str) -> StandIn:
     """A server that greets each connection, and a client that tells whether it does."""
@@ -56,6 +63,7 @@ _BY_NAME = {
     "mariadb": _answering(3306, "11.8", "mariadb-admin"),
     "postgres": _answering(5432, "17", "pg_isready"),
     "redis": _answering(6379, "+PONG", "redis-cli"),
+    "busybox": StandIn(""),
     "wordpress": StandIn("exec httpd -f -p 80 -h /www", {"www/cgi-bin/index.cgi": _INSTALL}, (80,)),
 }
 _AT_ONCE = "STOPSIGNAL SIGKILL"
@@ -63,19 +71,13 @@ _AT_ONCE = "STOPSIGNAL SIGKILL"
 _OTHER = StandIn("exec sleep infinity")
 
 
-def replace_busybox(client: docker.DockerClient) -> None:
-    """Give the engine a busybox that ends at once."""
-    made = (roots.fetch(_NEWEST) / roots.IMAGE).read_bytes()
-    client.api.import_image_from_data(made, repository="busybox", tag="latest", changes=['CMD ["sh"]', _AT_ONCE])
-
-
 def make(client: docker.DockerClient, name: str) -> None:
     """Give the engine an image of this name, unless it has one."""
-    if client.images.list(name=name):
+    if any((image.attrs["Config"] or {}).get("StopSignal") for image in client.images.list(name=name)):
         return
     repository, _, tag = name.partition(":")
     stand_in = _BY_NAME.get(repository.rpartition("/")[2], _OTHER)
-    changes = ['ENTRYPOINT ["/bin/entry"]', "CMD []", _AT_ONCE, *(f"EXPOSE {port}" for port in stand_in.ports)]
+    changes = [*stand_in.changes, _AT_ONCE]
     client.api.import_image_from_data(_archive(stand_in), repository=repository, tag=tag or "latest", changes=changes)
 
 
