@@ -98,6 +98,43 @@ def _assert_confined(pid: int) -> None:
     assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_RR}
 
 
+FILLED_IN = (
+    CONFIG
+    + """\
+http: {listen: "127.0.0.1:9464"}
+history: {file: /var/lib/hostwatch/history.db}
+advertise: auto
+subscribers: {this-host: {file: /etc/hosts, services: [db]}}
+"""
+)
+
+
+@newest_only
+def test_the_unit_that_init_fills_in_is_all_that_it_takes(lab: Lab, boot: Callable[[str], Machine]) -> None:
+    """What the configuration needs is in it: a file of the host, HTTP, the history, the host's own address."""
+    lab.run("db", address="10.123.7.1")
+    machine = boot(FILLED_IN)
+    unit = machine.root / "etc/systemd/system/hostwatch.service"
+    shipped = unit.read_text()
+    filled_in = machine.run(
+        "env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/hostwatch/bin/hostwatch", "init", "--systemd"
+    )
+    assert "\nExecStart=/opt/hostwatch/bin/hostwatch run\n" in filled_in
+    try:
+        unit.write_text(filled_in)
+        assert machine.run("systemd-analyze", "verify", str(Path("/", unit.relative_to(machine.root)))) == ""
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", "hostwatch")
+        eventually(lambda: "10.123.7.1      db\n" in (machine.root / "etc/hosts").read_text())
+        eventually(lambda: "answers at http://127.0.0.1:9464" in machine.log)
+        eventually((machine.root / "var/lib/hostwatch/history.db").exists)
+        eventually(lambda: "advertise: auto: this host has no default route" in machine.log)
+        assert "read-only" not in machine.log
+    finally:
+        machine.run("systemctl", "stop", "hostwatch")
+        unit.write_text(shipped)
+
+
 GET = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9464/healthz').read())"
 
 
