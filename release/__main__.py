@@ -1,11 +1,12 @@
 """`python -m release STEP… [--into DIR]`: makes packages of this checkout."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from release import sbom, sums, wheel
+from release import image, sbom, sums, wheel
 from release.build import Build, ReleaseError
 from release.source import build
 
@@ -14,6 +15,7 @@ ALL = "all"
 
 STEPS: dict[str, Callable[[Build], list[Path]]] = {
     "wheel": wheel.build,
+    "image": image.build,
     "sbom": sbom.build,
 }
 """What makes each kind of package, and returns the files that it made. The first is always made, for the others."""
@@ -33,6 +35,7 @@ def main() -> None:
 
 def make(steps: Sequence[str], into: Path, checkout: Path = CHECKOUT) -> None:
     """Make these packages; with all of them their sums, too. Raises `ReleaseError`."""
+    os.umask(0o022)  # so that modes do not depend on who makes the packages
     with build(checkout, into) as made:
         packages = list(_made(made, list(STEPS) if ALL in steps else steps))
     if ALL in steps:

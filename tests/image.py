@@ -33,6 +33,8 @@ _FONTS = """\
   <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
 </fontconfig>
 """
+COMPOSES = {"2.26": "trixie", "2.40": "forky"}
+"""The versions of Docker Compose, with the Debian that has each."""
 _COMPOSE = "usr/libexec/docker/cli-plugins/docker-compose"
 
 
@@ -46,9 +48,10 @@ def import_base(client: docker.DockerClient) -> None:
     client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_ENVIRONMENT)
 
 
-def compose() -> Path:
-    """The program of Docker Compose 2."""
-    return roots.made("compose", lambda scratch: _root("trixie", ["docker-compose"], scratch)) / _COMPOSE
+def compose(version: str = "2.26") -> Path:
+    """The program of Docker Compose in one of the versions of `COMPOSES`."""
+    suite = COMPOSES[version]
+    return roots.made(f"compose-{version}", lambda scratch: _root(suite, ["docker-compose"], scratch)) / _COMPOSE
 
 
 def strace() -> list[str | Path]:
