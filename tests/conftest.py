@@ -21,6 +21,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from tests import engine as engines
+from tests.built import packages
 from tests.noise import crowd
 from tests.proxy import Proxy, proxied
 
@@ -32,6 +33,8 @@ sys.dont_write_bytecode = False
 T = TypeVar("T")
 _REMOVALS = 4
 """Containers that are removed at a time."""
+_BUILD_SECONDS = 600
+"""For a test that may be the first one to need the packages. Who waits for another process has as much."""
 
 newest_only = pytest.mark.parametrize("engine", engines.VERSIONS[-1:], indirect=True)
 """For a test that does not depend on the engine's version, as of labels and commands."""
@@ -185,8 +188,17 @@ class Lab:
 @pytest.hookimpl(trylast=True)  # pytest has put tests of one engine together by then
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files whose tests take seconds come first, so that no processor is left alone with one of them at the end."""
+    for item in items:
+        if "built" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(_BUILD_SECONDS))
     counts = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.parent.name != "integration", -counts[item.path], item.path))
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The directory with the packages of this tree."""
+    return packages()
 
 
 @pytest.fixture(scope="session")
