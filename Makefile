@@ -8,7 +8,7 @@ MINUTES ?= 10
 UPGRADE ?= --upgrade
 
 # `make test-fast` is for every save, `make test` for the end of a piece of work.
-.PHONY: demo test test-fast soak bench run dist reference lint format lock clean
+.PHONY: demo test test-fast soak bench run dist reference docs lint format lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/demo-ready
@@ -39,6 +39,10 @@ dist: $(VENV)/ready
 # Writes the pages of docs/reference that are made from the code. A test compares them.
 reference: $(VENV)/ready
 	$(BIN)/python -m manual
+
+# The site of the documentation, into site/: open site/index.html. A broken link is an error.
+docs: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from tests.image import chromium
 
+SHOWN = "/tmp/shown"
 _SCRIPT = Path(__file__).with_name("chromium.sh")
 _ARGUMENTS = (
     "--headless=new",
@@ -24,14 +25,15 @@ _ARGUMENTS = (
 
 
 @contextmanager
-def browser(width: int = 1280, height: int = 800) -> Iterator[Chrome]:
-    """A browser with one empty page of this size."""
+def browser(width: int = 1280, height: int = 800, shown: Path | None = None) -> Iterator[Chrome]:
+    """A browser with one empty page of this size. Its file system has the directory `shown` as `SHOWN`."""
     options = ChromeOptions()
     options.binary_location = "/usr/lib/chromium/chromium"  # in its root
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for argument in (*_ARGUMENTS, f"--window-size={width},{height}"):
         options.add_argument(argument)
-    service = ChromeService(str(_SCRIPT), env=os.environ | {"CHROMIUM_ROOT": str(chromium())})
+    environ = {"CHROMIUM_ROOT": str(chromium()), "CHROMIUM_SHOWN": str(shown or "")}
+    service = ChromeService(str(_SCRIPT), env=os.environ | environ)
     driver = Chrome(options, service)
     try:
         driver.set_script_timeout(30)
