@@ -14,7 +14,7 @@ from hostwatch.core.patterns import Part
 from hostwatch.core.references import Attribute
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
-from manual import configuration_page, keys, labels, man, notes, reference_page
+from manual import configuration_page, keys, labels, man, metrics_page, notes, reference_page
 from manual.commands import commands, common_options
 from manual.completions import completions
 from manual.reference import PAGES
@@ -78,6 +78,10 @@ def test_a_key_of_which_nothing_is_said_fails(monkeypatch: pytest.MonkeyPatch) -
     del whole["$defs"]["TimingSettings"]["properties"]["patience"]["description"]
     with pytest.raises(KeyError, match="description"):
         configuration_page.page()
+
+
+def test_each_metric_is_told() -> None:
+    assert metrics_page.told().keys() == metrics_page.READINGS.keys()
 
 
 @pytest.mark.parametrize(

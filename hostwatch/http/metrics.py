@@ -31,6 +31,11 @@ def exposition(figures: Figures, gauges: Gauges, accepted: str) -> tuple[bytes, 
     return encode(_Families(figures, gauges)), content_type
 
 
+def families(figures: Figures, gauges: Gauges) -> Iterable[Metric]:
+    """All metrics at one moment."""
+    return _Families(figures, gauges).collect()
+
+
 class _Families(Collector):
     """All metrics at one moment."""
 

@@ -1,7 +1,6 @@
 """The text for Prometheus: every metric of the interface with its labels, in both formats, whatever is asked for."""
 
 import gc
-import re
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from hostwatch.control.figures import Figures, NotificationResult, WriteResult
 from hostwatch.control.gauges import Gauges
 from hostwatch.control.remotes import SourceState
 from hostwatch.http.metrics import exposition
-from tests.image import REPOSITORY
 
 GAUGES = Gauges(is_engine_up=True, in_sync=3, out_of_sync=1, withheld=2, services=7)
 OVERLAY = SourceState("overlay", "mesh", is_up=False, since=0.0, fault="the engine does not answer", endpoints=2)
@@ -81,19 +79,6 @@ def test_every_figure_is_told(accepted: str) -> None:
     (build,) = [name for name in found if name.startswith("hostwatch_build_info python=3.")]
     assert " version=" in build
     assert found["process_resident_memory_bytes"] > 1e6
-
-
-def test_the_documentation_has_each_metric_and_no_other() -> None:
-    """With its labels."""
-    page = (REPOSITORY / "docs/how-to/monitoring.md").read_text()
-    rows = re.findall(r"^\| `(hostwatch_\w+)(?:{(.*)})?`", page, re.MULTILINE)
-    documented = {name: set(labels.split(",")) - {""} for name, labels in rows}
-    told: dict[str, set[str]] = {}
-    for family in metrics_of(exposition(counted(), OTHERS, "")[0].decode()):
-        if family.name.startswith("hostwatch_"):
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            told[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
-    assert documented == told
 
 
 def test_the_sources_of_names_on_other_hosts_are_told() -> None:
