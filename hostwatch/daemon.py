@@ -18,6 +18,7 @@ from hostwatch.control.archive import Archiving, OpenArchive
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.catalog import OpenCatalog
 from hostwatch.control.catalogs import CatalogLoop
+from hostwatch.control.causes import CONFIGURATION, GARBAGE_COLLECTION
 from hostwatch.control.delivery import Means, RunOnHost
 from hostwatch.control.figures import Figures
 from hostwatch.control.file_loop import FileLoop, Files, Queues
@@ -31,7 +32,6 @@ from hostwatch.control.news import News
 from hostwatch.control.notify import Notifier
 from hostwatch.control.overlays import Overlays
 from hostwatch.control.past import Past
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconciler import Reconciler
 from hostwatch.control.reconcile.reconcilers import Reconcilers
@@ -180,7 +180,7 @@ class Daemon:
             self._running.tasks.start_soon(self._parts.host_files.clear, dropped, name="clear files on the host")
         after = self._store.subscriber_files
         # While the engine is away, only files that lost their subscriber are rewritten, as these need no facts from it.
-        self._changed(before | after if self._informer.connection.is_up else before - after, "configuration")
+        self._changed(before | after if self._informer.connection.is_up else before - after, CONFIGURATION)
         orphans = frozenset(file.key for file in self._store.host_files if file.key not in after)
         self._changed(orphans, GARBAGE_COLLECTION)
         self._tell_news()

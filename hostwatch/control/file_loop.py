@@ -13,11 +13,11 @@ import anyio
 from anyio.abc import TaskStatus
 from loguru import logger
 
+from hostwatch.control.causes import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.control.keeper import EngineFiles, HostFiles, Keeper, Sight
 from hostwatch.control.reconcile.addresses import Early
 from hostwatch.control.reconcile.queue import WorkQueue
 from hostwatch.control.reconcile.reconcilers import Reconcilers
-from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId, State
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store

@@ -15,6 +15,7 @@ from functools import partial
 import anyio.to_thread
 from loguru import logger
 
+from hostwatch.control.causes import GOSSIP
 from hostwatch.control.clock import loop_time
 from hostwatch.control.refused import Refused
 from hostwatch.control.remotes import Remotes, SourceState
@@ -23,8 +24,6 @@ from hostwatch.core.gossip import SILENT_SECONDS, Gossip, Silences, kept
 from hostwatch.core.model import Network
 from hostwatch.core.remote import RemoteEndpoint, overlay_source
 
-CAUSE = "gossip of the swarm"
-"""The cause of a change, as the log has it."""
 _PORTS = "7946 (TCP, UDP) and 4789 (UDP)"
 """The ports of the gossip and of overlay networks, which the nodes of a swarm open to each other."""
 _GONE = "one that is gone for good is removed by `docker node rm --force NODE` on a manager"
@@ -105,7 +104,7 @@ class Hearing:
         return Answered.ALL
 
     async def _take_in(self, endpoints: Iterable[RemoteEndpoint]) -> None:
-        await self._remotes.replace(self._name, endpoints, CAUSE)
+        await self._remotes.replace(self._name, endpoints, GOSSIP)
         self._known_at = loop_time()
 
     async def _grow_old(self) -> None:
@@ -113,7 +112,7 @@ class Hearing:
         if self._known_at is None or loop_time() < self._known_at + SILENT_SECONDS:  # a restart takes moments
             return
         self._remotes.awaited(self._name)  # first, so that no line takes a name for gone
-        await self._remotes.replace(self._name, (), CAUSE)
+        await self._remotes.replace(self._name, (), GOSSIP)
         self._silences, self._is_heard, self._known_at = Silences(), False, None
         self._standing.left()
         self._remotes.report(self._name, self._standing.state)

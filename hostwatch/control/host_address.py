@@ -11,13 +11,13 @@ from typing import NoReturn, Protocol
 import anyio
 from loguru import logger
 
+from hostwatch.control.causes import HOST_ADDRESS
 from hostwatch.core.model import HostAddresses
 from hostwatch.core.rules import AUTO
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
 
-CAUSE = "the host's address"
 _PAUSE_SECONDS = 0.2
 """Time between two questions. The first message after a quiet time is followed at once; each container that starts
 causes some ten of them, over 0.3 s, and to wake up for one takes half a millisecond."""
@@ -100,4 +100,4 @@ class HostAddressLoop:
             logger.info("advertise: auto: this host's address to others is {}", own)
         else:
             logger.warning("advertise: auto: this host has no default route; lines with its address linger, then go")
-        self._changed(self._store.put_host_addresses(found), CAUSE)
+        self._changed(self._store.put_host_addresses(found), HOST_ADDRESS)

@@ -6,12 +6,10 @@ from typing import NoReturn, Protocol
 import anyio
 from loguru import logger
 
+from hostwatch.control.causes import HOST_RESOLVER
 from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
-
-HOST_RESOLVER = "the host's resolv.conf"
-"""The cause of a change, as the log has it."""
 
 
 class HostResolverSource(Protocol):

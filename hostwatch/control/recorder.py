@@ -12,6 +12,7 @@ import anyio
 from hostwatch.control.archive import Altered, Ended, Opened, Stood
 from hostwatch.control.archive_writer import ArchiveWriter
 from hostwatch.control.blocks import Blocks, FileBlock, FileKey
+from hostwatch.control.causes import AWAY
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.history import Change, History
 from hostwatch.core.block.delta import delta
@@ -19,8 +20,6 @@ from hostwatch.core.block.differences import NameChange, name_changes, no_longer
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import ContainerKey
 
-AWAY = "while hostwatch was away"
-"""The cause of a change that a daemon finds when it starts: nobody knows when and why the file was changed."""
 _HOLD_SECONDS = 5.0
 """The longest time that a disk may take to open the file: after it readers get the changes without it."""
 _MOST_HELD = 10_000

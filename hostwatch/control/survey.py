@@ -9,12 +9,12 @@ from pathlib import Path
 
 import anyio
 
+from hostwatch.control.causes import REMOVAL
 from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.informer.reader import Affected, Reader
 from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal, block_in
 from hostwatch.control.reconcile.plan import (
-    REMOVAL,
     Collect,
     File,
     Moment,

@@ -8,15 +8,6 @@ from typing import NamedTuple, Protocol
 from hostwatch.core.block.hostsfile import Edited, Limit
 from hostwatch.core.model import Container, FileKind
 
-FILE_CHANGED = "the file was changed"
-"""The cause of a comparison after a write of the file a moment ago."""
-CHANGES_LOST = "changes of files were lost"
-"""The cause of a comparison of every file, as any of them may have changed without a report."""
-TAKEOVER = "takeover"
-"""The cause of a comparison of every file, as another hostwatch kept it until now."""
-RESYNC = "resync"
-"""The cause of the regular comparison of everything."""
-
 
 class FileGoneError(Exception):
     """The file or its directory is gone: the container vanished, or was never started."""

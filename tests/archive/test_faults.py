@@ -20,11 +20,12 @@ from hostwatch.archive.archive import open_archive
 from hostwatch.control import archive_writer, recorder
 from hostwatch.control.archive import Archive, Archiving, Opened
 from hostwatch.control.archive_writer import ArchiveWriter
+from hostwatch.control.causes import AWAY
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.history import History
 from hostwatch.control.inquiry import Inquiry
 from hostwatch.control.past import Past
-from hostwatch.control.recorder import AWAY, Finding, Recorder
+from hostwatch.control.recorder import Finding, Recorder
 from hostwatch.core.block.differences import name_changes
 from hostwatch.core.block.records import Block, Withheld
 from hostwatch.core.model import ContainerKey

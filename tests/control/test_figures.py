@@ -7,13 +7,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hostwatch.control.causes import GARBAGE_COLLECTION
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import BOUNDS_SECONDS, Durations, EventFigures, Figures, FileFigures
 from hostwatch.control.gauges import Gauges, measured
 from hostwatch.control.informer.connection import Connection
 from hostwatch.control.journal import ChangeJournal
 from hostwatch.control.reconcile import plan, record
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state as status

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 import anyio
 
-from hostwatch.control.host_resolver import HOST_RESOLVER, HostResolverLoop
+from hostwatch.control.causes import HOST_RESOLVER
+from hostwatch.control.host_resolver import HostResolverLoop
 from hostwatch.core.host_resolver import HostResolver
 from hostwatch.core.rules import Rules
 from hostwatch.core.store.lister import FileKeys

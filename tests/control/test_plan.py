@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from hostwatch.control.causes import FILE_CHANGED
 from hostwatch.control.reconcile.addresses import tell_starting
 from hostwatch.control.reconcile.plan import (
     Compute,
@@ -16,7 +17,6 @@ from hostwatch.control.reconcile.plan import (
     observe,
 )
 from hostwatch.control.reconcile.state import FileState
-from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import Address, ContainerKey, FileKind, State
 from tests.control.room import Deaf
 from tests.core.build import UNKNOWN, box, desired_block, ip, key, on, store

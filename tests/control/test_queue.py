@@ -6,8 +6,8 @@ from collections import Counter
 import anyio
 import anyio.lowlevel
 
+from hostwatch.control.causes import FILE_CHANGED
 from hostwatch.control.reconcile.queue import WorkQueue
-from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
 A, B, C, D = (ContainerKey(EngineId("e"), ContainerId(name)) for name in "abcd")

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from hostwatch.control.archive import Opened
 from hostwatch.control.blocks import KEPT_LINES, KEPT_STEPS, FileKey
+from hostwatch.control.causes import AWAY
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.history import History
-from hostwatch.control.recorder import AWAY, Finding
+from hostwatch.control.recorder import Finding
 from hostwatch.core.block.differences import name_changes
 from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId

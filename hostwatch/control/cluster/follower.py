@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.causes import NOT_BACK, STORE_READ, delete_of, put_of
 from hostwatch.control.clock import loop_time
 from hostwatch.control.cluster.membership import Membership, Standing
 from hostwatch.control.cluster.peers import Exchange, Peers
@@ -27,8 +28,6 @@ _LIST_SECONDS = 10.0
 """The least time between two lists that are read since there is room again: one of 10,000 keys takes half a second, and
 whoever writes to the store may make room each second."""
 _PART = "follow"
-_READ = "the shared store was read"
-"""The cause of a change that a list shows."""
 
 
 class OwnKeys(Protocol):
@@ -93,7 +92,7 @@ class Follower:
             if not self._held:
                 self._held = None
                 return
-            self._remotes.drop(CLUSTER, self._held.pop(), "its host did not come back after the shared store")
+            self._remotes.drop(CLUSTER, self._held.pop(), NOT_BACK)
             await turns.give()
 
     async def _apply(self, change: Change, own: OwnKeys) -> None:
@@ -106,11 +105,11 @@ class Follower:
             case Listed(entries):
                 await self._replace(entries, own)
             case Put(entry):
-                await self._take_in(await self._peers.put(entry), self._cause("put", entry.key))
+                await self._take_in(await self._peers.put(entry), put_of(self._subject(entry.key)))
                 if self._is_own(entry.key):
                     own.found(entry)
             case Deleted(key):
-                await self._take_in(self._peers.drop(key), self._cause("delete", key))
+                await self._take_in(self._peers.drop(key), delete_of(self._subject(key)))
                 if self._is_own(key):
                     own.gone(key)
 
@@ -140,16 +139,16 @@ class Follower:
         if self._held is not None:
             kept = {i: each for i, each in self._remotes.of(CLUSTER).items() if i not in found}
             self._held = {*kept}
-        await self._remotes.replace(CLUSTER, (found | kept).values(), _READ)
+        await self._remotes.replace(CLUSTER, (found | kept).values(), STORE_READ)
         for identity in kept.keys() - (self._held or set()):  # the return has settled meanwhile
-            self._remotes.drop(CLUSTER, identity, _READ)
+            self._remotes.drop(CLUSTER, identity, STORE_READ)
             await turns.give()
         self._remotes.heard(CLUSTER)
         if self._membership.node_key not in there:
             own.gone(self._membership.node_key)
 
-    def _cause(self, change: str, key: str) -> str:
-        return f"{change} of {subject(key.removeprefix(self._membership.prefix))}"
+    def _subject(self, key: str) -> str:
+        return subject(key.removeprefix(self._membership.prefix))
 
     async def _take_in(self, exchanges: Iterable[Exchange], cause: str) -> None:
         """Take in the endpoints that differ. One key may have a thousand."""

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import anyio
 
+from hostwatch.control.causes import LINGER_OVER
 from hostwatch.control.clock import loop_time
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.store.lister import FileKeys
@@ -49,4 +50,4 @@ class Endings:
         await anyio.sleep_until(due)
         if self._due.get(key) == due:  # otherwise it has come back, and has perhaps ended once more
             del self._due[key]
-            self._affected(self._store.yield_names(key), "linger is over")
+            self._affected(self._store.yield_names(key), LINGER_OVER)

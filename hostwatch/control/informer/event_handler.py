@@ -20,11 +20,11 @@ text. So these two events have the container's own file compared, too.
 
 from collections.abc import Iterable
 
+from hostwatch.control.causes import FILE_CHANGED
 from hostwatch.control.informer.changes import Changes, at_debug
 from hostwatch.control.informer.early import EarlyAddresses
 from hostwatch.control.informer.read_queue import ReadQueue
 from hostwatch.control.source import Event, Source
-from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerKey, Endpoint, NetworkId, NetworkKey, State
 from hostwatch.core.store.store import Store
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 
 import anyio
 
+from hostwatch.control.causes import RESYNC
 from hostwatch.control.figures import EventFigures
 from hostwatch.control.informer.changes import Changes, at_debug
 from hostwatch.control.informer.connection import Connection
@@ -24,7 +25,6 @@ from hostwatch.control.informer.relist import relist
 from hostwatch.control.journal import LabelJournal
 from hostwatch.control.source import EngineError, EngineInfo, Event, GoneError, Source, first_leaf
 from hostwatch.control.turns import Turns
-from hostwatch.control.writers import RESYNC
 from hostwatch.core.model import ContainerKey, EngineId
 from hostwatch.core.store.store import Store
 

@@ -27,6 +27,7 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.causes import JOINED, UNCONFIRMED
 from hostwatch.control.clock import loop_time
 from hostwatch.control.informer.crew import Crew
 from hostwatch.control.informer.reader import Affected, Key, Reader
@@ -234,14 +235,14 @@ class ReadQueue:
             container = self._store.container(key)
             parent = self._store.joins.unread_parent(container) if container is not None else None
             if parent is not None and parent not in self._pending:
-                self.enqueue(parent, "another container joins its network")
+                self.enqueue(parent, JOINED)
 
     async def _until_confirmed(self, key: ContainerKey) -> None:
         backoff = Backoff(*_STALE_BACKOFF_SECONDS)
         while self._is_stale(key):
             await anyio.sleep(backoff.failed(0.0))
             if self._is_stale(key) and key not in self._pending:
-                self.enqueue(key, "an early address was not confirmed")
+                self.enqueue(key, UNCONFIRMED)
         self._stale.discard(key)
 
     def _is_stale(self, key: Key) -> bool:

@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 from loguru import logger
 
+from hostwatch.control.causes import GARBAGE_COLLECTION, LINGER_OVER, TRYING_AGAIN, TRYING_PATH
 from hostwatch.control.clock import loop_time
 from hostwatch.control.figures import WriteResult
 from hostwatch.control.journal import block_in
@@ -20,7 +21,6 @@ from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.addresses import Early, tell_running, tell_starting
 from hostwatch.control.reconcile.lost_networks import LostNetworks
 from hostwatch.control.reconcile.plan import (
-    GARBAGE_COLLECTION,
     Collect,
     Compute,
     File,
@@ -106,9 +106,9 @@ class Pipeline:
         if (desired := seen.desired) is not None:
             self._store.unconfirmed.note(key, desired.kept, self._kind)
             if desired.again_at is not None:
-                self._queue.add_at(desired.again_at, key, "linger is over")
+                self._queue.add_at(desired.again_at, key, LINGER_OVER)
         if detour is not None and detour.is_timed and detour.not_before > moment.now:
-            self._queue.add_at(detour.not_before, key, "trying its path again")
+            self._queue.add_at(detour.not_before, key, TRYING_PATH)
         if seen.is_running and self._kind is FileKind.HOSTS:
             self._lost_networks.look_at(seen.sharing)
         plan = decide(seen)
@@ -153,7 +153,7 @@ class Pipeline:
     def _is_left(self, seen: Observation, plan: Plan) -> bool:
         """Whether nothing is to be done now; it is seen to that the file is looked at again."""
         if isinstance(plan, Wait):
-            self._queue.add_at(plan.until, seen.key, "trying again")
+            self._queue.add_at(plan.until, seen.key, TRYING_AGAIN)
         return isinstance(plan, Keep | Wait)
 
     async def go(self, work: Work, early: Early, seen: Observation, plan: Plan) -> None:
@@ -288,7 +288,7 @@ class Pipeline:
         if following.message is not None:
             logger.log(following.level, "{}: {}", seen.container.name, following.message)
         if following.again_at is not None:
-            self._queue.add_at(following.again_at, seen.key, "trying again")
+            self._queue.add_at(following.again_at, seen.key, TRYING_AGAIN)
 
     def _note_orphan(self, key: ContainerKey, text: bytes) -> None:
         """Have a block removed from a file without a subscriber.

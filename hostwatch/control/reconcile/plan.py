@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hostwatch.control.causes import CHANGES_LOST, FILE_CHANGED, GARBAGE_COLLECTION, REMOVAL, RESYNC, TAKEOVER
 from hostwatch.control.reconcile.rewriting import UNFINISHED, refusal
 from hostwatch.control.reconcile.state import FileState, Phase
-from hostwatch.control.writers import CHANGES_LOST, FILE_CHANGED, RESYNC, TAKEOVER
 from hostwatch.core.block.records import Block
 from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.resolve.desired import desired_block, is_computed
@@ -19,10 +19,6 @@ from hostwatch.core.rules import Writer
 from hostwatch.core.store.lister import Lister
 from hostwatch.core.store.sharing import Sharing
 
-GARBAGE_COLLECTION = "garbage collection"
-"""The cause of a look at a file that has a block and no subscriber."""
-REMOVAL = "removal"
-"""The cause of a last look at a file: its block is removed, with or without a subscriber."""
 STEPS = 20
 """How many steps are taken towards a file's lines before other tasks have their turn: a millisecond or two."""
 _UNFINISHED_LOOKS = 2

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from hostwatch.control.causes import FILE_CHANGED
 from hostwatch.control.clock import loop_time
 from hostwatch.control.reconcile.batches import AT_ONCE, Batch, Batches
 from hostwatch.control.reconcile.timers import Timers
 from hostwatch.control.reconcile.waiting import WaitingFiles
-from hostwatch.control.writers import FILE_CHANGED
 from hostwatch.core.model import ContainerKey
 from hostwatch.core.timing import RateLimiter
 

@@ -13,18 +13,19 @@ import anyio
 from anyio.abc import TaskGroup
 from loguru import logger
 
+from hostwatch.control.causes import FILE_CHANGED, GARBAGE_COLLECTION, REMOVAL
 from hostwatch.control.clock import loop_time
 from hostwatch.control.journal import block_in, log_removed
 from hostwatch.control.reconcile import record
 from hostwatch.control.reconcile.access import FileAccess
 from hostwatch.control.reconcile.addresses import Early
 from hostwatch.control.reconcile.pipeline import Pipeline
-from hostwatch.control.reconcile.plan import GARBAGE_COLLECTION, REMOVAL, STEPS, Moment, Observation, Plan, writer_of
+from hostwatch.control.reconcile.plan import STEPS, Moment, Observation, Plan, writer_of
 from hostwatch.control.reconcile.queue import Work, WorkQueue
 from hostwatch.control.reconcile.rewriting import LOST_NETWORK, refusal
 from hostwatch.control.reconcile.sinks import Sinks
 from hostwatch.control.standing import Standing
-from hostwatch.control.writers import FILE_CHANGED, FileFailedError, FileGoneError, FileRefusedError, Writers
+from hostwatch.control.writers import FileFailedError, FileGoneError, FileRefusedError, Writers
 from hostwatch.core.model import Container, ContainerKey, FileKind, State
 from hostwatch.core.rules import Writer
 from hostwatch.core.store.store import Store

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
+from hostwatch.control.causes import DRIFT, FILE_CHANGED, REBUILT, REMOVAL
 from hostwatch.control.comparison import Comparison
 from hostwatch.control.figures import WriteResult
-from hostwatch.control.reconcile.plan import REMOVAL, Observation
+from hostwatch.control.reconcile.plan import Observation
 from hostwatch.control.reconcile.state import FileState, Phase
 from hostwatch.control.writers import (
-    FILE_CHANGED,
     FileDeniedError,
     FileFailedError,
     FileKeptError,
@@ -94,7 +94,7 @@ def removed(container: Container, update: FileUpdate, seconds: float) -> Compari
 def _cause(seen: Observation, *, changed: bool, rebuilt: bool, same: bool) -> str:
     cause = ", ".join(seen.moment.causes)
     if changed and cause == FILE_CHANGED:
-        return "the engine rebuilt the file" if rebuilt else "drift" if same else cause
+        return REBUILT if rebuilt else DRIFT if same else cause
     return cause
 
 
