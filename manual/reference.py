@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from manual import command_page, configuration_page, metrics_page, reference_page
+from manual import command_page, configuration_page, log_page, metrics_page, reference_page
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": command_page.page,
     "configuration.md": configuration_page.page,
     "labels.md": reference_page.of_labels,
+    "log.md": log_page.page,
     "metrics.md": metrics_page.page,
     "references.md": reference_page.references,
 }

@@ -1,5 +1,6 @@
 """The documentation that is made from the code: it is what is committed, and nothing of the code is left out."""
 
+import ast
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,14 +8,16 @@ from typing import Any
 
 import pytest
 
+import hostwatch
 from hostwatch.config.file import load
 from hostwatch.config.settings import schema
+from hostwatch.control import causes
 from hostwatch.core import resolv_template
 from hostwatch.core.patterns import Part
 from hostwatch.core.references import Attribute
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
-from manual import configuration_page, keys, labels, man, metrics_page, notes, reference_page
+from manual import configuration_page, events, keys, labels, log_page, man, metrics_page, notes, reference_page
 from manual.commands import commands, common_options
 from manual.completions import completions
 from manual.reference import PAGES
@@ -29,7 +32,7 @@ def test_a_page_is_as_committed(name: str) -> None:
 
 
 def test_each_command_is_told() -> None:
-    assert {command.name for command in commands()} <= notes.NOTES.keys()
+    assert {command.name for command in commands()} == notes.NOTES.keys()
 
 
 def test_each_label_is_told() -> None:
@@ -95,3 +98,67 @@ def test_each_metric_is_told() -> None:
 )
 def test_each_word_of_a_template_is_told(told: Mapping[Any, Any], known: Iterable[Any]) -> None:
     assert told.keys() == {*known}
+
+
+def test_each_line_of_the_log_is_told() -> None:
+    told = [line.code for lines in events.groups().values() for line in lines]
+    assert sorted(told) == sorted(events.logged())
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("logger.info('{} came', name)", "{} came"),
+        ("logger.bind(a=1).log(level, '{}', name)", "{}"),
+        ("logger.warning(f'{name} went', 1)", "{name} went"),
+        ("at_debug('{}', lambda: 1)", "{}"),
+        ("threading.Thread(target=logger.error, args=['{}', message])", "{}"),
+    ],
+)
+def test_a_line_is_found_in_the_code(source: str, text: str) -> None:
+    assert [*events.texts(ast.parse(source))] == [text]
+    assert [*events.texts(ast.parse("figures.log('x'); threading.Thread(target=run, args=['x'])"))] == []
+
+
+def test_the_words_of_causes_are_in_one_place() -> None:
+    """So that what is told of them is whole: nobody else gives a cause as a text of its own."""
+    assert causes_elsewhere(Path(hostwatch.__file__).parent) == []
+    assert log_page.told()["drift"] == "Somebody else had changed the block, and it was put back."
+
+
+UNSEEN = "_UNSEEN"
+"""The name of a cause that nobody is told of."""
+GIVE_CAUSES = {"_affected": {1}, "affected": {1}, "_changed": {1}, "changed": {1}}
+"""Callbacks, with the place of the cause among their arguments."""
+
+
+def causes_elsewhere(code: Path) -> list[str]:
+    """The places where a cause is given that is not of `hostwatch.control.causes`."""
+    files = *code.glob("*.py"), *code.glob("control/**/*.py")
+    trees = {path.relative_to(code): ast.parse(path.read_text()) for path in files}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    places = {name: {*places} for name, places in GIVE_CAUSES.items()}
+    for _, node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [argument.arg for argument in node.args.args if argument.arg != "self"]
+            if "cause" in names:
+                places.setdefault(node.name, set()).add(names.index("cause"))
+    calls = [(path, node) for path, node in nodes if isinstance(node, ast.Call)]
+    given = [(path, each) for path, call in calls for each in given_causes(call, places)]
+    return [f"{path}:{each.lineno}: {ast.unparse(each)}" for path, each in given if is_of_its_own(each)]
+
+
+def given_causes(call: ast.Call, places: Mapping[str, set[int]]) -> list[ast.expr]:
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = [each for at, each in enumerate(call.args) if at in places.get(name, ())]
+    return [*given, *(each.value for each in call.keywords if each.arg == "cause")]
+
+
+def is_of_its_own(given: ast.expr) -> bool:
+    match given:
+        case ast.JoinedStr() | ast.Constant(value=str()):
+            return True
+        case ast.Name(id=name):
+            return name.isupper() and name != UNSEEN and not hasattr(causes, name)
+        case _:
+            return False

@@ -37,6 +37,8 @@ class Files(NamedTuple):
     resolv: EngineFiles
 
 
+_UNSEEN = "watchdog"
+"""The cause of a look at no file, which nobody is told of."""
 _PROBE = ContainerKey(EngineId(""), ContainerId("probe"))
 """The key of no container. Its way through the queue and a worker shows that neither hangs."""
 
@@ -96,7 +98,7 @@ class FileLoop:
         """
         with anyio.CancelScope() as self._probing:
             if self._keeper.is_active:
-                self._queue.add(_PROBE, "watchdog")
+                self._queue.add(_PROBE, _UNSEEN)
                 await self._queue.worked_on([_PROBE])
 
     async def run(self, files: Files, reconcilers: Reconcilers, early: Early, *, task_status: TaskStatus[None]) -> None:

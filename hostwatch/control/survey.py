@@ -68,6 +68,10 @@ def leave_others(store: Store, *, has_cluster: bool) -> None:
         store.remotes.await_source(source, is_awaited=True)
 
 
+_UNSEEN = "survey"
+"""The cause of what a command reads, which nobody is told of."""
+
+
 async def surveyed(source: Source, store: Store, progress: Progress = untold) -> EngineInfo:
     """Read everything into the store, once. Raises `EngineError`."""
     engine = await source.info()
@@ -83,7 +87,7 @@ async def surveyed(source: Source, store: Store, progress: Progress = untold) ->
         affects_nobody: Affected = lambda _files, _cause: None  # noqa: E731
         reader = Reader(source, store, was_read, affects_nobody)
         reads = ReadQueue(reader, store, affects_nobody, tasks)
-        await relist(source, store, reader, reads, "survey")
+        await relist(source, store, reader, reads, _UNSEEN)
         tasks.cancel_scope.cancel()
     return engine
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 
 import anyio
 
-from hostwatch.control.causes import RESYNC
+from hostwatch.control.causes import OTHER_ENGINE, RESYNC
 from hostwatch.control.figures import EventFigures
 from hostwatch.control.informer.changes import Changes, at_debug
 from hostwatch.control.informer.connection import Connection
@@ -119,10 +119,10 @@ class Informer:
     def _drop_others(self, engine: EngineId) -> None:
         """Drop all facts from another engine: this one may have the same containers, which would be known twice."""
         for key in [container.key for container in self._store.containers if container.key.engine != engine]:
-            self._changes.read(self._store.drop(key) | {key}, "another engine")
+            self._changes.read(self._store.drop(key) | {key}, OTHER_ENGINE)
             self._was_read(key)
         for network in [network.key for network in self._store.networks if network.key.engine != engine]:
-            self._changes.read(self._store.drop_network(network), "another engine")
+            self._changes.read(self._store.drop_network(network), OTHER_ENGINE)
 
     async def _resync(self, reader: Reader, reads: ReadQueue) -> NoReturn:
         while True:
