@@ -82,4 +82,4 @@ $(VENV)/ready: $(VENV)/demo-ready requirements-dev.txt
 install = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(1) || $(BIN)/pip install --quiet $(1)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
