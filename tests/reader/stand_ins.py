@@ -6,12 +6,14 @@ No registry is reached. A page's commands and files are those for the real image
 import io
 import tarfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import docker
 
-from tests.engine import roots
+from tests.engine import apt, roots
 
 _NEWEST = "28.5"
+_SUITE = "forky"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class StandIn:
     server: str
     files: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
+    package: str = ""
+    """The package of Debian with the real program, where a page is about what that one does."""
 
     @property
     def changes(self) -> list[str]:
@@ -58,12 +62,40 @@ else
     echo 'Error establishing a database connection'
 fi
 """
+_NGINX = """\
+user root;
+pid /tmp/nginx.pid;
+error_log /dev/stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path /tmp/1; proxy_temp_path /tmp/2; fastcgi_temp_path /tmp/3;
+    uwsgi_temp_path /tmp/4; scgi_temp_path /tmp/5;
+    include /etc/nginx/conf.d/*.conf;
+}
+"""
+_DEFAULT = "server { listen 80; location / { root /usr/share/nginx/html; } }\n"
 _BY_NAME = {
     "mysql": _answering(3306, "8.4", "mysqladmin"),
     "mariadb": _answering(3306, "11.8", "mariadb-admin"),
     "postgres": _answering(5432, "17", "pg_isready"),
     "redis": _answering(6379, "+PONG", "redis-cli"),
     "busybox": StandIn(""),
+    "nginx": StandIn(
+        "exec nginx -g 'daemon off;'",
+        {
+            "etc/nginx/nginx.conf": _NGINX,
+            "etc/nginx/conf.d/default.conf": _DEFAULT,
+            "usr/share/nginx/html/index.html": "Welcome to nginx!\n",
+            "var/log/nginx/error.log": "",
+        },
+        (80,),
+        package="nginx",
+    ),
+    "httpd": StandIn(
+        "exec httpd -f -p 80 -h /www", {"www/index.html": "<html><body><h1>It works!</h1></body></html>\n"}, (80,)
+    ),
+    "haproxy": StandIn("exec haproxy -W -db -f /usr/local/etc/haproxy/haproxy.cfg", package="haproxy"),
     "wordpress": StandIn("exec httpd -f -p 80 -h /www", {"www/cgi-bin/index.cgi": _INSTALL}, (80,)),
 }
 _AT_ONCE = "STOPSIGNAL SIGKILL"
@@ -85,8 +117,32 @@ def _archive(stand_in: StandIn) -> bytes:
     """The file system: busybox with the files of its own."""
     made = io.BytesIO((roots.fetch(_NEWEST) / roots.IMAGE).read_bytes())
     with tarfile.open(fileobj=made, mode="a") as archive:
+        if stand_in.package:
+            _add_program(archive, _unpacked(stand_in.package))
         for name, text in {**stand_in.files, "bin/entry": _ENTRY.format(server=stand_in.server)}.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(text.encode()), 0o755
             archive.addfile(entry, io.BytesIO(text.encode()))
     return made.getvalue()
+
+
+def _unpacked(package: str) -> Path:
+    """A root with a package of Debian and all that it needs."""
+
+    def make(scratch: Path) -> Path:
+        roots.unpack(apt.download(_SUITE, [package], scratch), scratch / "root")
+        return scratch / "root"
+
+    return roots.made(f"stand-in-{package}", make)
+
+
+def _add_program(archive: tarfile.TarFile, root: Path) -> None:
+    """Add the daemons and libraries of a root; commands stay busybox's."""
+    archive.add(root / "usr/sbin", "usr/sbin")
+    for libraries in root.glob("usr/lib/*-linux-gnu*"):
+        archive.add(libraries, f"usr/lib/{libraries.name}")
+    for loader in root.glob("usr/lib*/ld-linux-*"):
+        (real,) = root.glob(f"usr/lib/*-linux-gnu*/{loader.name}")
+        link = tarfile.TarInfo(f"{loader.parent.name}/{loader.name}")
+        link.type, link.linkname = tarfile.SYMTYPE, f"/{real.relative_to(root)}"
+        archive.addfile(link)
