@@ -20,6 +20,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
+from manual import answers
 from tests import engine as engines
 from tests.built import packages
 from tests.noise import crowd
@@ -93,6 +94,9 @@ class Lab:
         )
         assert status is None or found.returncode == status, found
         assert "Traceback" not in found.stderr, found.stderr
+        if "--json" in arguments and not found.returncode:
+            told = [word for word in arguments if word in ("status", "why", "history", "plan")]
+            answers.check(told[0], found.stdout)
         return found
 
     @contextmanager

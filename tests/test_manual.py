@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import hostwatch
 from hostwatch.config.file import load
@@ -17,7 +18,19 @@ from hostwatch.core.patterns import Part
 from hostwatch.core.references import Attribute
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
-from manual import configuration_page, events, keys, labels, log_page, man, metrics_page, notes, reference_page
+from manual import (
+    answers,
+    configuration_page,
+    events,
+    json_page,
+    keys,
+    labels,
+    log_page,
+    man,
+    metrics_page,
+    notes,
+    reference_page,
+)
 from manual.commands import commands, common_options
 from manual.completions import completions
 from manual.reference import PAGES
@@ -162,3 +175,34 @@ def is_of_its_own(given: ast.expr) -> bool:
             return name.isupper() and name != UNSEEN and not hasattr(causes, name)
         case _:
             return False
+
+
+def test_an_answer_with_a_field_that_is_not_told_fails() -> None:
+    """The tests of the commands hold each answer against what is told (`Lab.command`)."""
+    change = {
+        "id": 5,
+        "time": "2026-11-29T17:16:30.271Z",
+        "subscriber": "shop-web-1",
+        "subscriber_id": "d63cece479c5",
+        "file": "hosts",
+        "cause": "linger is over",
+        "changes": [{"name": "mq", "old": ["10.123.7.6"], "new": []}],
+        "withheld": [{"line": "@{mq.ip} mq", "reason": "mq: no running container"}],
+        "no_longer_withheld": [],
+        "ms": 1.3,
+    }
+    answers.check("history", json.dumps(change))
+    with pytest.raises(ValidationError, match="host"):
+        answers.check("history", json.dumps(change | {"host": "a"}))
+    with pytest.raises(ValidationError, match="ms"):
+        answers.check("history", json.dumps(change | {"ms": "1.3"}))
+    plan = {"id": "a", "name": "web", "file": "hosts", "path": "/h", "changes": False, "diff": "", "error": None}
+    answers.check("plan", json.dumps([plan]))
+    with pytest.raises(ValidationError, match="error"):
+        answers.check("plan", json.dumps([{key: value for key, value in plan.items() if key != "error"}]))
+
+
+def test_a_schema_is_open_to_fields_of_later_versions() -> None:
+    whole = json.loads(json_page.schema("status"))
+    assert "additionalProperties" not in whole
+    assert whole["$defs"]["Container"]["properties"]["addresses"]["additionalProperties"]["type"] == "array"
