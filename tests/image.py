@@ -5,6 +5,7 @@ wheels that it would fetch from its index elsewhere: `config/Dockerfile` needs t
 """
 
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ from tests.engine import apt, roots
 
 BASE = "python:offline"
 REPOSITORY = Path(__file__).resolve().parent.parent
+_LOCK = REPOSITORY / "requirements-dev.txt"
 
 _PYTHON = "3.11"
 _SUITE = "bookworm"  # has that Python
@@ -34,7 +36,8 @@ _FONTS = """\
 </fontconfig>
 """
 COMPOSES = {"2.26": "trixie", "2.40": "forky"}
-"""The versions of Docker Compose, with the Debian that has each."""
+"""The versions of Docker Compose, oldest first, with the Debian that has each."""
+OLDEST_COMPOSE = next(iter(COMPOSES))
 _COMPOSE = "usr/libexec/docker/cli-plugins/docker-compose"
 
 
@@ -48,7 +51,7 @@ def import_base(client: docker.DockerClient) -> None:
     client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_ENVIRONMENT)
 
 
-def compose(version: str = "2.26") -> Path:
+def compose(version: str = OLDEST_COMPOSE) -> Path:
     """The program of Docker Compose in one of the versions of `COMPOSES`."""
     suite = COMPOSES[version]
     return roots.made(f"compose-{version}", lambda scratch: _root(suite, ["docker-compose"], scratch)) / _COMPOSE
@@ -117,7 +120,7 @@ def _base(pins: list[str], scratch: Path) -> Path:
 
 
 def _download_wheels(pins: list[str], into: Path, scratch: Path) -> None:
-    """The packages for the build and the run of hostwatch, in the versions that are installed here."""
+    """The packages for the build and the run of hostwatch, as they are pinned."""
     constraints = scratch / "constraints.txt"
     constraints.write_text("\n".join(pins))
     target = ["--only-binary=:all:", f"--python-version={_PYTHON}", f"--constraint={constraints}", f"--dest={into}"]
@@ -131,6 +134,5 @@ def _needed() -> list[str]:
 
 
 def _pins() -> list[str]:
-    """The versions of all packages that are installed here."""
-    listed = ["list", "--format=freeze", "--exclude-editable", "--disable-pip-version-check"]
-    return subprocess.check_output([sys.executable, "-m", "pip", *listed], text=True).splitlines()
+    """The versions of all packages, as `make lock` pins them."""
+    return re.findall(r"^[\w.-]+==[\w.+!]+", _LOCK.read_text(), re.MULTILINE)

@@ -1,8 +1,7 @@
 """hostwatch in a container, as Docker Compose itself builds and starts it with the files in config/."""
 
 import re
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,16 +11,15 @@ import yaml
 from docker.models.containers import Container
 
 from tests import engine as engines
-from tests import image
+from tests import image, released
 from tests.conftest import Lab, eventually, make_network
+from tests.contained import COMPOSE_FILE, SUBSCRIBER, compose, contained, followed, line, log, override
 from tests.noise import wrong_rounds
 from tests.proxy import proxied
 
-pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest.mark.usefixtures("built")]
+pytestmark = [pytest.mark.parametrize("engine", ["28.5"], indirect=True), pytest.mark.usefixtures("image_built")]
 
 ROUNDS = 6
-SUBSCRIBER = {"hostwatch.hosts": "@{db.ip} db"}
-COMPOSE_FILE = image.REPOSITORY / "config" / "compose.yaml"
 HISTORY_FILE = image.REPOSITORY / "config" / "compose.history.yaml"
 ADVERTISE_FILE = image.REPOSITORY / "config" / "compose.advertise.yaml"
 RESOLV_FILE = image.REPOSITORY / "config" / "compose.resolv.yaml"
@@ -45,50 +43,10 @@ print("aiohttp" in pathlib.Path(f"/proc/{daemon}/maps").read_text())
 
 
 @pytest.fixture(scope="module")
-def built(engine: engines.Engine, client: docker.DockerClient) -> None:
+def image_built(engine: engines.Engine, client: docker.DockerClient) -> None:
     """Build the image on the engine."""
     image.import_base(client)
     compose(engine, [COMPOSE_FILE], "build")
-
-
-def compose(
-    engine: engines.Engine, files: Sequence[Path], *arguments: str, socket: Path | None = None, **variables: Path
-) -> str:
-    """Run Docker Compose with the variables of config/compose.yaml; returns its output."""
-    environ = {
-        "PATH": "/usr/bin",
-        "HOME": "/root",
-        "DOCKER_HOST": engine.docker_host,
-        "DOCKER_BUILDKIT": "0",  # BuildKit needs a plugin
-        "DOCKER_SOCKET": socket or engine.socket,
-        "DOCKER_ROOT": engine.data_root,
-        "BASE": image.BASE,
-        **variables,
-    }
-    program = ["env", "-i", *(f"{name}={value}" for name, value in environ.items()), f"/host{image.compose()}"]
-    command = engine.enter(*program, *(f"--file={file}" for file in files), *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@contextmanager
-def contained(lab: Lab, *more: Path, socket: Path | None = None, **variables: Path) -> Iterator[Container]:
-    """hostwatch in its container. It does not fail, shows no traceback, and ends by itself after a stop request."""
-    compose(lab.engine, [COMPOSE_FILE, *more], "up", "--detach", socket=socket, **variables)
-    [container] = lab.client.containers.list(filters={"label": "com.docker.compose.service=hostwatch"})
-    eventually(lambda: "connected to engine" in log(container))
-    yield container
-    container.stop(timeout=10)
-    assert container.wait()["StatusCode"] == 0
-    assert "Traceback" not in log(container)
-
-
-def override(lab: Lab, text: str) -> Path:
-    """A file that changes the `hostwatch` service of config/compose.yaml."""
-    path = lab.directory / "override.yaml"
-    path.write_text(f"services: {{hostwatch: {{{text}}}}}\n")
-    return path
 
 
 def real_time(lab: Lab, more: str = "") -> list[Path]:
@@ -99,19 +57,30 @@ def real_time(lab: Lab, more: str = "") -> list[Path]:
     return [override(lab, f"cpu_rt_runtime: 100000{more}")]
 
 
-def log(container: Container) -> str:
-    """The container's whole output."""
-    return container.logs().decode()
+@pytest.mark.parametrize("version", image.COMPOSES)
+def test_each_compose_reads_all_files_alike(lab: Lab, version: str) -> None:
+    """As the oldest one does, and without a warning."""
+    overlays = sorted(COMPOSE_FILE.parent.glob("compose.*.yaml"))
+    assert {*overlays} == {ADVERTISE_FILE, CLUSTER_FILE, HISTORY_FILE, HTTP_FILE, PROXY_FILE, RESOLV_FILE}
+    for more in ([], *([overlay] for overlay in overlays)):
+        [read, oldest] = (
+            yaml.safe_load(compose(lab.engine, [COMPOSE_FILE, *more], "config", version=each))["services"]
+            for each in (version, image.OLDEST_COMPOSE)
+        )
+        assert read == oldest
 
 
-def line(address: str) -> str:
-    """The line that announces the database."""
-    return f"{address:<16}db\n"
-
-
-def followed(lab: Lab, container: Container, address: str) -> None:
-    """Wait until the container's file announces the database at this address."""
-    eventually(lambda: line(address) in lab.hosts(container))
+def test_the_released_image_is_configured_alike(lab: Lab, built: Path) -> None:
+    """As the one of config/Dockerfile, but for labels that tell the release, and variables of its base."""
+    of_release = released.description(built)["config"]
+    own = lab.client.images.get("hostwatch").attrs["Config"]
+    for name in ("Entrypoint", "Cmd", "StopSignal", "Healthcheck"):
+        assert of_release[name] == own[name], name
+    for config in (of_release, own):
+        assert any(variable.startswith("PATH=/opt/hostwatch/bin:") for variable in config["Env"])
+    labels = {name: text for name, text in own["Labels"].items() if name.startswith("org.opencontainers.")}
+    assert len(labels) == 3
+    assert of_release["Labels"].items() >= labels.items()
 
 
 def test_files_are_right_before_the_first_instruction(lab: Lab) -> None:
