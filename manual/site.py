@@ -110,14 +110,30 @@ def _taken(target: str, config: MkDocsConfig) -> File:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """In the order of pages, `how-to/` is all pages of that directory."""
-    docs = Path(config.docs_dir)
-    config.nav = [_section(docs, entry) for entry in config.nav or []]
+    """In the order of pages, a directory is all pages in there that are not named."""
+    docs, order = Path(config.docs_dir), config.nav or []
+    named = set(_named(order))
+    config.nav = [{title: _filled(docs, place, named) for title, place in entry.items()} for entry in order]
     return config
 
 
-def _section(docs: Path, entry: dict[str, Any]) -> dict[str, Any]:
-    ((title, place),) = entry.items()
-    if not isinstance(place, str) or not place.endswith("/"):
-        return entry
-    return {title: [str(page.relative_to(docs)) for page in sorted((docs / place).glob("*.md"))]}
+def _named(order: list[Any]) -> Iterator[str]:
+    """All pages and directories in an order of pages."""
+    for entry in order:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for place in entry.values():
+                yield from _named(place if isinstance(place, list) else [place])
+
+
+def _filled(docs: Path, place: str | list[str], named: set[str]) -> str | list[str]:
+    """A section with the pages of the directories in it."""
+    if isinstance(place, str):
+        return place
+    return [page for entry in place for page in (_others(docs, entry, named) if entry.endswith("/") else [entry])]
+
+
+def _others(docs: Path, directory: str, named: set[str]) -> list[str]:
+    """The pages of a directory that are not named."""
+    return sorted({str(page.relative_to(docs)) for page in (docs / directory).glob("*.md")} - named)
