@@ -42,7 +42,7 @@ reference: $(VENV)/ready
 
 # The site of the documentation, into site/: open site/index.html. A broken link is an error.
 docs: $(VENV)/ready
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

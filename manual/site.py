@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -102,11 +102,12 @@ def _is_shown(target: str) -> bool:
 def _taken(target: str, config: MkDocsConfig) -> File:
     """A file of the repository as one of the site."""
     source = _REPOSITORY / target
+    outside = InclusionLevel.NOT_IN_NAV
     if target.endswith(".md") or not _is_shown(target):
-        return File.generated(config, _uri(target), abs_src_path=str(source))
+        return File.generated(config, _uri(target), abs_src_path=str(source), inclusion=outside)
     language = _LANGUAGES.get(source.suffix, "text")
     text = f"# {target}\n\n`````{language}\n{source.read_text()}\n`````\n"
-    return File.generated(config, _uri(target), content=text)
+    return File.generated(config, _uri(target), content=text, inclusion=outside)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
