@@ -19,6 +19,8 @@ STEPS: dict[str, Callable[[Build], list[Path]]] = {
     "sbom": sbom.build,
 }
 """What makes each kind of package, and returns the files that it made. The first is always made, for the others."""
+BY_ROOT = ("deb", "image")
+"""Steps that start programs of another Debian, in a root of its own."""
 
 
 def main() -> None:
@@ -36,8 +38,15 @@ def main() -> None:
 def make(steps: Sequence[str], into: Path, checkout: Path = CHECKOUT) -> None:
     """Make these packages; with all of them their sums, too. Raises `ReleaseError`."""
     os.umask(0o022)  # so that modes do not depend on who makes the packages
+    chosen = list(STEPS) if ALL in steps else steps
+    for step in chosen:
+        if step in BY_ROOT and os.geteuid() != 0:
+            raise ReleaseError(
+                f"only root can make `{step}`, as it starts programs of another Debian; `python -m release wheel sbom`"
+                " needs no rights"
+            )
     with build(checkout, into) as made:
-        packages = list(_made(made, list(STEPS) if ALL in steps else steps))
+        packages = list(_made(made, chosen))
     if ALL in steps:
         print(sums.write(packages, into))
 

@@ -1,5 +1,6 @@
 """What packages are made of: the description, the changes, the locks; and what is said where none can be made."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -10,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from hostwatch.config.file import load
+from release.__main__ import make
 from release.build import ReleaseError
 from release.source import build
 
@@ -73,3 +75,11 @@ def test_a_directory_that_is_no_checkout_is_told(tmp_path: Path) -> None:
         build(tmp_path, tmp_path / "dist"),
     ):
         pass
+
+
+def test_a_user_is_told_what_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is made."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ReleaseError, match="only root can make `image`"):
+        make(["image"], tmp_path / "dist")
+    assert list(tmp_path.iterdir()) == []
