@@ -17,7 +17,8 @@ between two markers in its file, and never touches a line outside of it. A line 
 withheld, and the block says why.
 
 It runs as a daemon (`hostwatch run`, usually started by systemd or as a container of its own), or once (`hostwatch
-sync`). All other commands look, and change nothing but what `clean` takes away.
+sync`). All other commands only look, but for `clean`, which takes the blocks away, and `init`, which writes a first
+configuration.
 """
 _SUBSCRIBER = """
 A container's name, a key of the configuration (all that it matches), or the beginning of an id. A container that uses

@@ -2,9 +2,10 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
@@ -13,11 +14,15 @@ import hostwatch
 from hostwatch.config.file import load
 from hostwatch.config.settings import schema
 from hostwatch.control import causes
+from hostwatch.control.view import View
 from hostwatch.core import resolv_template
 from hostwatch.core.patterns import Part
 from hostwatch.core.references import Attribute
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
+from hostwatch.http.events import Events
+from hostwatch.http.files import page_files
+from hostwatch.http.routes import routes
 from manual import (
     answers,
     configuration_page,
@@ -206,3 +211,10 @@ def test_a_schema_is_open_to_fields_of_later_versions() -> None:
     whole = json.loads(json_page.schema("status"))
     assert "additionalProperties" not in whole
     assert whole["$defs"]["Container"]["properties"]["addresses"]["additionalProperties"]["type"] == "array"
+
+
+def test_each_path_of_http_is_told() -> None:
+    rows = re.findall(r"^\| `(/[^`]*)` \|", (REFERENCE / "http.md").read_text(), re.MULTILINE)
+    files = {file.path for file in page_files()} - {"/"}
+    known = {each.path for each in routes(cast("View", None), Events(cast("View", None)))} - files
+    assert {re.sub(r"SUBSCRIBER", "{subscriber:.+}", row) for row in rows} == known
