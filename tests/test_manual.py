@@ -14,10 +14,14 @@ import hostwatch
 from hostwatch.config.file import load
 from hostwatch.config.settings import schema
 from hostwatch.control import causes
+from hostwatch.control.remotes import Published, SourceState
+from hostwatch.control.service_list import elsewhere
+from hostwatch.control.source_list import asked_once, sources
 from hostwatch.control.view import View
 from hostwatch.core import resolv_template
 from hostwatch.core.patterns import Part
 from hostwatch.core.references import Attribute
+from hostwatch.core.remote import RemoteEndpoint
 from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import KNOWN_LABELS
 from hostwatch.http.events import Events
@@ -218,3 +222,11 @@ def test_each_path_of_http_is_told() -> None:
     files = {file.path for file in page_files()} - {"/"}
     known = {each.path for each in routes(cast("View", None), Events(cast("View", None)))} - files
     assert {re.sub(r"SUBSCRIBER", "{subscriber:.+}", row) for row in rows} == known
+
+
+def test_what_other_hosts_have_is_told() -> None:
+    """No test of a command comes to these parts of an answer."""
+    cluster = SourceState("cluster", "cluster", is_up=True, since=0.0, published=Published("host-a", 1, ("db",)))
+    for told in (*sources({"cluster": cluster}), *asked_once({}, frozenset({"overlay:mesh"}))):
+        answers.Source.model_validate(told)
+    answers.Elsewhere.model_validate(elsewhere(RemoteEndpoint("1", "db", host="host-b")))
