@@ -14,7 +14,7 @@ USER = 54321
 # Run inside as root: what an administrator would set up. Its own device, as the machine's may be closed to users.
 _ADMIT_USER = """
 set -e
-echo "user:x:$1:$1::$2/home:/bin/sh" >>/etc/passwd
+echo "user:x:$1:$1::$3:/bin/sh" >>/etc/passwd
 echo "user:x:$1:" >>/etc/group
 echo "user:1000000:65536" | tee /etc/subuid >/etc/subgid
 mknod -m 666 /tun c 10 200
@@ -36,6 +36,19 @@ exec sh /usr/share/docker.io/contrib/dockerd-rootless.sh "$@" >&2
 class RootlessEngine(Engine):
     """A private engine of a user; it cannot be restarted, and its containers have no control groups."""
 
+    user: int = USER
+    """The user's number."""
+
+    @property
+    def home(self) -> str:
+        """The user's home, as its daemon knows it."""
+        return f"{self.directory}/home"
+
+    @property
+    def runtime_path(self) -> str:
+        """The user's $XDG_RUNTIME_DIR, as its daemon knows it."""
+        return f"{self.directory}/run"
+
     @property
     def runtime(self) -> Path:
         """The user's $XDG_RUNTIME_DIR."""
@@ -54,13 +67,13 @@ class RootlessEngine(Engine):
         return Process.read(self.runtime / "daemon")
 
     def _start_daemon(self) -> None:
-        admit = ["sh", "-c", f"{_ADMIT_USER}echo ready", "sh", str(USER), str(self.directory)]
+        admit = ["sh", "-c", f"{_ADMIT_USER}echo ready", "sh", str(self.user), str(self.directory), self.home]
         if not detach(self.enter(*admit), self.log):
             raise self._failed("could not admit its user")
-        environ = [f"HOME={self.directory}/home", f"XDG_RUNTIME_DIR={self.runtime}", "USER=user"]
+        environ = [f"HOME={self.home}", f"XDG_RUNTIME_DIR={self.runtime_path}", "USER=user"]
         become = ["env", "-i", "PATH=/usr/sbin:/usr/bin", *environ, "sh", "-c", _BECOME_DOCKERD, "sh"]
         nsenter, *inside = self.enter(*become, "--storage-driver=vfs", "--exec-opt=native.cgroupdriver=cgroupfs")
-        if not detach([nsenter, f"--setuid={USER}", f"--setgid={USER}", *inside], self.log):
+        if not detach([nsenter, f"--setuid={self.user}", f"--setgid={self.user}", *inside], self.log):
             raise self._failed("could not run dockerd")
         self._await_answer()
 

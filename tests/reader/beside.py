@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from tests.engine import Engine
 from tests.engine.engine import begin
 from tests.engine.machine import home
-from tests.engine.releases import release
+from tests.engine.releases import ROOTLESS, release
+from tests.engine.rootless import RootlessEngine
 
-_SHARED = {"home": "/root", "etc": "/etc/hostwatch", "run-hostwatch": "/run/hostwatch"}
+_SHARED = {"root-home": "/root", "etc": "/etc/hostwatch", "run-hostwatch": "/run/hostwatch"}
 """Directories of the engine's own and where machine and engine see them, as containers mount what is in there."""
 _DOCKER = {"data": "/var/lib/docker"}
 _PODMAN = {"data": "/var/lib/containers/storage", "r": "/run/containers/storage"}
@@ -46,6 +47,11 @@ class PageEngine(Engine):
         return release(self.version).podman
 
     @property
+    def has_dockers_places(self) -> bool:
+        """Whether its socket and data are where those of Docker are, run by root."""
+        return self.mounts.get("data") == _DOCKER["data"]
+
+    @property
     def shared(self) -> Mapping[str, str]:
         """Directories of the reader, by their names below the engine's own."""
         return _SHARED
@@ -62,6 +68,33 @@ class PageEngine(Engine):
         super().hold()
         pairs = [f"{self.directory / name}={place}" for name, place in self.mounts.items()]
         subprocess.run(self.enter("sh", "-c", _MOUNT, "sh", self.host, *pairs), check=True)
+
+
+@dataclass(frozen=True)
+class RootlessPageEngine(PageEngine, RootlessEngine):
+    """The engine of the user `mia`, who has their own files where a user has them."""
+
+    user: int = 1000
+
+    @property
+    def home(self) -> str:
+        """The user's home."""
+        return "/home/mia"
+
+    @property
+    def runtime_path(self) -> str:
+        """The user's $XDG_RUNTIME_DIR."""
+        return f"/run/user/{self.user}"
+
+    @property
+    def mounts(self) -> Mapping[str, str]:
+        """All directories that the machine sees, too."""
+        return {"home": self.home, "run": self.runtime_path, **self.shared}
+
+
+def start_rootless(name: str, host: str) -> RootlessPageEngine:
+    """Start a new engine of a user for a page, on a machine of that name."""
+    return begin(RootlessPageEngine(ROOTLESS, name, home() / "run" / name, host=host))
 
 
 def start(version: str, name: str, host: str) -> PageEngine:

@@ -31,7 +31,7 @@ _PROGRAM = """\
 LD_LIBRARY_PATH=/opt/python/lib exec /opt/python/bin/python3 -c '
 import sys
 sys.path[1:1] = ["/opt/source", "/opt/packages"]
-sys.argv[0] = "{name}"
+sys.argv[0] = "/opt/hostwatch/bin/{name}"
 from hostwatch.{module} import main
 main()' "$@"
 """
@@ -91,6 +91,7 @@ class Machine:
 def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     """Boot a machine in the network of an engine. The directory is its disk."""
     _furnish(directory, engine.host)
+    (engine.directory / "data").mkdir(exist_ok=True)  # a rootless one has it elsewhere
     for shared in engine.shared:
         _empty(engine.directory / shared)
     cgroup = _cgroup(directory)
@@ -126,8 +127,10 @@ def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
 def _join(machine: Machine) -> None:
     """Mount what the engine has, too, where it has it."""
     commands = ["umount /var/lib/docker"]
+    if not machine.engine.has_dockers_places:
+        commands += ["rm /run/docker.sock"]
     if machine.engine.is_podman:
-        commands += ["rm /run/docker.sock", "mkdir -p /run/podman"]
+        commands += ["mkdir -p /run/podman"]
         commands += ["ln -s ../engine/docker.sock /run/podman/podman.sock"]
     for name, place in machine.engine.mounts.items():
         commands += [f"mkdir -p {place}", f"mount --bind /run/engine/{name} {place}"]

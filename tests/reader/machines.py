@@ -18,6 +18,7 @@ from tests.reader.seat import Seat
 
 _VERSIONS = {"docker": "28.5", "podman": "podman-5.8"}
 _HOST = "docker-host"
+_AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000", "DOCKER_HOST": "unix:///run/user/1000/docker.sock"}
 _SEVERAL = ("two-hosts", "swarm")
 _OWN_NETWORKS = ("bridge", "host", "none", "podman")
 
@@ -48,17 +49,24 @@ class Machines:
                 engine = self._engine(page.machine)
                 stack.callback(_clean, engine)
                 engines = {_HOST: engine}
+            elif page.machine == "rootless":
+                engine = beside.start_rootless(f"rr{os.getpid()}", _HOST)
+                stack.callback(engine.stop)
+                engines = {_HOST: engine}
             elif page.machine in _SEVERAL:
                 engines = stack.enter_context(_hosts(disk, is_swarm=page.machine == "swarm"))
             else:
-                kinds = ", ".join([*_VERSIONS, *_SEVERAL, "none"])
+                kinds = ", ".join([*_VERSIONS, "rootless", *_SEVERAL, "none"])
                 raise PageError(f"{page.path}: there is no machine {page.machine!r}; there are: {kinds}")
             seats = {}
             for name, engine in engines.items():
                 _give_images(engine, page)
                 (disk / name).mkdir(parents=True)
                 seats[name] = Seat(stack.enter_context(booted(engine, disk / name)))
-            yield {"": next(iter(seats.values())), **(seats if len(seats) > 1 else {})}
+            first = next(iter(seats.values()))
+            if page.machine == "rootless":
+                seats = {"mia": Seat(first.machine, "mia", "/home/mia/shop", _AS_USER)}
+            yield {"": first, **seats}
 
     def _engine(self, kind: str) -> PageEngine:
         if kind not in self._engines:
