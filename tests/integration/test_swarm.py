@@ -1,18 +1,42 @@
 """A swarm of two real nodes: names cross them over an overlay network, with nothing to configure."""
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests import released
 from tests.conftest import eventually
+from tests.contained import COMPOSE_FILE
 from tests.hosts_lab import Host, Laboratory, laboratory
 
 MANAGER, WORKER = ("--constraint=node.role==manager", "--constraint=node.role==worker")
 FIRST_ACT = ("busybox", "sh", "-c", "cat /etc/hosts > /seen; exec sleep 1000")
 ASLEEP = ("busybox", "sleep", "1000")
+STACK_FILE = COMPOSE_FILE.with_name("stack.yaml")
+IGNORED = """\
+version: "3.8"
+services:
+  hostwatch:
+    image: hostwatch
+    build: {context: .}
+    restart: unless-stopped
+    network_mode: none
+    security_opt: ["no-new-privileges:true"]
+    init: true
+    read_only: true
+    cap_drop: [ALL]
+    cap_add: [LEASE]
+    networks: [absent]
+networks:
+  absent: {external: true}
+"""
+"""What config/stack.yaml says of the keys that a stack ignores. Nothing comes of it, as it has no such network."""
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +129,52 @@ def test_the_short_names_of_a_stack(swarm: Laboratory) -> None:
     for name, found in block(a, "blog_ui").items():
         assert found[0] in a.docker("exec", identity(a, "blog_ui"), "nslookup", name)
     assert block(a, "blog_ui")["tasks.api"] == [address(b, "blog_api", "blog_default")]
+
+
+def deploy(manager: Host, client: Host, file: Path) -> subprocess.CompletedProcess[str]:
+    """Deploy a stack on a manager by the docker command of a host. The nodes' paths differ by their names alone."""
+    state = manager.engine.directory.with_name("{{.Node.Hostname}}")
+    variables = {"DOCKER_SOCKET": str(state / "docker.sock"), "DOCKER_ROOT": str(state / "data")}
+    words = ["stack", "deploy", "--resolve-image=never", f"--compose-file={file}", "hostwatch"]
+    command = client.engine.enter("docker", f"--host=unix:///host{manager.engine.socket}", *words)
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_what_a_stack_ignores(swarm: Laboratory, tmp_path: Path) -> None:
+    """As config/stack.yaml says: these keys, and no others that it has."""
+    file = tmp_path / "stack.yaml"
+    file.write_text(IGNORED)
+    for host in swarm.hosts:
+        done = deploy(swarm.hosts[0], host, file)
+        assert "Ignoring unsupported options: build, network_mode, restart, security_opt\n" in done.stderr
+        assert 'network "absent" is declared as external, but could not be found' in done.stderr
+
+
+def test_a_stack_runs_it_on_every_node(swarm: Laboratory, built: Path) -> None:
+    """By config/stack.yaml, with the released image and the rights that the file gives; names cross the nodes."""
+    a, b = swarm.hosts
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: released.load(host.engine.docker_host, built), swarm.hosts))
+    for host in swarm.hosts:
+        host.hostwatch.stop()  # it would keep the files
+    done = deploy(a, a, STACK_FILE)
+    assert done.returncode == 0, done.stderr
+    assert "Ignoring" not in done.stderr
+    for host in swarm.hosts:
+        container = identity(host, "hostwatch_hostwatch")
+        given = json.loads(host.docker("inspect", "--format={{json .HostConfig}}", container))
+        assert given["NetworkMode"] == "bridge"
+        assert given["ReadonlyRootfs"] is given["Init"] is True
+        assert given["CapDrop"] == ["ALL"]
+        assert given["CapAdd"] == ["CAP_DAC_OVERRIDE", "CAP_LEASE", "CAP_SYS_NICE"]
+    for asking, asked in ((a, b), (b, a)):
+        asked.docker("run", "-d", f"--name=of-{asked.name}", "--network=mesh", *ASLEEP)
+        wants = f"--label=hostwatch.services=of-{asked.name}"
+        asking.docker("run", "-d", f"--name=on-{asking.name}", "--network=mesh", wants, *ASLEEP)
+    for asking, asked in ((a, b), (b, a)):
+        wanted = {f"of-{asked.name}": [address(asked, f"of-{asked.name}")]}
+        eventually(partial(_has, asking, f"on-{asking.name}", wanted))
+
+
+def _has(host: Host, name: str, wanted: dict[str, list[str]]) -> bool:
+    return block(host, name) == wanted
