@@ -86,7 +86,7 @@ _BY_NAME = {
         {
             "etc/nginx/nginx.conf": _NGINX,
             "etc/nginx/conf.d/default.conf": _DEFAULT,
-            "usr/share/nginx/html/index.html": "Welcome to nginx!\n",
+            "usr/share/nginx/html/index.html": "<title>Welcome to nginx!</title>\n",
             "var/log/nginx/error.log": "",
         },
         (80,),
