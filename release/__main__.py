@@ -33,6 +33,8 @@ def main() -> None:
         make(arguments.steps, arguments.into.absolute())
     except (ReleaseError, OSError) as error:
         sys.exit(f"release: {error}")
+    except KeyboardInterrupt:
+        sys.exit("release: interrupted; what is in the directory is not complete")
 
 
 def make(steps: Sequence[str], into: Path, checkout: Path = CHECKOUT) -> None:
@@ -45,6 +47,7 @@ def make(steps: Sequence[str], into: Path, checkout: Path = CHECKOUT) -> None:
                 f"only root can make `{step}`, as it starts programs of another Debian; `python -m release wheel sbom`"
                 " needs no rights"
             )
+    (into / sums.NAME).unlink(missing_ok=True)  # of packages that are replaced now
     with build(checkout, into) as made:
         packages = list(_made(made, chosen))
     if ALL in steps:
