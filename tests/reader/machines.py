@@ -1,6 +1,7 @@
 """The machines of pages: an engine for each kind of page, which lasts, and machines for each page, which are new."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Self
 
 import docker
 
+from tests.built import packages
 from tests.hosts_lab import Host
 from tests.hosts_lab.switch import Switch
+from tests.image import REPOSITORY
 from tests.reader import beside, stand_ins
 from tests.reader.beside import PageEngine
 from tests.reader.machine import booted
@@ -66,6 +69,8 @@ class Machines:
             first = next(iter(seats.values()))
             if page.machine == "rootless":
                 seats = {"mia": Seat(first.machine, "mia", "/home/mia/shop", _AS_USER)}
+            for name in page.files:
+                _give_file(first, name)
             yield {"": first, **seats}
 
     def _engine(self, kind: str) -> PageEngine:
@@ -104,6 +109,18 @@ def _give_images(engine: PageEngine, page: Page) -> None:
     with closing(_client(engine)) as client:
         for image in ("busybox:latest", *page.images):
             stand_ins.make(client, image)
+
+
+def _give_file(seat: Seat, pattern: str) -> None:
+    """Put files of the repository, or packages, into the reader's directory."""
+    place = REPOSITORY if "/" in pattern else packages()
+    found = sorted(place.glob(pattern))
+    if not found:
+        raise PageError(f"there is no file {pattern!r}")
+    for file in found:
+        copy = seat.machine.root / seat.directory.lstrip("/") / file.relative_to(place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
 
 
 def _clean(engine: PageEngine) -> None:

@@ -69,6 +69,8 @@ class Page:
     steps: Sequence[Step]
     machine: str = "docker"
     images: Sequence[str] = field(default_factory=tuple)
+    files: Sequence[str] = field(default_factory=tuple)
+    """What the reader has in their directory: packages by their names, and files of the repository by their paths."""
 
     @property
     def is_followed(self) -> bool:
@@ -96,7 +98,7 @@ def _settings(lines: Sequence[str]) -> tuple[dict[str, Any], int]:
     if lines[:1] == ["---"]:
         end = lines.index("---", 1)
         found = yaml.safe_load("\n".join(lines[1:end])) or {}
-        return {name: value for name, value in found.items() if name in ("machine", "images")}, end + 1
+        return {name: value for name, value in found.items() if name in ("machine", "images", "files")}, end + 1
     if lines and (comment := _COMMENT.fullmatch(lines[0])):
         return yaml.safe_load(comment[1]), 1
     return {}, 0
