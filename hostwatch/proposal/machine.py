@@ -85,8 +85,9 @@ def _program() -> tuple[str, ...]:
 
 
 def _homes() -> Iterator[Path]:
-    """Where the program and its Python are. An editable installation is elsewhere than its environment."""
-    yield from dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix), Path(hostwatch.__file__).parent))
+    """Where the program, its Python and its packages are: an installation for one user has them apart."""
+    yield Path(_program()[0]).parent
+    yield from (Path(sys.prefix), Path(sys.base_prefix), Path(hostwatch.__file__).parent.parent)
 
 
 def _variables() -> dict[str, str]:

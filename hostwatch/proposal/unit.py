@@ -15,7 +15,8 @@ from hostwatch.core.rules import AUTO
 from hostwatch.proposal.machine import Facts
 
 _HEAD = """\
-# hostwatch under systemd, filled in by `hostwatch init --systemd` for this machine: {what}.
+# hostwatch under systemd, filled in by `hostwatch init --systemd` for this machine:
+# {what}.
 #
 #   hostwatch init --systemd >/etc/systemd/system/hostwatch.service
 #   systemctl daemon-reload && systemctl enable --now hostwatch
@@ -64,10 +65,18 @@ def _is_hidden(path: Path) -> bool:
     return any(path.is_relative_to(hidden) for hidden in _HIDDEN)
 
 
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """The directories that are in none of the others, each once."""
+    found = list[Path]()
+    for path in sorted(paths):
+        if not any(path.is_relative_to(other) for other in found):
+            found.append(path)
+    return found
+
+
 def _added(facts: Facts) -> Iterator[tuple[str, Iterable[str]]]:
     """The lines that the shipped unit does not have, each with its reason."""
-    seen = dict.fromkeys(path for path in facts.reads if _is_hidden(path))
-    if seen:
+    if seen := _outermost(path for path in facts.reads if _is_hidden(path)):
         yield "The program, its Python and its configuration.", [f"BindReadOnlyPaths={_path(path)}" for path in seen]
     if facts.socket is None:
         reason = (

@@ -111,15 +111,18 @@ subscribers: {this-host: {file: /etc/hosts, services: [db]}}
 
 @newest_only
 def test_the_unit_that_init_fills_in_is_all_that_it_takes(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """What the configuration needs is in it: a file of the host, HTTP, the history, the host's own address."""
+    """What the configuration needs is in it: a file of the host, HTTP, the history, the host's own address.
+
+    The program is in a home, as pipx installs it, which the shipped unit does not see.
+    """
     lab.run("db", address="10.123.7.1")
     machine = boot(FILLED_IN)
     unit = machine.root / "etc/systemd/system/hostwatch.service"
     shipped = unit.read_text()
-    filled_in = machine.run(
-        "env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/hostwatch/bin/hostwatch", "init", "--systemd"
-    )
-    assert "\nExecStart=/opt/hostwatch/bin/hostwatch run\n" in filled_in
+    machine.run("cp", "-r", "/opt/hostwatch", "/root/hostwatch")
+    program = ["env", "LD_LIBRARY_PATH=/opt/python/lib", "/root/hostwatch/bin/hostwatch"]
+    filled_in = machine.run(*program, "init", "--systemd")
+    assert "\nExecStart=/root/hostwatch/bin/hostwatch run\n" in filled_in
     try:
         unit.write_text(filled_in)
         assert machine.run("systemd-analyze", "verify", str(Path("/", unit.relative_to(machine.root)))) == ""

@@ -14,6 +14,7 @@ from hostwatch.proposal.text import WIDTH, Place, configuration
 from tests.core.build import box, hosts, net, on, store
 from tests.proposal import each_taken, taken
 
+PAGE = Path(__file__).parents[2] / "docs/reference/commands.md"
 HERE = Place("28.5.2", "unix:///var/run/docker.sock")
 NEEDS = {"com.docker.compose.depends_on": "db:service_started:false,gone:service_healthy:true"}
 NETWORKS = net("bridge", "172.17.0.0/16"), net("shop_default", "172.18.0.0/16"), net("front", "172.19.0.0/16")
@@ -70,6 +71,9 @@ def test_a_compose_project_is_proposed_by_what_depends_on_what() -> None:
     """Each entry says which containers it means now, and which lines a file would have."""
     text = proposed(SHOP_DB, SHOP_WEB)
     assert entries(text) == COMPOSE
+    shown = re.search(r"```yaml\n(services:.*?)```", PAGE.read_text(), re.DOTALL)
+    assert shown is not None
+    assert {*shown[1].splitlines()} <= {*text.splitlines()}
     assert "proposed by `hostwatch init` for what runs here: 2 containers, engine 28.5.2" in text
 
 

@@ -57,7 +57,9 @@ def test_the_usual_machine_has_the_shipped_unit() -> None:
     """Only the head is another."""
     assert changes(made()) == []
     text = unit(made())
-    assert "for this machine: engine 28.5.2 at unix:///var/run/docker.sock, with its data in /var/lib/docker.\n" in text
+    assert (
+        "for this machine:\n# engine 28.5.2 at unix:///var/run/docker.sock, with its data in /var/lib/docker.\n" in text
+    )
     assert "#   a subscriber `file:`    ReadWritePaths=/etc/hosts" in text
     assert "pip install" not in text
     assert text.endswith(SHIPPED.partition("[Unit]\n")[2])
@@ -91,7 +93,7 @@ def test_podman() -> None:
 def test_a_program_in_a_home() -> None:
     """As pipx and uv install it."""
     home = Path("/root/.local/share/pipx/venvs/hostwatch")
-    assert changes(made(command=(f"{home}/bin/hostwatch", "run"), reads=(home, Path("/usr")))) == [
+    assert changes(made(command=(f"{home}/bin/hostwatch", "run"), reads=(home / "bin", home, Path("/usr")))) == [
         "- ExecStart=/opt/hostwatch/bin/hostwatch run",
         f"+ ExecStart={home}/bin/hostwatch run",
         f"+ BindReadOnlyPaths={home}",
