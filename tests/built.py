@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.engine import machine, roots
@@ -15,19 +16,25 @@ from tests.engine import machine, roots
 REPOSITORY = Path(__file__).resolve().parent.parent
 INPUTS = (
     *("hostwatch", "config", "release", "manual", "tests/__init__.py", "tests/engine", ".gitignore", "pyproject.toml"),
-    *("requirements.txt", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"),
+    *("requirements.txt", "requirements-dev.txt", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"),
 )
 """What packages are made of. The documentation, which the source distribution has too, changes too often for this."""
-_KEPT = 4
+_KEPT = 6
 """Packages of earlier trees. Those of one tree are 200 MB."""
 _AUTHOR = {f"GIT_{who}_{what}": "hostwatch" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _DATE = {f"GIT_{who}_DATE": "1767225600 +0000" for who in ("AUTHOR", "COMMITTER")}
 
 
 def packages() -> Path:
-    """The directory with the packages of this tree, made first if it is not there, which takes a minute."""
+    """The directory with the packages of this tree, made first if it is not there, which takes a minute.
+
+    They are made anew each day, as Debian's packages change, of which the image is made.
+    """
     commit = snapshot()
-    place = roots.made(f"built-{commit[:12]}", lambda scratch: make(commit, scratch / "clone", scratch / "dist"))
+    today = time.strftime("%Y%m%d", time.gmtime())
+    place = roots.made(
+        f"built-{today}-{commit[:12]}", lambda scratch: make(commit, scratch / "clone", scratch / "dist")
+    )
     os.utime(place)
     others = [path for path in place.parent.glob("built-*/") if "." not in path.name]  # else it is being made
     others.sort(key=lambda path: path.stat().st_mtime)
