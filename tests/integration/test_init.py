@@ -40,11 +40,10 @@ def crowded(lab: Lab) -> None:
 
 
 def does_what_it_says(lab: Lab, path: Path) -> None:
-    """The file does nothing. With all entries it is valid, and a plan has the lines that it tells."""
+    """With all its entries the file is valid, and a plan has the lines that it tells."""
     assert lab.command("init", "-c", str(path)).stdout.startswith(f"{path}: written; take entries in it, then")
     assert path.stat().st_mode & 0o777 == 0o644
     text = path.read_text()
-    assert lab.command("plan", "--exit-code", "-c", str(path)).stdout == ""
     path.write_text(taken(text).replace("/etc/hosts  # of this machine", f"{lab.directory}/hosts #"))
     (lab.directory / "hosts").write_text("")
     assert lab.command("check", "-c", str(path)).stderr == ""
