@@ -1,6 +1,11 @@
 """The pages of references in lines, and of labels: attributes, tiers, parts of patterns, keywords of a resolv.conf."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 from hostwatch.core.block.resolv import MOST_NAMESERVERS
 from hostwatch.core.patterns import MOST_PATTERNS, Part
@@ -60,6 +65,33 @@ LINES: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a line may be withheld."""
+
+    words: str
+    """With words in capitals for what differs."""
+    meaning: str
+    code: str = ""
+    """The words as they stand in the code; empty: those between the words in capitals."""
+
+    @property
+    def fragments(self) -> Sequence[str]:
+        """Texts that are in the code."""
+        return [self.code] if self.code else [part for part in _CAPITALS.split(self.words) if part.strip(" ()")]
+
+
+_CAPITALS = re.compile(r"\b[A-Z]{4,}\b")
+
+
+def reasons() -> tuple[Reason, ...]:
+    """The reasons of which something is said."""
+    return tuple(Reason(**each) for each in yaml.safe_load(_REASONS.read_text()))
+
+
+_REASONS = Path(__file__).with_name("reasons.yaml")
+
+
 def references() -> str:
     """The page of references."""
     return filled(
@@ -68,6 +100,7 @@ def references() -> str:
             "attributes": markdown.table(("attribute", "is", "as in"), map(_attribute, Attribute)),
             "tiers": markdown.table(("tier", "is"), ((f"`{tier.value}`", TIERS[tier]) for tier in Tier)),
             "limits": _limits(),
+            "reasons": markdown.table(("reason", "means"), ((f"`{each.words}`", each.meaning) for each in reasons())),
         },
     )
 

@@ -230,3 +230,10 @@ def test_what_other_hosts_have_is_told() -> None:
     for told in (*sources({"cluster": cluster}), *asked_once({}, frozenset({"overlay:mesh"}))):
         answers.Source.model_validate(told)
     answers.Elsewhere.model_validate(elsewhere(RemoteEndpoint("1", "db", host="host-b")))
+
+
+def test_each_reason_that_is_told_is_in_the_code() -> None:
+    core = Path(hostwatch.__file__).parent / "core"
+    code = "".join(path.read_text() for path in core.rglob("*.py")).replace('"\n            f"', "")
+    fragments = [fragment.strip() for reason in reference_page.reasons() for fragment in reason.fragments]
+    assert [fragment for fragment in fragments if fragment not in code] == []
