@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from release import image, sbom, sums, wheel
+from release import deb, image, sbom, sums, wheel
 from release.build import Build, ReleaseError
 from release.source import build
 
@@ -15,6 +15,7 @@ ALL = "all"
 
 STEPS: dict[str, Callable[[Build], list[Path]]] = {
     "wheel": wheel.build,
+    "deb": deb.build,
     "image": image.build,
     "sbom": sbom.build,
 }

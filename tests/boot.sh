@@ -26,20 +26,5 @@ mkdir run/engine
 mount --rbind "$engine" run/engine
 ln -s engine/docker.sock run/docker.sock
 
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount -t tmpfs -o mode=755 dev dev
-for name in null zero full random urandom tty; do
-    touch "dev/$name"
-    mount --bind "/dev/$name" "dev/$name"
-done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-
-pivot_root . old
-umount -l old
-ip link set lo up
-exec env -i container=machine PATH="$PATH" /usr/lib/systemd/systemd --system --unit=machine.target --show-status=no
+target=machine.target
+. "${0%/*}/systemd.sh"

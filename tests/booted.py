@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,10 @@ class Machine:
         file = self.directory / "log/hostwatch"
         return file.read_text() if file.exists() else ""
 
-    def run(self, *command: str, status: int | None = 0) -> str:
+    def run(self, *command: str, status: int | None = 0, seconds: float = 60) -> str:
         """The output of a program that runs in the machine."""
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup"]
-        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=seconds, check=False)
         assert status in (None, done.returncode), (command, done)
         return done.stdout
 
@@ -66,6 +66,10 @@ class Machine:
         asked = [f"--property={name}" for name in properties]  # it answers in an order of its own
         told = dict(line.split("=", 1) for line in self.run("systemctl", "show", "hostwatch", *asked).splitlines())
         return [told[name] for name in properties]
+
+    def await_boot(self) -> None:
+        """Wait until all of its units have started."""
+        eventually(lambda: "running" in self.run("systemctl", "is-system-running", status=None), 30)
 
     def refurbish(self) -> None:
         """Put its files back as they were at its boot."""
@@ -95,22 +99,29 @@ class Machine:
 def booted(engine: Engine, directory: Path, drop_in: str) -> Iterator[Machine]:
     """Boot a machine beside an engine; `drop_in` is for our unit."""
     _furnish(directory, drop_in)
+    python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
+    script: list[str | Path] = [REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, _usr()]
+    with started(script, directory) as pid:
+        machine = Machine(pid, directory)
+        machine.await_boot()
+        yield machine
+
+
+@contextmanager
+def started(script: Sequence[str | Path], directory: Path) -> Iterator[int]:
+    """Run a shell script in namespaces and a control group of its own; the id of the process 1 that it becomes."""
     cgroup = _cgroup(directory)
     cgroup.mkdir()
-    python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
-    script = ["sh", REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, _usr()]
     into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
     with (directory / "console").open("w") as console:
         process = subprocess.Popen(
-            [*map(str, into), "unshare", *_NAMESPACES, "--fork", "--kill-child", *map(str, script)],
+            [*map(str, into), "unshare", *_NAMESPACES, "--fork", "--kill-child", "sh", *map(str, script)],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
         )
     try:
-        machine = Machine(eventually(lambda: _child(process)), directory)
-        eventually(lambda: "running" in machine.run("systemctl", "is-system-running", status=None), 30)
-        yield machine
+        yield eventually(lambda: _child(process))
     finally:
         process.kill()
         process.wait()

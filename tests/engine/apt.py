@@ -14,7 +14,7 @@ It must reach its Debian mirror (network, DNS, http_proxy), and the mirror must 
 
 
 def download(suite: str, packages: Sequence[str], scratch: Path) -> list[Path]:
-    """These packages of a Debian suite and all they need, as files below `scratch`."""
+    """These packages of a Debian suite and all they need, as files below `scratch`, beside those of earlier calls."""
     options = _configure(suite, scratch)
     _apt(suite, "read the list of packages", [*options, "update"])
     arguments = ["--yes", "--download-only", "--no-install-recommends", "install", *packages]
@@ -25,7 +25,7 @@ def download(suite: str, packages: Sequence[str], scratch: Path) -> list[Path]:
 def _configure(suite: str, scratch: Path) -> list[str]:
     """Options for an apt that knows one suite and believes that nothing is installed."""
     for directory in ("lists/partial", "cache/archives/partial", "parts"):
-        (scratch / directory).mkdir(parents=True)
+        (scratch / directory).mkdir(parents=True, exist_ok=True)
     (scratch / "status").touch()
     entry = debian_entry()
     (scratch / "parts" / f"debian.{entry.extension}").write_text(entry.template.replace("SUITE", suite))
