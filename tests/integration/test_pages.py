@@ -17,7 +17,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         yield made
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # the page with hostwatch's own image may be the first to need it built
 @pytest.mark.parametrize("page", [page for page in PAGES if page.is_followed], ids=name)
 def test_a_page_is_as_it_says(page: Page, machines: Machines) -> None:
     with machines.seats(page) as seats:

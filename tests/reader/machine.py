@@ -21,7 +21,7 @@ _PACKAGES = (
     *("base-files", "bash", "dash", "coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "sed", "tar"),
     *("util-linux", "mount", "systemd", "libnss-systemd", "libc-bin", "procps", "hostname"),
     *("iproute2", "iptables", "iputils-ping", "curl", "ca-certificates", "jq"),
-    *("docker-cli", "docker-compose", "etcd-server", "etcd-client"),
+    *("docker-cli", "docker-compose", "etcd-server", "etcd-client", "openssl"),
     *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),  # for Python
 )
 _NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
