@@ -69,8 +69,9 @@ class Machines:
             first = next(iter(seats.values()))
             if page.machine == "rootless":
                 seats = {"mia": Seat(first.machine, "mia", "/home/mia/shop", _AS_USER)}
-            for name in page.files:
-                _give_file(first, name)
+            for seat in seats.values():
+                for name in page.files:
+                    _give_file(seat, name)
             yield {"": first, **seats}
 
     def _engine(self, kind: str) -> PageEngine:
