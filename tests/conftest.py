@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -191,12 +191,33 @@ class Lab:
 
 @pytest.hookimpl(trylast=True)  # pytest has put tests of one engine together by then
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests take seconds come first, so that no processor is left alone with one of them at the end."""
+    """Files whose tests take seconds come first, so that no processor is left alone with one of them at the end.
+
+    Those with a test that may take longer than others by a mark come before those with many tests: the random histories
+    are a single test, and came last.
+    """
     for item in items:
         if "built" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(_BUILD_SECONDS))
     counts = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path.parent.name != "integration", -counts[item.path], item.path))
+    longest: dict[Path, float] = defaultdict(float)
+    for item in items:
+        longest[item.path] = max(longest[item.path], _granted_seconds(item))
+    items.sort(
+        key=lambda item: (
+            item.path.parent.name != "integration",
+            -longest[item.path],
+            -counts[item.path],
+            item.path,
+        )
+    )
+
+
+def _granted_seconds(item: pytest.Item) -> float:
+    """The time that a test may take, if that is longer than usual; else 0."""
+    mark = item.get_closest_marker("timeout")
+    seconds = float(mark.args[0]) if mark is not None else 0.0
+    return seconds if seconds > float(item.config.getini("timeout")) else 0.0
 
 
 @pytest.fixture(scope="session")
