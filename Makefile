@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEEDED := python3-venv
 MINUTES ?= 10
+WORKERS ?= 3
 UPGRADE ?= --upgrade
 
 # `make test-fast` is for every save, `make test` for the end of a piece of work.
@@ -17,8 +18,9 @@ demo: $(VENV)/demo-ready
 run: $(VENV)/demo-ready
 	$(BIN)/python -m tests.run
 
+# Tests wait for engines and clocks much of their time, so three run at once on two processors.
 test: $(VENV)/ready
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The tests that need no engine, with a tenth of the examples: under a minute.
 test-fast: $(VENV)/ready
