@@ -70,7 +70,8 @@ class Debian(Machine):
     def files(self) -> set[str]:
         """The files of the machine, other than those that change by themselves."""
         skipped = " -o ".join(f"-path /{name}" for name in _CHANGING)
-        return set(self.shell(f"find / /run/hostwatch -xdev \\( {skipped} \\) -prune -o -print", None).splitlines())
+        find = f"find / /run/hostwatch -xdev \\( {skipped} \\) -prune -o -print 2>/dev/null"
+        return set(self.shell(find, None).splitlines())
 
 
 @contextmanager
