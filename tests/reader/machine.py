@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import eventually
+from tests.debian import debian
 from tests.engine import apt, roots
 from tests.image import REPOSITORY
 from tests.reader.beside import PageEngine
@@ -24,6 +25,8 @@ _PACKAGES = (
     *("docker-cli", "docker-compose", "etcd-server", "etcd-client", "openssl"),
     *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),  # for Python
 )
+_COMMANDS = ("docker-cli", "docker-compose", "curl")
+_HOME = "root-home"
 _NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
 _INSIDE = ("--mount", "--pid", "--ipc", "--uts", "--cgroup")
 _PROGRAM = """\
@@ -114,7 +117,7 @@ def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     try:
         machine = Machine(eventually(lambda: _child(process, directory)), engine)
         eventually(lambda: _is_up(process, directory, machine), 30)
-        _join(machine)
+        _place(machine)
         yield machine
     finally:
         process.kill()
@@ -124,7 +127,16 @@ def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
             left.rmdir()
 
 
-def _join(machine: Machine) -> None:
+@contextmanager
+def installed(engine: PageEngine, directory: Path) -> Iterator[Machine]:
+    """Boot a fresh Debian with Docker's commands beside an engine, without hostwatch."""
+    _empty(engine.directory / _HOME)
+    with debian(_SUITE, engine, directory, _COMMANDS) as made:
+        made.run("mount", "--bind", str(engine.directory / _HOME), engine.shared[_HOME])
+        yield Machine(made.pid, engine)
+
+
+def _place(machine: Machine) -> None:
     """Mount what the engine has, too, where it has it."""
     commands = ["umount /var/lib/docker"]
     if not machine.engine.has_dockers_places:

@@ -15,11 +15,13 @@ from tests.hosts_lab.switch import Switch
 from tests.image import REPOSITORY
 from tests.reader import beside, stand_ins
 from tests.reader.beside import PageEngine
-from tests.reader.machine import booted
+from tests.reader.machine import booted, installed
 from tests.reader.page import Page, PageError
 from tests.reader.seat import Seat
 
 _VERSIONS = {"docker": "28.5", "podman": "podman-5.8"}
+_ENGINES = {"docker": "docker", "debian": "docker", "podman": "podman"}
+"""The engine that a kind of page needs."""
 _HOST = "docker-host"
 _AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000", "DOCKER_HOST": "unix:///run/user/1000/docker.sock"}
 _SEVERAL = ("two-hosts", "swarm")
@@ -48,8 +50,8 @@ class Machines:
         self._pages += 1
         disk = self._directory / f"page-{self._pages}"
         with ExitStack() as stack:
-            if page.machine in _VERSIONS:
-                engine = self._engine(page.machine)
+            if kind := _ENGINES.get(page.machine):
+                engine = self._engine(kind)
                 stack.callback(_clean, engine)
                 engines = {_HOST: engine}
             elif page.machine == "rootless":
@@ -59,13 +61,14 @@ class Machines:
             elif page.machine in _SEVERAL:
                 engines = stack.enter_context(_hosts(disk, is_swarm=page.machine == "swarm"))
             else:
-                kinds = ", ".join([*_VERSIONS, "rootless", *_SEVERAL, "none"])
+                kinds = ", ".join([*_ENGINES, "rootless", *_SEVERAL, "none"])
                 raise PageError(f"{page.path}: there is no machine {page.machine!r}; there are: {kinds}")
             seats = {}
             for name, engine in engines.items():
                 _give_images(engine, page)
                 (disk / name).mkdir(parents=True)
-                seats[name] = Seat(stack.enter_context(booted(engine, disk / name)))
+                boot = installed if page.machine == "debian" else booted
+                seats[name] = Seat(stack.enter_context(boot(engine, disk / name)))
             first = next(iter(seats.values()))
             if page.machine == "rootless":
                 seats = {"mia": Seat(first.machine, "mia", "/home/mia/shop", _AS_USER)}
