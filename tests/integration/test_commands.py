@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import nobody
 from tests.conftest import Lab, eventually, newest_only
 from tests.engine import roots
 from tests.terminal import on_terminal
@@ -22,18 +23,10 @@ BLOCK = """\
 # withheld: @{cache.ip} cache  (cache: no running container)
 # hostwatch: end
 """
-NOBODY = 65534
-AS_NOBODY = f"""\
-import os
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
-import hostwatch.cli.running, hostwatch.cli.showing, hostwatch.control.status, hostwatch.doctor, hostwatch.http.client
-import rich.live, rich.progress
-from hostwatch.cli import main
-os.setgroups([])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
-main()
-"""
+AS_NOBODY = nobody.program(
+    *("hostwatch.cli.running", "hostwatch.cli.showing", "hostwatch.control.status", "hostwatch.doctor"),
+    *("hostwatch.http.client", "rich.live", "rich.progress"),
+)
 
 
 def test_plan_sync_status_and_clean_tell_and_do_the_same(lab: Lab) -> None:
@@ -213,7 +206,7 @@ def test_a_user_without_rights_on_the_socket_gets_a_remedy(lab: Lab) -> None:
         assert found.returncode == 1
         assert found.stdout == ""
         assert found.stderr.count("\n") == 1
-        assert all(part in found.stderr for part in (str(lab.engine.socket), str(NOBODY), "group"))
+        assert all(part in found.stderr for part in (str(lab.engine.socket), str(nobody.USER), "group"))
 
 
 def test_hosts_files_out_of_sight_are_an_error_of_each_subscriber(lab: Lab) -> None:

@@ -17,24 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import nobody
 from tests.conftest import Lab, newest_only
-from tests.integration.test_commands import NOBODY
 from tests.proxy import proxied
 
 pytestmark = newest_only
 
 WANTS_DB = {"hostwatch.hosts": "@{db.ip} db\n@{cache.ip} cache"}
 REPOSITORY = Path(__file__).resolve().parents[2]
-AS_NOBODY = f"""\
-import os, sys
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
-import hostwatch.cli.running, hostwatch.control.status, hostwatch.doctor
-from hostwatch.cli import main
-os.setgroups([int(group) for group in sys.argv.pop(1).split()])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
-main()
-"""
 
 
 @dataclass(frozen=True)
@@ -103,8 +93,9 @@ def doctor_after(lab: Lab, script: str, *namespaces: str, status: int = 1) -> Fi
 
 def doctor_as_nobody(lab: Lab, *groups: int, status: int = 1) -> Findings:
     """The findings as a user with no rights but those of these groups."""
+    program = nobody.program("hostwatch.cli.running", "hostwatch.control.status", "hostwatch.doctor", groups=groups)
     done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, " ".join(map(str, groups)), "doctor"],
+        [sys.executable, "-c", program, "doctor"],
         env=lab.environ | {"HOME": "/"},
         capture_output=True,
         text=True,
@@ -263,7 +254,7 @@ def test_a_context_that_names_no_engine_is_a_problem(lab: Lab) -> None:
 def test_a_socket_without_permission_is_told_with_its_owners(lab: Lab) -> None:
     """The message has the user, the owners and the mode. The remedy names the group only if it has a right."""
     found = doctor_as_nobody(lab).problem
-    assert all(part in found for part in (str(NOBODY), str(lab.engine.socket), "srw-rw----", "as root"))
+    assert all(part in found for part in (str(nobody.USER), str(lab.engine.socket), "srw-rw----", "as root"))
     assert "--group-add" not in found
     os.chown(lab.engine.socket, -1, 4242)
     try:

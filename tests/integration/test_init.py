@@ -6,21 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import nobody
 from tests.conftest import Lab, newest_only
 from tests.proposal import taken
 
 DEPENDS = {"com.docker.compose.depends_on": "db:service_started:false"}
-NOBODY = 65534
-AS_NOBODY = f"""\
-import os
-import anyio._backends._asyncio, concurrent.futures.thread, uvloop  # later they may be out of its sight
-import hostwatch.cli.running, hostwatch.proposal.text, hostwatch.proposal.new_file
-from hostwatch.cli import main
-os.setgroups([])
-os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
-os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
-main()
-"""
+AS_NOBODY = nobody.program("hostwatch.cli.running", "hostwatch.proposal.text", "hostwatch.proposal.new_file")
 
 
 def service(lab: Lab, project: str, name: str, **labels: str) -> None:
