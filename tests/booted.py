@@ -18,7 +18,7 @@ from tests.conftest import eventually
 from tests.engine import Engine
 from tests.image import REPOSITORY, systemd
 
-_NAMESPACES = ("--mount", "--propagation=slave", "--net", "--pid", "--ipc", "--uts", "--cgroup")
+_NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
 _PROGRAM = """\
 #!/opt/python/bin/python3
 import sys
@@ -54,10 +54,14 @@ class Machine:
         file = self.directory / "log/hostwatch"
         return file.read_text() if file.exists() else ""
 
+    def enter(self, *command: str) -> list[str]:
+        """The command line that runs a program in the machine."""
+        namespaces = ("--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup")
+        return ["nsenter", f"--target={self.pid}", *namespaces, *command]
+
     def run(self, *command: str, status: int | None = 0, seconds: float = 60) -> str:
         """The output of a program that runs in the machine."""
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup"]
-        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(self.enter(*command), capture_output=True, text=True, timeout=seconds, check=False)
         assert status in (None, done.returncode), (command, done)
         return done.stdout
 
@@ -108,20 +112,24 @@ def booted(engine: Engine, directory: Path, drop_in: str) -> Iterator[Machine]:
 
 
 @contextmanager
-def started(script: Sequence[str | Path], directory: Path) -> Iterator[int]:
-    """Run a shell script in namespaces and a control group of its own; the id of the process 1 that it becomes."""
+def started(script: Sequence[str | Path], directory: Path, network: int | None = None) -> Iterator[int]:
+    """Run a shell script in namespaces and a control group of its own; the id of the process 1 that it becomes.
+
+    It has the network of the process `network`, else one of its own.
+    """
     cgroup = _cgroup(directory)
     cgroup.mkdir()
-    into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
+    into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", str(cgroup)]
+    into += ["unshare", "--net"] if network is None else ["nsenter", f"--net=/proc/{network}/ns/net", "unshare"]
     with (directory / "console").open("w") as console:
         process = subprocess.Popen(
-            [*map(str, into), "unshare", *_NAMESPACES, "--fork", "--kill-child", "sh", *map(str, script)],
+            [*into, *_NAMESPACES, "--fork", "--kill-child", "sh", *map(str, script)],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
         )
     try:
-        yield eventually(lambda: _child(process))
+        yield eventually(lambda: _child(process, directory))
     finally:
         process.kill()
         process.wait()
@@ -130,8 +138,8 @@ def started(script: Sequence[str | Path], directory: Path) -> Iterator[int]:
             left.rmdir()
 
 
-def _child(process: "subprocess.Popen[bytes]") -> int:
-    assert process.poll() is None, "the machine did not boot; see its console"
+def _child(process: "subprocess.Popen[bytes]", directory: Path) -> int:
+    assert process.poll() is None, (directory / "console").read_text()
     return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() or 0)
 
 

@@ -75,14 +75,17 @@ class Debian(Machine):
 
 
 @contextmanager
-def debian(suite: str, engine: Engine | None, directory: Path, packages: Sequence[str] = ()) -> Iterator[Debian]:
+def debian(
+    suite: str, engine: Engine | None, directory: Path, packages: Sequence[str] = (), network: int | None = None
+) -> Iterator[Debian]:
     """Boot a fresh Debian of this suite in which these packages are installed, beside an engine if there is one.
 
-    The engine's socket is where Docker has it, and its data at both Docker's and the engine's own path.
+    The engine's socket is where Docker has it, and its data at both Docker's and the engine's own path. The machine has
+    the network of the process `network`, else one of its own.
     """
     root = fresh(suite, packages)
     beside = engine.directory if engine else ""
-    with started([REPOSITORY / "tests/debian.sh", directory, root, beside], directory) as pid:
+    with started([REPOSITORY / "tests/debian.sh", directory, root, beside], directory, network) as pid:
         machine = Debian(pid, directory)
         machine.await_boot()
         yield machine

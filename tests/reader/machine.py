@@ -1,19 +1,16 @@
 """A reader's machine: Debian with systemd as process 1, Docker's commands and hostwatch, as the page finds it."""
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import eventually
+from tests.booted import Machine, started
 from tests.debian import debian
-from tests.engine import apt, roots
+from tests.engine import roots
 from tests.image import REPOSITORY
 from tests.reader.beside import PageEngine
 
@@ -27,8 +24,6 @@ _PACKAGES = (
 )
 _COMMANDS = ("docker-cli", "docker-compose", "curl")
 _HOME = "root-home"
-_NAMESPACES = ("--mount", "--propagation=slave", "--pid", "--ipc", "--uts", "--cgroup")
-_INSIDE = ("--mount", "--pid", "--ipc", "--uts", "--cgroup")
 _PROGRAM = """\
 #!/bin/sh
 LD_LIBRARY_PATH=/opt/python/lib exec /opt/python/bin/python3 -c '
@@ -63,33 +58,6 @@ exec /usr/bin/podman --url unix:///run/podman/podman.sock "$@"
 """The engine's processes are elsewhere, so it is spoken to by its socket."""
 
 
-@dataclass(frozen=True)
-class Machine:
-    """A running machine."""
-
-    pid: int
-    """Its process 1, as seen from outside."""
-    engine: PageEngine
-
-    @property
-    def root(self) -> Path:
-        """Its file system."""
-        return Path(f"/proc/{self.pid}/root")
-
-    def enter(self, *command: str) -> list[str]:
-        """The command line that runs a program in the machine."""
-        holder = self.engine.holder
-        assert holder is not None
-        network = f"--net=/proc/{holder.pid}/ns/net"
-        return ["nsenter", f"--target={self.pid}", *_INSIDE, network, *command]
-
-    def run(self, *command: str, status: int | None = 0) -> str:
-        """The output of a program that runs in the machine."""
-        done = subprocess.run(self.enter(*command), capture_output=True, text=True, timeout=60, check=False)
-        assert status in (None, done.returncode), (command, done)
-        return done.stdout
-
-
 @contextmanager
 def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     """Boot a machine in the network of an engine. The directory is its disk."""
@@ -97,77 +65,49 @@ def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     (engine.directory / "data").mkdir(exist_ok=True)  # a rootless one has it elsewhere
     for shared in engine.shared:
         _empty(engine.directory / shared)
-    cgroup = _cgroup(directory)
-    cgroup.mkdir()
-    holder = engine.holder
-    assert holder is not None
     python = [sys.base_prefix, str(sysconfig.get_path("purelib"))]
     lower = [directory, _root(), *([roots.fetch(engine.version)] if engine.is_podman else [])]
     usr = ":".join(str(root / "usr") for root in lower)
-    script = ["sh", REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, usr]
-    into = ["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh", cgroup]
-    network = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
-    with (directory / "console").open("w") as console:
-        process = subprocess.Popen(
-            [*map(str, into), *network, "unshare", *_NAMESPACES, "--fork", "--kill-child", *map(str, script)],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-        )
-    try:
-        machine = Machine(eventually(lambda: _child(process, directory)), engine)
-        eventually(lambda: _is_up(process, directory, machine), 30)
-        _place(machine)
+    script: list[str | Path] = [REPOSITORY / "tests/boot.sh", directory, *python, REPOSITORY, engine.directory, usr]
+    with started(script, directory, _network(engine)) as pid:
+        machine = Machine(pid, directory)
+        machine.await_boot()
+        _place(engine, machine)
         yield machine
-    finally:
-        process.kill()
-        process.wait()
-        eventually(lambda: "populated 0" in (cgroup / "cgroup.events").read_text())
-        for left in sorted(cgroup.glob("**/"), reverse=True):
-            left.rmdir()
 
 
 @contextmanager
 def installed(engine: PageEngine, directory: Path) -> Iterator[Machine]:
     """Boot a fresh Debian with Docker's commands beside an engine, without hostwatch."""
     _empty(engine.directory / _HOME)
-    with debian(_SUITE, engine, directory, _COMMANDS) as made:
-        made.run("mount", "--bind", str(engine.directory / _HOME), engine.shared[_HOME])
-        yield Machine(made.pid, engine)
+    with debian(_SUITE, engine, directory, _COMMANDS, _network(engine)) as machine:
+        machine.run("mount", "--bind", str(engine.directory / _HOME), engine.shared[_HOME])
+        yield machine
 
 
-def _place(machine: Machine) -> None:
+def _network(engine: PageEngine) -> int:
+    """The process whose network is the engine's, as a reader's machine is the one that the engine runs on."""
+    assert engine.holder is not None
+    return engine.holder.pid
+
+
+def _place(engine: PageEngine, machine: Machine) -> None:
     """Mount what the engine has, too, where it has it."""
     commands = ["umount /var/lib/docker"]
-    if not machine.engine.has_dockers_places:
+    if not engine.has_dockers_places:
         commands += ["rm /run/docker.sock"]
-    if machine.engine.is_podman:
+    if engine.is_podman:
         commands += ["mkdir -p /run/podman"]
         commands += ["ln -s ../engine/docker.sock /run/podman/podman.sock"]
-    for name, place in machine.engine.mounts.items():
+    for name, place in engine.mounts.items():
         commands += [f"mkdir -p {place}", f"mount --bind /run/engine/{name} {place}"]
     machine.run("sh", "-c", " && ".join(commands))
 
 
-def _is_up(process: "subprocess.Popen[bytes]", directory: Path, machine: Machine) -> bool:
-    assert process.poll() is None, (directory / "console").read_text()
-    return "running" in machine.run("systemctl", "is-system-running", status=None)
-
-
-def _child(process: "subprocess.Popen[bytes]", directory: Path) -> int:
-    assert process.poll() is None, (directory / "console").read_text()
-    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() or 0)
-
-
 def _root() -> Path:
     """A root with all programs of a machine."""
-
-    def make(scratch: Path) -> Path:
-        roots.unpack(apt.download(_SUITE, _PACKAGES, scratch), scratch / "root")
-        return scratch / "root"
-
     digest = hashlib.sha256(" ".join((_SUITE, *_PACKAGES)).encode()).hexdigest()[:8]
-    return roots.made(f"reader-{digest}", make)
+    return roots.made(f"reader-{digest}", lambda scratch: roots.unpacked(_SUITE, _PACKAGES, scratch))
 
 
 def _furnish(directory: Path, name: str) -> None:
@@ -213,10 +153,3 @@ def _empty(directory: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
-
-
-def _cgroup(directory: Path) -> Path:
-    """The control group (version 2) of a machine."""
-    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
-    (place,) = [where for _, where, kind, *_ in mounts if kind == "cgroup2"][:1]
-    return Path(place) / f"hostwatch-reader-{os.getpid()}-{directory.name}"

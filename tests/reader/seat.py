@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.reader.machine import Machine
+from tests.booted import Machine
 
 _VARIABLES = {
     "LANG": "C.UTF-8",
