@@ -16,7 +16,7 @@ from pathlib import Path
 
 from release import environment
 from release.build import Build, ReleaseError
-from tests.engine import EngineError, apt, roots
+from tests.engine import EngineError, roots
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,8 @@ def _install_program(build: Build, release: Release, tree: Path) -> None:
 def _python(release: Release) -> Path:
     """A root with the Python of this release, which is kept for the next time."""
     python = f"python{release.python}"
-
-    def unpacked(scratch: Path) -> Path:
-        roots.unpack(apt.download(release.suite, [python], scratch), scratch / "root")
-        return scratch / "root"
-
     try:
-        return roots.made(f"{python}-{release.suite}", unpacked)
+        return roots.made(f"{python}-{release.suite}", lambda scratch: roots.unpacked(release.suite, [python], scratch))
     except EngineError as error:
         raise ReleaseError(str(error)) from error
 
@@ -169,8 +164,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _compress(path: Path) -> None:
-    with gzip.GzipFile(filename="", mode="wb", fileobj=path.with_name(f"{path.name}.gz").open("wb"), mtime=0) as file:
-        file.write(path.read_bytes())
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     path.unlink()
 
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.engine import apt, roots
+from tests.engine import roots
 
 _PACKAGES = ("dnsmasq-base", "unbound", "tcc", "libc6-dev", "musl-dev")
 _PROGRAM = Path(__file__).with_name("lookup.c")
@@ -17,8 +17,7 @@ def mounts() -> list[str]:
 
 
 def _root(scratch: Path) -> Path:
-    root = scratch / "root"
-    roots.unpack(apt.download("bookworm", _PACKAGES, scratch), root)
+    root = roots.unpacked("bookworm", _PACKAGES, scratch)
     for library in LIBRARIES:
         _compile(root / "usr", library)
     return root

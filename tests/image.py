@@ -10,12 +10,11 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
 import docker
 
-from tests.engine import apt, roots
+from tests.engine import roots
 
 BASE = "python:offline"
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,22 +53,24 @@ def import_base(client: docker.DockerClient) -> None:
 def compose(version: str = OLDEST_COMPOSE) -> Path:
     """The program of Docker Compose in one of the versions of `COMPOSES`."""
     suite = COMPOSES[version]
-    return roots.made(f"compose-{version}", lambda scratch: _root(suite, ["docker-compose"], scratch)) / _COMPOSE
+    return (
+        roots.made(f"compose-{version}", lambda scratch: roots.unpacked(suite, ["docker-compose"], scratch)) / _COMPOSE
+    )
 
 
 def strace() -> list[str | Path]:
     """The command for strace."""
-    return _command(roots.made("strace", lambda scratch: _root(_SUITE, ["strace"], scratch)), "strace")
+    return _command(roots.made("strace", lambda scratch: roots.unpacked(_SUITE, ["strace"], scratch)), "strace")
 
 
 def prometheus(program: str) -> list[str | Path]:
     """The command for a program of Prometheus: `prometheus`, `promtool`."""
-    return _command(roots.made("prometheus", lambda scratch: _root(_SUITE, ["prometheus"], scratch)), program)
+    return _command(roots.made("prometheus", lambda scratch: roots.unpacked(_SUITE, ["prometheus"], scratch)), program)
 
 
 def nginx() -> Path:
     """A root with nginx and all that it needs."""
-    return roots.made("nginx", lambda scratch: _root(_SUITE, ["nginx"], scratch))
+    return roots.made("nginx", lambda scratch: roots.unpacked(_SUITE, ["nginx"], scratch))
 
 
 def chromium() -> Path:
@@ -79,7 +80,7 @@ def chromium() -> Path:
 
 def systemd() -> Path:
     """The /usr of a root with systemd and all that it needs."""
-    return roots.made("systemd", lambda scratch: _root(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
+    return roots.made("systemd", lambda scratch: roots.unpacked(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
 
 
 def _command(root: Path, program: str) -> list[str | Path]:
@@ -89,7 +90,7 @@ def _command(root: Path, program: str) -> list[str | Path]:
 
 
 def _chromium_root(scratch: Path) -> Path:
-    root = _root(_SUITE, _CHROMIUM, scratch)
+    root = roots.unpacked(_SUITE, _CHROMIUM, scratch)
     for name in ("dev", "proc", "sys", "tmp", "root"):
         (root / name).mkdir(exist_ok=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
@@ -99,14 +100,8 @@ def _chromium_root(scratch: Path) -> Path:
     return root
 
 
-def _root(suite: str, packages: Sequence[str], scratch: Path) -> Path:
-    root = scratch / "root"
-    roots.unpack(apt.download(suite, packages, scratch), root)
-    return root
-
-
 def _base(pins: list[str], scratch: Path) -> Path:
-    root = _root(_SUITE, _PACKAGES, scratch)
+    root = roots.unpacked(_SUITE, _PACKAGES, scratch)
     if not (root / "bin/sh").exists():
         (root / "bin/sh").symlink_to("dash")
     (root / "tmp").mkdir(mode=0o1777, exist_ok=True)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.engine import apt, machine, roots
+from tests.engine import machine, roots
 
 SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 """Which Debian has each."""
@@ -30,9 +30,7 @@ def installed(version: str) -> Path | None:
 
 def _maker(version: str) -> Callable[[Path], Path]:
     def make(scratch: Path) -> Path:
-        root = scratch / "root"
-        packages = [f"python{version}", f"python{version}-venv"]
-        roots.unpack(apt.download(SUITES[version], packages, scratch), root)
+        root = roots.unpacked(SUITES[version], [f"python{version}", f"python{version}-venv"], scratch)
         final = machine.home() / "roots" / f"interpreter-{version}"
         _bind(root / "usr" / "bin" / f"python{version}", final / _LIBRARIES)
         return root

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.engine import apt, roots
+from tests.engine import roots
 from tests.terminal import Terminal, terminal
 
 _PACKAGES = ("bash", "coreutils", "fish", "ncurses-base", "zsh")
@@ -52,8 +52,7 @@ def shell(name: str, home: Path, environ: Mapping[str, str], within: Sequence[st
 
 
 def _root(scratch: Path) -> Path:
-    root = scratch / "root"
-    roots.unpack(apt.download("bookworm", _PACKAGES, scratch), root)
+    root = roots.unpacked("bookworm", _PACKAGES, scratch)
     (root / "host").mkdir()
     (root / "bin/sh").symlink_to("dash" if (root / "bin/dash").exists() else "bash")
     subprocess.run(["ldconfig", "-r", str(root)], check=True)

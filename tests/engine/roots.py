@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,9 +61,15 @@ def _make(place: Path, make: Callable[[Path], Path]) -> Path:
         return make(Path(scratch)).rename(place)
 
 
-def _engine_root(version: str, scratch: Path) -> Path:
+def unpacked(suite: str, packages: Sequence[str], scratch: Path) -> Path:
+    """A root of these packages of a Debian suite and all they need, made below `scratch`."""
     root = scratch / "root"
-    unpack(apt.download(release(version).suite, release(version).packages, scratch), root)
+    unpack(apt.download(suite, packages, scratch), root)
+    return root
+
+
+def _engine_root(version: str, scratch: Path) -> Path:
+    root = unpacked(release(version).suite, release(version).packages, scratch)
     _finish(root)
     _check_version(root, version)
     return root

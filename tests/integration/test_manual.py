@@ -8,7 +8,7 @@ import pytest
 from manual import man
 from manual.completions import completions
 from tests.conftest import eventually
-from tests.engine import apt, roots
+from tests.engine import roots
 from tests.integration.test_completion import completes
 from tests.shells import SHELLS, shell
 
@@ -60,7 +60,6 @@ def test_mandoc_has_no_complaint_of_the_man_page() -> None:
 
 
 def _root(scratch: Path) -> Path:
-    root = scratch / "root"
-    roots.unpack(apt.download("bookworm", ("mandoc",), scratch), root)
+    root = roots.unpacked("bookworm", ("mandoc",), scratch)
     subprocess.run(["ldconfig", "-r", str(root)], check=True)
     return root

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import docker
 
-from tests.engine import apt, roots
+from tests.engine import roots
 
 _NEWEST = "28.5"
 _SUITE = "forky"
@@ -128,12 +128,7 @@ def _archive(stand_in: StandIn) -> bytes:
 
 def _unpacked(package: str) -> Path:
     """A root with a package of Debian and all that it needs."""
-
-    def make(scratch: Path) -> Path:
-        roots.unpack(apt.download(_SUITE, [package], scratch), scratch / "root")
-        return scratch / "root"
-
-    return roots.made(f"stand-in-{package}", make)
+    return roots.made(f"stand-in-{package}", lambda scratch: roots.unpacked(_SUITE, [package], scratch))
 
 
 def _add_program(archive: tarfile.TarFile, root: Path) -> None:

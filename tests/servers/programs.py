@@ -3,21 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.engine import apt, roots
+from tests.engine import roots
 
 
 def root(name: str, suite: str, packages: Sequence[str]) -> Path:
     """The unpacked packages of a Debian suite and all they need, made first if they are not there."""
-    return roots.made(name, lambda scratch: _unpacked(suite, packages, scratch))
+    return roots.made(name, lambda scratch: roots.unpacked(suite, packages, scratch))
 
 
 def command(where: Path, program: str) -> list[str | Path]:
     """The command for a program of a root with its own C library, as the machine's may be older."""
     (loader,) = where.glob("usr/lib/*/ld-linux-*.so.*")
     return [loader, "--library-path", loader.parent, where / "usr/bin" / program]
-
-
-def _unpacked(suite: str, packages: Sequence[str], scratch: Path) -> Path:
-    found = scratch / "root"
-    roots.unpack(apt.download(suite, packages, scratch), found)
-    return found
