@@ -39,9 +39,7 @@ def _plain(found: Any) -> Any:
             own = {key: {k: v for k, v in value.items() if k != "title"} for key, value in fields.items()}
             return _plain(others) | {"properties": own}
         case dict():
-            return {
-                key: _plain(value) for key, value in found.items() if (key, value) != ("additionalProperties", False)
-            }
+            return {key: _plain(value) for key, value in found.items() if (key, value) != _CLOSED}
         case _:
             return found
 

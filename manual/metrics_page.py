@@ -40,7 +40,7 @@ _NO_VALUES = ("le",)
 
 def page() -> str:
     """The page."""
-    rows = (_row(metric) for metric in told())
+    rows = (_row(*each) for each in told().items())
     return filled("metrics.md", {"metrics": markdown.table(("metric", "type", "is", "is read as"), rows)})
 
 
@@ -57,8 +57,7 @@ def _name(metric: Metric) -> str:
     return metric.name + suffix
 
 
-def _row(name: str) -> tuple[str, str, str, str]:
-    metric = told()[name]
+def _row(name: str, metric: Metric) -> tuple[str, str, str, str]:
     labels = {label: None for sample in metric.samples for label in sample.labels if label not in _NO_VALUES}
     shown = f"{name}{{{','.join(labels)}}}" if labels else name
     values = "; ".join(filter(None, (_values(metric, label) for label in labels)))

@@ -18,15 +18,16 @@ def _man_page(build: Build) -> str:
     return man.page(build.version, time.strftime("%Y-%m-%d", time.gmtime(build.epoch)))
 
 
-def _completion(name: str) -> Callable[[Build], str]:
-    return lambda build: completions()[name]  # noqa: ARG005
+def _same(text: str) -> Callable[[Build], str]:
+    """A text that is the same in each build of this code."""
+    return lambda _: text
 
 
 FILES: dict[str, Callable[[Build], str]] = {
     "hostwatch.1": _man_page,
-    **{f"completions/{name}": _completion(name) for name in completions()},
+    **{f"completions/{name}": _same(text) for name, text in completions().items()},
     "commit": lambda build: build.commit,
-    "schema.json": lambda build: json.dumps(schema(), indent=2, ensure_ascii=False),  # noqa: ARG005
+    "schema.json": _same(json.dumps(schema(), indent=2, ensure_ascii=False)),
 }
 """What makes the text of each, by its path below `hostwatch/share`."""
 

@@ -90,11 +90,7 @@ def _counts(store: Store, container: Container) -> bool:
 
 
 def _projects(containers: Iterable[Container]) -> Iterator[Group]:
-    found: dict[str, dict[str, list[Container]]] = {}
-    for container in containers:
-        services = found.setdefault(container.project or "", {})
-        services.setdefault(container.compose_service or "", []).append(container)
-    for project, services in sorted(found.items()):
+    for project, services in _grouped((c.project or "", c.compose_service or "", c) for c in containers):
         members = tuple(
             Member(
                 service,
@@ -117,17 +113,21 @@ def _needs(container: Container) -> Iterator[str]:
 
 
 def _stacks(containers: Iterable[Container]) -> Iterator[Group]:
-    found: dict[str, dict[str, list[Container]]] = {}
-    for container in containers:
-        services = found.setdefault(container.labels.get(_STACK, ""), {})
-        services.setdefault(container.labels[SWARM_SERVICE], []).append(container)
-    for stack, services in sorted(found.items()):
+    for stack, services in _grouped((c.labels.get(_STACK, ""), c.labels[SWARM_SERVICE], c) for c in containers):
         members = tuple(
             Member(name, name, {"label": {SWARM_SERVICE: name}}, tuple(tasks))
             for name, tasks in sorted(services.items())
         )
         title = f"Stack {shown(stack)} of the swarm" if stack else "Services of the swarm outside of any stack"
         yield Group(title, stack or "swarm", members, {"label": {SWARM_SERVICE: [*services]}})
+
+
+def _grouped(containers: Iterable[tuple[str, str, Container]]) -> Iterator[tuple[str, dict[str, list[Container]]]]:
+    """The containers of each group, by the names of their services; group, service and container are given."""
+    found: dict[str, dict[str, list[Container]]] = {}
+    for group, service, container in containers:
+        found.setdefault(group, {}).setdefault(service, []).append(container)
+    yield from sorted(found.items())
 
 
 def _networks(store: Store, containers: Iterable[Container], projects: Iterable[Container]) -> Iterator[Group]:
