@@ -38,9 +38,10 @@ from hostwatch.hosts.execs import ExecHostsFiles
 from hostwatch.hosts.host_files import LockedHostFiles
 from hostwatch.hosts.host_resolver import read_host_resolver
 from hostwatch.hosts.keeper import Keeper
-from hostwatch.hosts.lock import RUN, Holder, HostFileLocks, holder_of
+from hostwatch.hosts.lock import Holder, HostFileLocks, holder_of
 from hostwatch.hosts.paths import PathHostsFiles
 from hostwatch.hosts.resolver_watch import HostResolverFile
+from hostwatch.hosts.run_directory import RUN
 from hostwatch.http.first import first_ended
 from hostwatch.http.server import Server, load
 from hostwatch.http.sockets import Address

@@ -106,7 +106,8 @@ FILES: Mapping[str, str] = {
     "/etc/hostwatch/hostwatch.yaml": "The configuration, where neither -c nor $HOSTWATCH_CONFIG names another. Without "
     "it the labels of containers alone count.",
     "/run/hostwatch/ENGINE.sock": "The control socket of a running daemon, with the first 12 characters of the engine's"
-    " id. `status`, `why`, `history` and `health` ask it.",
+    " id. `status`, `why`, `history` and `health` ask it. For another user than root, /run/hostwatch is "
+    "$XDG_RUNTIME_DIR/hostwatch.",
     "/run/hostwatch/*.lock": "The locks of files of the host: one daemon keeps each.",
     "/var/lib/hostwatch/history.db": "The usual place of the history, where history.file asks for one.",
 }

@@ -15,7 +15,7 @@ from hostwatch.config.settings import Settings
 from hostwatch.control.source import EngineError, GoneError
 from hostwatch.docker.connect import Connection
 from hostwatch.docker.engine import DockerEngine
-from hostwatch.hosts.lock import RUN
+from hostwatch.hosts.run_directory import RUN
 from hostwatch.http.client import Client, NoDaemonError, RefusedError, client_for
 
 _ENGINE_SECONDS = 3.0

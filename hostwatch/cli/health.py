@@ -10,7 +10,7 @@ def health() -> None:
 
     No engine is asked. In a container the daemon of this container is meant, elsewhere all daemons of this machine.
     """
-    from hostwatch.hosts.lock import RUN
+    from hostwatch.hosts.run_directory import RUN
     from hostwatch.http.health import reports
 
     found = reports(RUN)

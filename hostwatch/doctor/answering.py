@@ -12,7 +12,8 @@ from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.seclusion import secluded
 from hostwatch.hosts import probe
-from hostwatch.hosts.lock import RUN, Holder
+from hostwatch.hosts.lock import Holder
+from hostwatch.hosts.run_directory import RUN
 
 _SECONDS = 2.0
 """Time for an answer of what listens at the address."""
@@ -26,7 +27,7 @@ def control_socket() -> Iterator[Finding]:
     if (fault := _unwritable(RUN if RUN.exists() else RUN.parent)) is None:
         return
     inside = "mount a tmpfs there, as config/compose.yaml does (`--tmpfs /run/hostwatch`)"
-    outside = "run the daemon as root; in a systemd unit RuntimeDirectory=hostwatch"
+    outside = "run the daemon as root, or with $XDG_RUNTIME_DIR set; in a systemd unit RuntimeDirectory=hostwatch"
     yield note(
         f"no control socket can be made in {RUN} ({fault}): `health` fails, and no command can ask the daemon",
         inside if probe.in_container() else outside,

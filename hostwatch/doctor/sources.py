@@ -6,7 +6,7 @@ from typing import Any
 
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem
-from hostwatch.hosts.lock import RUN
+from hostwatch.hosts.run_directory import RUN
 from hostwatch.http.client import NoDaemonError, RefusedError, client_for
 
 _SANDBOX = (

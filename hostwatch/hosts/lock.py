@@ -24,6 +24,7 @@ from pathlib import Path
 from loguru import logger
 
 from hostwatch.hosts.opening import OUT_OF_FILES
+from hostwatch.hosts.run_directory import RUN
 
 _KEEPS, _WAITS = 0x68770001, 0x68770002
 """The places of the two marks. The numbers are arbitrary, but must be the same in all hostwatches."""
@@ -34,8 +35,6 @@ _FLOCK = "hhqqi"
 _LONGEST = 80
 """The longest command line that is shown, in characters."""
 _ROUNDS = 5
-RUN = Path("/run/hostwatch")
-"""The directory of the lock files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hostwatch.hosts.lock import RUN
+from hostwatch.hosts.run_directory import RUN
 from hostwatch.http.client import Client
 from hostwatch.http.sockets import control_socket
 from tests.conftest import Hostwatch, Lab, eventually, newest_only

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hostwatch.hosts.lock import RUN
+from hostwatch.hosts.run_directory import RUN
 from hostwatch.http.client import Client, RefusedError
 from hostwatch.http.sockets import control_socket
 from tests.conftest import Lab, eventually, newest_only
