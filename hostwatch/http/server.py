@@ -1,8 +1,9 @@
 """Listens at the control socket and at the configured address, as long as this process keeps the files.
 
-A standby listens at a socket of its own, only for `health`. An address that cannot be had is tried again, and holds
-nothing up. What answers (`hostwatch.http.site`) takes 15 MB and 0.3 s. So it is loaded once it is needed, in a thread;
-or first of all, where the real-time that the process may have is too little for that (`hostwatch.priority`).
+A standby listens at a socket of its own, only for `health`, and so does a process whose engine has not answered yet.
+An address that cannot be had is tried again, and holds nothing up. What answers (`hostwatch.http.site`) takes 15 MB and
+0.3 s. So it is loaded once it is needed, in a thread; or first of all, where the real-time that the process may have is
+too little for that (`hostwatch.priority`).
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from hostwatch.http.sockets import Address, Listening, bound, control_socket, st
 
 _RETRY_SECONDS = 10.0
 """Time between attempts to get an address that another process has: a port is free some seconds after its process."""
+_UNKNOWN = "unknown"
+"""Names the socket of a process that does not know its engine yet."""
 _END_SECONDS = 1.0
 """Time for the sockets' removal at the end, on a slow file system."""
 
@@ -53,11 +56,11 @@ class Server:
             tasks.start_soon(self._follow, self._configured_address, name="HTTP")
 
     def _control_address(self) -> Address | None:
-        engine = self._view.engine_id
-        if engine is None or not (self._view.is_active or self._view.is_standby):
+        if not (self._view.is_active or self._view.is_standby):
             return None
-        place = standby_socket if self._view.is_standby else control_socket
-        return Address(place(self._directory, engine), is_control=True)
+        engine = self._view.engine_id
+        place = standby_socket if engine is None or self._view.is_standby else control_socket
+        return Address(place(self._directory, engine or _UNKNOWN), is_control=True)
 
     def _configured_address(self) -> Address | None:
         return self._configured if self._view.is_active else None

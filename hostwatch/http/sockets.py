@@ -61,7 +61,7 @@ STANDBY = ".standby"
 
 
 def standby_socket(directory: Path, engine: str) -> Path:
-    """The socket of this process while it is in standby, so that `health` finds it."""
+    """The socket of this process while it is in standby or has no engine yet, so that `health` finds it."""
     return control_socket(directory, engine).with_suffix(f".{os.getpid()}{STANDBY}")
 
 

@@ -86,7 +86,11 @@ def test_health(lab: Lab, proxy: Proxy) -> None:
     """It is good when all is compared, and of a standby. It is not while the engine is away, or without a daemon."""
     directory = alone(lab)
     assert "no daemon answers in /run/hostwatch" in lab.command("health", status=1).stderr
-    with lab.hostwatch() as first:
+    proxy.refuse = re.compile("")
+    with lab.hostwatch(ready="trying again") as first:
+        waiting = f"process {first.process.pid}: waiting for the engine ("
+        eventually(lambda: waiting in lab.command("health", status=1).stderr)
+        proxy.refuse = None
         eventually(lambda: lab.command("health", status=None).returncode == 0)
         assert lab.command("health").stdout == f"process {first.process.pid}: ready\n"
         with lab.hostwatch(ready="standby: ") as second:
