@@ -1,10 +1,12 @@
 """How pages are read and compared, without a machine."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.reader.comparison import Bindings, addresses, matched
+from tests.reader.documentation import PAGES, name
 from tests.reader.page import Command, Hidden, Page, PageError, Written, read
 from tests.reader.reading import Reading
 from tests.reader.rewriting import rewritten
@@ -42,6 +44,11 @@ shown: only
 ```
 """
 
+UNTYPED = re.compile(r"^ *`{3,}(?:(?:ba|z)?sh|shell)\b|^ *`{3,}(?!console)[^\n]*\n+ *[a-z]*\$ ", re.MULTILINE)
+"""A block of commands that nobody types, as it is not `console`."""
+NOT_YET = {f"docs/how-to/{page}.md" for page in ("install", "remote", "rootless")}
+"""Pages that still have such blocks."""
+
 
 def page(tmp_path: Path, text: str = PAGE) -> Page:
     path = tmp_path / "page.md"
@@ -58,6 +65,20 @@ def test_a_page_is_a_list_of_steps(tmp_path: Path) -> None:
         Command(18, "docker compose up \\\n  --detach"),
         Command(20, "hostwatch plan --exit-code", 3, ("web:", "  172.18.0.3  db", "...")),
     )
+
+
+def test_every_block_of_commands_is_typed() -> None:
+    """One of another kind would be shown only. The pages about the code, and the references, are not followed."""
+    texts = {name(page): page.path.read_text() for page in PAGES}
+    assert {path for path, text in texts.items() if UNTYPED.search(text)} <= NOT_YET
+
+
+@pytest.mark.parametrize(
+    "text", ["```sh\nls\n```\n", "    ```bash\nls\n", "```text\na$ ls\n```\n", "```\n\n$ ls\n```\n"]
+)
+def test_a_block_that_nobody_types_is_found(text: str) -> None:
+    assert UNTYPED.search(f"Text\n\n{text}")
+    assert not UNTYPED.search("```console\n$ ls\n```\n\n`$ ls`\n\n```yaml\na: $b\n```\n")
 
 
 @pytest.mark.parametrize(

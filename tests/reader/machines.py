@@ -25,6 +25,7 @@ _ENGINES = {"docker": "docker", "debian": "docker", "podman": "podman"}
 _HOST = "docker-host"
 _AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000", "DOCKER_HOST": "unix:///run/user/1000/docker.sock"}
 _SEVERAL = ("two-hosts", "swarm")
+_OWN_IMAGE = "hostwatch"
 _OWN_NETWORKS = ("bridge", "host", "none", "podman")
 
 
@@ -112,7 +113,18 @@ def _client(engine: PageEngine) -> docker.DockerClient:
 def _give_images(engine: PageEngine, page: Page) -> None:
     with closing(_client(engine)) as client:
         for image in ("busybox:latest", *page.images):
-            stand_ins.make(client, image)
+            if image == _OWN_IMAGE:
+                _load_own(client)
+            else:
+                stand_ins.make(client, image)
+
+
+def _load_own(client: docker.DockerClient) -> None:
+    """Give the engine the released image, unless a page before this one did."""
+    if not client.images.list(name=_OWN_IMAGE):
+        (archive,) = packages().glob(f"{_OWN_IMAGE}-*-image.tar")
+        with archive.open("rb") as file:
+            client.images.load(file)
 
 
 def _give_file(seat: Seat, pattern: str) -> None:

@@ -74,6 +74,30 @@ http {
     include /etc/nginx/conf.d/*.conf;
 }
 """
+_SOCKET_PROXY = """\
+#!/bin/sh
+for option; do
+    case "$option" in
+        -proxysocketendpoint=*) endpoint="${option#*=}" ;;
+        -allowGET=*) allowed="${option#*=}" ;;
+    esac
+done
+cat >/dev/shm/haproxy.cfg <<END
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+frontend filtered
+    bind $endpoint mode 600
+    http-request deny unless { method GET } { path_reg ^($allowed)$ }
+    default_backend engine
+backend engine
+    server engine unix@/var/run/docker.sock
+END
+exec haproxy -db -f /dev/shm/haproxy.cfg
+"""
+"""wollomatic's, with two of its options: what is not allowed is refused."""
 _DEFAULT = "server { listen 80; location / { root /usr/share/nginx/html; } }\n"
 _BY_NAME = {
     "mysql": _answering(3306, "8.4", "mysqladmin"),
@@ -96,6 +120,7 @@ _BY_NAME = {
         "exec httpd -f -p 80 -h /www", {"www/index.html": "<html><body><h1>It works!</h1></body></html>\n"}, (80,)
     ),
     "haproxy": StandIn("exec haproxy -W -db -f /usr/local/etc/haproxy/haproxy.cfg", package="haproxy"),
+    "socket-proxy": StandIn('exec socket-proxy "$@"', {"bin/socket-proxy": _SOCKET_PROXY}, package="haproxy"),
     "wordpress": StandIn("exec httpd -f -p 80 -h /www", {"www/cgi-bin/index.cgi": _INSTALL}, (80,)),
 }
 _AT_ONCE = "STOPSIGNAL SIGKILL"
