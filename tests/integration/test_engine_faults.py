@@ -167,6 +167,26 @@ def test_containers_come_back_with_their_engine_on_other_addresses(frail: Lab, n
         losses(hostwatch, 1)
 
 
+BOOTED = "grep db /etc/hosts || echo none; trap 'grep db /etc/hosts' HUP; while true; do sleep 0.1; done"
+
+
+@mortal
+def test_at_boot_lines_and_notifications_come_with_hostwatch(frail: Lab) -> None:
+    """The engine starts its containers before it answers, so a container's first look finds no line."""
+    lab, restarted = frail, {"Name": "unless-stopped"}
+    db = lab.run("db", restart_policy=restarted)
+    labels = {"hostwatch.hosts": "@{db.ip} db", "hostwatch.notify": "SIGHUP"}
+    web = lab.run("web", BOOTED, labels=labels, restart_policy=restarted)
+    eventually(web.logs)
+    before = len(web.logs())
+    lab.engine.stop(keep=True)
+    lab.engine.start()
+    with lab.hostwatch():
+        eventually(lambda: lab.records(web).get("db") == [address(lab, db)], RETURN_SECONDS)
+        seen = f"none\n{line(address(lab, db))}"
+        eventually(lambda: web.logs()[before:].decode() == seen)
+
+
 # Faults from a proxy between the two.
 
 
