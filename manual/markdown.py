@@ -25,6 +25,11 @@ def code(text: str, language: str = "") -> str:
     return f"```{language}\n{text.rstrip(chr(10))}\n```"
 
 
+def literal(text: str) -> str:
+    """Text as `code`, also if it has some itself."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
 _HELD = "\x00"
 """Stands for a blank at which no line is folded."""
 

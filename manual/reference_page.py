@@ -1,11 +1,6 @@
 """The pages of references in lines, and of labels: attributes, tiers, parts of patterns, keywords of a resolv.conf."""
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
+from collections.abc import Mapping
 
 from hostwatch.core.block.resolv import MOST_NAMESERVERS
 from hostwatch.core.patterns import MOST_PATTERNS, Part
@@ -15,6 +10,7 @@ from hostwatch.core.resolve.services import Tier
 from hostwatch.core.store.selection import MAX_LABEL_LENGTH, MAX_NAMES, MAX_SERVICES, MAX_WORDS
 from manual import markdown
 from manual.labels import Label, labels
+from manual.reasons import reasons
 from manual.template import filled
 
 ATTRIBUTES: Mapping[Attribute, tuple[str, str]] = {
@@ -65,33 +61,6 @@ LINES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a line may be withheld."""
-
-    words: str
-    """With words in capitals for what differs."""
-    meaning: str
-    code: str = ""
-    """The words as they stand in the code; empty: those between the words in capitals."""
-
-    @property
-    def fragments(self) -> Sequence[str]:
-        """Texts that are in the code."""
-        return [self.code] if self.code else [part for part in _CAPITALS.split(self.words) if part.strip(" ()")]
-
-
-_CAPITALS = re.compile(r"\b[A-Z]{4,}\b")
-
-
-def reasons() -> tuple[Reason, ...]:
-    """The reasons of which something is said."""
-    return tuple(Reason(**each) for each in yaml.safe_load(_REASONS.read_text()))
-
-
-_REASONS = Path(__file__).with_name("reasons.yaml")
-
-
 def references() -> str:
     """The page of references."""
     return filled(
@@ -100,7 +69,10 @@ def references() -> str:
             "attributes": markdown.table(("attribute", "is", "as in"), map(_attribute, Attribute)),
             "tiers": markdown.table(("tier", "is"), ((f"`{tier.value}`", TIERS[tier]) for tier in Tier)),
             "limits": _limits(),
-            "reasons": markdown.table(("reason", "means"), ((f"`{each.words}`", each.meaning) for each in reasons())),
+            "reasons": markdown.table(
+                ("reason", "means, and what to do"),
+                ((markdown.literal(each.words), each.meaning) for each in reasons()),
+            ),
         },
     )
 

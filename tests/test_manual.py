@@ -38,6 +38,7 @@ from manual import (
     man,
     metrics_page,
     notes,
+    reasons,
     reference_page,
 )
 from manual.commands import commands, common_options
@@ -232,8 +233,11 @@ def test_what_other_hosts_have_is_told() -> None:
     answers.Elsewhere.model_validate(elsewhere(RemoteEndpoint("1", "db", host="host-b")))
 
 
-def test_each_reason_that_is_told_is_in_the_code() -> None:
-    core = Path(hostwatch.__file__).parent / "core"
-    code = "".join(path.read_text() for path in core.rglob("*.py")).replace('"\n            f"', "")
-    fragments = [fragment.strip() for reason in reference_page.reasons() for fragment in reason.fragments]
-    assert [fragment for fragment in fragments if fragment not in code] == []
+def test_the_reasons_that_are_told_are_those_of_the_code() -> None:
+    assert set().union(*(reason.code for reason in reasons.reasons())) == reasons.given()
+    assert "no shared network with … (on …)" in reasons.given()
+
+
+def test_the_page_of_networks_has_the_words_of_the_list_of_reasons() -> None:
+    told = re.findall(r"^- \(\w\) `(.*)`$", (REFERENCE / "networks.md").read_text(), re.MULTILINE)
+    assert {"CONTAINER is on no network"} < {*told} < {reason.words for reason in reasons.reasons()}

@@ -130,9 +130,9 @@ class World:
         withheld = self.status[subscriber]["withheld"]
         [reason] = {line["reason"].removeprefix(f"{name}: ") for line in withheld if line["line"].split()[-1] == name}
         told = (
-            reason.replace(row.network, "NAME")
-            .replace(f"{row.driver} NAME", "DRIVER NAME")
-            .replace(row.name("db"), "SERVICE")
+            reason.replace(row.network, "NETWORK")
+            .replace(f"{row.driver} NETWORK", "DRIVER NETWORK")
+            .replace(row.name("db"), "CONTAINER")
         )
         return next((mark for mark, text in reasons().items() if text == told), told)
 
