@@ -27,6 +27,7 @@ from hostwatch.doctor.kernel import leases, priority, watches
 from hostwatch.doctor.reachability import data_root, labels, lock, subscribers, unreached
 from hostwatch.doctor.recording import history
 from hostwatch.doctor.sources import sources
+from hostwatch.doctor.told import Told, told_by_daemon
 from hostwatch.hosts.lock import holder_of
 
 _OLDEST_API = (1, 41)
@@ -39,38 +40,39 @@ _REQUEST_SECONDS = 5.0
 
 def examined(settings: Settings, connection: Connection) -> Iterator[Finding]:
     """The findings of all checks, problems or not."""
-    evidence = anyio.run(_evidence, settings, connection)
+    evidence, told = anyio.run(_evidence, settings, connection), None
     if isinstance(evidence, str):
         yield unreachable(connection, evidence)
         yield from configured(settings, None)
     else:
         yield of_engine(evidence.engine, connection)
         yield from map(unanswered, evidence.faults)
-        yield from _of_files(evidence)
+        told = told_by_daemon(evidence)
+        yield from _of_files(evidence, told)
         yield from unreached(evidence)
         yield from host_resolver(evidence)
         yield from configured(settings, evidence)
         yield from labels(evidence)
     yield from advertising(settings, None if isinstance(evidence, str) else evidence)
-    yield from _of_others(settings, None if isinstance(evidence, str) else evidence)
+    yield from _of_others(settings, None if isinstance(evidence, str) else evidence, told)
     yield from history(settings, None if isinstance(evidence, str) else evidence.holder)
     yield from priority()
     yield from control_socket()
     yield from http(settings, None if isinstance(evidence, str) else evidence.holder)
 
 
-def _of_files(evidence: Evidence) -> Iterator[Finding]:
+def _of_files(evidence: Evidence, told: Told | None) -> Iterator[Finding]:
     found = list(data_root(evidence))
     yield from found
     visible = all(finding.level is Level.OK for finding in found)
     yield from lock(evidence)
-    yield from subscribers(evidence, visible=visible)
+    yield from subscribers(evidence, told, visible=visible)
     if visible:
         yield from watches(evidence)
         yield from leases(evidence)
 
 
-def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
+def _of_others(settings: Settings, evidence: Evidence | None, told: Told | None) -> Iterator[Finding]:
     """What concerns other hosts. No client of theirs is loaded for one host alone."""
     if settings.cluster is not None:
         from hostwatch.doctor.cluster import cluster  # noqa: PLC0415
@@ -81,7 +83,7 @@ def _of_others(settings: Settings, evidence: Evidence | None) -> Iterator[Findin
 
         yield from catalogs(settings, evidence)
     if evidence is not None:
-        yield from sources(evidence)
+        yield from sources(evidence, told)
 
 
 def verdict(found: list[Finding]) -> str:

@@ -6,11 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from hostwatch.control.survey import FileReport
+from hostwatch.core.model import ContainerKey
 from hostwatch.core.resolve.host_reach import FROM_HOST_UNREACHED, HOST_UNREACHED
 from hostwatch.core.resolve.reach import SECLUDED
 from hostwatch.core.rules import Writer
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem, warning
+from hostwatch.doctor.told import Fault, Told
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import STRANGER_SECONDS
 
@@ -104,14 +106,29 @@ def lock(evidence: Evidence) -> Iterator[Finding]:
     yield problem(what, "end that process, if it has no business there")
 
 
-def subscribers(evidence: Evidence, *, visible: bool) -> Iterator[Finding]:
-    """The subscribers that cannot be served, and the number of those that can. A data root's fault is shown once."""
-    found = [(report, _subscriber(report, visible=visible)) for report in evidence.reports]
-    yield from (finding for _, finding in found if finding is not None)
+def subscribers(evidence: Evidence, told: Told | None, *, visible: bool) -> Iterator[Finding]:
+    """The subscribers that cannot be served, and the number of those that can. A data root's fault is shown once.
+
+    What only the daemon knows, as its sandbox may be narrower than this command's, is in its own words.
+    """
+    faults = {(fault.container, fault.kind): fault for fault in told.faults} if told is not None else {}
+    who = told.who if told is not None else ""
+    everyone, failed = set[ContainerKey](), set[ContainerKey]()
+    for report in evidence.reports:
+        fault = faults.pop((report.container.key.id, report.file.kind), None)
+        finding = _subscriber(report, visible=visible) or (_by_daemon(fault, who) if fault is not None else None)
+        everyone.add(report.container.key)
+        if finding is not None:
+            failed.add(report.container.key)
+            yield finding
+    yield from (_by_daemon(fault, who) for fault in faults.values())
     if visible or not evidence.path_only:
-        everyone = {report.container.key for report, _ in found}
-        failed = {report.container.key for report, finding in found if finding is not None}
         yield fine(f"subscribers: {len(everyone) - len(failed)} of {len(everyone)} can be served")
+
+
+def _by_daemon(fault: Fault, who: str) -> Finding:
+    what, _, remedy = fault.error.partition("; ")
+    return problem(f"{fault.told}: {who} says: {what}", remedy or "its log has more")
 
 
 def _subscriber(report: FileReport, *, visible: bool) -> Finding | None:

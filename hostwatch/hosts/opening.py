@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from hostwatch.hosts import probe
+
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
@@ -26,6 +28,11 @@ _BUSY = (errno.EAGAIN, errno.ETXTBSY)
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 """This process or the system has no descriptor left. These errors say nothing about any file."""
 
+_IN_UNIT = (
+    "ReadWritePaths= in a drop-in of the unit must name it (`systemctl edit hostwatch`); if one does, a program has put"
+    " a new file in its place: `systemctl restart hostwatch`, or name its directory"
+)
+"""The remedy for a file that the sandbox of a systemd unit has read-only. The mount of a single file goes with it."""
 NOT_THERE = "not there; nothing to do if its container is gone"
 
 Opener = Callable[[Path, int], int]
@@ -160,7 +167,7 @@ def _translated(error: OSError, path: Path) -> HostsFileError:
             remedy = "run hostwatch as root, and look for an immutable file (lsattr) or a security policy"
             kind, message = HostsFileDenied, f"uid {os.geteuid()} may not ({what}); {remedy}"
         case errno.EROFS:
-            remedy = "mount it read-write (without `ro`) where hostwatch runs"
+            remedy = _IN_UNIT if probe.is_unit() else "mount it read-write (without `ro`) where hostwatch runs"
             kind, message = HostsFileDenied, f"uid {os.geteuid()} cannot write, its file system is read-only; {remedy}"
         case number if number in _BUSY:
             kind, message = HostsFileBusy, f"another process has it to itself ({what}); it will be tried again"

@@ -34,6 +34,11 @@ def in_container(root: Path = _ROOT) -> bool:
     return _CONTAINER_GROUP.search(_text(root / "proc/1/cgroup")) is not None
 
 
+def is_unit() -> bool:
+    """Whether this process is a systemd unit, outside of a container, that reports its state as ours does."""
+    return "NOTIFY_SOCKET" in os.environ and not in_container()
+
+
 def mount_point(path: Path, root: Path = _ROOT) -> Path:
     """The mount point of the file system that holds the path."""
     lines = _text(root / "proc/self/mountinfo").splitlines()

@@ -12,6 +12,7 @@ from hostwatch.core.store.store import Store
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, Level
 from hostwatch.doctor.sources import of_sources, sources
+from hostwatch.doctor.told import told_by_daemon
 from hostwatch.hosts.lock import Holder
 from tests.http.site import ENGINE, serving
 
@@ -80,4 +81,4 @@ async def test_without_a_daemon_what_the_command_hears_itself_counts(tmp_path: P
 
 async def asked(known: Evidence, directory: Path) -> list[Finding]:
     """The findings of the daemon with a control socket in a directory."""
-    return await anyio.to_thread.run_sync(lambda: [*sources(known, directory)])
+    return await anyio.to_thread.run_sync(lambda: [*sources(known, told_by_daemon(known, directory))])

@@ -191,6 +191,11 @@ def test_a_catalog_under_the_unit(boot: Callable[[str], Machine]) -> None:
     eventually(lambda: "db: cannot connect (Connection refused); is it there, and may we reach it?" in machine.log)
 
 
+READ_ONLY = (
+    "ReadWritePaths= in a drop-in of the unit must name it (`systemctl edit hostwatch`); if one does, a program has put"
+    " a new file in its place: `systemctl restart hostwatch`, or name its directory"
+)
+"""The remedy for a file that the unit has read-only."""
 RELOADED = """\
 [Service]
 Type=oneshot
@@ -202,7 +207,10 @@ ExecReload=/bin/sh -c 'echo reloaded >>/var/log/other'
 
 @newest_only
 def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Machine]) -> None:
-    """It runs without hostwatch's priority. This takes a line more in the unit, and the log says if it is missing."""
+    """It runs without hostwatch's priority. This takes a line more in the unit, and the log says if it is missing.
+
+    A new file in the place of the host's takes the unit's mount away: the log and the doctor say so, and the remedy.
+    """
     lab.run("db", address="10.123.7.1")
     subscriber = "{file: /etc/hosts, services: [db], notify: {command: [systemctl, reload, other]}}"
     machine = boot(f"{CONFIG}timing: {{notify_debounce: 0}}\nsubscribers: {{this-host: {subscriber}}}\n")
@@ -219,6 +227,14 @@ def test_a_command_has_another_unit_reloaded(lab: Lab, boot: Callable[[str], Mac
     lab.client.containers.get("db").remove(force=True)
     eventually(lambda: "this-host: notified by command: systemctl reload other" in machine.log)
     assert (machine.directory / "log/other").read_text() == "reloaded\n"
+    machine.run("sed", "-i", "/withheld/d", "/etc/hosts")
+    eventually(lambda: f"its file system is read-only; {READ_ONLY}" in machine.log)
+    doctor = ["env", "LD_LIBRARY_PATH=/opt/python/lib", "/opt/hostwatch/bin/hostwatch", "doctor"]
+    told = machine.run(*doctor, status=1)
+    assert re.search(r"problem +this-host: the daemon \(process \d+\) says: /etc/hosts: uid 0 cannot write, ", told)
+    assert {line.strip() for line in told.splitlines()} >= {READ_ONLY, "1 problem to be mended"}
+    machine.run("systemctl", "restart", "hostwatch")
+    assert "# withheld: " in (machine.root / "etc/hosts").read_text()
 
 
 @newest_only
