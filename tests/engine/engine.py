@@ -20,7 +20,6 @@ from tests.engine.releases import Release, release
 
 START_SECONDS = 30.0
 ORDERLY_SECONDS = 30.0  # dockerd gives containers 10 s each, at the same time, and takes 15 s at most
-STOP_SECONDS = 2.0  # for an engine that is thrown away: nobody needs its containers to end in an orderly way
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -112,12 +111,15 @@ class Engine:
 
     def restart(self) -> None:
         """Restart the daemon as `systemctl restart docker` does."""
-        self._end_daemon(ORDERLY_SECONDS)
+        self._end_daemon()
         self.start()
 
     def stop(self, *, keep: bool = False) -> None:
         """End everything of this engine. `keep` leaves its state, in good order, for a later `start()`."""
-        self._end_daemon(ORDERLY_SECONDS if keep else STOP_SECONDS)
+        if keep:
+            self._end_daemon()
+        else:
+            self.kill()  # nobody needs containers to end in an orderly way that are thrown away, and it takes its time
         if holder := self.holder:
             # Process 1 of a process namespace takes all others with it; with the last go the mounts and the network.
             holder.send(signal.SIGKILL)
@@ -222,10 +224,10 @@ class Engine:
         }
         return ["podman", *(f"{name}={value}" for name, value in options.items()), *self.args]
 
-    def _end_daemon(self, seconds: float) -> None:
+    def _end_daemon(self) -> None:
         if daemon := self.daemon:
             daemon.send(signal.SIGTERM)
-            if not daemon.wait(seconds):
+            if not daemon.wait(ORDERLY_SECONDS):
                 self.kill()
 
     @property
