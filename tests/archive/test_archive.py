@@ -77,7 +77,7 @@ steps = st.tuples(st.sampled_from(["web", "app"]), st.sampled_from(["alter", "st
 
 
 @given(st.lists(steps, max_size=10))
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100), deadline=None)
 def test_each_moment_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, given_steps: list[tuple[str, str, Block]]
 ) -> None:

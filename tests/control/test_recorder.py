@@ -68,7 +68,7 @@ class Files:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["web", "app"]), st.none() | blocks), max_size=12))
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None)
 def test_each_moment_is_rebuilt(steps: list[tuple[str, Block | None]]) -> None:
     """Withheld lines with their reasons, and files that end and come back (`None`), included."""
     files, expected, were = Files(), dict[str, Block](), [dict[str, Block]()]

@@ -26,7 +26,7 @@ def block(lines: list[str], withheld: list[str]) -> Block:
 
 
 @given(letters, letters, letters, letters)
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None)
 def test_the_older_block_is_rebuilt(
     old: list[str], old_withheld: list[str], new: list[str], withheld: list[str]
 ) -> None:

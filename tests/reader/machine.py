@@ -20,7 +20,7 @@ _PACKAGES = (
     *("util-linux", "mount", "systemd", "libnss-systemd", "libc-bin", "procps", "hostname"),
     *("iproute2", "iptables", "iputils-ping", "curl", "ca-certificates", "jq"),
     *("docker-cli", "docker-compose", "etcd-server", "etcd-client", "openssl"),
-    *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0"),  # for Python
+    *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0", "libexpat1"),  # for Python
 )
 _COMMANDS = ("docker-cli", "docker-compose", "curl")
 _HOME = "root-home"
