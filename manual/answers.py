@@ -56,7 +56,10 @@ class ResolvLine(Origin):
 class Withheld(Part):
     """A line that is left out."""
 
-    line: str = Field(description="The line of the template.")
+    line: str = Field(
+        description="The line of the template. If other lines of the file keep a name out of it (`shadowed by`), the"
+        " record, as in `172.18.0.6 mail`: other names of the line may stand there."
+    )
     reason: str = Field(description="Why it has no valid value now.")
 
 

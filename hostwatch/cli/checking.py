@@ -13,7 +13,10 @@ from hostwatch.config.choices import LogLevel
 
 
 def check(common: Common) -> None:
-    """Validate the configuration, and warn of probable mistakes. Status 2 if it is not valid."""
+    """Validate the configuration, and warn of probable mistakes. Status 2 if it is not valid.
+
+    No engine is asked: `hostwatch doctor` also finds names that no container has.
+    """
     from hostwatch.cli.configuring import file_of, loaded
     from hostwatch.config import cautions
 

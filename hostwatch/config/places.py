@@ -21,6 +21,12 @@ def places_of(origin: Origin, key: str, settings: SubscriberSettings, subscripti
     return Places(_of_lines(origin, key, template, subscription), services, patterns)
 
 
+def network_place(origin: Origin, key: str) -> str | None:
+    """The place of the `network` of a service; `None` if it has none."""
+    found = origin.document.found(("services", key, "network"))
+    return None if found.absent else next(iter(_told(origin, [found.node.index])))
+
+
 def _of_lines(origin: Origin, key: str, template: str, subscription: Subscription) -> tuple[str, ...]:
     document = origin.document
     scalar = document.found(("subscribers", key, subscription.kind.value)).node

@@ -77,7 +77,8 @@ class ServiceSettings(Section):
     )
     network: Text | None = Field(
         None,
-        description="Publish only the addresses on this network. Absent: those on networks that the subscriber shares.",
+        description="Publish only the addresses on this network: the engine's name of it, or its key in the compose "
+        "file of the service's own project. Absent: those on networks that the subscriber shares.",
     )
     health: Literal["required", "ignored"] = Field(
         "ignored",

@@ -16,7 +16,7 @@ from hostwatch.config.history import HistorySettings
 from hostwatch.config.http import HttpSettings
 from hostwatch.config.log import LogSettings
 from hostwatch.config.origin import Origin
-from hostwatch.config.places import places_of
+from hostwatch.config.places import network_place, places_of
 from hostwatch.config.section import Defaulted, Section
 from hostwatch.config.services import ServiceSettings
 from hostwatch.config.subscribers import SubscriberSettings
@@ -141,7 +141,10 @@ class Settings(Section):
     def rules(self) -> Rules:
         """The rules of the core for these settings."""
         return Rules(
-            services=tuple(service.rule(key) for key, service in self.services.items()),
+            services=tuple(
+                replace(service.rule(key), network_place=network_place(self._origin, key))
+                for key, service in self.services.items()
+            ),
             subscribers=tuple(self._subscriber_rules()),
             labels=self.labels,
             advertise=self.advertise,

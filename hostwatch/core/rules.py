@@ -92,6 +92,8 @@ class ServiceRule:
     """Whether containers of all hosts are its replicas (`prefer: any`); else this host's come first."""
     is_from_catalog: bool = False
     """Whether a catalog has its addresses (`from`), so that no container stands behind it."""
+    network_place: str | None = field(default=None, compare=False, repr=False)
+    """Where `network` stands in the configuration, as in `hostwatch.yaml:8`."""
 
     @property
     def group(self) -> str:

@@ -1,5 +1,6 @@
 """The explanation of each line: it says what the desired block says, and each step of the decision."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 
 from hostwatch.core.block.hostsfile import rewritten
 from hostwatch.core.block.records import Block, Record, Withheld
-from hostwatch.core.model import Container, ContainerKey, FileKind, Health, NetworkMode
+from hostwatch.core.model import Container, ContainerKey, Endpoint, FileKind, Health, NetworkMode
 from hostwatch.core.resolve.bearers import Bearers
 from hostwatch.core.resolve.explained import Explained, Explanation
 from hostwatch.core.resolve.linger import Desired
@@ -105,6 +106,7 @@ def test_what_the_file_itself_binds_is_explained_too(history: list[Step]) -> Non
 # Each situation.
 
 FRONT = on("front", "10.0.0.5")
+BACK = on("back", "10.7.0.5")
 TOLD_AS_LABEL = {"hostwatch.names": "db"}
 ONE_OFF = {"com.docker.compose.oneoff": "True"}
 UNHEALTHY = {"hostwatch.health": "required"}
@@ -204,6 +206,8 @@ def test_a_service_of_the_configuration_comes_first() -> None:
         ([box("db", on("far", "10.7.0.5"))], "connect db and the subscriber to one network"),
         ([box("db", FRONT, health=Health.STARTING, labels=UNHEALTHY)], "db becomes healthy, or its `health: required`"),
         ([box("x", FRONT, labels=TOLD_AS_LABEL), box("y", FRONT, labels=TOLD_AS_LABEL)], "an entry under `services`"),
+        ([box("dbb", FRONT)], "write dbb in the place of db (label hostwatch.hosts of web), if that is meant"),
+        ([box("db")], "connect db and the subscriber to one network"),
         ([box("db", state=UNKNOWN, mode=None)], "it is decided once the engine has told what is not known yet"),
     ],
 )
@@ -211,6 +215,25 @@ def test_what_would_change_it_is_said(others: list[Container], remedy: str) -> N
     """For each reason why a line is withheld."""
     found = steps_of(store(web(), *others))
     assert [step for step in found if step.startswith(f"would_change: {remedy}")], "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("networks", "reason", "joins"),
+    [((FRONT,), "{} is not on network back", "{}"), ((FRONT, BACK), "no shared network with {}", "the subscriber")],
+)
+def test_a_network_of_the_service_s_own_choice_is_the_one_to_connect_to(
+    networks: tuple[Endpoint, ...], reason: str, joins: str
+) -> None:
+    """Another network in common would change nothing."""
+    rules = Rules(services=(replace(service("db", network="back"), network_place="hostwatch.yaml:8"),))
+    labelled = box("db", *networks, labels={"hostwatch.network": "back"})
+    for made, name, choice in (
+        (store(web(), box("db-1", *networks), rules=rules), "db-1", "`network:` of the service db (hostwatch.yaml:8)"),
+        (store(web(), labelled), "db", "the label `hostwatch.network` of db"),
+    ):
+        found = steps_of(made)
+        assert any(reason.format(name) in step for step in found), "\n".join(found)
+        assert found[-1] == f"would_change: connect {joins.format(name)} to back, or change {choice}"
 
 
 def test_time_and_others_are_explained() -> None:
@@ -221,7 +244,7 @@ def test_time_and_others_are_explained() -> None:
     found = steps_of(store(web(), box("evil", FRONT)), before=before)
     assert "lost: its last address 10.0.0.5 belongs to evil now" in found
     found = steps_of(before, b"10.9.9.9 db\n")
-    assert "shadowed: left out of the file: 10.0.0.5 db (db: shadowed by 10.9.9.9 in the file)" in found
+    assert "shadowed: withheld: 10.0.0.5 db (db: shadowed by 10.9.9.9 in the file)" in found
     assert "would_change: take that name out of the file's own lines" in found[-1]
     assert "name: its address is literal, so nothing is looked up" in steps_of(store(web("192.0.2.1 x")))
     assert "taken: taken: 10.0.0.2 on front" in steps_of(store(web("@{self.ip} me")))

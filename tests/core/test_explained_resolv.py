@@ -100,7 +100,7 @@ def test_what_a_later_line_overrides_is_shadowed_by_it() -> None:
     assert texts(search, "name") == ["its words are literal, so nothing is looked up"]
     assert "--dns-search=." in texts(search, "would_change")[0]
     assert (options.state, gives(options)) == ("published", ["options timeout:1"])
-    assert texts(options, "shadowed") == ["left out of the file: options ndots:2 (shadowed by ndots:0 in the file)"]
+    assert texts(options, "shadowed") == ["withheld: options ndots:2 (shadowed by ndots:0 in the file)"]
     assert "dns_opt" in texts(options, "would_change")[0]
     assert (rotate.state, gives(rotate)) == ("published", ["options rotate"])
 

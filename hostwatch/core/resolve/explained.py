@@ -20,10 +20,11 @@ from hostwatch.core.resolve.lookup import resolver_of
 from hostwatch.core.resolve.made_steps import look_up_of_all
 from hostwatch.core.resolve.origins import Asked, RecordOrigin, RecordOrigins, Requests, stretches
 from hostwatch.core.resolve.outcome import Gone, Last, Outcome, Published, Unknown
-from hostwatch.core.resolve.remedies import of_shadow, remedy
+from hostwatch.core.resolve.remedies import Asking, of_shadow, remedy
 from hostwatch.core.resolve.resolv import resolv_outcome
 from hostwatch.core.resolve.steps import LookUp, Step, listed, of_host_file
 from hostwatch.core.resolve.templates import is_addressed, line_outcome
+from hostwatch.core.resolve.unanswered import Nearest
 from hostwatch.core.store.lister import Lister
 
 Originated = tuple[Record, RecordOrigin]
@@ -59,6 +60,7 @@ class Explanation:
         self._owner = file[0]
         self._desired = desired
         self._bearers = bearers
+        self._nearest = Nearest(lister, file[0].engine)
         self._requested = lister.sharing(*file).requests
         self.requests = Requests(self._requested)
         self._reasons = {withheld.line: withheld.reason for withheld in desired.block.withheld}
@@ -128,7 +130,8 @@ class Explanation:
         steps += self._conclusion(outcome, state, [record for record, _ in records], end)
         steps += self._lost(last)
         if state != "published":
-            steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up, line_asked)]
+            asking = Asking(line_asked, place, self._nearest)
+            steps += [Step(0, "would_change", text) for text in remedy(outcome, look_up, asking)]
         return Explained(line, place, state, reason, records, tuple(steps))
 
     def _without_look_up(self, asked: Asked) -> str:
@@ -205,7 +208,7 @@ class Explanation:
                     if (given := self._given.get(folded(name))) is not None:
                         yield Step(1, "shadowed", f"{name} is given by an earlier line: {told(given)}")
         for shadow in dict.fromkeys(self._shadows.get(outcome.line, ())):
-            yield Step(0, "shadowed", f"left out of the file: {told(shadow.line)} ({shadow.reason})")
+            yield Step(0, "shadowed", f"withheld: {told(shadow.line)} ({shadow.reason})")
             if (change := of_shadow(shadow)) is not None:
                 yield Step(0, "would_change", change)
 

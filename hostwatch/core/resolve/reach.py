@@ -55,13 +55,20 @@ def reach(lister: Lister, context: NetworkContext, target: Container, network: s
         is_host = context.network_mode is NetworkMode.HOST
         return Reached(_LOOPBACK, None) if is_host else _to_host(lister, context, any_scope)
     endpoints = [*service.endpoints] if network is None else _on_named(lister, target, service, network)
+    if network is not None and not endpoints:
+        return _not_on(service, network)
     endpoints.sort(key=_network_order)
     if context.network_mode is NetworkMode.HOST:
         return _from_host(lister, service, endpoints, any_scope)
+    return _on_shared(context, service, endpoints, any_scope)
+
+
+def _on_shared(context: NetworkContext, service: Container, endpoints: list[Endpoint], any_scope: bool) -> Reach:
+    """The service's first address on a shared network; `endpoints` are in the order of networks."""
     shared = [endpoint for endpoint in endpoints if context.is_on(endpoint)]
     met = [endpoint for endpoint in shared if not context.is_secluded_from(service.key, endpoint)]
     if not met and not any_scope:
-        return _secluded(shared) if shared else _unshared(context, service, endpoints, network)
+        return _secluded(shared) if shared else _unshared(context, service, endpoints)
     return _first(service, met or endpoints)
 
 
@@ -190,6 +197,12 @@ def _seen_by_host(network: Network, endpoint: Endpoint) -> Endpoint | None:
     return dataclasses.replace(endpoint, ipv4=endpoint.ipv4 if ipv4 else None, ipv6=endpoint.ipv6 if ipv6 else None)
 
 
+def is_on_named(lister: Lister, service: Container, network: str) -> bool:
+    """Whether a container, or the one whose network it uses, is on this network of the service's own choice."""
+    sandbox = lister.joins.sandbox(service)
+    return sandbox is not None and bool(_on_named(lister, service, sandbox, network))
+
+
 def _on_named(lister: Lister, service: Container, sandbox: Container, name: str) -> list[Endpoint]:
     """The endpoints on the network with that name, else with that key in the service's compose file."""
     named = [endpoint for endpoint in sandbox.endpoints if endpoint.network_name == name]
@@ -209,17 +222,26 @@ def _secluded(shared: Iterable[Endpoint]) -> Reach:
     return Unreached(f"only on {names} with this subscriber, {SECLUDED}")
 
 
-def _unshared(context: NetworkContext, service: Container, endpoints: Iterable[Endpoint], network: str | None) -> Reach:
+def _not_on(service: Container, network: str) -> Reach:
+    if _is_to_be_placed(service):
+        return NotKnown(f"the networks of {service.name} are not known yet")
+    return Unreached(f"{service.name} is not on network {shown(network)}")
+
+
+def _is_to_be_placed(service: Container) -> bool:
+    """Whether it may be on networks that are not known yet."""
+    return service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints)
+
+
+def _unshared(context: NetworkContext, service: Container, endpoints: Iterable[Endpoint]) -> Reach:
     # Early addresses come network by network, so a shared network may be still to come.
     if context.is_stale and (context.network_mode is None or not context.attachments):
         return NotKnown("the subscriber's networks are not known yet")
-    if service.state is State.UNKNOWN and (service.network_mode is None or not service.endpoints):
+    if _is_to_be_placed(service):
         return NotKnown(f"the networks of {service.name} are not known yet")
     names = ", ".join(sorted(endpoint.network_name for endpoint in endpoints))
     if names:
         return Unreached(f"no shared network with {service.name} (on {shown(names)})")
-    if network is not None:
-        return Unreached(f"{service.name} is not on network {shown(network)}")
     return Unreached(f"{service.name} is on no network")
 
 

@@ -1,22 +1,39 @@
 """What would change a line that is not published: for people who want it to be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from hostwatch.core.block.records import Withheld
-from hostwatch.core.model import State
+from hostwatch.core.model import Container, NetworkMode, State
 from hostwatch.core.names import told
 from hostwatch.core.references import Attribute, Line
 from hostwatch.core.resolv_template import KEYWORDS, NAMESERVER, OPTIONS, SEARCH, ResolvLine
 from hostwatch.core.resolve.lookup import Resolver
-from hostwatch.core.resolve.members import Missing, NotHealthy, NotRunning, member_of
+from hostwatch.core.resolve.members import Member, Missing, NotHealthy, NotRunning, member_of, network_of, rule_of
 from hostwatch.core.resolve.outcome import Gone, Outcome, Unknown
+from hostwatch.core.resolve.reach import is_on_named
 from hostwatch.core.resolve.reached import NotKnown, Unreached
 from hostwatch.core.resolve.services import Ambiguous, Service, Tier
 from hostwatch.core.resolve.steps import LookUp, listed
+from hostwatch.core.resolve.unanswered import Nearest
+from hostwatch.core.store.lister import Lister
 
 
-def remedy(outcome: Outcome, look_up: LookUp | None, line: Line | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for a line."""
+
+    line: Line | None
+    """The line as it was asked for; `None` for a service."""
+    place: str | None
+    """Where it was asked for, as in `hostwatch.yaml:14`."""
+    nearest: Nearest
+    """Finds what a mistyped name probably means."""
+
+
+def remedy(outcome: Outcome, look_up: LookUp | None, asking: Asking) -> Iterator[str]:
     """What would change the outcome of a line, one way a sentence."""
+    line = asking.line
     if isinstance(line, ResolvLine) and line.is_of_host:
         if isinstance(outcome, Gone):
             yield _OF_HOST[line.keyword]
@@ -31,6 +48,7 @@ def remedy(outcome: Outcome, look_up: LookUp | None, line: Line | None) -> Itera
         case Service() as service:
             yield from _of_service(look_up, service)
         case None:
+            yield from _of_slip(look_up, asking)
             yield _of_nothing(look_up.resolver, look_up.name)
 
 
@@ -49,7 +67,10 @@ def of_shadow(shadow: Withheld) -> str | None:
     return _LATER.get(keyword) if shadow.reason.startswith("shadowed by ") else _FEWER.get(keyword)
 
 
-_BOUND = "take that name out of the file's own lines, as of the container's `extra_hosts`: these always win"
+_BOUND = (
+    "take that name out of the file's own lines, which always win; those of `extra_hosts` and `--add-host` stay until"
+    " the container is made anew without them"
+)
 _LATER = {
     SEARCH: "take the file's own `search` away, with `--dns-search=.` (`dns_search: .` in a compose file), or give the"
     " domains to the container in that way",
@@ -78,9 +99,11 @@ def _awaits_others(look_up: LookUp) -> bool:
 
 
 _TOGETHER = (
-    "connect {} and the subscriber to one network (`docker network connect NETWORK CONTAINER`), or give the"
-    " subscriber's entry in the configuration `scope: any`"
+    "connect {} and the subscriber to one network (`docker network connect NETWORK CONTAINER`); `scope: any` in the"
+    " subscriber's entry of the configuration publishes the address without one, which leads there only by a route that"
+    " you have made"
 )
+_BRIDGE = "connect {} to a network of the driver bridge (`docker network connect NETWORK CONTAINER`)"
 
 
 def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
@@ -92,11 +115,57 @@ def _of_service(look_up: LookUp, service: Service) -> Iterator[str]:
     if look_up.of_host is not None and any(isinstance(place, Unreached) for place in places):
         yield _ON_HOST[look_up.of_host.attribute]
     for kind, words in _BY_FAULT.items():
-        found = [member.container for member in members if isinstance(member.missing, kind)]
-        if own := [container for container in found if container.remote is None]:
+        if own := _missing(members, kind):
             yield words.format(listed(own))
+    by_way: dict[str, list[Container]] = {}
+    for container in _missing(members, Unreached):
+        by_way.setdefault(_way_to(look_up.resolver, service, container), []).append(container)
+    yield from (way.replace("{}", listed(found)) for way, found in by_way.items())
     if others := [member.container for member in members if member.missing is not None and member.container.remote]:
         yield _ELSEWHERE.format(listed(others))
+
+
+def _missing(members: Sequence[Member], kind: type[Missing]) -> list[Container]:
+    """The containers of this host that lack something of this kind."""
+    return [each.container for each in members if isinstance(each.missing, kind) and each.container.remote is None]
+
+
+def _way_to(resolver: Resolver, service: Service, container: Container) -> str:
+    """What would give the subscriber an address of a container, for which `{}` stands."""
+    lister, context = resolver.lister, resolver.context
+    used = lister.joins.sandbox(container)
+    if context.has_lost_network:
+        return "make the subscriber anew: the container whose network it used is gone"
+    if used is None or lister.joins.has_outlived(container):
+        return "make {} anew: the container whose network it used is gone, or was started anew"
+    if used.network_mode is NetworkMode.HOST:
+        return _BRIDGE.replace("{}", "the subscriber")
+    if (network := network_of(lister, service, container)) is not None:
+        is_on = is_on_named(lister, container, network)
+        joins = "the subscriber" if is_on and context.network_mode is not NetworkMode.HOST else "{}"
+        where = "a network of the driver bridge" if is_on and joins == "{}" else _named(lister, container, network)
+        return f"connect {joins} to {where}, or change {_choice(resolver, service, container)}"
+    return _BRIDGE if context.network_mode is NetworkMode.HOST else _TOGETHER
+
+
+def _named(lister: Lister, container: Container, network: str) -> str:
+    """The engine's name of a network, which may be written as its key in the container's compose file."""
+    own = [each.name for each in lister.networks if each.key.engine == container.key.engine]
+    keyed = [
+        each.name
+        for each in lister.networks
+        if container.project is not None and (each.compose_project, each.compose_name) == (container.project, network)
+    ]
+    return told(network if network in own else next(iter(keyed), network))
+
+
+def _choice(resolver: Resolver, service: Service, container: Container) -> str:
+    """Where it is chosen that only the addresses on one network are published."""
+    rule = rule_of(resolver.lister, service, container)
+    if rule is None or rule.network is None:
+        return "the label `hostwatch.network` of {}"
+    place = f" ({told(rule.network_place)})" if rule.network_place is not None else ""
+    return f"`network:` of the service {told(rule.key)}{place}"
 
 
 def _of_empty(resolver: Resolver, service: Service) -> str:
@@ -119,15 +188,25 @@ _ON_HOST = {
 _BY_FAULT: dict[type[Missing], str] = {
     NotRunning: "start {}, or make it anew",
     NotHealthy: "{} becomes healthy, or its `health: required` is taken away",
-    Unreached: _TOGETHER,
     NotKnown: "{} is read by the engine",
 }
+
+
+def _of_slip(look_up: LookUp, asking: Asking) -> Iterator[str]:
+    """The name that was probably meant by one that nothing has."""
+    resolver = look_up.resolver
+    near = asking.nearest.of(look_up.name) if resolver.is_complete() and not resolver.stranger(look_up.name) else None
+    if near is not None:
+        place = f" ({told(asking.place)})" if asking.place is not None else ""
+        yield f"write {told(near)} in the place of {told(look_up.name)}{place}, if that is meant"
 
 
 def _of_nothing(resolver: Resolver, name: str) -> str:
     context = resolver.context
     if (stranger := resolver.stranger(name)) is not None:
-        return f"start {told(name)}" if stranger.state is State.STOPPED else _TOGETHER.format(told(name))
+        if stranger.state is State.STOPPED:
+            return f"start {told(name)}"
+        return _way_to(resolver, Service(name, Tier.CONTAINER, (stranger,)), stranger).replace("{}", told(name))
     name = told(name)
     ways = [f"a container called {name}", f"`hostwatch.names: {name}` on one"]
     if context.project is not None:
