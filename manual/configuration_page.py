@@ -1,15 +1,34 @@
 """The page of the configuration: each key with its type, default, meaning and an example."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from manual import markdown
 from manual.keys import NAME, Key, example, keys
 from manual.template import filled
 
+_DROP_IN = "[{0}](../../config/hostwatch.service.d/{0})"
+UNIT: Mapping[str, str] = {
+    "docker.host": "by TCP or HTTP `PrivateNetwork=no`, `RestrictAddressFamilies=AF_INET AF_INET6` and"
+    " `IPAddressAllow=` with the address.",
+    "services.NAME.from": f"{_DROP_IN.format('cluster.conf')}, with the addresses of your servers.",
+    "subscribers.NAME.file": "`ReadWritePaths=/etc/hosts` ([the host's file](../how-to/names.md)). If programs replace"
+    " the file by a new one, its directory.",
+    "subscribers.NAME.notify.command": "`SystemCallFilter=sched_setscheduler`. The command has the rights of the unit.",
+    "advertise": f"{_DROP_IN.format('advertise.conf')} for `auto`; an address needs none.",
+    "cluster": f"{_DROP_IN.format('cluster.conf')}, with the addresses of your servers.",
+    "http.listen": f"{_DROP_IN.format('http.conf')} for an address. It sets `HOSTWATCH_HTTP_LISTEN`, which comes before"
+    " this key, and `allow_remote` needs its `IPAddressAllow=`. A socket in `/run/hostwatch` needs none.",
+    "history.file": f"{_DROP_IN.format('history.conf')} for a file in `/var/lib/hostwatch`.",
+    "log.file": "`LogsDirectory=hostwatch` for a file in `/var/log/hostwatch`.",
+}
+"""What the unit needs for a key in a drop-in."""
+
 
 def page() -> str:
-    """The page."""
+    """The page. Raises `LookupError` if something is said of a key that there is not."""
+    if unknown := UNIT.keys() - {key.dotted for key in keys()}:
+        raise LookupError(f"there is no key {', '.join(unknown)}")
     return filled("configuration.md", {"index": _index(), "keys": "\n\n".join(map(_section, keys()))})
 
 
@@ -33,6 +52,8 @@ def _parts(key: Key) -> Iterator[str]:
     yield markdown.paragraph(_plain(key.text))
     if key.alike:
         yield markdown.paragraph(f"Its keys are those of [`{'.'.join(key.alike)}`](#{_anchor(key.alike)}).")
+    if key.dotted in UNIT:
+        yield markdown.paragraph(f"[Under the unit](#under-systemd): {UNIT[key.dotted]}")
     if not key.is_section or key.alike:
         yield markdown.code(example(key), "yaml")
 

@@ -2,14 +2,17 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from hostwatch.config.settings import schema
+from hostwatch.config.settings import Settings, schema
 
 NAME = "NAME"
 """Stands for a name of the user's choice in a path."""
@@ -132,12 +135,61 @@ def examples() -> Mapping[str, str]:
 
 
 def example(key: Key) -> str:
-    """The key with its value in one of these configurations, and all that is around. Raises `LookupError` for none."""
+    """The key in one of these configurations, with all that is around, and the fewest keys beside it that make a valid
+    configuration of it. Raises `LookupError` for none.
+    """
     for text in examples().values():
-        for path, value in _found(yaml.safe_load(text), key.path):
-            head = "".join(f"{'  ' * depth}{step}:\n" for depth, step in enumerate(path[:-1]))
-            return head + textwrap.indent(_shown(path[-1], value), "  " * (len(path) - 1))
+        whole = yaml.safe_load(text)
+        for path, _ in _found(whole, key.path):
+            return "\n".join(_written(whole, path, _beside(whole, path)))
     raise LookupError(f"no configuration in {_EXAMPLES} has {key.dotted}")
+
+
+_Paths = frozenset[tuple[str, ...]]
+_MOST_BESIDE = 4
+_NEEDED: Mapping[str, Sequence[str]] = {
+    "http.allow_remote": ("listen",),
+    "http.hosts": ("listen",),
+    "http.mode": ("listen",),
+    "history.keep": ("file",),
+    "log.rotation": ("file",),
+    "log.retention": ("file",),
+}
+"""What a key means nothing without, though it is valid."""
+
+
+def _beside(whole: Any, path: tuple[str, ...]) -> _Paths:
+    """The fewest keys with which a key is valid."""
+    others = [(*path[:depth], name) for depth in range(1, len(path)) for name in _at(whole, path[:depth])]
+    others = [other for other in others if other != path[: len(other)] and _is_apart(path, other)]
+    needed = frozenset((*path[:-1], name) for name in _NEEDED.get(".".join(path), ()))
+    for count in range(_MOST_BESIDE):
+        for chosen in combinations(others, count):
+            found = needed.union(chosen)
+            with suppress(ValidationError):
+                Settings.model_validate(yaml.safe_load("\n".join(_written(whole, path, found))))
+                return found
+    raise LookupError(f"no few keys make a valid configuration of {'.'.join(path)}")
+
+
+def _is_apart(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether a key belongs to the same entry: other services and subscribers are others."""
+    return len(other) > 2 or path[0] not in ("services", "subscribers")
+
+
+def _at(whole: Any, path: tuple[str, ...]) -> Any:
+    return _at(whole[path[0]], path[1:]) if path else whole
+
+
+def _written(whole: Any, path: tuple[str, ...], beside: _Paths, depth: int = 0) -> Iterator[str]:
+    """The lines of a key and of those beside it, in the order of the whole."""
+    for name, value in _at(whole, path[:depth]).items():
+        here = (*path[:depth], name)
+        if here == path or here in beside:
+            yield textwrap.indent(_shown(name, value).rstrip("\n"), "  " * depth)
+        elif here == path[: depth + 1]:
+            yield f"{'  ' * depth}{name}:"
+            yield from _written(whole, path, beside, depth + 1)
 
 
 def _found(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

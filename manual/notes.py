@@ -63,7 +63,10 @@ NOTES: Mapping[str, Note] = {
         "write a first configuration for what runs here now",
     ),
     "clean": Note(
-        {0: "no block is left", 1: "one could not be removed, or a daemon runs, which would put them back"},
+        {
+            0: "no block is left in these files",
+            1: "one could not be removed, or a daemon runs, which would put them back",
+        },
         "hostwatch clean",
         "take every line of hostwatch out again, after the daemon was stopped",
     ),

@@ -86,7 +86,7 @@ def test_help_cuts_nothing() -> None:
     assert ["--docker-host", "URL", *told.split()] in [line.split() for line in piped.splitlines()]
     listed = hostwatch("--help").stdout
     assert "with their records and whether each file is right.\n" in listed
-    assert "a configured file on the host.\n" in listed
+    assert "the files on the host that the configuration names.\n" in listed
     narrow = on_terminal([*COMMAND, "--help"], 40, ENVIRON)
     assert max(map(len, narrow)) <= 40
     assert "…" not in "".join(narrow)

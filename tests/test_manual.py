@@ -106,6 +106,11 @@ def test_a_key_of_which_nothing_is_said_fails(monkeypatch: pytest.MonkeyPatch) -
         configuration_page.page()
 
 
+def test_the_keys_that_need_a_drop_in_say_which() -> None:
+    files = {path.name for path in (REFERENCE.parent.parent / "config/hostwatch.service.d").iterdir()}
+    assert {*re.findall(r"\[(\w+\.conf)\]", "".join(configuration_page.UNIT.values()))} == files
+
+
 def test_each_metric_is_told() -> None:
     assert metrics_page.told().keys() == metrics_page.READINGS.keys()
 

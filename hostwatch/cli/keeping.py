@@ -67,7 +67,7 @@ def plan(
 
 
 def clean(common: Common, force: Force = False) -> None:
-    """Remove every block that hostwatch ever left in a container or a configured file on the host.
+    """Remove every block from containers, running or not, and from the files on the host that the configuration names.
 
     Status 1 if one could not be removed, or a daemon runs, which would put them back.
     """

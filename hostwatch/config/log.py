@@ -19,7 +19,8 @@ class LogSettings(Section):
 
     level: Annotated[LogLevel, CAPITALS, _enum(LogLevel)] = Field(
         LogLevel.INFO,
-        description="The least level that is shown. The default, INFO, is a line for each change of the world.",
+        description="The least level that is shown. The default, INFO, is a line for each change of a file, and for"
+        " what becomes of the engine.",
     )
     format: Annotated[LogFormat, _enum(LogFormat)] = Field(
         LogFormat.HUMAN, description="human: for a terminal; json: an object per line."

@@ -40,8 +40,9 @@ class DockerSettings(Section):
 
     host: DockerHost | None = Field(
         None,
-        description="The engine's address: unix:///PATH, tcp://HOST:PORT, http:// or https://. Absent: $DOCKER_HOST, "
-        "else the current docker context, else the default socket, as the docker command does.",
+        description="The engine's address: unix:///PATH, tcp://HOST:PORT, http:// or https://; --docker-host and "
+        "$HOSTWATCH_DOCKER_HOST come before it. Absent: $DOCKER_HOST, else the current docker context, else the "
+        "default socket, as the docker command does.",
         examples=["unix:///var/run/docker.sock", "tcp://192.0.2.1:2376"],
     )
     root: AbsolutePath | None = Field(
