@@ -50,6 +50,11 @@ nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 """
 _GROUP = "root:x:0:\netcd:x:500:\nmia:x:1000:\nnogroup:x:65534:\n"
 _TARGET = "[Unit]\nDescription=All that this machine is for\nRequires=basic.target\nAfter=basic.target\n"
+_OF_USERS = {
+    "user-runtime-dir@.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
+    "user@.service.d/machine.conf": "[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n",
+}
+"""Units for a user's own systemd: their directory is the engine's, and nobody logs in."""
 _MASKED = ("systemd-udevd", "systemd-udev-trigger", "systemd-resolved", "systemd-networkd", "systemd-timesyncd")
 _PODMAN = """\
 #!/bin/sh
@@ -110,18 +115,21 @@ def _root() -> Path:
     return roots.made(f"reader-{digest}", lambda scratch: roots.unpacked(_SUITE, _PACKAGES, scratch))
 
 
-def _furnish(directory: Path, name: str) -> None:
+def _furnish(directory: Path, host: str) -> None:
     """Put the machine's files in /etc and our programs in place."""
     shutil.copytree(_root() / "etc", directory / "etc", symlinks=True)
     units = directory / "etc/systemd/system"
     units.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "config/hostwatch.service", units)
     (units / "machine.target").write_text(_TARGET)
+    for name, text in _OF_USERS.items():
+        (units / name).parent.mkdir(exist_ok=True)
+        (units / name).write_text(text)
     for masked in _MASKED:
         (units / f"{masked}.service").symlink_to("/dev/null")
     texts = {
         "hosts": _HOSTS,
-        "hostname": f"{name}\n",
+        "hostname": f"{host}\n",
         "passwd": _PASSWD,
         "group": _GROUP,
         "machine-id": "1" * 32 + "\n",

@@ -23,7 +23,7 @@ _VERSIONS = {"docker": "28.5", "podman": "podman-5.8"}
 _ENGINES = {"docker": "docker", "debian": "docker", "podman": "podman"}
 """The engine that a kind of page needs."""
 _HOST = "docker-host"
-_AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000", "DOCKER_HOST": "unix:///run/user/1000/docker.sock"}
+_AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000"}
 _SEVERAL = ("two-hosts", "swarm")
 _OWN_IMAGE = "hostwatch"
 _OWN_NETWORKS = ("bridge", "host", "none", "podman")
@@ -72,6 +72,7 @@ class Machines:
                 seats[name] = Seat(stack.enter_context(boot(engine, disk / name)))
             first = next(iter(seats.values()))
             if page.machine == "rootless":
+                first.machine.run("systemctl", "start", "user@1000")
                 seats = {"mia": Seat(first.machine, "mia", "/home/mia/shop", _AS_USER)}
             for seat in seats.values():
                 for name in page.files:

@@ -1,5 +1,6 @@
 """Reads a page on a machine: does each step, and notes what each command showed."""
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -96,7 +97,15 @@ def _done(step: Step, shells: Mapping[str, Shell], reading: Reading, tell: Calla
 
 
 def _write(seat: Seat, step: Written) -> None:
-    """Write a file of the reader: below the directory in which they began, or at its absolute path."""
-    place = seat.machine.root / str(Path(seat.directory, step.name)).lstrip("/")
+    """Write a file of the reader: below the directory in which they began, at its absolute path, or in their home.
+
+    It belongs, as directories made for it do, to whom the directory above belongs.
+    """
+    name = step.name.replace("~", seat.home, 1) if step.name.startswith("~/") else step.name
+    place = seat.machine.root / str(Path(seat.directory, name)).lstrip("/")
+    made = [place, *(directory for directory in place.parents if not directory.exists())]
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(step.text)
+    owner = made[-1].parent.stat()
+    for each in made:
+        os.chown(each, owner.st_uid, owner.st_gid)

@@ -23,9 +23,14 @@ class Seat:
     """The one in which they begin."""
     variables: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def home(self) -> str:
+        """The user's home, in which the directory is."""
+        return self.directory.rpartition("/")[0]
+
     def command(self, *command: str) -> list[str]:
         """The command line that runs a program as this user in the directory."""
-        variables = {**_VARIABLES, **self.variables, "HOME": str(self.directory.rpartition("/")[0])}
+        variables = {**_VARIABLES, **self.variables, "HOME": self.home}
         environ = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
         into = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", self.directory]
         rights = (
