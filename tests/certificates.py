@@ -7,12 +7,12 @@ from pathlib import Path
 import trustme
 
 
-def make_certificates(directory: Path) -> Path:
-    """Certificates for an engine on 127.0.0.1, and for good and bad clients of it; returns the directory."""
+def make_certificates(directory: Path, host: str = "127.0.0.1") -> Path:
+    """Certificates for an engine on this host, and for good and bad clients of it; returns the directory."""
     # Signed by an authority that is in no ca.pem.
     ours, other = trustme.CA(parent_cert=trustme.CA()), trustme.CA()
     now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
-    _put(directory / "engine", ours, ours.issue_cert("127.0.0.1"))
+    _put(directory / "engine", ours, ours.issue_cert(host))
     _put(directory / "good", ours, ours.issue_cert("client"))
     _put(directory / "expired", ours, ours.issue_cert("client", not_before=now - 2 * day, not_after=now - day))
     _put(directory / "stranger", ours, other.issue_cert("client"))

@@ -45,7 +45,7 @@ def import_base(client: docker.DockerClient) -> None:
     pins = _pins()
     recipe = Path(__file__).read_text()
     digest = hashlib.sha256("\n".join([recipe, *pins, *_needed()]).encode()).hexdigest()[:12]
-    archive = roots.made(f"python-{digest}.tar", lambda scratch: _base(pins, scratch))
+    archive = roots.made(f"python-{digest}.tar", _base)
     repository, _, tag = BASE.partition(":")
     client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=_ENVIRONMENT)
 
@@ -100,26 +100,38 @@ def _chromium_root(scratch: Path) -> Path:
     return root
 
 
-def _base(pins: list[str], scratch: Path) -> Path:
+def _base(scratch: Path) -> Path:
     root = roots.unpacked(_SUITE, _PACKAGES, scratch)
     if not (root / "bin/sh").exists():
         (root / "bin/sh").symlink_to("dash")
     (root / "tmp").mkdir(mode=0o1777, exist_ok=True)
     # As the packages' maintainer scripts would; else each start of Python compiles anew what it imports.
     subprocess.run(["unshare", f"--root={root}", "python3", "-m", "compileall", "-q", "/usr/lib"], check=True)
-    _download_wheels(pins, root / "wheels", scratch)
+    _download_wheels(_PYTHON, _needed(), root / "wheels", scratch)
     archive = scratch / "base.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(root, ".")
     return archive
 
 
-def _download_wheels(pins: list[str], into: Path, scratch: Path) -> None:
-    """The packages for the build and the run of hostwatch, as they are pinned."""
+def wheels(python: str) -> Path:
+    """The directory of what pip installs beside hostwatch's own wheel with this Python, and of pip itself."""
+    names = [*_needed(), "pip"]
+    digest = hashlib.sha256("\n".join([*_pins(), *names]).encode()).hexdigest()[:12]
+
+    def make(scratch: Path) -> Path:
+        _download_wheels(python, names, scratch / "wheels", scratch)
+        return scratch / "wheels"
+
+    return roots.made(f"wheels-{python}-{digest}", make)
+
+
+def _download_wheels(python: str, names: list[str], into: Path, scratch: Path) -> None:
+    """These packages and what they need, as they are pinned."""
     constraints = scratch / "constraints.txt"
-    constraints.write_text("\n".join(pins))
-    target = ["--only-binary=:all:", f"--python-version={_PYTHON}", f"--constraint={constraints}", f"--dest={into}"]
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--quiet", "download", *target, *_needed()], check=True)
+    constraints.write_text("\n".join(_pins()))
+    target = ["--only-binary=:all:", f"--python-version={python}", f"--constraint={constraints}", f"--dest={into}"]
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--quiet", "download", *target, *names], check=True)
 
 
 def _needed() -> list[str]:

@@ -46,8 +46,6 @@ shown: only
 
 UNTYPED = re.compile(r"^ *`{3,}(?:(?:ba|z)?sh|shell)\b|^ *`{3,}(?!console)[^\n]*\n+ *[a-z]*\$ ", re.MULTILINE)
 """A block of commands that nobody types, as it is not `console`."""
-NOT_YET = {f"docs/how-to/{page}.md" for page in ("install", "remote", "rootless")}
-"""Pages that still have such blocks."""
 
 
 def page(tmp_path: Path, text: str = PAGE) -> Page:
@@ -70,7 +68,7 @@ def test_a_page_is_a_list_of_steps(tmp_path: Path) -> None:
 def test_every_block_of_commands_is_typed() -> None:
     """One of another kind would be shown only. The pages about the code, and the references, are not followed."""
     texts = {name(page): page.path.read_text() for page in PAGES}
-    assert {path for path, text in texts.items() if UNTYPED.search(text)} <= NOT_YET
+    assert {path for path, text in texts.items() if UNTYPED.search(text)} == set()
 
 
 @pytest.mark.parametrize(

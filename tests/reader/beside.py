@@ -1,9 +1,11 @@
 """The engines beside readers' machines: private ones, with all files where a reader has them."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from tests.certificates import make_certificates
 from tests.engine import Engine
 from tests.engine.engine import begin
 from tests.engine.machine import home
@@ -21,6 +23,9 @@ _DOCKER_OPTIONS = (
     "--bip=172.17.0.1/16",
     *(f"--default-address-pool=base={base},size=16" for base in ("172.18.0.0/16", "172.19.0.0/16", "172.20.0.0/14")),
 )
+_CERTIFICATES = "certificates"
+REMOTE = "db-host.internal"
+"""The name by which an engine is reached by TLS."""
 _PODMAN_OPTIONS = ("--root=/var/lib/containers/storage", "--runroot=/run/containers/storage")
 _MOUNT = """\
 set -e
@@ -66,6 +71,9 @@ class PageEngine(Engine):
         if self.held():
             return
         super().hold()
+        if not self.is_podman:
+            (self.directory / _CERTIFICATES).mkdir()
+            make_certificates(self.directory / _CERTIFICATES, REMOTE)
         pairs = [f"{self.directory / name}={place}" for name, place in self.mounts.items()]
         subprocess.run(self.enter("sh", "-c", _MOUNT, "sh", self.host, *pairs), check=True)
 
@@ -99,5 +107,13 @@ def start_rootless(name: str, host: str) -> RootlessPageEngine:
 
 def start(version: str, name: str, host: str) -> PageEngine:
     """Start a new engine for pages, on a machine of that name."""
-    options = _PODMAN_OPTIONS if release(version).podman else _DOCKER_OPTIONS
-    return begin(PageEngine(version, name, home() / "run" / name, options, host))
+    directory = home() / "run" / name
+    options = _PODMAN_OPTIONS if release(version).podman else (*_DOCKER_OPTIONS, *_tls(directory / _CERTIFICATES))
+    return begin(PageEngine(version, name, directory, options, host))
+
+
+def _tls(certificates: Path) -> Sequence[str]:
+    """Options for an engine that is reached by TLS, too, on its own machine."""
+    files = {"--tlscacert": "ca.pem", "--tlscert": "cert.pem", "--tlskey": "key.pem"}
+    named = (f"{option}={certificates}/engine/{file}" for option, file in files.items())
+    return ("--host=tcp://127.0.0.1:2376", "--tlsverify", *named)

@@ -14,7 +14,7 @@ _VOLATILE = {
     r"|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b"
     r"|\b[012]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?\b(?!:)",
     "id": r"\b(?:sha256:)?(?:[0-9a-f]{64}|[0-9a-f]{12})\b|\b(?=[a-z]*\d)[a-z0-9]{25}\b",
-    "duration": rf"\b\d+(?:\.\d+)? ?(?:ms|µs)\b|\b\d+\.\d+ ?s\b|\b\d+ ?s ago\b|{_SPAN}",
+    "duration": rf"(?<=\"ms\": )[\d.]+|\b\d+(?:\.\d+)? ?(?:ms|µs)\b|\b\d+\.\d+ ?s\b|\b\d+ ?s ago\b|{_SPAN}",
     "process": r"(?<=[a-z])\[\d+\]|(?<=\bpid )\d+\b|(?<=\bprocess )\d+\b",
     "engine": r"(?<=\bengine )\d+\.\d+\.\d+\S*",
 }

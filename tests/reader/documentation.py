@@ -11,6 +11,7 @@ _FILES = [
         for path in sorted(_DOCS.rglob("*.md"))
         if path.parent.name != "reference" and path.name != "architecture.md"
     ),
+    _DOCS / "reference/http.md",
 ]
 PAGES = [read(path) for path in _FILES]
 

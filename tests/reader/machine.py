@@ -11,18 +11,21 @@ from pathlib import Path
 from tests.booted import Machine, started
 from tests.debian import debian
 from tests.engine import roots
-from tests.image import REPOSITORY
+from tests.image import REPOSITORY, wheels
 from tests.reader.beside import PageEngine
 
-_SUITE = "forky"
+_SUITE, _PYTHON = "forky", "3.14"
 _PACKAGES = (
     *("base-files", "bash", "dash", "coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "sed", "tar"),
     *("util-linux", "mount", "systemd", "libnss-systemd", "libc-bin", "procps", "hostname"),
     *("iproute2", "iptables", "iputils-ping", "curl", "ca-certificates", "jq"),
-    *("docker-cli", "docker-compose", "etcd-server", "etcd-client", "openssl"),
+    *("docker-cli", "docker-compose", "etcd-server", "etcd-client", "openssl", "openssh-server", "openssh-client"),
     *("libssl3t64", "libsqlite3-0", "libffi8", "libreadline8t64", "libbz2-1.0", "libexpat1"),  # for Python
 )
 _COMMANDS = ("docker-cli", "docker-compose", "curl")
+_PIPX = "pipx"
+_PIP = "[global]\nno-index = true\nfind-links = /srv/wheels\n"
+"""The index of pip in a machine, which reaches none."""
 _HOME = "root-home"
 _PROGRAM = """\
 #!/bin/sh
@@ -45,6 +48,7 @@ _HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/bash
 etcd:x:500:500::/var/lib/etcd:/bin/sh
+sshd:x:501:65534::/run/sshd:/bin/false
 mia:x:1000:1000:Mia:/home/mia:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 """
@@ -82,11 +86,20 @@ def booted(engine: PageEngine, directory: Path) -> Iterator[Machine]:
 
 
 @contextmanager
-def installed(engine: PageEngine, directory: Path) -> Iterator[Machine]:
-    """Boot a fresh Debian with Docker's commands beside an engine, without hostwatch."""
+def installed(engine: PageEngine, directory: Path, *packages: str) -> Iterator[Machine]:
+    """Boot a fresh Debian with Docker's commands and these packages beside an engine, without hostwatch."""
     _empty(engine.directory / _HOME)
-    with debian(_SUITE, engine, directory, _COMMANDS, _network(engine)) as machine:
+    with debian(_SUITE, engine, directory, (*_COMMANDS, *packages), _network(engine)) as machine:
         machine.run("mount", "--bind", str(engine.directory / _HOME), engine.shared[_HOME])
+        yield machine
+
+
+@contextmanager
+def with_pipx(engine: PageEngine, directory: Path) -> Iterator[Machine]:
+    """Boot the same with pipx, which installs from wheels where it would ask an index elsewhere."""
+    with installed(engine, directory, _PIPX) as machine:
+        shutil.copytree(wheels(_PYTHON), machine.root / "srv/wheels")
+        (machine.root / "etc/pip.conf").write_text(_PIP)
         yield machine
 
 
@@ -131,6 +144,7 @@ def _furnish(directory: Path, host: str) -> None:
         "hosts": _HOSTS,
         "hostname": f"{host}\n",
         "passwd": _PASSWD,
+        "shadow": "root:*:1::::::\n",
         "group": _GROUP,
         "machine-id": "1" * 32 + "\n",
         "resolv.conf": "nameserver 192.0.2.53\n",

@@ -15,13 +15,14 @@ from tests.hosts_lab.switch import Switch
 from tests.image import REPOSITORY
 from tests.reader import beside, stand_ins
 from tests.reader.beside import PageEngine
-from tests.reader.machine import booted, installed
+from tests.reader.machine import booted, installed, with_pipx
 from tests.reader.page import Page, PageError
 from tests.reader.seat import Seat
 
 _VERSIONS = {"docker": "28.5", "podman": "podman-5.8"}
-_ENGINES = {"docker": "docker", "debian": "docker", "podman": "podman"}
+_ENGINES = {"docker": "docker", "debian": "docker", "pipx": "docker", "podman": "podman"}
 """The engine that a kind of page needs."""
+_BOOTS = {"debian": installed, "pipx": with_pipx}
 _HOST = "docker-host"
 _AS_USER = {"XDG_RUNTIME_DIR": "/run/user/1000"}
 _SEVERAL = ("two-hosts", "swarm")
@@ -68,7 +69,7 @@ class Machines:
             for name, engine in engines.items():
                 _give_images(engine, page)
                 (disk / name).mkdir(parents=True)
-                boot = installed if page.machine == "debian" else booted
+                boot = _BOOTS.get(page.machine, booted)
                 seats[name] = Seat(stack.enter_context(boot(engine, disk / name)))
             first = next(iter(seats.values()))
             if page.machine == "rootless":
