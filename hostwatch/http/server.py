@@ -32,6 +32,7 @@ _END_SECONDS = 1.0
 _CONTROL_REMEDY = (
     "let this process write there (in a unit RuntimeDirectory=hostwatch, in a container `--tmpfs /run/hostwatch`)"
 )
+_LIMIT_REMEDY = "raise the limit of open files (LimitNOFILE, --ulimit nofile; sysctl fs.file-max)"
 
 
 class Server:
@@ -130,9 +131,10 @@ def _fault(address: Address, error: OSError) -> str:
     """What prevents an address, and the remedy, in one line."""
     reason = error.strerror or str(error)
     if address.is_control:
+        remedy = _LIMIT_REMEDY if error.errno in (errno.EMFILE, errno.ENFILE) else _CONTROL_REMEDY
         return (
             f"no control socket at {address} ({reason}): `status`, `why` and `history` cannot ask this daemon, and"
-            f" `health` does not find it; {_CONTROL_REMEDY}; the files are kept all the same"
+            f" `health` does not find it; {remedy}; the files are kept all the same"
         )
     if error.errno == errno.EADDRINUSE:
         remedy = "end the process that has it (`ss -ltnp` shows it), or choose another address in http.listen"
