@@ -20,6 +20,7 @@ from hostwatch.cli.printing import FAILED, USAGE, complain, fail
 _PATH = "/api/v1/history"
 _USUAL_FOLLOWED = 10
 """How many changes are shown before those that follow: as many as tail shows."""
+_KEY = "{}: as a key of the configuration it means containers that only a daemon knows: give the name of a container"
 _RETRY_SECONDS = 0.5
 """The time between two looks for a daemon, while none runs. A restart takes about as long."""
 
@@ -98,14 +99,19 @@ def _of_file(common: Common, query: list[tuple[str, str]]) -> Mapping[str, Any]:
     from hostwatch.control.archive import ArchiveError
     from hostwatch.control.inquiry import inquiry
 
-    path = loaded(common).history.file
+    settings = loaded(common)
+    path = settings.history.file
     if path is None:
         where = file_of(common) or "the configuration"
         fail(f"no daemon runs here, which would know, and {where} has no history.file, where the past would be", FAILED)
     try:
-        return of_file(path, inquiry(query, time.time()))
+        asked = inquiry(query, time.time())
+        found = of_file(path, asked)
     except ArchiveError as error:
         fail(f"no daemon runs here, which would know, and {error}", FAILED)
+    told = {each["subscriber"] for each in (*found.get("changes", ()), *found.get("blocks", ()))}
+    keys = [word for word in asked.words if word in settings.subscribers and word not in told]
+    return {**found, "notes": [_KEY.format(word) for word in keys]} if keys else found
 
 
 def _show(found: Mapping[str, Any], *, as_json: bool) -> None:

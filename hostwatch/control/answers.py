@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -25,12 +26,17 @@ from hostwatch.control.remotes import SourceState
 from hostwatch.control.source_list import sources
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
-from hostwatch.control.subscribers import matching, names, running
+from hostwatch.control.subscribers import called, matching, names, running
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.model import EngineId, FileKind
+from hostwatch.core.names import shown
 from hostwatch.core.store.store import Store
 
+_UNMATCHED = (
+    "{}: this entry of the configuration matches no container now, and what it matched before is known by name alone:"
+    " give the name of a container"
+)
 _MOST_KEPT = 10_000
 """An answer with more records is not kept: it would take more than 10 MB."""
 
@@ -120,9 +126,17 @@ class Answers:
         return await why(self._store, standings, names, clock, self._sources)
 
     async def past(self, asked: Inquiry) -> Json:
-        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for."""
+        """The answer of `history --json`: `changes`, or `blocks` of the moment that is asked for.
+
+        A key of the configuration means what it matches now, and earlier containers of the same names.
+        """
         owners = [key for word in asked.words for key in matching(self._store, word)]
-        return await self._past.answer(asked, names(self._store), owners)
+        keys = {word: its for word in asked.words if (its := called(self._store, word)) is not None}
+        meant = frozenset[str]().union(*keys.values())
+        known = meant.union(names(self._store))
+        found = await self._past.answer(replace(asked, words=(*asked.words, *meant)), known, owners)
+        notes = [*found.get("notes", ()), *(_UNMATCHED.format(shown(word)) for word, its in keys.items() if not its)]
+        return {**found, "notes": notes} if notes else found
 
     async def _dated(self, standings: Sequence[Standing]) -> Sequence[Standing]:
         """The same, with the times since which their records are as they are."""

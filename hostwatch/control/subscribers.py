@@ -55,6 +55,17 @@ def matching(store: Lister, word: str) -> list[ContainerKey]:
     return sorted(found, key=lambda owner: (found[owner].name, owner))
 
 
+def called(store: Lister, word: str) -> frozenset[str] | None:
+    """The names of the containers that the word means as a key of the configuration; `None` if it is no key.
+
+    The past knows containers by their names and ids, so that these are what a key can mean there.
+    """
+    if not any(rule.key == word for rule in store.rules.subscribers):
+        return None
+    found = map(store.container, matching(store, word))
+    return frozenset(container.name for container in found if container is not None)
+
+
 def names(store: Lister) -> list[str]:
     """The words that mean a subscriber: the names of containers, and the keys of the configuration."""
     return sorted({container.name for _, container in _readers(store)} | {rule.key for rule in store.rules.subscribers})

@@ -111,6 +111,31 @@ def check_moments(lab: Lab, first: str, second: str, *arguments: str) -> None:
     assert lines_at(lab, "2026-01-01", *arguments) == []
 
 
+def test_a_key_means_earlier_containers_of_the_same_names(lab: Lab) -> None:
+    """As after `docker compose up` has made one anew. Where it can mean none, that is said."""
+    path = lab.directory / "history.db"
+    entries = "app: {match: {name: web}, services: db}, none: {match: {name: none}, services: db}"
+    configuration = lab.configured(f"history: {{file: {path}}}\nsubscribers: {{{entries}}}\n")
+    lab.run("db", address="10.123.7.1")
+    owners = [lab.run("web").id]
+    with lab.hostwatch("-c", configuration, ready="web: db"):
+        client = Client(control_socket(RUN, str(lab.client.info()["ID"])))
+        eventually(lambda: len(client.get("/api/v1/history")["changes"]) == 1)
+        first = instant()
+        lab.client.containers.get("web").remove(force=True)
+        owners.append(lab.run("web").id)
+        asked = [("subscriber", "app")]
+        eventually(
+            lambda: [each["subscriber_id"] for each in client.get("/api/v1/history", asked)["changes"]] == owners
+        )
+        (block,) = client.get("/api/v1/history", [*asked, ("at", first)])["blocks"]
+        assert block["subscriber_id"] == owners[0]
+        unmatched = lab.command("history", "none")
+        assert (unmatched.stdout, unmatched.stderr.count("none: this entry of the configuration matches no")) == ("", 1)
+    alone = lab.command("history", "-c", configuration, "app")
+    assert (alone.stdout, alone.stderr.count("app: as a key of the configuration it means containers")) == ("", 1)
+
+
 def test_what_happened_while_no_daemon_ran(lab: Lab) -> None:
     """However the last one ended. A file that was rebuilt meanwhile is one change; one that is gone has ended."""
     configuration, _ = kept(lab)
