@@ -20,7 +20,7 @@ UNIT: Mapping[str, str] = {
     "http.listen": f"{_DROP_IN.format('http.conf')} for an address. It sets `HOSTWATCH_HTTP_LISTEN`, which comes before"
     " this key, and `allow_remote` needs its `IPAddressAllow=`. A socket in `/run/hostwatch` needs none.",
     "history.file": f"{_DROP_IN.format('history.conf')} for a file in `/var/lib/hostwatch`.",
-    "log.file": "`LogsDirectory=hostwatch` for a file in `/var/log/hostwatch`.",
+    "log.file": "nothing for a file in `/var/log/hostwatch`; else `ReadWritePaths=` and the file's directory.",
 }
 """What the unit needs for a key in a drop-in."""
 

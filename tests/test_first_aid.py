@@ -111,7 +111,7 @@ def test_a_configuration_that_is_wrong(tmp_path: Path) -> None:
     path.write_text("timing: {linger: 2 parsecs}\n")
     assert "must be a duration" in fails("status", "-c", str(path), status=2)
     path.write_text("log: {file: /proc/no/such.log}\n")
-    told = fails("status", "-c", str(path))
+    told = fails("run", "-c", str(path))
     assert "/proc/no/such.log" in told
     assert f"mend log.file in {path}" in told
 

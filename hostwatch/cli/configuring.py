@@ -1,5 +1,6 @@
 """The configuration, the log and the engine that the common options name."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hostwatch.cli.printing import FAILED, USAGE, fail
 from hostwatch.config.faults import ConfigError, OptionError
 from hostwatch.config.file import load, located
 from hostwatch.config.http import checked_listen
+from hostwatch.config.log import LogSettings
 from hostwatch.config.settings import Settings
 from hostwatch.control.source import EngineError
 from hostwatch.docker.connect import Connection, located_engine
@@ -28,14 +30,21 @@ def loaded(common: Common) -> Settings:
 
 
 def settings_of(common: Common) -> Settings:
-    """The settings of that file. Starts the log by them."""
+    """The settings of that file. Starts the log by them, on standard error."""
     return logged(common, loaded(common))
 
 
 def logged(common: Common, settings: Settings) -> Settings:
-    """These settings. Starts the log by them."""
+    """These settings. Starts the log by them, on standard error: its file is the daemon's alone."""
+    _start_log(common, settings.log.model_copy(update={"file": None}))
+    return settings
+
+
+def daemon_settings(common: Common) -> Settings:
+    """The settings of that file. Starts the log by them, in its file if it has one."""
+    settings = loaded(common)
     try:
-        _start_log(common, settings)
+        _start_log(common, settings.log)
     except OSError as error:
         fail(_log_fault(common, settings, error), FAILED)
     return settings
@@ -46,7 +55,7 @@ def reread(common: Common) -> tuple[Settings, Connection]:
     settings = _load(common)
     connection = engine_of(common, settings)
     try:
-        _start_log(common, settings)  # last, so that after any other error the log stays as it was
+        _start_log(common, settings.log)  # last, so that after any other error the log stays as it was
     except OSError as error:
         raise EngineError(_log_fault(common, settings, error)) from error
     return settings, connection
@@ -73,10 +82,12 @@ def _load(common: Common) -> Settings:
     return load(file) if file is not None else Settings()
 
 
-def _start_log(common: Common, settings: Settings) -> None:
-    log = settings.log
+def _start_log(common: Common, log: LogSettings) -> None:
     start_log(common.log_level or log.level, common.log_format or log.format, log.file, log.rotation, log.retention)
 
 
 def _log_fault(common: Common, settings: Settings, error: OSError) -> str:
-    return f"cannot write the log to {settings.log.file}: {error.strerror}; mend log.file in {file_of(common)}"
+    remedy = f"mend log.file in {file_of(common)}"
+    if error.errno == errno.EROFS:
+        remedy += "; hostwatch's systemd unit may write in /var/log/hostwatch, and where ReadWritePaths= says"
+    return f"cannot write the log to {settings.log.file}: {error.strerror}; {remedy}"

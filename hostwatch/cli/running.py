@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from hostwatch import app
-from hostwatch.cli.configuring import engine_of, listening, reread, settings_of
+from hostwatch.cli.configuring import daemon_settings, engine_of, listening, reread, settings_of
 from hostwatch.cli.failing import explained, run
 from hostwatch.cli.options import Common
 from hostwatch.cli.printing import USAGE, fail
@@ -19,7 +19,7 @@ T = TypeVar("T")
 def follow(common: Common, http_listen: str | None) -> bool:
     """Run the daemon; returns whether a signal ended it. `http_listen` overrides the configuration."""
     try:
-        settings = listening(settings_of(common), http_listen)
+        settings = listening(daemon_settings(common), http_listen)
     except ConfigError as error:
         fail(str(error), USAGE)
 

@@ -27,8 +27,8 @@ class LogSettings(Section):
     )
     file: AbsolutePath | None = Field(
         None,
-        description="A file that the log goes to, an absolute path. Absent: standard error, where containers and "
-        "systemd expect it.",
+        description="A file that the daemon's log goes to, an absolute path. Absent: standard error, where containers "
+        "and systemd expect it.",
     )
     rotation: Size | None = Field(
         "10 MB",

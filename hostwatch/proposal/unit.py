@@ -111,16 +111,10 @@ def _configured(settings: Settings) -> Iterator[tuple[str, Iterable[str]]]:
         private = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"
         yield reason, (*_NETWORK, f"IPAddressAllow=localhost {private}")
     if (file := settings.history.file) is not None:
-        yield "The history.", _directory(file, "State", _STATE)
-    if (file := settings.log.file) is not None:
-        yield "The log.", _directory(file, "Logs", _LOGS)
-
-
-def _directory(file: Path, kind: str, usual: Path) -> Iterable[str]:
-    """What lets the unit write a file of its own, in systemd's usual directory for it or elsewhere."""
-    if file.parent == usual:
-        return f"{kind}Directory={usual.name}", f"{kind}DirectoryMode=0700"
-    return [_writable(file.parent)]
+        usual = (f"StateDirectory={_STATE.name}", "StateDirectoryMode=0700")
+        yield "The history.", usual if file.parent == _STATE else [_writable(file.parent)]
+    if (file := settings.log.file) is not None and file.parent != _LOGS:
+        yield "The log.", [_writable(file.parent)]
 
 
 def _path(path: Path) -> str:

@@ -299,11 +299,13 @@ def test_events_without_effect_are_logged_at_debug_only(lab: Lab) -> None:
 
 
 def test_the_log_can_go_to_a_file(lab: Lab) -> None:
-    """Then hostwatch writes nothing to standard error."""
+    """Then the daemon writes nothing to standard error. Other commands leave the file alone."""
     path = lab.directory / "logs" / "hostwatch.log"
     configuration = lab.configured(f"log: {{file: {path}, format: json, level: debug}}")
     lab.run("db", address="10.123.7.7")
     web = lab.run("web", labels=WANTS_DB)
+    assert "10.123.7.7" in lab.command("plan", "-c", configuration).stdout
+    assert not path.parent.exists()
     with lab.hostwatch("-c", configuration, ready="") as hostwatch:
         eventually(lambda: BLOCK in lab.hosts(web))
         eventually(lambda: "10.123.7.7" in path.read_text())

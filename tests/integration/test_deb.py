@@ -60,6 +60,14 @@ def test_a_package_from_its_installation_to_its_purge(lab: Lab, built: Path, tmp
         assert lab.records(web) == {"db": ["10.123.7.1"]}
         assert "web" in machine.shell("docker hostwatch status")
 
+        assert not (machine.root / "usr/bin/kill").exists()  # procps is not in every Debian
+        machine.config.write_text("log: {file: /var/log/hostwatch/hostwatch.log}\nlabels: false\n")
+        machine.shell("systemctl reload hostwatch")
+        log = machine.root / "var/log/hostwatch/hostwatch.log"
+        eventually(lambda: log.exists() and "web: db 10.123.7.1 → -" in log.read_text())
+        assert lab.records(web) == {}
+        assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o750)
+
         pid = machine.show("MainPID")
         machine.config.write_text(OF_0_1)
         assert "hostwatch:" not in machine.apt("install", new)

@@ -133,6 +133,7 @@ def test_an_engine_elsewhere() -> None:
             {"history": {"file": "/var/lib/hostwatch/history.db"}, "log": {"file": "/srv/log/hostwatch"}},
             ["StateDirectory=hostwatch", "StateDirectoryMode=0700", "ReadWritePaths=/srv/log"],
         ),
+        ({"log": {"file": "/var/log/hostwatch/hostwatch.log"}}, []),
         (
             {"services": {"db": {"from": {"consul": "http://192.168.0.1:8500", "service": "db"}}}},
             [
