@@ -250,6 +250,12 @@ def _refuse_beside(holder: Holder) -> None:
         )
 
 
+async def clear_host_files(settings: Settings) -> None:
+    """Remove the blocks from the files on the host, but for those that a daemon keeps. Needs no engine."""
+    with closing(HostFileLocks()) as locks:
+        await LockedHostFiles(locks).clear(settings.host_files)
+
+
 @asynccontextmanager
 async def survey(
     settings: Settings, connection: Connection, *, alone: bool = False, progress: Progress = untold

@@ -64,7 +64,8 @@ NOTES: Mapping[str, Note] = {
     ),
     "clean": Note(
         {
-            0: "no block is left in these files",
+            0: "no block is left in these files. The configuration that counts is that of this command: give `-c` or"
+            " `$HOSTWATCH_CONFIG` again if the daemon had it, as by `Environment=` of the unit",
             1: "one could not be removed, or a daemon runs, which would put them back",
         },
         "hostwatch clean",

@@ -109,7 +109,9 @@ def _install_files(build: Build, release: Release, tree: Path, version: str) -> 
     )
     _write(tree / _CONFIGURATION, (given / "hostwatch.yaml").read_text())
     _write(tree / "usr/share/lintian/overrides/hostwatch", (given / "lintian-overrides").read_text())
-    shutil.copytree(build.source / "config/hostwatch.service.d", documentation / "examples/hostwatch.service.d")
+    for drop_in in (build.source / "config/hostwatch.service.d").iterdir():
+        own = {"cp config/": f"cp /{_DOCUMENTATION}/examples/"}
+        _write(documentation / "examples" / drop_in.parent.name / drop_in.name, _replaced(drop_in.read_text(), own))
     shutil.copy(share / "hostwatch.yaml", documentation / "examples")
     shutil.copy(given / "copyright", documentation)
     _write(documentation / "changelog", (build.source / "CHANGELOG.md").read_text())

@@ -56,6 +56,16 @@ def test_an_engine_that_is_not_there(command: str) -> None:
     assert "--docker-host" in told
 
 
+def test_a_file_on_the_host_is_cleaned_without_an_engine(tmp_path: Path) -> None:
+    hosts, path = tmp_path / "hosts", tmp_path / "hostwatch.yaml"
+    hosts.write_text("127.0.0.1 localhost\n# hostwatch: begin\n192.0.2.1 db\n# hostwatch: end\n")
+    path.write_text(f"subscribers: {{this-host: {{file: {hosts}, services: [db]}}}}\n")
+    told = fails("clean", "-c", str(path))
+    assert f"{hosts}: block removed" in told
+    assert "no engine at unix:///no/such.sock" in told
+    assert hosts.read_text() == "127.0.0.1 localhost\n"
+
+
 def test_an_engine_that_does_not_answer_as_one(tmp_path: Path, refusing: str) -> None:
     """Nobody listens, the host is not known, a proxy refuses, the scheme is not known."""
     dead = tmp_path / "dead.sock"

@@ -3,8 +3,10 @@
 import errno
 import os
 
+from hostwatch.drop_ins import drop_in
+
 _SANDBOX = (
-    "the systemd unit reaches it with the drop-in config/hostwatch.service.d/cluster.conf, a container with"
+    f"the systemd unit reaches it with the drop-in {drop_in('cluster.conf')}, a container with"
     " config/compose.cluster.yaml"
 )
 _OF_SANDBOX = tuple(map(os.strerror, (errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EPERM)))

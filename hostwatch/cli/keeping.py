@@ -71,9 +71,9 @@ def clean(common: Common, force: Force = False) -> None:
 
     Status 1 if one could not be removed, or a daemon runs, which would put them back.
     """
-    from hostwatch.cli.running import surveyed
+    from hostwatch.cli.running import cleaned
 
-    if not _printed(surveyed(common, lambda survey: survey.cleaned(), alone=not force), "block removed"):
+    if not _printed(cleaned(common, alone=not force), "block removed"):
         raise typer.Exit(FAILED)
 
 

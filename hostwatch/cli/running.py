@@ -1,6 +1,7 @@
 """Runs the daemon, or a survey for a command."""
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from hostwatch import app
@@ -10,7 +11,9 @@ from hostwatch.cli.options import Common
 from hostwatch.cli.printing import USAGE, fail
 from hostwatch.config.faults import ConfigError
 from hostwatch.config.settings import Settings
-from hostwatch.control.survey import Survey
+from hostwatch.control.source import EngineError
+from hostwatch.control.survey import FileReport, Survey
+from hostwatch.docker.connect import AddressError
 from hostwatch.terminal.progress import progress_bar
 
 T = TypeVar("T")
@@ -40,15 +43,30 @@ def surveyed(common: Common, use: Callable[[Survey], Coroutine[Any, Any, T]], *,
     return surveyed_by(common, settings_of(common), use, alone=alone)
 
 
+def cleaned(common: Common, *, alone: bool) -> list[FileReport]:
+    """The files that were cleaned, or could not be. If the engine is away, those on the host are cleaned at least."""
+    settings = settings_of(common)
+    with explained():
+        try:
+            return run(partial(_survey, common, settings, Survey.cleaned, alone=alone))
+        except AddressError:
+            raise
+        except EngineError:
+            run(partial(app.clear_host_files, settings))
+            raise
+
+
 def surveyed_by(
     common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool = False
 ) -> T:
     """The same by settings that may be of no file."""
-
-    async def survey_and_use() -> T:
-        with progress_bar() as progress:
-            async with app.survey(settings, engine_of(common, settings), alone=alone, progress=progress) as survey:
-                return await use(survey)
-
     with explained():
-        return run(survey_and_use)
+        return run(partial(_survey, common, settings, use, alone=alone))
+
+
+async def _survey(
+    common: Common, settings: Settings, use: Callable[[Survey], Coroutine[Any, Any, T]], *, alone: bool
+) -> T:
+    with progress_bar() as progress:
+        async with app.survey(settings, engine_of(common, settings), alone=alone, progress=progress) as survey:
+            return await use(survey)

@@ -17,6 +17,7 @@ from hostwatch.core.rules import AUTO
 from hostwatch.core.store.lister import FileKeys
 from hostwatch.core.store.store import Store
 from hostwatch.core.timing import Backoff
+from hostwatch.drop_ins import drop_in
 
 _PAUSE_SECONDS = 0.2
 """Time between two questions. The first message after a quiet time is followed at once; each container that starts
@@ -24,7 +25,7 @@ causes some ten of them, over 0.3 s, and to wake up for one takes half a millise
 _AGAIN_SECONDS = (1.0, 300.0)
 """Time between attempts while netlink is not allowed, at first and at most."""
 _REMEDY = (
-    "the systemd unit allows it with the drop-in config/hostwatch.service.d/advertise.conf, a container with"
+    f"the systemd unit allows it with the drop-in {drop_in('advertise.conf')}, a container with"
     " config/compose.advertise.yaml; or write an address as `advertise`"
 )
 

@@ -11,6 +11,7 @@ from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.seclusion import secluded
+from hostwatch.drop_ins import drop_in
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import Holder
 from hostwatch.hosts.run_directory import RUN
@@ -54,7 +55,7 @@ def http(settings: Settings, holder: Holder | None) -> Iterator[Finding]:
             yield problem(f"http.listen: no socket can be made at {place} ({fault})", "choose another directory")
         return
     if (who := secluded(holder)) is not None:
-        remedy = "use config/hostwatch.service.d/http.conf for the unit, or config/compose.http.yaml for the container"
+        remedy = f"use {drop_in('http.conf')} for the unit, or config/compose.http.yaml for the container"
         yield problem(f"http.listen: {who} has a network of its own, in which nobody reaches {place[0]}", remedy)
     else:
         yield _of_port(settings.http.listen, *place)

@@ -12,10 +12,11 @@ from hostwatch.core.names import told
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem, warning
 from hostwatch.doctor.seclusion import secluded
+from hostwatch.drop_ins import drop_in
 
 _SECONDS = 5.0
 """Time for each catalog."""
-_SANDBOX = "use config/hostwatch.service.d/cluster.conf for the unit, or config/compose.cluster.yaml for the container"
+_SANDBOX = f"use {drop_in('cluster.conf')} for the unit, or config/compose.cluster.yaml for the container"
 _LOOK = "look whether it runs there, and at routes and firewalls on the way"
 
 

@@ -15,12 +15,13 @@ from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem, warning
 from hostwatch.doctor.routing import dropped, is_beside, unrouted
 from hostwatch.doctor.seclusion import secluded
+from hostwatch.drop_ins import drop_in
 from hostwatch.etcd.store import EtcdStore
 from hostwatch.hosts import probe
 
 _SECONDS = 5.0
 """Time for each server of the store, and for each question."""
-_SANDBOX = "use config/hostwatch.service.d/cluster.conf for the unit, or config/compose.cluster.yaml for the container"
+_SANDBOX = f"use {drop_in('cluster.conf')} for the unit, or config/compose.cluster.yaml for the container"
 _LOOK = "look whether etcd runs there, and at routes and firewalls on the way"
 
 

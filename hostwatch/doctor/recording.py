@@ -6,6 +6,7 @@ from pathlib import Path
 from hostwatch.archive.opening import obstacle
 from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, fine, problem
+from hostwatch.drop_ins import drop_in
 from hostwatch.hosts.lock import Holder
 
 
@@ -23,6 +24,6 @@ def history(settings: Settings, holder: Holder | None) -> Iterator[Finding]:
     else:
         yield problem(
             f"the history cannot be written to {path}, and is in memory alone: {fault}",
-            "name another file in history.file; for the unit add config/hostwatch.service.d/history.conf, for the"
+            f"name another file in history.file; for the unit add {drop_in('history.conf')}, for the"
             " container config/compose.history.yaml",
         )

@@ -6,10 +6,11 @@ from typing import Any
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem
 from hostwatch.doctor.told import Told
+from hostwatch.drop_ins import drop_in
 
 _SANDBOX = (
     "if it is reached from here, the daemon's sandbox is in the way: `IPAddressAllow` of"
-    " config/hostwatch.service.d/cluster.conf needs the servers"
+    f" {drop_in('cluster.conf')} needs the servers"
 )
 
 

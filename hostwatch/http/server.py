@@ -19,6 +19,7 @@ import anyio.to_thread
 from loguru import logger
 
 from hostwatch.control.view import View
+from hostwatch.drop_ins import drop_in
 from hostwatch.http.events import Events
 from hostwatch.http.sockets import Address, Listening, bound, control_socket, standby_socket
 
@@ -139,7 +140,7 @@ def _fault(address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         remedy = "end the process that has it (`ss -ltnp` shows it), or choose another address in http.listen"
     elif error.errno == errno.EAFNOSUPPORT:
-        remedy = "the systemd unit allows it with the drop-in config/hostwatch.service.d/http.conf"
+        remedy = f"the systemd unit allows it with the drop-in {drop_in('http.conf')}"
     else:
         remedy = "mend http.listen"
     return f"HTTP: {address} cannot be had ({reason}): {remedy}; it is tried again, and the files are kept all the same"

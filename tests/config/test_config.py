@@ -231,7 +231,7 @@ def test_sample_shows_the_defaults() -> None:
     data = yaml.safe_load(shown)
     defaults = Settings()
     assert data["timing"] == {"linger": "2s", "resync": "5m", "notify_debounce": "1s"}
-    assert data["log"] == defaults.log.model_dump() | {"file": "/var/log/hostwatch.log"}
+    assert data["log"] == defaults.log.model_dump() | {"file": "/var/log/hostwatch/hostwatch.log"}
     assert (data["labels"], data["on_exit"]) == (defaults.labels, defaults.on_exit)
     assert set(data) == set(Settings.model_fields)
 

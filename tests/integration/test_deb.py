@@ -25,6 +25,7 @@ PLACES = (
     *("etc/hostwatch/hostwatch.yaml", "usr/share/doc/hostwatch/copyright"),
 )
 OF_0_1 = "# mine\nservices: {db: {match: {name: db}, names: [db, mysql.internal]}}\ntiming: {linger: 1s}\n"
+LOGGED = "log: {file: /var/log/hostwatch/hostwatch.log}\nlabels: false\nhttp: {listen: '127.0.0.1:9464'}\n"
 UNKNOWN = OF_0_1 + "colour: blue\n"
 
 
@@ -61,11 +62,14 @@ def test_a_package_from_its_installation_to_its_purge(lab: Lab, built: Path, tmp
         assert "web" in machine.shell("docker hostwatch status")
 
         assert not (machine.root / "usr/bin/kill").exists()  # procps is not in every Debian
-        machine.config.write_text("log: {file: /var/log/hostwatch/hostwatch.log}\nlabels: false\n")
+        machine.config.write_text(LOGGED)
         machine.shell("systemctl reload hostwatch")
         log = machine.root / "var/log/hostwatch/hostwatch.log"
         eventually(lambda: log.exists() and "web: db 10.123.7.1 → -" in log.read_text())
         assert lab.records(web) == {}
+        drop_in = "usr/share/doc/hostwatch/examples/hostwatch.service.d/http.conf"
+        eventually(lambda: f"with the drop-in /{drop_in}" in log.read_text())
+        assert (machine.root / drop_in).is_file()
         assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o750)
 
         pid = machine.show("MainPID")
@@ -147,7 +151,14 @@ def test_without_docker_it_waits(bare: Debian, deb: str) -> None:
     bare.shell("systemctl start hostwatch", 1)
     assert bare.state == "activating"
     assert "start the engine (systemctl start docker)" in bare.shell("hostwatch doctor", None)
-    assert "its lines stay in the files" in bare.apt("remove", NAME)
+    bare.config.write_text("subscribers: {this-host: {file: /etc/hosts, services: [db]}}\n")
+    bare.shell("printf '# hostwatch: begin\\n192.0.2.1 db\\n# hostwatch: end\\n' >>/etc/hosts")
+    said = bare.apt("remove", NAME)
+    assert "its lines stay in the files of the containers" in said
+    assert "no engine at unix:///var/run/docker.sock: there is no such socket\n" in said
+    assert "start the engine, install this package again and remove it again" in said
+    assert "hostwatch" not in bare.shell("cat /etc/hosts")
+    assert not (bare.root / "run/hostwatch").exists()
 
 
 def test_without_systemd_it_is_run_by_hand(bare: Debian, deb: str) -> None:
