@@ -1,6 +1,9 @@
 # A newcomer needs only `make demo` and `make test`. Both do their own set-up.
 
-PYTHON ?= python3
+# Debian's own Python, if it can make environments: it takes four fifths of the time of one that pyenv compiles, and a
+# third of all work here is programs in Python that start.
+PYTHON ?= $(or $(shell /usr/bin/python3 -c $(SUITABLE) 2>/dev/null),python3)
+SUITABLE := 'import ensurepip, sys, venv; print(sys.executable if sys.version_info >= (3, 11) else "")'
 VENV := .venv
 BIN := $(VENV)/bin
 NEEDED := python3-venv
