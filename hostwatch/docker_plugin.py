@@ -2,18 +2,23 @@
 
 The docker command finds an executable `docker-hostwatch` among its plugins and asks it what it is (docker/cli,
 `cli-plugins/metadata`). Then it starts it with its own global options before the plugin's name, as in
-`docker-hostwatch -H tcp://… hostwatch status` (docker/cli 28). They decide which engine is meant.
+`docker-hostwatch -H tcp://… hostwatch status` (docker/cli 28). They decide which engine is meant. For completion it
+starts `docker-hostwatch __complete hostwatch why sh`, with the word last that is being typed.
 """
 
+import io
 import json
 import os
+import shlex
 import sys
 from collections.abc import MutableMapping, Sequence
+from contextlib import redirect_stdout, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 _NAME = "hostwatch"
 _ASKED = "docker-cli-plugin-metadata"
+_COMPLETE = "__complete"
 _METADATA = {
     "SchemaVersion": "0.1.0",
     "Vendor": "hostwatch",
@@ -76,9 +81,24 @@ def _taken(option: str, value: str, environ: MutableMapping[str, str]) -> list[s
     return []
 
 
+def _complete(words: Sequence[str]) -> None:
+    """Print a candidate in each line, as for bash, and that the shell takes files where there is none."""
+    from hostwatch import cli  # noqa: PLC0415 (as in `main`)
+
+    line = "\n".join([_NAME, *map(shlex.quote, words)])
+    os.environ.update(_HOSTWATCH_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(words)))
+    sys.argv = [_NAME]
+    with redirect_stdout(io.StringIO()) as found, suppress(SystemExit):
+        cli.commands()()
+    sys.stdout.write(f"{found.getvalue()}:0\n".lstrip())  # cobra's ShellCompDirectiveDefault
+
+
 def main() -> None:
     """Run as a plugin of the docker command."""
     arguments = sys.argv[1:]
+    if arguments[:2] == [_COMPLETE, _NAME]:
+        _complete(arguments[2:] or [""])
+        return
     if arguments[:1] == [_ASKED]:
         sys.stdout.write(json.dumps(_METADATA | {"Version": version(_NAME)}) + "\n")
         return

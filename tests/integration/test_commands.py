@@ -418,3 +418,7 @@ def test_as_a_plugin_of_the_docker_command(lab: Lab, tmp_path: Path) -> None:
     lab.run("web", labels=WANTS_DB)
     assert through_docker("hostwatch", "plan") == lab.command("plan").stdout
     assert "hostwatch*" in through_docker("--help")
+    environ = lab.environ  # the docker command does not hand its options on for a completion
+    for typed, found in ((["pl"], "plan"), (["why", "we"], "web"), (["plan", "--exit"], "--exit-code")):
+        assert through_docker("__complete", "hostwatch", *typed) == f"{found}\n:0\n"
+    assert through_docker("__complete", "hostwatch", "-c", "/etc/ho") == ":0\n"
