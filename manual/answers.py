@@ -201,6 +201,9 @@ class Reasoned(Part):
         " engine, or another host, has not told yet, and they stay."
     )
     reason: str | None = Field(description="Why it is not published; `null` for a published line.")
+    since: str | None = Field(
+        description="Since when it is withheld for that reason; `null` for all others, and where that is not known."
+    )
     records: list[Record | ResolvLine] = Field(description="Its records, as in `status --json`.")
     steps: list[Step] = Field(description="The reasoning, in the order in which it was decided.")
 

@@ -9,7 +9,7 @@ from hostwatch.archive.opening import Lock, opened, reading_from, translated
 from hostwatch.control.archive import Entry, Opened
 from hostwatch.control.blocks import FileBlock, FileKey
 from hostwatch.control.inquiry import Inquiry, Json
-from hostwatch.core.block.records import Record
+from hostwatch.core.block.records import Record, Withheld
 from hostwatch.core.model import ContainerKey
 
 
@@ -54,8 +54,8 @@ class SqliteArchive:
         with reading_from(self._path) as connection:
             return reading.names(connection, words)
 
-    def sinces(self, owners: Collection[ContainerKey]) -> dict[FileKey, dict[Record, float]]:
-        """Since when the records of these files are as they are, as far as that is known. Raises `ArchiveError`."""
+    def sinces(self, owners: Collection[ContainerKey]) -> dict[FileKey, dict[Record | Withheld, float]]:
+        """Since when the lines of these files are as they are, as far as that is known. Raises `ArchiveError`."""
         with reading_from(self._path) as connection:
             return reading.sinces(connection, owners)
 

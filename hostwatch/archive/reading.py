@@ -9,7 +9,7 @@ from hostwatch.archive.lines import block_of, record_of
 from hostwatch.archive.schema import FOREVER
 from hostwatch.control.blocks import FileBlock, FileKey
 from hostwatch.control.inquiry import Inquiry, Json
-from hostwatch.core.block.records import Record
+from hostwatch.core.block.records import Record, Withheld
 from hostwatch.core.model import ContainerId, ContainerKey, EngineId
 
 _BLOCKS = (
@@ -80,19 +80,22 @@ def changes(connection: sqlite3.Connection, asked: Inquiry, below: int | None = 
     return [json.loads(row[0]) for row in found][::-1]
 
 
-def sinces(connection: sqlite3.Connection, owners: Collection[ContainerKey]) -> dict[FileKey, dict[Record, float]]:
-    """Since when the records of these files are as they are, as far as that is known."""
-    found: dict[FileKey, dict[Record, float]] = {}
+def sinces(
+    connection: sqlite3.Connection, owners: Collection[ContainerKey]
+) -> dict[FileKey, dict[Record | Withheld, float]]:
+    """Since when the lines of these files are as they are, as far as that is known."""
+    found: dict[FileKey, dict[Record | Withheld, float]] = {}
     wanted = {*owners}
     rows = connection.execute(
-        "SELECT engine, owner, file.file, content, known_since FROM line JOIN file ON file.id = line.file"
-        f" WHERE until = ? AND is_withheld = 0 AND known_since IS NOT NULL AND owner IN{_LISTED}",
+        "SELECT engine, owner, file.file, is_withheld, content, reason, known_since"
+        " FROM line JOIN file ON file.id = line.file"
+        f" WHERE until = ? AND known_since IS NOT NULL AND owner IN{_LISTED}",
         (FOREVER, _list(key.id for key in wanted)),
     )
-    for engine, owner, file, content, since in rows:
+    for engine, owner, file, is_withheld, content, reason, since in rows:
         key = _key(engine, owner, file)
         if key.owner in wanted:
-            found.setdefault(key, {})[record_of(content)] = since
+            found.setdefault(key, {})[Withheld(content, reason) if is_withheld else record_of(content)] = since
     return found
 
 

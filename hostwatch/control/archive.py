@@ -12,7 +12,7 @@ from hostwatch.control.blocks import FileBlock, FileKey
 from hostwatch.control.history import Change
 from hostwatch.control.inquiry import Inquiry, Json
 from hostwatch.core.block.delta import Delta
-from hostwatch.core.block.records import Block, Record
+from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerKey
 
 
@@ -98,8 +98,8 @@ class Archive(Protocol):
     def names(self, words: Collection[str]) -> set[str]:
         """Those of the words that are names of subscribers."""
 
-    def sinces(self, owners: Collection[ContainerKey]) -> dict[FileKey, dict[Record, float]]:
-        """Since when the records of these files are as they are, as far as that is known."""
+    def sinces(self, owners: Collection[ContainerKey]) -> dict[FileKey, dict[Record | Withheld, float]]:
+        """Since when the lines of these files are as they are, as far as that is known."""
 
     def close(self) -> None:
         """Close it. Never fails."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from hostwatch.core.block.delta import Delta
-from hostwatch.core.block.records import Block, Record
+from hostwatch.core.block.delta import Delta, Hunk
+from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import ContainerKey
 
 KEPT_STEPS = 2_000
@@ -99,22 +99,23 @@ class Blocks:
             return list
         return partial(_rebuilt, {**self._blocks}, [*self._steps], at)
 
-    def dating(self) -> Callable[[], dict[FileKey, dict[Record, float]]]:
-        """Tells since when the records of each file are as they are (seconds since the epoch), in any thread.
+    def dating(self) -> Callable[[], dict[FileKey, dict[Record | Withheld, float]]]:
+        """Tells since when the lines of each file are as they are (seconds since the epoch), in any thread.
 
-        A record that is not told of is older than the steps.
+        A line that is not told of is older than the steps.
         """
         return partial(_dated, [*self._steps])
 
 
-def _dated(steps: Sequence[Step]) -> dict[FileKey, dict[Record, float]]:
-    found: dict[FileKey, dict[Record, float]] = {}
+def _dated(steps: Sequence[Step]) -> dict[FileKey, dict[Record | Withheld, float]]:
+    found: dict[FileKey, dict[Record | Withheld, float]] = {}
     for step in steps:
         if isinstance(step.before, FileBlock):
             found.pop(step.key, None)
-        elif step.before.records:
-            moved = {record for hunk in step.before.records for record in hunk.old}
-            new = [record for hunk in step.before.records for record in hunk.new if record not in moved]
+        else:
+            hunks: tuple[Hunk[Record] | Hunk[Withheld], ...] = (*step.before.records, *step.before.withheld)
+            moved: set[Record | Withheld] = {line for hunk in hunks for line in hunk.old}
+            new = [line for hunk in hunks for line in hunk.new if line not in moved]
             found.setdefault(step.key, {}).update(dict.fromkeys(new, step.time))
     return found
 

@@ -9,11 +9,11 @@ from hostwatch.control.archive import Archive, ArchiveError
 from hostwatch.control.blocks import Blocks, FileBlock, FileKey
 from hostwatch.control.history import Change, History, described, instant
 from hostwatch.control.inquiry import Inquiry, Json
-from hostwatch.core.block.records import Directive, Record
+from hostwatch.core.block.records import Directive, Record, Withheld
 from hostwatch.core.model import ContainerKey, FileKind
 
-Sinces = Mapping[FileKey, Mapping[Record, float]]
-"""Since when the records of each file are as they are (seconds since the epoch), as far as that is known."""
+Sinces = Mapping[FileKey, Mapping[Record | Withheld, float]]
+"""Since when the lines of each file are as they are (seconds since the epoch), as far as that is known."""
 
 
 class Past:
@@ -70,8 +70,8 @@ class Past:
         return self._blocks.version
 
     async def sinces(self, owners: Collection[ContainerKey]) -> Sinces:
-        """Since when the records of these files are as they are."""
-        found: dict[FileKey, dict[Record, float]] = {}
+        """Since when the lines of these files are as they are."""
+        found: dict[FileKey, dict[Record | Withheld, float]] = {}
         if (archive := self._archive()) is not None:
             with suppress(ArchiveError):
                 found = await anyio.to_thread.run_sync(archive.sinces, owners)

@@ -17,7 +17,7 @@ from hostwatch.control.status import described
 from hostwatch.control.subscribers import NoNameError
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
-from hostwatch.core.block.records import Record
+from hostwatch.core.block.records import Record, Withheld
 from hostwatch.core.model import FileKind
 from hostwatch.core.names import folded, shown
 from hostwatch.core.resolve.bearers import Bearers
@@ -133,12 +133,14 @@ async def _explanation(asking: _Asking, standing: Standing, kind: FileKind) -> E
     return Explanation(store, (owner, kind), desired, standing.block, asking.bearers)
 
 
-def _line(explained: Explained, requests: Requests, sinces: Mapping[Record, float]) -> Json:
+def _line(explained: Explained, requests: Requests, sinces: Mapping[Record | Withheld, float]) -> Json:
+    since = sinces.get(Withheld(explained.line, explained.reason)) if explained.reason is not None else None
     return {
         "line": explained.line,
         "asked_by": explained.asked_by,
         "state": explained.state,
         "reason": explained.reason,
+        "since": instant(since) if since is not None else None,
         "records": [described(record, found, requests, sinces.get(record)) for record, found in explained.records],
         "steps": [step._asdict() for step in explained.steps],
     }

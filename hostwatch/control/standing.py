@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hostwatch.core.block.records import Block, Record
+from hostwatch.core.block.records import Block, Record, Withheld
 from hostwatch.core.model import Container
 from hostwatch.core.resolve.outcome import Memory
 from hostwatch.core.rules import Writer
@@ -27,5 +27,5 @@ class Standing(NamedTuple):
     """The lines that the records are of."""
     resolv: "Standing | None" = None
     """How the owner's resolv.conf stands, if that is kept, too."""
-    sinces: Mapping[Record, float] = MappingProxyType({})
-    """Since when records are as they are (seconds since the epoch), as far as that is known."""
+    sinces: Mapping[Record | Withheld, float] = MappingProxyType({})
+    """Since when lines are as they are (seconds since the epoch), as far as that is known."""

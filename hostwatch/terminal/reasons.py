@@ -60,7 +60,8 @@ def _text(record: Mapping[str, Any]) -> str:
 
 
 def _explained(explained: Mapping[str, Any]) -> Iterator[Text]:
-    yield line((explained["line"], HEAD), ": ", (explained["state"], _STATES.get(explained["state"], "")))
+    begun = f" (since {local_time(explained['since'])})" if explained.get("since") else ""
+    yield line((explained["line"], HEAD), ": ", (explained["state"], _STATES.get(explained["state"], "")), begun)
     for record in explained["records"]:
         since = f" (since {local_time(record['since'])})" if record["since"] else ""
         yield line("  ", (_text(record), GOOD), since)

@@ -192,6 +192,10 @@ def test_since_when_a_record_stands(path: Path) -> None:
         assert archive.sinces([key("web").owner]) == {key("web"): {b: 1.0, c: 2.0}}
         assert a not in archive.sinces([key("web").owner])[key("web")]
         assert archive.sinces([key("app").owner]) == {}
+        withheld = Withheld("@{d.ip} d", "d: no running container")
+        held = replace(block("abc"), withheld=(withheld,))
+        archive.write([Altered(3.0, key("web"), "web", delta(block("abc"), held))])
+        assert archive.sinces([key("web").owner])[key("web")] == {b: 1.0, c: 2.0, withheld: 3.0}
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m</script>\u2028", "\0", "\ud800", "x" * 100_000, "'; DROP TABLE change; --"])

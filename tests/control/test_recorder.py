@@ -178,3 +178,7 @@ def test_records_are_known_since_their_last_change() -> None:
     sinces = files.blocks.dating()()[FileKey(key("web"))]
     assert sinces.get(db) == 2
     assert cache not in sinces
+    gone = block({"cache": 2}, {"db": "no running container"})
+    files.write(4, "web", gone)
+    files.write(5, "web", block({"cache": 3}, {"db": "no running container"}))
+    assert files.blocks.dating()()[FileKey(key("web"))][gone.withheld[0]] == 4

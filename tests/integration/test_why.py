@@ -108,7 +108,11 @@ def check_web(lines: dict[str, dict[str, Any]]) -> None:
         ("@{far.ip} far", "far: no shared network with far (on far)", "docker network connect"),
         ("@{job.ip} job", "job: no running container", "is a container of `docker compose run`"),
         ("@{nobody.ip} nobody", "nobody: no running container", "a service nobody in the compose project shop"),
-        ("@{db.ip} shadowed", "shadowed: shadowed by 10.9.9.9 in the file", "`extra_hosts`: these always win"),
+        (
+            "@{db.ip} shadowed",
+            "shadowed: shadowed by 10.9.9.9 in the file",
+            "`extra_hosts` and `--add-host` stay until",
+        ),
     ):
         found = lines[text]
         assert (found["state"], found["reason"], found["records"]) == ("withheld", reason, [])
@@ -130,6 +134,9 @@ def test_each_line_is_explained_with_and_without_a_daemon(lab: Lab) -> None:
             line: found["steps"] for line, found in alone.items()
         }
         assert {record["since"] is None for found in asked.values() for record in found["records"]} == {False}
+        held = [found for found in asked.values() if found["state"] == "withheld" and "shadowed" not in found["line"]]
+        assert len(held) == 4
+        assert None not in [found["since"] for found in held]
         check_others(lab, configuration)
         shown = lab.command("why", "shop-web-1", "db", "-c", configuration).stdout
         assert "far" not in shown
