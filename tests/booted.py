@@ -51,7 +51,7 @@ class Machine:
     @property
     def log(self) -> str:
         """The log of hostwatch."""
-        file = self.directory / "log/hostwatch"
+        file = self.directory / "log/hostwatch.log"
         return file.read_text() if file.exists() else ""
 
     def enter(self, *command: str) -> list[str]:
@@ -150,7 +150,7 @@ def _furnish(directory: Path, drop_in: str) -> None:
     (directory / "log").mkdir()
     shutil.copy(REPOSITORY / "config/hostwatch.service", units)
     (units / "hostwatch.service.d/test.conf").write_text(
-        f"[Service]\nStandardError=append:/var/log/hostwatch\nEnvironment=LD_LIBRARY_PATH=/opt/python/lib\n{drop_in}"
+        f"[Service]\nStandardError=append:/var/log/hostwatch.log\nEnvironment=LD_LIBRARY_PATH=/opt/python/lib\n{drop_in}"
     )
     (units / "machine.target").write_text(_TARGET)
     (directory / "etc/hostwatch").mkdir()
