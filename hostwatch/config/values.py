@@ -109,7 +109,8 @@ def _glob(value: str) -> str:
     return _balanced(value)
 
 
-_BALANCED = re.compile(r"(?:[^\[]|\[!?+\]?+[^\]]*+\])*+", re.DOTALL)
+_BALANCED = re.compile(r"(?:[^\[]|\[(?:!.|[^!])[^\]]*\])*", re.DOTALL)
+"""Without possessive quantifiers, which match too much in Debian 12's Python 3.11.2; 3.11.7 has that mended."""
 
 
 def _balanced(value: str) -> str:
