@@ -45,8 +45,7 @@ def _parts(command: Command) -> Iterator[str]:
         yield markdown.table(("argument or option", "is"), rows)
     if note.statuses:
         yield markdown.table(("exit status", "means"), ((str(each), text) for each, text in note.statuses.items()))
-    yield markdown.paragraph(f"{note.purpose[0].upper()}{note.purpose[1:]}:")
-    yield markdown.code(f"$ {note.example}", "console")
+    yield markdown.paragraph(f"{note.purpose[0].upper()}{note.purpose[1:]}: {markdown.literal(note.example)}")
     if note.more:
         yield markdown.paragraph(f"More: [{note.more.rpartition('/')[2]}](../{note.more}).")
 

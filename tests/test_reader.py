@@ -66,7 +66,7 @@ def test_a_page_is_a_list_of_steps(tmp_path: Path) -> None:
 
 
 def test_every_block_of_commands_is_typed() -> None:
-    """One of another kind would be shown only. The pages about the code, and the references, are not followed."""
+    """One of another kind would be shown only. The page about the code is not followed."""
     texts = {name(page): page.path.read_text() for page in PAGES}
     assert {path for path, text in texts.items() if UNTYPED.search(text)} == set()
 

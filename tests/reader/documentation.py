@@ -1,4 +1,4 @@
-"""The pages that a reader can follow: README and the documentation, without what is generated or about the code."""
+"""The pages that a reader can follow: README and the documentation, without what is about the code."""
 
 from tests.image import REPOSITORY
 from tests.reader.page import Page, read
@@ -6,12 +6,7 @@ from tests.reader.page import Page, read
 _DOCS = REPOSITORY / "docs"
 _FILES = [
     REPOSITORY / "README.md",
-    *(
-        path
-        for path in sorted(_DOCS.rglob("*.md"))
-        if path.parent.name != "reference" and path.name != "architecture.md"
-    ),
-    _DOCS / "reference/http.md",
+    *(path for path in sorted(_DOCS.rglob("*.md")) if path.name != "architecture.md"),
 ]
 PAGES = [read(path) for path in _FILES]
 
