@@ -26,7 +26,7 @@ from hostwatch.control.remotes import SourceState
 from hostwatch.control.source_list import sources
 from hostwatch.control.standing import Standing
 from hostwatch.control.status import state
-from hostwatch.control.subscribers import called, matching, names, running
+from hostwatch.control.subscribers import called, is_key, matching, names, running
 from hostwatch.control.turns import Turns
 from hostwatch.control.view import Json
 from hostwatch.core.model import EngineId, FileKind
@@ -130,8 +130,9 @@ class Answers:
 
         A key of the configuration means what it matches now, and earlier containers of the same names.
         """
-        owners = [key for word in asked.words for key in matching(self._store, word)]
-        keys = {word: its for word in asked.words if (its := called(self._store, word)) is not None}
+        matched = {word: matching(self._store, word) for word in asked.words}
+        owners = [owner for its in matched.values() for owner in its]
+        keys = {word: called(self._store, its) for word, its in matched.items() if is_key(self._store, word)}
         meant = frozenset[str]().union(*keys.values())
         known = meant.union(names(self._store))
         found = await self._past.answer(replace(asked, words=(*asked.words, *meant)), known, owners)

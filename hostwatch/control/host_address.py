@@ -25,8 +25,8 @@ causes some ten of them, over 0.3 s, and to wake up for one takes half a millise
 _AGAIN_SECONDS = (1.0, 300.0)
 """Time between attempts while netlink is not allowed, at first and at most."""
 _REMEDY = (
-    f"the systemd unit allows it with the drop-in {drop_in('advertise.conf')}, a container with"
-    " config/compose.advertise.yaml; or write an address as `advertise`"
+    "the systemd unit allows it with the drop-in {}, a container with config/compose.advertise.yaml; or write an"
+    " address as `advertise`"
 )
 
 
@@ -82,7 +82,8 @@ class HostAddressLoop:
                     await self._follow_these(routes, backoff)
             except OSError as error:
                 if backoff.failures == 0:
-                    logger.warning("advertise: auto: netlink is not allowed here ({}); {}", error.strerror, _REMEDY)
+                    remedy = _REMEDY.format(drop_in("advertise.conf"))
+                    logger.warning("advertise: auto: netlink is not allowed here ({}); {}", error.strerror, remedy)
                 await anyio.sleep(backoff.failed(random.random()))  # noqa: S311
 
     async def _follow_these(self, routes: Routes, backoff: Backoff) -> NoReturn:

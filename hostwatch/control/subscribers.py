@@ -55,15 +55,14 @@ def matching(store: Lister, word: str) -> list[ContainerKey]:
     return sorted(found, key=lambda owner: (found[owner].name, owner))
 
 
-def called(store: Lister, word: str) -> frozenset[str] | None:
-    """The names of the containers that the word means as a key of the configuration; `None` if it is no key.
+def is_key(store: Lister, word: str) -> bool:
+    """Whether the word is a key of the configuration."""
+    return any(rule.key == word for rule in store.rules.subscribers)
 
-    The past knows containers by their names and ids, so that these are what a key can mean there.
-    """
-    if not any(rule.key == word for rule in store.rules.subscribers):
-        return None
-    found = map(store.container, matching(store, word))
-    return frozenset(container.name for container in found if container is not None)
+
+def called(store: Lister, owners: Iterable[ContainerKey]) -> frozenset[str]:
+    """The names of these containers: the past knows them by their names and ids alone."""
+    return frozenset(container.name for container in map(store.container, owners) if container is not None)
 
 
 def names(store: Lister) -> list[str]:

@@ -10,14 +10,11 @@ from hostwatch.core.rules import AUTO
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.seclusion import secluded
-from hostwatch.drop_ins import drop_in
+from hostwatch.drop_ins import opening
 from hostwatch.hosts import probe
 from hostwatch.network.routes import Routes
 
-_SANDBOX = (
-    f"use {drop_in('advertise.conf')} for the unit, or config/compose.advertise.yaml for the container;"
-    " or write an address as `advertise`"
-)
+_SANDBOX = f"use {opening('advertise')}; or write an address as `advertise`"
 _NO_ROUTE = "give this host one (`ip route`), or write an address as `advertise`"
 
 

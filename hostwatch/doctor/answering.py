@@ -11,7 +11,7 @@ from hostwatch.config.http import place_of
 from hostwatch.config.settings import Settings
 from hostwatch.doctor.finding import Finding, fine, note, problem
 from hostwatch.doctor.seclusion import secluded
-from hostwatch.drop_ins import drop_in
+from hostwatch.drop_ins import opening
 from hostwatch.hosts import probe
 from hostwatch.hosts.lock import Holder
 from hostwatch.hosts.run_directory import RUN
@@ -55,8 +55,8 @@ def http(settings: Settings, holder: Holder | None) -> Iterator[Finding]:
             yield problem(f"http.listen: no socket can be made at {place} ({fault})", "choose another directory")
         return
     if (who := secluded(holder)) is not None:
-        remedy = f"use {drop_in('http.conf')} for the unit, or config/compose.http.yaml for the container"
-        yield problem(f"http.listen: {who} has a network of its own, in which nobody reaches {place[0]}", remedy)
+        what = f"http.listen: {who} has a network of its own, in which nobody reaches {place[0]}"
+        yield problem(what, f"use {opening('http')}")
     else:
         yield _of_port(settings.http.listen, *place)
 

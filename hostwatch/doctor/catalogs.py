@@ -12,11 +12,10 @@ from hostwatch.core.names import told
 from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem, warning
 from hostwatch.doctor.seclusion import secluded
-from hostwatch.drop_ins import drop_in
+from hostwatch.drop_ins import opening
 
 _SECONDS = 5.0
 """Time for each catalog."""
-_SANDBOX = f"use {drop_in('cluster.conf')} for the unit, or config/compose.cluster.yaml for the container"
 _LOOK = "look whether it runs there, and at routes and firewalls on the way"
 
 
@@ -26,7 +25,7 @@ def catalogs(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]
     for service, catalog in settings.catalogs().items():
         asked.setdefault(catalog, []).append(service)
     if asked and (who := secluded(evidence.holder if evidence is not None else None)) is not None:
-        yield problem(f"catalogs: {who} has a network of its own, without a way to them", _SANDBOX)
+        yield problem(f"catalogs: {who} has a network of its own, without a way to them", f"use {opening('cluster')}")
         return
     for catalog, services in asked.items():
         found = anyio.run(_entries, catalog)

@@ -15,13 +15,12 @@ from hostwatch.doctor.evidence import Evidence
 from hostwatch.doctor.finding import Finding, fine, problem, warning
 from hostwatch.doctor.routing import dropped, is_beside, unrouted
 from hostwatch.doctor.seclusion import secluded
-from hostwatch.drop_ins import drop_in
+from hostwatch.drop_ins import opening
 from hostwatch.etcd.store import EtcdStore
 from hostwatch.hosts import probe
 
 _SECONDS = 5.0
 """Time for each server of the store, and for each question."""
-_SANDBOX = f"use {drop_in('cluster.conf')} for the unit, or config/compose.cluster.yaml for the container"
 _LOOK = "look whether etcd runs there, and at routes and firewalls on the way"
 
 
@@ -30,7 +29,9 @@ def cluster(settings: Settings, evidence: Evidence | None) -> Iterator[Finding]:
     if settings.cluster is None:
         return
     if (who := secluded(evidence.holder if evidence is not None else None)) is not None:
-        yield problem(f"cluster: {who} has a network of its own, without a way to the store", _SANDBOX)
+        yield problem(
+            f"cluster: {who} has a network of its own, without a way to the store", f"use {opening('cluster')}"
+        )
         return
     findings, entries = anyio.run(_asked, settings.cluster, _own_node(settings.cluster, evidence))
     yield from findings
