@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench import change, cluster, etcd, first, follow, idle, readers, size, storm, swarm
+from bench import change, cluster, etcd, first, follow, idle, page, readers, size, storm, swarm
 from bench.contenders import BenchError, Contender, peer
 from bench.drawing import draw
 from bench.report import Answer, Target, keep, number, picked, show
@@ -48,6 +48,7 @@ QUESTIONS = {
     "etcd": Question(lambda _, quick: etcd.asked(quick), 600),
     "idle": Question(lambda _, quick: idle.asked(quick), 600),
     "swarm": Question(lambda _, quick: swarm.asked(quick), 900),
+    "page": Question(lambda _, quick: page.asked(quick), 300),
     "size": Question(lambda _, quick: sizes(quick), 1800),
     "cluster": Question(lambda _, quick: cluster.asked(quick), 1800),
 }

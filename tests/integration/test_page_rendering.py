@@ -8,9 +8,9 @@ from selenium.webdriver.common.by import By
 
 from tests.browser import browser, errors, resize
 from tests.conftest import eventually
-from tests.noise import slowness
 from tests.page import states
 from tests.page.accessibility import findings
+from tests.page.movement import moved
 from tests.page.read import HOSTILE, is_unharmed, rows, shows_hostile, text
 from tests.page.served import Told, served
 
@@ -196,53 +196,19 @@ def test_many_pages_of_one_browser_are_served(driver: Chrome, told: Told) -> Non
     assert errors(driver) == []
 
 
-@pytest.mark.timeout(300)  # ten attempts on a slow machine
-def test_a_thousand_subscribers_move_without_stutter(driver: Chrome) -> None:
-    """While somebody scrolls, and changes come in at 100 per second, no task of the page takes 100 ms.
+def test_a_thousand_subscribers_move_as_smoothly_as_a_hundred(driver: Chrome) -> None:
+    """While somebody scrolls, and changes come in, the work for a frame is that of what is in view.
 
-    A machine that others use may delay anything: one clean attempt of ten counts, and a slow machine may take longer.
+    How long it takes is a question of the machine: `python -m bench page` measures it.
     """
     resize(driver, *WIDE)
-    with served(Told(states.large(1_000, 300))) as told:
-        opened(driver, told)
-        assert driver.execute_script("return document.querySelectorAll('*').length") < 1_000, "only what is in view"
-        found: list[float] = []
-        while len(found) < 10 and not any(each < 100 for each in found):
-            found.append(_longest_task(driver, told, len(found)) / slowness())
-    print(f"the longest tasks: {found} ms")
-    assert min(found) < 100
+    few, many = moved(driver, 100, 30), moved(driver, 1_000, 300)
+    print(few, many, sep="\n")
+    assert many.most_draws <= 2, "one for each frame, and the observer may be told of two at once"
+    assert many.elements < 1.2 * few.elements
+    assert many.added / many.frames < 1.5 * few.added / few.frames
+    assert many.cpu_ms_per_frame < 2 * few.cpu_ms_per_frame
     assert errors(driver) == []
-
-
-_WATCH = """
-window.longest = 0;
-window.watcher = new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
-});
-window.watcher.observe({ type: "longtask" });
-const boxes = ["subscribers", "services"].map((id) => document.getElementById(id));
-let step = 0;
-window.scrolling = setInterval(() => {
-  step += 1;
-  for (const box of boxes) box.scrollTop = (step * 130) % (box.scrollHeight - box.clientHeight);
-}, 16);
-"""
-_CHANGES = 50
-_ENOUGH = "clearInterval(window.scrolling); window.watcher.disconnect(); return window.longest"
-
-
-def _longest_task(driver: Chrome, told: Told, attempt: int) -> float:
-    """The longest task of the page, in milliseconds, during fifty changes."""
-    driver.execute_script(_WATCH)
-    for number in range(_CHANGES):
-        web = told.state["subscribers"][number * 20]
-        first = web["records"][0]
-        new = f"10.{attempt}.{number}.1"
-        told.tell(states.change(attempt * _CHANGES + number + 1, web, first["names"][0], first["address"], new))
-        first["address"] = new
-        driver.execute_async_script("setTimeout(arguments[0], 10)")
-    eventually(lambda: f"10.{attempt}.{_CHANGES - 1}.1" in text(driver, ".log"))
-    return float(driver.execute_script(_ENOUGH))
 
 
 _EVIL = f"{HOSTILE}\n{'z' * 100_000}"
