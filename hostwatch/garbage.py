@@ -20,6 +20,8 @@ _MOST_BLOCKS = 30_000
 _LONG_SECONDS = 0.005
 """After a search that took longer, all objects are frozen: others have taken the place of frozen ones."""
 _OLDEST = 2
+_SELDOM = 50_000
+_USUAL = gc.get_threshold()
 
 
 class _Freezer:
@@ -44,14 +46,25 @@ class _Freezer:
         self._blocks = sys.getallocatedblocks()
 
 
+def search_seldom() -> None:
+    """Look for what refers to itself after 50,000 new objects instead of 700.
+
+    What a command loads stays until its end. To look through it meanwhile takes a seventh of the command's start.
+    """
+    gc.set_threshold(_SELDOM)
+
+
 @contextmanager
 def searched_in_short_steps() -> Iterator[None]:
-    """Keep Python from looking through many objects at once."""
+    """Keep Python from looking through many objects at once: it looks as often as usual, and at few."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_USUAL)
     gc.callbacks.append(freezer := _Freezer())
     try:
         yield
     finally:
         gc.callbacks.remove(freezer)
+        gc.set_threshold(*before)
 
 
 def search_all() -> None:

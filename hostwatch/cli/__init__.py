@@ -1,9 +1,11 @@
 """The command line: parses arguments and runs the commands. Results go to standard output, errors to standard error."""
 
+import os
 import sys
 
 import typer
 
+from hostwatch import garbage
 from hostwatch.cli.beginning import init
 from hostwatch.cli.checking import check, doctor, print_schema
 from hostwatch.cli.completing import join_words
@@ -21,6 +23,9 @@ __all__ = ["commands", "main"]
 
 def main() -> None:
     """Run the program."""
+    garbage.search_seldom()
+    # pydantic would look for its plugins among all packages that are installed, at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     open_standard_streams()
     sys.stdout = instead_of(sys.stdout, Output)
     sys.stderr = instead_of(sys.stderr, Errors)

@@ -75,7 +75,22 @@ def test_what_refers_to_itself_goes(looked_through: list[int]) -> None:
 
 def test_python_searches_as_before_afterwards() -> None:
     """Nothing is left behind."""
-    before = [*gc.callbacks]
+    before, threshold = [*gc.callbacks], gc.get_threshold()
     with garbage.searched_in_short_steps():
         assert len(gc.callbacks) == len(before) + 1
     assert gc.callbacks == before
+    assert gc.get_threshold() == threshold
+
+
+def test_a_command_that_became_the_daemon_searches_as_usual() -> None:
+    """It looked seldom while it loaded its parts."""
+    usual = gc.get_threshold()
+    try:
+        garbage.search_seldom()
+        seldom = gc.get_threshold()
+        assert seldom[0] > 10 * usual[0]
+        with garbage.searched_in_short_steps():
+            assert gc.get_threshold() == usual
+        assert gc.get_threshold() == seldom
+    finally:
+        gc.set_threshold(*usual)

@@ -30,14 +30,10 @@ class Process:
             return None
 
     def alive(self) -> bool:
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return Process.parse(stat) == self and stat.rpartition(")")[2].split()[0] not in "ZX"
+        return not self.wait(0)
 
     def send(self, number: signal.Signals) -> None:
-        """Signal it if it is still there: looked at after the handle is taken, so that no other process can be hit."""
+        """Signal it if it is still there."""
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -49,15 +45,25 @@ class Process:
             os.close(handle)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended within that time."""
+        """Whether it has ended within that time, with all of its threads.
+
+        A killed process may be a zombie while its last threads still hold its sockets and files.
+        """
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
-            return not self.alive() or bool(select.select([handle], [], [], seconds)[0])
+            return self._is_another() or bool(select.select([handle], [], [], seconds)[0])
         finally:
             os.close(handle)
+
+    def _is_another(self) -> bool:
+        # Looked at after the handle is taken, so that no other process can be meant.
+        try:
+            return Process.parse(Path(f"/proc/{self.pid}/stat").read_text()) != self
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
 
 def detach(command: Sequence[str | Path], log: Path) -> bool:
