@@ -29,6 +29,7 @@ def test_the_shipped_files_are_valid_and_the_rules_pass_their_tests() -> None:
         assert "SUCCESS" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alert", ALERTS)
 def test_a_rule_that_is_broken_fails_the_tests(alert: str, tmp_path: Path) -> None:
     """One that never fires, one that always does, one that fires at once, and one that waits for longer."""

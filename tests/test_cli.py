@@ -49,6 +49,7 @@ def hostwatch(*arguments: str, out: int = subprocess.PIPE, **environ: str) -> su
     )
 
 
+@pytest.mark.slow
 def test_output_that_is_lost_ends_a_command_quietly() -> None:
     """The status is 1, on a full disk and in a pipe without a reader, even if the failure shows only at the exit."""
     reader, writer = os.pipe()
@@ -65,6 +66,7 @@ def test_output_that_is_lost_ends_a_command_quietly() -> None:
     os.close(writer)
 
 
+@pytest.mark.slow
 def test_errors_that_cannot_be_printed_leave_the_status_as_it_is() -> None:
     """The status is the only sign of the failure then."""
     with Path("/dev/full").open("wb") as full:
@@ -73,6 +75,7 @@ def test_errors_that_cannot_be_printed_leave_the_status_as_it_is() -> None:
             assert found.returncode == status, arguments
 
 
+@pytest.mark.slow
 def test_standard_streams_may_be_closed() -> None:
     """Cron or a service manager may close them. No other file gets their numbers."""
     command = ["sh", "-c", 'exec "$0" -m hostwatch status <&- >&- 2>&-', sys.executable]
@@ -92,6 +95,7 @@ def test_help_cuts_nothing() -> None:
     assert "…" not in "".join(narrow)
 
 
+@pytest.mark.slow
 def test_doctor_wraps_between_words() -> None:
     """A finding continues indented. A word that is longer than a line stays whole."""
     found = on_terminal([*COMMAND, "doctor"], 40, ENVIRON)
@@ -100,6 +104,7 @@ def test_doctor_wraps_between_words() -> None:
     assert all(line.startswith(("ok ", "note ", "problem ", " ")) for line in found[:-1])
 
 
+@pytest.mark.slow
 def test_an_option_beats_its_variable_and_may_stand_on_either_side_of_the_command() -> None:
     """An option behind the command overrides one before it."""
 
@@ -113,6 +118,7 @@ def test_an_option_beats_its_variable_and_may_stand_on_either_side_of_the_comman
     assert engine(*before, "status", *behind) == "/behind"
 
 
+@pytest.mark.slow
 def test_a_variable_beats_the_file(tmp_path: Path) -> None:
     """The file asks for JSON and another engine; human times have their zone."""
     path = tmp_path / "hostwatch.yaml"
@@ -132,6 +138,7 @@ def test_a_variable_beats_the_file(tmp_path: Path) -> None:
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d ERROR   no engine at ", line), line
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_each_level_that_the_file_takes() -> None:
     """Case does not count. An invalid level is reported with the name of its variable."""
     for level in ("trace", "SUCCESS"):
@@ -173,6 +180,7 @@ def loaded(printed: str, *arguments: str, **environ: str) -> set[str]:
     return modules
 
 
+@pytest.mark.slow
 def test_a_watch_waits_for_an_engine() -> None:
     """On a terminal it says why there is none, in any size. Ctrl-C ends it with status 0, and restores the terminal."""
     with terminal([*COMMAND, "status", "--watch"], 70, ENVIRON | {"TERM": "xterm"}, rows=12) as made:
@@ -185,6 +193,7 @@ def test_a_watch_waits_for_an_engine() -> None:
         assert made.text.endswith("\x1b[?1049l")
 
 
+@pytest.mark.slow
 def test_a_watch_in_a_pipe_tells_each_change_once() -> None:
     """As lines, or as one JSON object for each change. SIGTERM ends it with status 0."""
     for arguments, first in (((), "engine away since"), (("--json",), '{"engine": {"connected": false,')):

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 from hostwatch.cli import completing, known
 
 
+@pytest.mark.slow
 def test_names_that_come_late_are_still_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that others keep busy: asking takes 50 ms on a quiet one."""
 

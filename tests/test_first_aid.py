@@ -47,6 +47,7 @@ def fails(*arguments: str, status: int = 1, environ: Mapping[str, str] | None = 
     return found.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["status", "plan", "sync", "clean", "why"])
 def test_an_engine_that_is_not_there(command: str) -> None:
     """Every command that needs one says where it looked, and how another is named."""
@@ -66,6 +67,7 @@ def test_a_file_on_the_host_is_cleaned_without_an_engine(tmp_path: Path) -> None
     assert hosts.read_text() == "127.0.0.1 localhost\n"
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_answer_as_one(tmp_path: Path, refusing: str) -> None:
     """Nobody listens, the host is not known, a proxy refuses, the scheme is not known."""
     dead = tmp_path / "dead.sock"
@@ -81,6 +83,7 @@ def test_an_engine_that_does_not_answer_as_one(tmp_path: Path, refusing: str) ->
     assert "as in unix:///run/docker.sock" in fails("status", "--docker-host", "/run/docker.sock", status=2)
 
 
+@pytest.mark.slow
 def test_a_socket_that_is_not_for_this_user(tmp_path: Path) -> None:
     """The user is named. Root alone may read the hosts files anyway."""
     place = tmp_path / "engine.sock"
@@ -98,6 +101,7 @@ def test_a_socket_that_is_not_for_this_user(tmp_path: Path) -> None:
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.slow
 def test_tls_and_contexts(tmp_path: Path) -> None:
     """The file that is missing is named, and the context."""
     told = fails(
@@ -110,6 +114,7 @@ def test_tls_and_contexts(tmp_path: Path) -> None:
     assert "docker context 'nowhere' does not exist; `docker context ls`" in told
 
 
+@pytest.mark.slow
 def test_a_configuration_that_is_wrong(tmp_path: Path) -> None:
     """The place is told with what belongs there."""
     assert "/no/such.yaml" in fails("check", "-c", "/no/such.yaml", status=2)

@@ -49,6 +49,7 @@ from manual.roff import escaped, prose
 REFERENCE = Path(__file__).resolve().parent.parent / "docs/reference"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_as_committed(name: str) -> None:
     assert (REFERENCE / name).read_text() == PAGES[name](), "run `make reference`"
@@ -95,6 +96,7 @@ def test_an_example_is_valid(name: str, tmp_path: Path) -> None:
     load(path)
 
 
+@pytest.mark.slow
 def test_a_key_of_which_nothing_is_said_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = json.loads(json.dumps(schema()))
     whole["$defs"]["TimingSettings"]["properties"]["patience"] = {"type": "boolean", "description": "How long."}
@@ -128,6 +130,7 @@ def test_each_word_of_a_template_is_told(told: Mapping[Any, Any], known: Iterabl
     assert told.keys() == {*known}
 
 
+@pytest.mark.slow
 def test_each_line_of_the_log_is_told() -> None:
     told = [line.code for lines in events.groups().values() for line in lines]
     assert sorted(told) == sorted(events.logged())
@@ -238,6 +241,7 @@ def test_what_other_hosts_have_is_told() -> None:
     answers.Elsewhere.model_validate(elsewhere(RemoteEndpoint("1", "db", host="host-b")))
 
 
+@pytest.mark.slow
 def test_the_reasons_that_are_told_are_those_of_the_code() -> None:
     assert set().union(*(reason.code for reason in reasons.reasons())) == reasons.given()
     assert "no shared network with … (on …)" in reasons.given()

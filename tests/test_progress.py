@@ -24,6 +24,7 @@ QUICK = [sys.executable, "-c", WORK.format(seconds=0.1)]
 ENVIRON = {**os.environ, "TERM": "xterm"}
 
 
+@pytest.mark.slow
 def test_long_work_has_a_bar() -> None:
     """It says what is counted, and is gone at the end."""
     with terminal(SLOW, 80, ENVIRON) as made:
@@ -35,6 +36,7 @@ def test_long_work_has_a_bar() -> None:
         assert made.words.rstrip().endswith("done")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "environ"), [(QUICK, {}), (SLOW, {"TERM": "dumb"})])
 def test_quick_work_and_a_dumb_terminal_have_none(command: list[str], environ: dict[str, str]) -> None:
     """Nothing is shown but the result."""
@@ -43,6 +45,7 @@ def test_quick_work_and_a_dumb_terminal_have_none(command: list[str], environ: d
         assert made.text == "done\n"
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_none() -> None:
     """However long the work takes."""
     found = subprocess.run(SLOW, env=ENVIRON, capture_output=True, text=True, timeout=60, check=True)

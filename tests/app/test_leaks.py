@@ -51,6 +51,7 @@ async def comes_true(check: Callable[[], bool]) -> None:
             await anyio.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_exit", ["keep", "remove"])
 async def test_each_engine_that_is_left_is_forgotten(
     tmp_path: Path, daemons: list[weakref.ref[Daemon]], on_exit: str

@@ -52,6 +52,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """What was written stays, no more than a batch that was not, and the next one goes on."""
     path = tmp_path / "history.db"
@@ -193,6 +194,7 @@ async def test_a_daemon_goes_on_where_the_last_one_ended(tmp_path: Path, lines: 
     assert lines == []
 
 
+@pytest.mark.slow
 async def test_a_full_disk_costs_history_and_nothing_else(
     small_disk: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ async def test_a_full_disk_costs_history_and_nothing_else(
         assert found.blocks[key(199)] == block(199)
 
 
+@pytest.mark.slow
 async def test_a_disk_that_stays_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting entries are bounded; afterwards the file knows how all files stand, those that ended included."""
     monkeypatch.setattr(archive_writer, "_RETRY_SECONDS", 0.1)
@@ -251,6 +254,7 @@ async def test_a_disk_that_stays_full(small_disk: Path, monkeypatch: pytest.Monk
         assert found.blocks == expected
 
 
+@pytest.mark.slow
 async def test_a_file_that_cannot_be_opened(tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said once, and tried again."""
     monkeypatch.setattr(archive_writer, "_RETRY_SECONDS", 0.05)
@@ -332,6 +336,7 @@ async def test_a_disk_that_hangs_delays_no_reader(tmp_path: Path, monkeypatch: p
         assert found.blocks == {key(2): block(2), key(3): block(3)}
 
 
+@pytest.mark.slow
 async def test_another_file_from_now_on(tmp_path: Path) -> None:
     """As after SIGHUP; and none, and the first one again."""
     one, other = tmp_path / "one.db", tmp_path / "other.db"

@@ -284,6 +284,7 @@ def test_a_large_file_is_refused(tmp_path: Path) -> None:
     assert faults_of(Path("/dev/zero"))[0].reason == fault.reason
 
 
+@pytest.mark.slow
 def test_merges_may_not_pile_up(tmp_path: Path) -> None:
     """A chain of merges has the square of its length in values. It is refused before it is built."""
     chain = "".join(f"k{n}: &k{n}\n  <<: *k{n - 1}\n  v{n}: 1\n" for n in range(1, 3000))

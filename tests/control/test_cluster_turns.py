@@ -56,6 +56,7 @@ class Ready(MemoryKeyValues):
         await anyio.sleep_forever()
 
 
+@pytest.mark.slow
 async def test_many_changes_leave_turns_to_others() -> None:
     store = Store(Rules())
     remotes = Remotes(store, lambda _files, _cause: None)

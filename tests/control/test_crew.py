@@ -3,6 +3,7 @@
 import weakref
 
 import anyio
+import pytest
 
 from hostwatch.control.informer.crew import Crew
 
@@ -11,6 +12,7 @@ class Thing:
     """Something that a piece of work is about."""
 
 
+@pytest.mark.slow
 async def test_each_piece_of_work_begins_at_once_in_a_task_that_waits_if_there_is_one() -> None:
     """However many there are, and however long they take."""
     at_work, most, workers = 0, 0, set[int]()

@@ -5,6 +5,7 @@ from collections import Counter
 
 import anyio
 import anyio.lowlevel
+import pytest
 
 from hostwatch.control.causes import FILE_CHANGED
 from hostwatch.control.reconcile.queue import WorkQueue
@@ -105,6 +106,7 @@ async def test_a_file_that_is_delayed_again_and_again_comes_once_at_the_soonest_
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.slow
 async def test_a_file_that_takes_much_work_all_the_time_is_put_off_except_for_urgent_causes() -> None:
     """It is worked on once for all causes that come meanwhile. A file without recent work is not put off."""
     queue = WorkQueue()
@@ -128,6 +130,7 @@ async def test_a_file_that_takes_much_work_all_the_time_is_put_off_except_for_ur
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.slow
 async def test_the_work_of_one_piece_puts_a_file_off_for_a_second_at_most() -> None:
     """However long it took. A file that is gone is forgotten, and owes nothing."""
     queue = WorkQueue()

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ def test_a_file_that_was_right_from_the_start_is_rebuilt_from_it() -> None:
     assert files.rebuilt(1.5) == {"web": block({"db": 1})}
 
 
+@pytest.mark.slow
 def test_memory_ends_somewhere() -> None:
     """Moments before that are not known, rather than wrong; long changes count by their lines."""
     files = Files()

@@ -108,6 +108,7 @@ def test_consuls_form() -> None:
 JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists)
 
 
+@pytest.mark.slow
 @given(st.binary() | JSON.map(lambda value: json.dumps({"host": value, "name": value}).encode()), st.text())
 def test_nothing_that_others_write_raises(value: bytes, key: str) -> None:
     """Whatever it is, the result is printable."""

@@ -262,6 +262,7 @@ replicas = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(replicas, max_size=5, unique_by=lambda replica: replica.id))
 def test_a_value_means_the_same_to_another_host(told: list[Replica]) -> None:
     """Every field, in the same order."""

@@ -71,6 +71,7 @@ _SOON_SECONDS = 2.0
 work that grows with the square of the names takes a minute."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labels",
     [
@@ -119,6 +120,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_look_at_the_largest_file_takes_some_tenths_of_a_second(text: bytes) -> None:
     """A thread does that. The event loop looks for the engine's own lines, which takes some 10 ms."""

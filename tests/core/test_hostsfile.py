@@ -337,6 +337,7 @@ def test_foreign_bytes_stay(before: bytes, behind: bytes, first: Block, second: 
     assert not changed.text or changed.text.endswith(b"\n")
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(600), deadline=None)
 @given(foreign_texts, foreign_texts, blocks, blocks, blocks)
 @example(b"10.9.9.9\fdb\n", b"", DB, DB, block(record("10.0.0.1", "db")))

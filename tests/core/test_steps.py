@@ -29,6 +29,7 @@ def crowd() -> Store:
     return store(net("front", "10.0.0.0/16", gateways=("10.0.255.1",)), *everyone, reader)
 
 
+@pytest.mark.slow
 def test_a_network_with_many_members_changes(crowd: Store) -> None:
     """The lines that depend on it are looked at again some at a time, and are all right in the end."""
     query = crowd.sharing(key("reader")).requests[0].query

@@ -240,6 +240,7 @@ def test_a_joiner_of_a_container_that_was_started_anew_has_no_network() -> None:
 # The files that an event affects.
 
 
+@pytest.mark.slow
 def test_one_change_among_2000_projects_affects_its_own_alone() -> None:
     """All projects have a service `db` with that alias and a `web` that reads it. Each event affects one project."""
     made = Store(Rules())

@@ -74,6 +74,7 @@ def test_without_a_cluster_there_is_nothing_to_say() -> None:
     assert [*cluster(Settings(), evidence())] == []
 
 
+@pytest.mark.slow
 def test_a_store_that_can_be_used(server: Etcd, prefix: str, tmp_path: Path) -> None:
     """With the other hosts. Nothing is written."""
     put(server, f"{prefix}{NODES}host-a", engine=ENGINE)

@@ -57,6 +57,7 @@ async def busy(target: str) -> AsyncIterator[tuple[Busy, StoreAddress]]:
         await runner.cleanup()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["3.5"], indirect=True)
 async def test_a_watch_that_tells_changes_is_not_begun_anew(server: Etcd) -> None:
     """All followers at once would have them told again, by a server that is late already."""

@@ -46,6 +46,7 @@ async def fault(address: StoreAddress, key: str = f"{PREFIX}a") -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guarded", ["3.4"], indirect=True)  # the one that refuses a login beside a stale token
 async def test_a_login_is_made_anew_when_it_is_forgotten(guarded: Etcd, address: StoreAddress) -> None:
     """The server forgets all tokens when it ends, and one that is not used in time."""
@@ -62,6 +63,7 @@ async def test_a_login_is_made_anew_when_it_is_forgotten(guarded: Etcd, address:
         assert isinstance(await follower.next(), Put)
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_is_named_and_a_right_one_read(address: StoreAddress) -> None:
     """The file is read at each login."""
     assert address.password_file is not None
@@ -141,6 +143,7 @@ async def test_nothing_is_left_when_the_store_is_closed(guarded: Etcd, address: 
         guarded.nodes[0].thaw()
 
 
+@pytest.mark.slow
 async def test_a_store_without_users_takes_whoever_comes(tmp_path: Path) -> None:
     """As before `etcdctl auth enable`."""
     password = tmp_path / "password"

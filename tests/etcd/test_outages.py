@@ -63,6 +63,7 @@ def as_seen(change: Change) -> tuple[str, str | None, int]:
     return change.entry.key, (change.entry.value or b"").decode(), change.entry.revision
 
 
+@pytest.mark.slow
 async def test_no_change_is_lost_or_told_twice(three: Etcd) -> None:
     """There is one list, and each change once, in order, as another node takes over."""
     writer, found = Writer(three), list[tuple[str, str | None, int]]()
@@ -77,6 +78,7 @@ async def test_no_change_is_lost_or_told_twice(three: Etcd) -> None:
     assert found == await away(changes_since, three, PREFIX, 1, found[-1][2])
 
 
+@pytest.mark.slow
 async def test_after_a_compaction_everything_is_listed(three: Etcd) -> None:
     """What happened while the node was away is not to be had any more."""
     node, *others = three.nodes
@@ -98,6 +100,7 @@ async def test_after_a_compaction_everything_is_listed(three: Etcd) -> None:
         assert [each.value for each in listed.entries] == [b"2"]
 
 
+@pytest.mark.slow
 async def test_a_store_that_was_made_anew_is_listed(one: Etcd) -> None:
     """Its revisions begin again, so that a watch from the old one would be silent."""
     for number in range(5):

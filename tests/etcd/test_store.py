@@ -101,6 +101,7 @@ async def test_a_key_is_claimed_once(address: StoreAddress, prefix: str) -> None
             await theirs.write({key: b"theirs"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ETCDS[-1:], indirect=True)
 async def test_a_lease_is_kept_and_granted_anew(server: Etcd, address: StoreAddress, prefix: str) -> None:
     """Its owner is told, as its keys are gone."""

@@ -147,6 +147,7 @@ SAID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WATCHES)
 async def test_a_watch_that_is_none_is_named(kind: str) -> None:
     """It is begun again, at a growing pace."""

@@ -105,6 +105,7 @@ def gone(pid: int) -> bool:
 STUCK = "trap '' TERM; sleep 1000 & echo $! $$ >{}; wait; sleep 1000"
 
 
+@pytest.mark.slow
 async def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all processes that it has started, even if it ignores SIGTERM."""
     monkeypatch.setattr(commands, "_SECONDS", 0.5)
@@ -115,6 +116,7 @@ async def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch:
         eventually(lambda pid=pid: gone(pid))  # type: ignore[misc]
 
 
+@pytest.mark.slow
 async def test_a_cancelled_call_leaves_no_process_behind(tmp_path: Path) -> None:
     """The command is ended at once."""
     pids = tmp_path / "pids"
@@ -124,6 +126,7 @@ async def test_a_cancelled_call_leaves_no_process_behind(tmp_path: Path) -> None
         eventually(lambda pid=pid: gone(pid))  # type: ignore[misc]
 
 
+@pytest.mark.slow
 async def test_a_process_that_the_command_leaves_running_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such a process has the command's output open, and is left alone."""
     monkeypatch.setattr(commands, "_SECONDS", 2.0)

@@ -89,6 +89,7 @@ def check(text: bytes, old: bytes, new: bytes) -> None:
     assert [line for line in lines(text) if line in foreign] == foreign
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alone", "by"),
     [
@@ -141,6 +142,7 @@ def test_failed_at_every_call_that_writes(hosts: Path, kind: str, code: str, by:
         assert hosts.read_bytes() == change(old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["growing", "shrinking"])
 def test_interrupted_at_every_call(hosts: Path, kind: str) -> None:
     """After EINTR the call is made again."""
@@ -163,6 +165,7 @@ def short_patience() -> Iterator[None]:
     setting.write_text(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_patience")
 @pytest.mark.parametrize("by", [update, update_at_once])
 def test_stopped_until_the_lease_is_taken_away(hosts: Path, by: Updater) -> None:

@@ -664,6 +664,7 @@ ADDRESSES = [with_db(f"10.{number}.{number * 7}.{number * 25}") for number in ra
 RECORDS = [*ADDRESSES, *(with_db(f"10.0.0.{number}", *("x", "y")[: number % 3]) for number in range(1, 10))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("changes", "reopen"),
@@ -693,6 +694,7 @@ def test_a_reader_sees_only_old_and_new_lines(
     assert wrong == set()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("keep", [False, True], ids=["lease", "somebody keeps it open, so there is no lease"])
 def test_the_engine_rebuilds_while_we_update(hosts: Path, keep: bool) -> None:

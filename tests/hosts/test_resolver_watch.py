@@ -108,6 +108,7 @@ async def test_a_file_that_is_written_or_replaced(host: Host) -> None:
     assert len(host.told) == 9
 
 
+@pytest.mark.slow
 async def test_a_link_that_leads_elsewhere(host: Host) -> None:
     """And what it leads to is followed, with the directories on the way, but not what it led to before."""
     async with host.followed():
@@ -155,6 +156,7 @@ async def test_systemd_resolved_is_asked_for_its_own_servers(host: Host) -> None
         await host.stays()
 
 
+@pytest.mark.slow
 async def test_what_may_be_so_for_a_moment_changes_nothing(host: Host) -> None:
     """The file is away, empty, without a nameserver, no file, a loop of links, or unreadable. Then it is back."""
     others = host.etc / "others"
@@ -235,6 +237,7 @@ async def test_a_change_before_the_way_is_watched_is_not_missed(host: Host, monk
         await host.tells("192.0.2.3")
 
 
+@pytest.mark.slow
 async def test_a_file_that_is_written_in_a_loop(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few of its texts are read, and the last one is right."""
     looks = list[Place | None]()

@@ -64,6 +64,7 @@ async def test_a_written_file_is_reported(tmp_path: Path, hosts: Path) -> None:
         assert told["old"] == 1
 
 
+@pytest.mark.slow
 async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, hosts: Path) -> None:
     """A file is written in a loop, and gone before its events are read. Other files are still reported."""
     flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)
@@ -77,6 +78,7 @@ async def test_a_watch_that_the_kernel_took_off_is_no_error(tmp_path: Path, host
         assert await settled(told, "calm")
 
 
+@pytest.mark.slow
 async def test_after_lost_events_only_written_files_are_reported(tmp_path: Path, hosts: Path) -> None:
     """Each by itself, and then that any other may have changed. The times of the others show no write."""
     old, told_before = (place(tmp_path, name, hosts) for name in ("old", "told before"))
@@ -100,6 +102,7 @@ async def test_after_lost_events_only_written_files_are_reported(tmp_path: Path,
         assert await settled(told, "written") == 2
 
 
+@pytest.mark.slow
 async def test_another_file_in_the_place_of_one_is_reported(tmp_path: Path, hosts: Path) -> None:
     """And so are its later writes. A process may still have the first one open, as a container has."""
     moved, linked, mode = (place(tmp_path, name, hosts) for name in ("moved", "linked", "mode"))
@@ -129,6 +132,7 @@ async def test_another_file_in_the_place_of_one_is_reported(tmp_path: Path, host
         assert await settled(told, "mode") == 1
 
 
+@pytest.mark.slow
 async def test_other_files_beside_a_hosts_file_wake_nobody(
     tmp_path: Path, hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +171,7 @@ while time.monotonic() < end:
 """
 
 
+@pytest.mark.slow
 async def test_a_file_that_is_written_in_a_loop_does_not_keep_us_busy(tmp_path: Path, hosts: Path) -> None:
     """Other files are still reported. Its last write is reported in the end, and so are all later ones."""
     flooded, calm = place(tmp_path, "flooded", hosts), place(tmp_path, "calm", hosts)

@@ -101,6 +101,7 @@ async def test_a_silent_stream_has_comments(tmp_path: Path, monkeypatch: pytest.
         assert [await reader.next() for _ in range(3)] == [{}] * 3
 
 
+@pytest.mark.slow
 async def test_streams_that_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred of them are closed, and take no memory of their own. One that reads misses nothing."""
     monkeypatch.setattr(routes, "SEND_SECONDS", 1.0)

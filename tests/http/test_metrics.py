@@ -123,6 +123,7 @@ def test_no_word_of_a_header_is_in_the_answer(accepted: str) -> None:
     assert samples(text, openmetrics="openmetrics" in kind)["hostwatch_services"] == 7
 
 
+@pytest.mark.slow
 def test_scrapes_leave_nothing_behind() -> None:
     """Objects do not add up."""
     figures = counted()

@@ -147,6 +147,7 @@ async def test_nonsense_is_refused(tmp_path: Path, text: bytes, monkeypatch: pyt
 # Slow clients.
 
 
+@pytest.mark.slow
 async def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was sent: nothing, a part, or a part after a whole one; also if it goes on byte by byte."""
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
@@ -168,6 +169,7 @@ async def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, monkeypatc
                     await anyio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes one of the few places of long answers for that time only."""
     monkeypatch.setattr(gate, "SEND_SECONDS", 0.3)
@@ -199,6 +201,7 @@ async def test_too_many_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 await anyio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_many_requests_leave_nothing(tmp_path: Path) -> None:
     """Thousands, on one connection and on many, take no memory that is not given back."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"

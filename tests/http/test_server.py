@@ -172,6 +172,7 @@ anyio.run(main, Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_until_somebody_asks(tmp_path: Path) -> None:
     """An idle daemon has no use for 15 MB."""
     done = subprocess.run(

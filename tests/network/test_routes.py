@@ -104,6 +104,7 @@ def test_an_address_that_others_cannot_use_is_none() -> None:
     """)
 
 
+@pytest.mark.slow
 def test_lost_messages_do_no_harm() -> None:
     """The kernel drops what does not fit, and says so once."""
     in_namespace("""

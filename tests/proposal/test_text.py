@@ -169,6 +169,7 @@ def test_hostile_labels_break_nothing(value: str, tmp_path: Path) -> None:
     assert "b" not in settings.services
 
 
+@pytest.mark.slow
 def test_a_crowd_is_shown_in_part(tmp_path: Path) -> None:
     """A file of thousands of entries helps nobody. Long lists become every name, or are broken."""
     places = (f"172.17.{number // 250}.{number % 250 + 2}" for number in range(MOST + 7))
