@@ -20,7 +20,7 @@ _MOST_BLOCKS = 30_000
 _LONG_SECONDS = 0.005
 """After a search that took longer, all objects are frozen: others have taken the place of frozen ones."""
 _OLDEST = 2
-_SELDOM = 50_000
+_SELDOM = 200_000
 _USUAL = gc.get_threshold()
 
 
@@ -47,9 +47,9 @@ class _Freezer:
 
 
 def search_seldom() -> None:
-    """Look for what refers to itself after 50,000 new objects instead of 700.
+    """Look for what refers to itself after 200,000 new objects instead of 700.
 
-    What a command loads stays until its end. To look through it meanwhile takes a seventh of the command's start.
+    What a command loads, 80,000 objects, stays until its end: to look through it takes a seventh of the command's start.
     """
     gc.set_threshold(_SELDOM)
 

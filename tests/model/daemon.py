@@ -53,7 +53,10 @@ def settings_of(configuration: Configuration) -> Settings:
 
 
 class Judge(Protocol):
-    """Gets each write of a hosts file."""
+    """Gets each look at a hosts file, and each write."""
+
+    def looked(self, container: Container) -> None:
+        """hostwatch opens the file."""
 
     def wrote(self, box: Box, before: bytes, after: bytes) -> None:
         """hostwatch has changed the file, or found it right."""
@@ -89,7 +92,7 @@ class MemoryFiles:
 
     async def read(self, container: Container) -> bytes:
         """The file's text."""
-        await anyio.sleep(_DISK_SECONDS)
+        await self._look(container)
         return self._box(container)[1]
 
     def read_now(self, container: Container) -> bytes | None:  # noqa: ARG002
@@ -102,8 +105,9 @@ class MemoryFiles:
 
     async def is_writable(self, container: Container) -> bool:
         """Whether the file is there."""
-        await anyio.sleep(_DISK_SECONDS)
-        return container.key.id in self._source.engine.boxes and not self._seen.is_gone
+        await self._look(container)
+        box = self._source.engine.boxes.get(container.key.id)
+        return box is not None and box.text is not None and not self._seen.is_gone
 
     def says(self, container: Container, text: bytes) -> bool:
         """Whether the file's text is this one."""
@@ -112,7 +116,7 @@ class MemoryFiles:
 
     async def update(self, container: Container, change: Callable[[bytes], bytes]) -> FileUpdate:
         """Apply `change` to the file's text."""
-        await anyio.sleep(_DISK_SECONDS)
+        await self._look(container)
         box, before = self._box(container)
         after = change(before)
         if after != before:
@@ -152,6 +156,10 @@ class MemoryFiles:
         finally:
             self._watch(lambda _file: None)
         raise AssertionError
+
+    async def _look(self, container: Container) -> None:
+        self._judge.looked(container)
+        await anyio.sleep(_DISK_SECONDS)
 
     def _write(self, box: Box, text: bytes) -> None:
         if self._source.faults.is_stuck(box.id):

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import anyio
 
 from hostwatch.control.informer.unread import UNREAD_SECONDS
-from hostwatch.core.model import ContainerId
+from hostwatch.core.model import Container, ContainerId, ContainerKey
 from tests.model.box import Box
 from tests.model.oracle import LINGER_SECONDS, Ever, Oracle, Records, said
 from tests.model.source import SimulatedSource
@@ -20,6 +21,8 @@ _HEARD_SECONDS = 0.05
 _KNOWN_SECONDS = 6.0
 """hostwatch may keep an address that is another container's by now, for this time after it could know that: it may have
 to read once more."""
+_MOST_LOOKS = 30
+"""hostwatch may open a file so many times within a second, if much happens in it."""
 
 
 @dataclass
@@ -69,6 +72,8 @@ class Judge:
         """The time at which a container was last removed."""
         self._configured_at = 0.0
         """The time at which the configuration last changed."""
+        self._looks: Counter[tuple[ContainerKey, int]] = Counter()
+        """How often each file was opened in each second."""
         self._count = 0
         self.last_change = 0.0
         self.complaints: list[str] = []
@@ -105,6 +110,13 @@ class Judge:
         if (found := self._oracle.engine.boxes.get(box)) is not None and box in self._known:
             self.tell(f"{found.name} is told")
             self._known[box] = said(found.text or b"").records
+
+    def looked(self, container: Container) -> None:
+        """hostwatch opens a file. Whatever happens, it does not do so all the time."""
+        second = int(anyio.current_time())
+        self._looks[container.key, second] += 1
+        if self._looks[container.key, second] == _MOST_LOOKS + 1:
+            self.complain(f"{container.name} is looked at all the time")
 
     def wrote(self, box: Box, before: bytes, after: bytes) -> None:
         """hostwatch has written a file."""

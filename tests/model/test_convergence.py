@@ -44,7 +44,6 @@ _PUBLISHED = [
 _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)  # finding the shortest history takes a while
 @settings(
     max_examples=_TRIED,
