@@ -49,7 +49,7 @@ class _Freezer:
 def search_seldom() -> None:
     """Look for what refers to itself after 200,000 new objects instead of 700.
 
-    What a command loads, 80,000 objects, stays until its end: to look through it takes a seventh of the command's start.
+    What a command loads, 80,000 objects, stays until its end. To look through it takes a seventh of the start.
     """
     gc.set_threshold(_SELDOM)
 
