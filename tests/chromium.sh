@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs chromedriver, and the Chromium that it starts, in a root of unpacked packages: $CHROMIUM_ROOT. The network is this
-# machine's, for its loopback. It comes before what else runs here, as tests measure how smooth it is. The process namespace ends all of them together.
+# machine's, for its loopback. The process namespace ends all of them together.
 # A directory $CHROMIUM_SHOWN, if given, is its /tmp/shown.
 # Run by browser.py as: chromium.sh ARGUMENTS OF CHROMEDRIVER
 set -eu
@@ -14,4 +14,4 @@ if [ -n "${CHROMIUM_SHOWN:-}" ]; then
     mkdir "$CHROMIUM_ROOT/tmp/shown"
     mount --bind "$CHROMIUM_SHOWN" "$CHROMIUM_ROOT/tmp/shown"
 fi
-exec nice -n -10 env -i HOME=/tmp TZ=UTC LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin chroot "$CHROMIUM_ROOT" /usr/bin/chromedriver "$@"
+exec env -i HOME=/tmp TZ=UTC LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin chroot "$CHROMIUM_ROOT" /usr/bin/chromedriver "$@"
