@@ -17,10 +17,11 @@ from hostwatch.hosts import probe
 from hostwatch.hosts.lock import STRANGER_SECONDS
 
 _NO_HOST = "a host is not on macvlan, ipvlan and overlay networks, nor on a bridge without an address of its own"
+_BY_ROUTE = "or, where a route that you have made leads there, set `scope: any`"
 _UNREACHED = {
-    HOST_UNREACHED: f"{_NO_HOST}: connect that container to a bridge network too, or set `scope: any` here",
-    FROM_HOST_UNREACHED: f"{_NO_HOST}: connect this subscriber to a bridge network too, or set `scope: any`",
-    SECLUDED: "connect both to a network without `enable_icc=false` or a mode `private`, or set `scope: any`",
+    HOST_UNREACHED: f"{_NO_HOST}: connect that container to a bridge network too, {_BY_ROUTE} here",
+    FROM_HOST_UNREACHED: f"{_NO_HOST}: connect this subscriber to a bridge network too, {_BY_ROUTE}",
+    SECLUDED: f"connect both to a network without `enable_icc=false` or a mode `private`, {_BY_ROUTE}",
 }
 """Remedies of withheld lines, by a part of their reasons."""
 _LABEL_REMEDY = "correct it where the container is defined, and recreate the container: its labels never change"
@@ -123,7 +124,8 @@ def subscribers(evidence: Evidence, told: Told | None, *, visible: bool) -> Iter
             yield finding
     yield from (_by_daemon(fault, who) for fault in faults.values())
     if visible or not evidence.path_only:
-        yield fine(f"subscribers: {len(everyone) - len(failed)} of {len(everyone)} can be served")
+        served = f"subscribers: {len(everyone) - len(failed)} of {len(everyone)} can be served"
+        yield note(served, "mend the problems above") if failed else fine(served)
 
 
 def _by_daemon(fault: Fault, who: str) -> Finding:

@@ -355,7 +355,7 @@ def test_a_subscriber_that_cannot_be_served_is_told_by_name(lab: Lab) -> None:
     assert str(own) in told
     assert str(file) in told
     assert "hard links" in told
-    assert any("1 of 4" in what for what, _ in found.of("ok"))
+    assert any("1 of 4" in what for what, _ in found.of("note"))
     bound.remove(force=True)
     lab.hosts_path(linked).with_name("another").unlink()
     doctor(lab, status=0)

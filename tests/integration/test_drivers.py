@@ -90,9 +90,9 @@ def test_the_host_and_a_macvlan_network_do_not_reach_each_other(lab: Lab, card: 
     assert not answers(lan, "192.168.77.200")
     told = lab.command("doctor", status=None).stdout
     assert "note     lan: withheld: @{hosted.ip} hosted (hosted: the subscriber is only on macvlan a-lan" in told
-    assert "connect this subscriber to a bridge network too, or set `scope: any`" in told
+    assert "connect this subscriber to a bridge network too, or, where a route that you have made leads there" in told
     assert "note     hosted: withheld: @{lan.ip} lan (lan: only on macvlan a-lan, which the host cannot reach)" in told
-    assert "connect that container to a bridge network too, or set `scope: any`" in told
+    assert "connect that container to a bridge network too, or, where a route that you have made leads there" in told
 
 
 def test_the_host_is_at_a_bridge_s_own_address(lab: Lab) -> None:

@@ -104,7 +104,7 @@ def warned_of(lab: Lab) -> None:
     assert "label hostwatch.resolv of own: in own and" not in examined
     assert "label hostwatch.resolv of web: in web this nameserver" in examined
     assert f"own: resolv.conf: {mounted_path(lab)} is mounted on its /etc/resolv.conf" in examined
-    assert "subscribers: 2 of 3 can be served" in examined
+    assert "note     subscribers: 2 of 3 can be served" in examined
 
 
 def mounted_path(lab: Lab) -> Path:
