@@ -52,25 +52,22 @@ def import_base(client: docker.DockerClient) -> None:
 
 def compose(version: str = OLDEST_COMPOSE) -> Path:
     """The program of Docker Compose in one of the versions of `COMPOSES`."""
-    suite = COMPOSES[version]
-    return (
-        roots.made(f"compose-{version}", lambda scratch: roots.unpacked(suite, ["docker-compose"], scratch)) / _COMPOSE
-    )
+    return roots.packaged(f"compose-{version}", COMPOSES[version], ["docker-compose"]) / _COMPOSE
 
 
 def strace() -> list[str | Path]:
     """The command for strace."""
-    return _command(roots.made("strace", lambda scratch: roots.unpacked(_SUITE, ["strace"], scratch)), "strace")
+    return roots.command(roots.packaged("strace", _SUITE, ["strace"]), "strace")
 
 
 def prometheus(program: str) -> list[str | Path]:
     """The command for a program of Prometheus: `prometheus`, `promtool`."""
-    return _command(roots.made("prometheus", lambda scratch: roots.unpacked(_SUITE, ["prometheus"], scratch)), program)
+    return roots.command(roots.packaged("prometheus", _SUITE, ["prometheus"]), program)
 
 
 def nginx() -> Path:
     """A root with nginx and all that it needs."""
-    return roots.made("nginx", lambda scratch: roots.unpacked(_SUITE, ["nginx"], scratch))
+    return roots.packaged("nginx", _SUITE, ["nginx"])
 
 
 def chromium() -> Path:
@@ -80,13 +77,7 @@ def chromium() -> Path:
 
 def systemd() -> Path:
     """The /usr of a root with systemd and all that it needs."""
-    return roots.made("systemd", lambda scratch: roots.unpacked(_SUITE, ["systemd", "iproute2"], scratch)) / "usr"
-
-
-def _command(root: Path, program: str) -> list[str | Path]:
-    """The command for a program with its own C library, as the machine's may be older."""
-    (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
-    return [loader, "--library-path", loader.parent, root / "usr/bin" / program]
+    return roots.packaged("systemd", _SUITE, ["systemd", "iproute2"]) / "usr"
 
 
 def _chromium_root(scratch: Path) -> Path:

@@ -61,6 +61,17 @@ def _make(place: Path, make: Callable[[Path], Path]) -> Path:
         return make(Path(scratch)).rename(place)
 
 
+def packaged(name: str, suite: str, packages: Sequence[str]) -> Path:
+    """The root of this name, of these packages of a Debian suite and all they need, made first if it is not there."""
+    return made(name, lambda scratch: unpacked(suite, packages, scratch))
+
+
+def command(root: Path, program: str) -> list[str | Path]:
+    """The command for a program of a root with its own C library, as the machine's may be older."""
+    (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
+    return [loader, "--library-path", loader.parent, root / "usr/bin" / program]
+
+
 def unpacked(suite: str, packages: Sequence[str], scratch: Path) -> Path:
     """A root of these packages of a Debian suite and all they need, made below `scratch`."""
     root = scratch / "root"

@@ -1,6 +1,7 @@
 """`python -m tests.reader PAGE [--write]`: read a page on a machine of its own, for those who write it."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("--write", action="store_true", help="put the real output into the page")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended, as at Ctrl-C
     try:
         page = read(options.page)
         with (

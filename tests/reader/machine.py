@@ -125,7 +125,7 @@ def _place(engine: PageEngine, machine: Machine) -> None:
 def _root() -> Path:
     """A root with all programs of a machine."""
     digest = hashlib.sha256(" ".join((_SUITE, *_PACKAGES)).encode()).hexdigest()[:8]
-    return roots.made(f"reader-{digest}", lambda scratch: roots.unpacked(_SUITE, _PACKAGES, scratch))
+    return roots.packaged(f"reader-{digest}", _SUITE, _PACKAGES)
 
 
 def _furnish(directory: Path, host: str) -> None:

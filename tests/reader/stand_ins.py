@@ -153,7 +153,7 @@ def _archive(stand_in: StandIn) -> bytes:
 
 def _unpacked(package: str) -> Path:
     """A root with a package of Debian and all that it needs."""
-    return roots.made(f"stand-in-{package}", lambda scratch: roots.unpacked(_SUITE, [package], scratch))
+    return roots.packaged(f"stand-in-{package}", _SUITE, [package])
 
 
 def _add_program(archive: tarfile.TarFile, root: Path) -> None:

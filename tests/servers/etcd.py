@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.engine import roots
 from tests.noise import crowd
-from tests.servers import programs
 from tests.servers.certificates import make_certificates
 from tests.servers.namespace import called_in, command_in
 from tests.servers.server import Server, ServerError, free_ports
@@ -255,8 +255,8 @@ def make_etcd(
 
 
 def _program(version: str) -> list[str | Path]:
-    root = programs.root(f"etcd-{version}", _SUITES[version], ["etcd-server"])
-    return programs.command(root, "etcd")
+    root = roots.packaged(f"etcd-{version}", _SUITES[version], ["etcd-server"])
+    return roots.command(root, "etcd")
 
 
 def _tls_options(certificates: Path | None) -> list[str]:

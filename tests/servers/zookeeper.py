@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from tests.engine import roots
 from tests.noise import crowd
-from tests.servers import programs
 from tests.servers.certificates import make_certificates
 from tests.servers.server import Server, free_ports
 
@@ -96,7 +96,7 @@ def zookeeper(version: str, directory: Path, *, tls: bool = False) -> Iterator[Z
     """A running ZooKeeper with its state in this directory; with `tls` also at another port, by TLS."""
     directory.mkdir(parents=True, exist_ok=True)
     suite, packages = _PACKAGES[version]
-    root = programs.root(f"zookeeper-{version}", suite, packages)
+    root = roots.packaged(f"zookeeper-{version}", suite, packages)
     port, secure_port = free_ports(2)
     configuration = directory / "zoo.cfg"
     text = _CONFIGURATION.format(data=directory / "data", port=port)
