@@ -83,14 +83,17 @@ def test_python_searches_as_before_afterwards() -> None:
 
 
 def test_a_command_that_became_the_daemon_searches_as_usual() -> None:
-    """It looked seldom while it loaded its parts."""
+    """It looked seldom while it loaded its parts, and does not look through them afterwards."""
     usual = gc.get_threshold()
     try:
         garbage.search_seldom()
         seldom = gc.get_threshold()
         assert seldom[0] > 10 * usual[0]
+        loaded = [[number] for number in range(50_000)]
         with garbage.searched_in_short_steps():
             assert gc.get_threshold() == usual
+            assert len(gc.get_objects()) < len(loaded), "what was loaded before is not looked through"
         assert gc.get_threshold() == seldom
     finally:
         gc.set_threshold(*usual)
+        gc.unfreeze()
