@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostwatch.core.block.records import Withheld
 from hostwatch.core.resolve import desired, line_list
 from hostwatch.core.resolve.everything import everything_of
 from hostwatch.core.resolve.line_list import Line, LineList
 from hostwatch.core.resolve.linger import Others, Resolved, after_linger
-from hostwatch.core.resolve.outcome import Memory, Outcome, Refused, Unknown
+from hostwatch.core.resolve.outcome import Gone, Memory, Outcome, Refused, Unknown
 from hostwatch.core.resolve.parts import part_of
 from hostwatch.core.store import lister, results
-from tests.core.build import UNKNOWN, box, ip, key, net, on, outcomes, store, told
+from tests.core.build import UNKNOWN, box, desired_block, ip, key, net, on, outcomes, store, told
 from tests.core.histories import Step, histories, often, watched
 from tests.core.test_linger import published
 from tests.core.test_store import everything_told
@@ -100,6 +101,16 @@ def test_a_line_that_a_star_gives_too_counts_once() -> None:
     assert told(made, "web") == ["10.0.0.5 db", "10.0.0.2 web"]
     made = store(web, box("db", on("front"), state=UNKNOWN))
     assert [outcome.line for outcome in outcomes(made, key("web"))] == ["@{db.ip} db", "@{web.ip} web"]
+
+
+def test_a_line_that_a_star_withholds_too_counts_once() -> None:
+    """With one reason: that of the line, which the file has in its place."""
+    labels = {"hostwatch.hosts": "@{db.ip} db", "hostwatch.services": "*", "hostwatch.publish_as": "{hostname}"}
+    web = box("web", on("front", "10.0.0.2"), labels=labels)
+    made = store(web, *(box(name, on("front", f"10.0.0.{n}"), hostname="db") for n, name in enumerate("ab", 5)))
+    asked = "db: no running container"
+    assert [each for each in outcomes(made, key("web")) if each.line == "@{db.ip} db"] == [Gone("@{db.ip} db", asked)]
+    assert desired_block(made, key("web"), {}, 0.0, 2.0).block.withheld == (Withheld("@{db.ip} db", asked),)
 
 
 A, B, OTHER = ip("10.0.0.5"), ip("10.0.0.6"), key("other")

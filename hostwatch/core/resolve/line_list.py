@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hostwatch.core.block.records import Record
+from hostwatch.core.mentions import given_by
 from hostwatch.core.names import folded
 from hostwatch.core.resolve.lookup import Group
 from hostwatch.core.resolve.outcome import Outcome, Published
@@ -25,6 +26,11 @@ class Line(NamedTuple):
     names: frozenset[str]
     """The names that it gives, folded; empty without a service."""
     outcome: Outcome
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The names in its text, folded, whether it gives them or not: another line of the file may have that text."""
+        return self.names or frozenset(map(folded, given_by(self.outcome.line)))
 
     def without(self, taken: AbstractSet[str]) -> Outcome | None:
         """The outcome without the names that are taken; `None` if nothing is left."""
@@ -48,12 +54,12 @@ class Stretch:
     part: Part | None = None
     """The part; `None` until it is made."""
     names: frozenset[str] = frozenset()
-    """The names that the lines of the part give, folded."""
+    """The names in the lines of the part, folded."""
 
     def make(self) -> None:
         """Make the part."""
         self.part = part_of(line.outcome for line in self.lines)
-        self.names = frozenset[str]().union(*[line.names for line in self.lines])
+        self.names = frozenset[str]().union(*[line.words for line in self.lines])
 
     def without(self, taken: AbstractSet[str]) -> Iterator[Outcome]:
         """The outcomes of the lines without the names that are taken."""
