@@ -23,6 +23,7 @@ from docker.models.networks import Network
 from manual import answers
 from tests import engine as engines
 from tests.built import packages
+from tests.effort import choose_examples
 from tests.noise import crowd
 from tests.proxy import Proxy, proxied
 
@@ -30,6 +31,7 @@ from tests.proxy import Proxy, proxied
 # which takes longer than most of what it is started for.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+choose_examples()
 
 T = TypeVar("T")
 _REMOVALS = 4

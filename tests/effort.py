@@ -1,9 +1,11 @@
-"""The number of examples of property tests: all in `make test`, a tenth in `make test-fast`. And the size of a step."""
+"""The examples of property tests: all in `make test`, a tenth in `make test-fast`. And the size of a step."""
 
 import os
 import sys
 from collections.abc import Callable
 from types import FrameType
+
+from hypothesis import settings
 
 IS_FAST = "HOSTWATCH_TEST_FAST" in os.environ
 
@@ -11,6 +13,12 @@ IS_FAST = "HOSTWATCH_TEST_FAST" in os.environ
 def examples(many: int) -> int:
     """`many`, or a tenth of it in a fast run."""
     return max(many // 10, 1) if IS_FAST else many
+
+
+def choose_examples() -> None:
+    """Take the same examples in each run, so that what failed fails again; with `HOSTWATCH_RANDOM` others each time."""
+    settings.register_profile("hostwatch", derandomize="HOSTWATCH_RANDOM" not in os.environ)
+    settings.load_profile("hostwatch")
 
 
 def calls(work: Callable[[], object]) -> int:
