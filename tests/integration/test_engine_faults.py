@@ -167,7 +167,7 @@ def test_containers_come_back_with_their_engine_on_other_addresses(frail: Lab, n
         losses(hostwatch, 1)
 
 
-BOOTED = "grep db /etc/hosts || echo none; trap 'grep db /etc/hosts' HUP; while true; do sleep 0.1; done"
+BOOTED = "grep -w db /etc/hosts || echo none; trap 'grep -w db /etc/hosts' HUP; while true; do sleep 0.1; done"
 
 
 @mortal
