@@ -28,23 +28,22 @@ class _Freezer:
     """Freezes objects before Python looks through too many."""
 
     def __init__(self) -> None:
-        self._blocks = sys.getallocatedblocks()
-        """The blocks of memory when objects were last frozen, or when this began."""
         self._begun = 0.0
+        self._freeze()  # else the first search would look through all that was loaded, in 20 ms
 
     def __call__(self, phase: str, found: dict[str, int]) -> None:
         """Called by Python before each search, and after it."""
         if phase == "start":
             if found["generation"] == _OLDEST and sys.getallocatedblocks() - self._blocks > _MOST_BLOCKS:
-                self.freeze()
+                self._freeze()
             self._begun = time.perf_counter()
         elif time.perf_counter() - self._begun > _LONG_SECONDS:
-            self.freeze()
+            self._freeze()
 
-    def freeze(self) -> None:
-        """Look through nothing that is there now."""
+    def _freeze(self) -> None:
         gc.freeze()
         self._blocks = sys.getallocatedblocks()
+        """The blocks of memory when objects were last frozen."""
 
 
 def search_seldom() -> None:
@@ -61,7 +60,6 @@ def searched_in_short_steps() -> Iterator[None]:
     before = gc.get_threshold()
     gc.set_threshold(*_USUAL)
     gc.callbacks.append(freezer := _Freezer())
-    freezer.freeze()  # else the first search would look through all that was loaded, in 20 ms
     try:
         yield
     finally:

@@ -16,8 +16,12 @@ def examples(many: int) -> int:
 
 
 def choose_examples() -> None:
-    """Take the same examples in each run, so that what failed fails again; with `HOSTWATCH_RANDOM` others each time."""
-    settings.register_profile("hostwatch", derandomize="HOSTWATCH_RANDOM" not in os.environ)
+    """Take the same examples in each run, so that what failed fails again.
+
+    With `HOSTWATCH_RANDOM`, or with a number of histories (`tests/model`), they are others each time.
+    """
+    is_search = not os.environ.keys().isdisjoint({"HOSTWATCH_RANDOM", "HOSTWATCH_HISTORIES"})
+    settings.register_profile("hostwatch", derandomize=not is_search)
     settings.load_profile("hostwatch")
 
 

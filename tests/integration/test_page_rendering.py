@@ -11,7 +11,7 @@ from tests.conftest import eventually
 from tests.page import states
 from tests.page.accessibility import findings
 from tests.page.movement import moved
-from tests.page.read import HOSTILE, is_unharmed, rows, shows_hostile, text
+from tests.page.read import HOSTILE, is_unharmed, opened, rows, shows_hostile, text
 from tests.page.served import Told, served
 
 WIDE, PHONE = (1280, 800), (360, 740)
@@ -33,12 +33,6 @@ def told() -> Iterator[Told]:
         yield made
 
 
-def opened(driver: Chrome, told: Told) -> None:
-    """Open the page, and wait for its subscribers."""
-    driver.get(told.url)
-    eventually(lambda: rows(driver, "subscribers"))
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_nothing_serious_stands_in_the_way_of_a_screen_reader_or_weak_eyes(
@@ -51,7 +45,7 @@ def test_nothing_serious_stands_in_the_way_of_a_screen_reader_or_weak_eyes(
         {"subscriber": "shop-web-1", "subscriber_id": web["id"], "file": "hosts", **_block("172.18.0.9", "db")}
     )
     resize(driver, *size, scheme)
-    opened(driver, told)
+    opened(driver, told.url)
     assert findings(driver) == []
     driver.find_element(By.CSS_SELECTOR, "#subscribers .withheld").click()
     eventually(lambda: "would_change" in driver.page_source)
@@ -74,7 +68,7 @@ def test_each_kind_is_told_in_words(driver: Chrome, told: Told) -> None:
     place = {"host": "host-b", "source": "cluster", "as_last_known": True}
     told.state["services"][0]["containers"][0]["elsewhere"] = place
     resize(driver, *WIDE)
-    opened(driver, told)
+    opened(driver, told.url)
     left, right = rows(driver, "subscribers"), rows(driver, "services")
     assert [row for row in left if "shop-web-1" in row and "right" in row]
     assert [row for row in left if "shop-web-2" in row and "changing" in row]
@@ -120,7 +114,7 @@ def test_a_resolv_conf_is_shown_with_its_subscriber(driver: Chrome, told: Told) 
         | {"lines": [{"line": "nameserver 172.18.0.9"}]}
     )
     resize(driver, *WIDE)
-    opened(driver, told)
+    opened(driver, told.url)
     assert [row for row in rows(driver, "subscribers") if "shop-web-1" in row and "nameserver 172.18.0.1" in row]
     driver.find_element(By.CSS_SELECTOR, "#subscribers .right").click()
     eventually(lambda: "nameserver @{db.ip}" in text(driver, ".panel"))
@@ -140,7 +134,7 @@ def test_a_resolv_conf_is_shown_with_its_subscriber(driver: Chrome, told: Told) 
 def test_the_keyboard_alone_reaches_everything(driver: Chrome, told: Told) -> None:
     """Tab goes from part to part, arrows within a part, Enter shows the reasons."""
     resize(driver, *WIDE)
-    opened(driver, told)
+    opened(driver, told.url)
     seen = []
     for _ in range(40):
         ActionChains(driver).send_keys(Keys.TAB).perform()
@@ -169,7 +163,7 @@ def test_the_keyboard_alone_reaches_everything(driver: Chrome, told: Told) -> No
 
 def test_a_page_that_missed_something_gets_it(driver: Chrome, told: Told) -> None:
     """While the stream is cut, a change is made. The page comes back by itself, with the state and the list."""
-    opened(driver, told)
+    opened(driver, told.url)
     web = told.state["subscribers"][0]
     web["records"] = [web["records"][0] | {"address": "172.18.0.77"}]
     told.changes.append(states.change(1, web, "db", "172.18.0.3", "172.18.0.77"))
@@ -181,11 +175,11 @@ def test_a_page_that_missed_something_gets_it(driver: Chrome, told: Told) -> Non
 
 def test_many_pages_of_one_browser_are_served(driver: Chrome, told: Told) -> None:
     """A browser has six connections to one host: a page that is not seen lets go of its own, and catches up later."""
-    opened(driver, told)
+    opened(driver, told.url)
     first = driver.current_window_handle
     for _ in range(7):
         driver.switch_to.new_window("tab")
-        opened(driver, told)
+        opened(driver, told.url)
     for handle in {*driver.window_handles} - {first}:
         driver.switch_to.window(handle)
         driver.close()
@@ -239,7 +233,7 @@ def test_hostile_texts_everywhere_stay_text(driver: Chrome) -> None:
     )
     made = Told(_hostile(shop), why, [change], [block])  # type: ignore[arg-type,list-item]
     with served(made) as told:
-        opened(driver, told)
+        opened(driver, told.url)
         for place in (
             "#subscribers .withheld",
             "#subscribers .refused",

@@ -47,7 +47,6 @@ _AWAY = [_DB, _WEB, Away("cut", pause=9.0), Remove("db", pause=9.0)]
 @pytest.mark.timeout(900)  # finding the shortest history takes a while
 @settings(
     max_examples=_TRIED,
-    derandomize="HOSTWATCH_HISTORIES" not in os.environ,
     deadline=None,
     database=None,
     print_blob=False,

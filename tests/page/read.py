@@ -5,8 +5,16 @@ import re
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from tests.conftest import eventually
+
 HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>\x1b[2J\u202e\x00\x9b"
 """Markup, scripts and control characters, as a container may have them in a label."""
+
+
+def opened(driver: Chrome, url: str) -> None:
+    """Open the page, and wait for its subscribers."""
+    driver.get(url)
+    eventually(lambda: rows(driver, "subscribers"))
 
 
 def rows(driver: Chrome, side: str) -> list[str]:
